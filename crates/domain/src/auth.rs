@@ -1,0 +1,260 @@
+//! Use case: sign up, log in, and know who is asking.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::{
+    id::{SessionId, UserId},
+    ports::{BoxError, Clock, HasherError, PasswordHasher, Ports, StoreError, Timestamp, UserStore},
+    session::{Session, SessionToken, TokenForm},
+    user::{Account, Email, Identity, Password, PasswordHash, SocialId, User},
+};
+
+/// Who may come in, and for how long.
+#[derive(Debug, Clone)]
+pub struct AuthPolicy {
+    /// Whether anybody may sign up; otherwise only the operator adds users.
+    pub open_signup: bool,
+    /// Whether a social id alone, which proves nothing, lets its bearer in.
+    pub trust_social_ids: bool,
+    /// How long an unused session lasts.
+    pub idle: TimeDelta,
+    /// How long any session lasts.
+    pub absolute: TimeDelta,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Sign-up is closed.
+    #[error("sign-up is closed")]
+    SignupClosed,
+    /// Another account has this email address.
+    #[error("the email address is taken")]
+    EmailTaken,
+    /// There is no such user, or the password is not theirs; which of both is not told.
+    #[error("wrong email address or password")]
+    WrongCredentials,
+    /// A social id alone is not proof enough here.
+    #[error("unverified social ids are not trusted")]
+    UntrustedSocialId,
+    /// The token opens no session.
+    #[error("invalid or expired token")]
+    InvalidToken,
+    /// Too many are signing in at this moment.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// There is no room left.
+    #[error("no space left")]
+    Full(#[source] BoxError),
+    /// A store failed.
+    #[error("a store is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+/// A session that just began, with the token that opens it.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Shown this once, and never again.
+    pub token: SessionToken,
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// Someone who proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who it is.
+    pub user: User,
+    /// By which session.
+    pub session: Session,
+}
+
+/// Lets users in.
+#[derive(Clone)]
+pub struct Auth {
+    users: Arc<dyn UserStore>,
+    passwords: Arc<dyn PasswordHasher>,
+    clock: Arc<dyn Clock>,
+    policy: AuthPolicy,
+}
+
+impl Auth {
+    /// How stale `last_used_at` may get before a use is written down: a request costs no write otherwise.
+    const TOUCH_AFTER: TimeDelta = TimeDelta::hours(1);
+    const CLIENT_CHARACTERS: usize = 200;
+
+    /// Wires the use case.
+    #[must_use]
+    pub fn new(ports: &Ports, policy: AuthPolicy) -> Self {
+        let Ports { users, passwords, clock, .. } = ports.clone();
+        Self { users, passwords, clock, policy }
+    }
+
+    /// Makes an account for whoever asks, and signs them in.
+    ///
+    /// # Errors
+    /// [`AuthError::SignupClosed`], [`AuthError::EmailTaken`], or a failing port.
+    pub async fn sign_up(&self, email: Email, password: Password, client: &str) -> Result<Grant, AuthError> {
+        if !self.policy.open_signup {
+            return Err(AuthError::SignupClosed);
+        }
+        let user = self.add_user(email, password).await?;
+        self.open_session(user, client, TokenForm::Prefixed).await
+    }
+
+    /// Makes an account for somebody, whether sign-up is open or not: the operator's way.
+    ///
+    /// # Errors
+    /// [`AuthError::EmailTaken`], or a failing port.
+    pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
+        let identity = Identity::Email(email);
+        let hash = self.passwords.hash(password).await?;
+        match self.create(identity, Some(hash)).await {
+            Err(StoreError::Conflict) => Err(AuthError::EmailTaken),
+            result => Ok(result?),
+        }
+    }
+
+    /// Signs in with email address and password.
+    ///
+    /// An unknown user costs the same time as a wrong password.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongCredentials`], or a failing port.
+    pub async fn log_in(&self, email: Email, password: Password, client: &str) -> Result<Grant, AuthError> {
+        let account = self.users.find(&Identity::Email(email)).await?;
+        let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
+        let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
+        let is_right = self.passwords.verify(password, hash).await?;
+        match user {
+            Some(user) if is_right => self.open_session(user, client, TokenForm::Prefixed).await,
+            _ => Err(AuthError::WrongCredentials),
+        }
+    }
+
+    /// Signs in whoever knows a social id, making an account the first time; off unless the operator trusts it.
+    ///
+    /// # Errors
+    /// [`AuthError::UntrustedSocialId`], or a failing port.
+    pub async fn log_in_with_social_id(&self, social: SocialId, client: &str) -> Result<Grant, AuthError> {
+        if !self.policy.trust_social_ids {
+            return Err(AuthError::UntrustedSocialId);
+        }
+        let identity = Identity::Social(social);
+        let user = match self.users.find(&identity).await? {
+            Some(account) => account.user,
+            None => self.create_or_find(identity).await?,
+        };
+        self.open_session(user, client, TokenForm::Seed).await
+    }
+
+    /// Who presents this token.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidToken`], or a failing port.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, AuthError> {
+        let token = SessionToken::parse(token).map_err(|_| AuthError::InvalidToken)?;
+        let found = self.users.session(token.hash()).await?;
+        let (user, mut session) = found.ok_or(AuthError::InvalidToken)?;
+        let now = self.clock.now();
+        if session.expires_at <= now || session.ends_at <= now {
+            return Err(AuthError::InvalidToken);
+        }
+        if now - session.last_used_at >= Self::TOUCH_AFTER {
+            session.last_used_at = now;
+            session.expires_at = session.ends_at.min(now + self.policy.idle);
+            self.users.touch_session(user.id, session.id, session.last_used_at, session.expires_at).await?;
+        }
+        Ok(Caller { user, session })
+    }
+
+    /// Ends the session the caller came by.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn log_out(&self, caller: &Caller) -> Result<(), AuthError> {
+        self.close_session(caller.user.id, caller.session.id).await.map(|_| ())
+    }
+
+    /// The sessions of `user` that are still open.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, AuthError> {
+        let now = self.clock.now();
+        let mut sessions = self.users.sessions(user).await?;
+        sessions.retain(|session| session.expires_at > now);
+        Ok(sessions)
+    }
+
+    /// Ends a session of `user`, at once; `false` if there is none of this id.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, AuthError> {
+        Ok(self.users.close_session(user, id).await?)
+    }
+
+    /// Two first log-ins at once make one account: the loser of the race finds the winner's.
+    async fn create_or_find(&self, identity: Identity) -> Result<User, AuthError> {
+        match self.create(identity.clone(), None).await {
+            Err(StoreError::Conflict) => match self.users.find(&identity).await? {
+                Some(account) => Ok(account.user),
+                None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
+            },
+            result => Ok(result?),
+        }
+    }
+
+    async fn create(&self, identity: Identity, password: Option<PasswordHash>) -> Result<User, StoreError> {
+        let now = self.clock.now();
+        let user = User { id: UserId::generate(now), identity, created_at: now };
+        self.users.create(Account { user: user.clone(), password }).await?;
+        Ok(user)
+    }
+
+    async fn open_session(&self, user: User, client: &str, form: TokenForm) -> Result<Grant, AuthError> {
+        let token = SessionToken::generate(form);
+        let session = self.new_session(user.id, client, self.clock.now());
+        self.users.open_session(session.clone(), token.hash()).await?;
+        Ok(Grant { token, session, user })
+    }
+
+    fn new_session(&self, user: UserId, client: &str, now: Timestamp) -> Session {
+        Session {
+            id: SessionId::generate(now),
+            user,
+            client: client.chars().take(Self::CLIENT_CHARACTERS).collect(),
+            created_at: now,
+            last_used_at: now,
+            expires_at: now + self.policy.idle.min(self.policy.absolute),
+            ends_at: now + self.policy.absolute,
+        }
+    }
+}
+
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
+            StoreError::Full(source) => Self::Full(source),
+            StoreError::Unavailable(source) => Self::Unavailable(source),
+        }
+    }
+}
+
+impl From<HasherError> for AuthError {
+    fn from(error: HasherError) -> Self {
+        match error {
+            HasherError::Busy => Self::Busy,
+            HasherError::Failed(source) => Self::Unavailable(source),
+        }
+    }
+}

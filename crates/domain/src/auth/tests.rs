@@ -1,0 +1,213 @@
+use mockall::predicate::{always, eq};
+
+use super::*;
+use crate::testing::TestPorts;
+
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+fn policy() -> AuthPolicy {
+    AuthPolicy { open_signup: true, trust_social_ids: false, idle: TimeDelta::days(30), absolute: TimeDelta::days(365) }
+}
+
+fn email() -> Email {
+    Email::parse("ann@example.com").expect("an address")
+}
+
+fn password() -> Password {
+    Password::parse("correct horse").expect("long enough")
+}
+
+fn account(ports: &TestPorts) -> Account {
+    let user = User { id: UserId::generate(ports.now()), identity: Identity::Email(email()), created_at: ports.now() };
+    Account { user, password: Some(PasswordHash::new("hers".into())) }
+}
+
+fn session_of(user: &User, now: Timestamp) -> Session {
+    Session {
+        id: SessionId::generate(now),
+        user: user.id,
+        client: String::new(),
+        created_at: now,
+        last_used_at: now,
+        expires_at: now + TimeDelta::days(30),
+        ends_at: now + TimeDelta::days(365),
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_user_costs_a_hash_like_a_wrong_password() {
+    let mut ports = TestPorts::at(NOW);
+    ports.users.expect_find().returning(|_| Ok(None));
+    ports.passwords.expect_decoy().returning(|| PasswordHash::new("decoy".into()));
+    // Even a decoy that matched would let nobody in.
+    ports
+        .passwords
+        .expect_verify()
+        .with(always(), eq(PasswordHash::new("decoy".into())))
+        .times(1)
+        .returning(|_, _| Ok(true));
+
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+
+    assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+}
+
+#[tokio::test]
+async fn a_wrong_password_answers_like_an_unknown_user() {
+    let mut ports = TestPorts::at(NOW);
+    let account = account(&ports);
+    ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
+    ports.passwords.expect_verify().with(always(), eq(PasswordHash::new("hers".into()))).returning(|_, _| Ok(false));
+
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+
+    assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+}
+
+#[tokio::test]
+async fn a_session_is_kept_under_the_hash_of_its_token() {
+    let mut ports = TestPorts::at(NOW);
+    let now = ports.now();
+    let account = account(&ports);
+    let (kept, opened) = std::sync::mpsc::channel();
+    ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
+    ports.users.expect_open_session().returning(move |session, hash| {
+        kept.send((session, hash)).expect("the test listens");
+        Ok(())
+    });
+
+    let grant = Auth::new(&ports.build(), policy()).log_in(email(), password(), &"x".repeat(300)).await;
+
+    let grant = grant.expect("let in");
+    let (session, hash) = opened.recv().expect("opened");
+    assert_eq!(hash, grant.token.hash());
+    assert_eq!(session.client.len(), 200);
+    assert_eq!(session.expires_at, now + TimeDelta::days(30));
+    assert_eq!(session.ends_at, now + TimeDelta::days(365));
+}
+
+#[tokio::test]
+async fn a_taken_email_address_is_refused() {
+    let mut ports = TestPorts::at(NOW);
+    ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
+    ports.users.expect_create().returning(|_| Err(StoreError::Conflict));
+
+    let granted = Auth::new(&ports.build(), policy()).sign_up(email(), password(), "").await;
+
+    assert!(matches!(granted, Err(AuthError::EmailTaken)));
+}
+
+#[tokio::test]
+async fn closed_signup_leaves_the_door_to_the_operator() {
+    let mut ports = TestPorts::at(NOW);
+    ports.passwords.expect_hash().times(1).returning(|_| Ok(PasswordHash::new("hers".into())));
+    ports.users.expect_create().times(1).returning(|_| Ok(()));
+    let auth = Auth::new(&ports.build(), AuthPolicy { open_signup: false, ..policy() });
+
+    assert!(matches!(auth.sign_up(email(), password(), "").await, Err(AuthError::SignupClosed)));
+    assert!(auth.add_user(email(), password()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_social_id_alone_lets_nobody_in() {
+    let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
+
+    let granted = Auth::new(&TestPorts::at(NOW).build(), policy()).log_in_with_social_id(social, "").await;
+
+    assert!(matches!(granted, Err(AuthError::UntrustedSocialId)));
+}
+
+#[tokio::test]
+async fn two_first_log_ins_at_once_make_one_account() {
+    let mut ports = TestPorts::at(NOW);
+    let winner = account(&ports);
+    let winner_id = winner.user.id;
+    ports.users.expect_find().times(1).returning(|_| Ok(None));
+    ports.users.expect_create().times(1).returning(|_| Err(StoreError::Conflict));
+    ports.users.expect_find().times(1).returning(move |_| Ok(Some(winner.clone())));
+    ports.users.expect_open_session().returning(|_, _| Ok(()));
+    let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
+    let auth = Auth::new(&ports.build(), AuthPolicy { trust_social_ids: true, ..policy() });
+
+    let grant = auth.log_in_with_social_id(social, "").await.expect("let in");
+
+    assert_eq!(grant.user.id, winner_id);
+    assert_eq!(grant.token.expose().len(), 64);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refused() {
+    let ended: [fn(&mut Session, Timestamp); 2] =
+        [|session, now| session.expires_at = now, |session, now| session.ends_at = now];
+    for end in ended {
+        let mut ports = TestPorts::at(NOW);
+        let user = account(&ports).user;
+        let mut session = session_of(&user, ports.now());
+        end(&mut session, ports.now());
+        ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+        let token = SessionToken::generate(TokenForm::Prefixed);
+
+        let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
+
+        assert!(matches!(caller, Err(AuthError::InvalidToken)));
+    }
+}
+
+#[tokio::test]
+async fn a_token_nobody_was_given_is_refused() {
+    let mut ports = TestPorts::at(NOW);
+    ports.users.expect_session().times(1).returning(|_| Ok(None));
+    let auth = Auth::new(&ports.build(), policy());
+
+    for token in ["", "tb_nonsense", SessionToken::generate(TokenForm::Prefixed).expose()] {
+        assert!(matches!(auth.authenticate(token).await, Err(AuthError::InvalidToken)));
+    }
+}
+
+#[tokio::test]
+async fn use_prolongs_a_session_but_not_past_its_end() {
+    let mut ports = TestPorts::at(NOW);
+    let now = ports.now();
+    let user = account(&ports).user;
+    let mut session = session_of(&user, now - TimeDelta::hours(2));
+    session.ends_at = now + TimeDelta::days(3);
+    ports
+        .users
+        .expect_touch_session()
+        .with(eq(user.id), eq(session.id), eq(now), eq(now + TimeDelta::days(3)))
+        .times(1)
+        .returning(|_, _, _, _| Ok(()));
+    ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+    let token = SessionToken::generate(TokenForm::Prefixed);
+
+    let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
+
+    assert_eq!(caller.expect("known").session.expires_at, now + TimeDelta::days(3));
+}
+
+#[tokio::test]
+async fn recent_use_costs_no_write() {
+    let mut ports = TestPorts::at(NOW);
+    let user = account(&ports).user;
+    let session = session_of(&user, ports.now() - TimeDelta::minutes(59));
+    ports.users.expect_touch_session().never();
+    ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+    let token = SessionToken::generate(TokenForm::Prefixed);
+
+    let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
+
+    assert!(caller.is_ok());
+}
+
+#[tokio::test]
+async fn a_busy_hasher_is_no_wrong_password() {
+    let mut ports = TestPorts::at(NOW);
+    let account = account(&ports);
+    ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
+    ports.passwords.expect_verify().returning(|_, _| Err(HasherError::Busy));
+
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+
+    assert!(matches!(granted, Err(AuthError::Busy)));
+}

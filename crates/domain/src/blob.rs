@@ -1,0 +1,98 @@
+//! Audio bytes and how they are named, cut and streamed.
+
+use std::{fmt, pin::Pin};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::stream;
+
+use crate::digest::Sha256;
+
+/// Bytes that arrive piece by piece.
+pub type ByteStream<E> = Pin<Box<dyn Stream<Item = Result<Bytes, E>> + Send>>;
+
+/// Why a body that a client is sending could not be received to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// The connection ended, or the framing broke, before the body was whole.
+    #[error("the body ended early")]
+    Incomplete,
+    /// The client stopped sending, or sends too slowly to ever finish.
+    #[error("the body stalled")]
+    Stalled,
+    /// The body is larger than one recording may be.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The most bytes one recording may have.
+        limit: u64,
+    },
+    /// The body does not fit in what is left of its owner's quota.
+    #[error("the body does not fit in the quota")]
+    OverQuota,
+}
+
+/// Where a blob store put some bytes: text the store chose and only the store understands.
+///
+/// It is never made from anything a client sent, never reused and never overwritten.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlobRef(String);
+
+impl BlobRef {
+    /// Wraps the text a store chose; only stores and the rows that keep it call this.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The store's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BlobRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a blob store kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlob {
+    /// Where it is.
+    pub blob: BlobRef,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The digest of those bytes.
+    pub sha256: Sha256,
+}
+
+/// Some consecutive bytes of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// The first byte, counted from 0.
+    pub start: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
+impl ByteRange {
+    /// All of a blob of `size` bytes.
+    #[must_use]
+    pub const fn whole(size: u64) -> Self {
+        Self { start: 0, length: size }
+    }
+
+    /// The byte after the last one.
+    #[must_use]
+    pub const fn end(self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+}
+
+/// A stream of one piece, for bytes that are already here.
+#[must_use]
+pub fn once<E: Send + 'static>(bytes: Bytes) -> ByteStream<E> {
+    Box::pin(stream::iter((!bytes.is_empty()).then_some(Ok(bytes))))
+}

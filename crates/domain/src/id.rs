@@ -1,0 +1,140 @@
+//! Identifiers, and the one place randomness comes from.
+
+use std::fmt;
+
+use ulid::Ulid;
+
+use crate::ports::Timestamp;
+
+/// The text is not an identifier of the expected form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a ULID or UUID")]
+pub struct InvalidId;
+
+/// Names one recording among those of its owner.
+///
+/// A [ULID](https://github.com/ulid/spec) or a UUID (RFC 9562), chosen by the client or the server.
+/// It keeps the form it came in, in canonical letter case, because clients compare it as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordingId(String);
+
+impl RecordingId {
+    /// Reads a 26-character ULID or a hyphenated UUID, in any letter case.
+    ///
+    /// # Errors
+    /// [`InvalidId`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        match text.len() {
+            26 => Ok(Self(parse_ulid(text)?.to_string())),
+            36 => match uuid::Uuid::try_parse(text) {
+                Ok(uuid) => Ok(Self(uuid.hyphenated().to_string())),
+                Err(_) => Err(InvalidId),
+            },
+            _ => Err(InvalidId),
+        }
+    }
+
+    /// Makes a fresh ULID of this instant.
+    #[must_use]
+    pub fn generate(now: Timestamp) -> Self {
+        Self(generate_ulid(now).to_string())
+    }
+
+    /// The canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Names one user; a ULID the server chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Ulid);
+
+/// Names one session of a user, so that it can be revoked without showing its token; a ULID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(Ulid);
+
+macro_rules! server_chosen_id {
+    ($name:ident) => {
+        impl $name {
+            /// Makes a fresh identifier of this instant.
+            #[must_use]
+            pub fn generate(now: Timestamp) -> Self {
+                Self(generate_ulid(now))
+            }
+
+            /// Reads the canonical text, in any letter case.
+            ///
+            /// # Errors
+            /// [`InvalidId`] if it is not a ULID.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                parse_ulid(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    };
+}
+
+server_chosen_id!(UserId);
+server_chosen_id!(SessionId);
+
+/// Fills an array from the operating system's cryptographic generator.
+///
+/// # Panics
+/// If the system has none: nothing here would be safe without it.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a system without randomness cannot run this program")]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system has a random generator");
+    bytes
+}
+
+fn generate_ulid(now: Timestamp) -> Ulid {
+    let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    Ulid::from_parts(milliseconds, u128::from_be_bytes(random_bytes()))
+}
+
+/// Only the canonical letters: the `ulid` crate drops the bits of a 26-digit number past 128 bits,
+/// and two texts must not become one id.
+fn parse_ulid(text: &str) -> Result<Ulid, InvalidId> {
+    match Ulid::from_string(text) {
+        Ok(ulid) if ulid.to_string().eq_ignore_ascii_case(text) => Ok(ulid),
+        _ => Err(InvalidId),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_its_form_in_canonical_case() {
+        let ulid = "01JD9Z8Q3NVX4T6M2K7C5B1ARE";
+        let hyphenated = "0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e";
+        assert_eq!(RecordingId::parse(&ulid.to_lowercase()).map(|id| id.to_string()), Ok(ulid.into()));
+        assert_eq!(RecordingId::parse(&hyphenated.to_uppercase()).map(|id| id.to_string()), Ok(hyphenated.into()));
+    }
+
+    #[test]
+    fn what_is_neither_ulid_nor_uuid_is_refused() {
+        let overflow = "8ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+        let braces = "{0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6}";
+        for text in ["", "..", "memo", overflow, braces, "0192f0c17c7e7b3a9d553f1c2b4a5d6e", "회의록 회의록 회의록"]
+        {
+            assert_eq!(RecordingId::parse(text), Err(InvalidId), "{text}");
+        }
+    }
+}

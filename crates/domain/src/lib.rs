@@ -1,0 +1,61 @@
+//! What Tapebase is, without saying where it runs: types, ports and use cases.
+//!
+//! - [`recording`], [`user`], [`session`], [`blob`], [`page`] hold the words of the recorder's world,
+//!   parsed once at the edge and trusted afterwards.
+//! - [`ports`] are the traits an adapter implements.
+//! - [`upload`], [`auth`], [`list`] and [`sweep`] are the use cases: every decision is taken there.
+//!
+//! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
+
+pub mod auth;
+pub mod blob;
+pub mod digest;
+pub mod id;
+pub mod list;
+pub mod media_type;
+pub mod page;
+pub mod ports;
+pub mod recording;
+pub mod session;
+pub mod sweep;
+#[cfg(test)]
+mod testing;
+pub mod upload;
+pub mod user;
+
+/// Every use case, wired to its ports: what a front end is handed.
+#[derive(Clone)]
+pub struct Services {
+    /// Storing recordings.
+    pub upload: upload::Upload,
+    /// Who is asking.
+    pub auth: auth::Auth,
+    /// Finding, playing, renaming and deleting recordings.
+    pub list: list::List,
+    /// Removing what crashes and expiry left behind.
+    pub sweep: sweep::Sweep,
+}
+
+/// What the operator decides.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How big recordings may be.
+    pub limits: upload::Limits,
+    /// Who may come in and for how long.
+    pub auth: auth::AuthPolicy,
+    /// How old a blob without a recording must be before it is removed.
+    pub orphan_grace: chrono::TimeDelta,
+}
+
+impl Services {
+    /// Wires every use case to `ports`.
+    #[must_use]
+    pub fn new(ports: &ports::Ports, policy: &Policy) -> Self {
+        Self {
+            upload: upload::Upload::new(ports, policy.limits),
+            auth: auth::Auth::new(ports, policy.auth.clone()),
+            list: list::List::new(ports),
+            sweep: sweep::Sweep::new(ports, policy.orphan_grace),
+        }
+    }
+}

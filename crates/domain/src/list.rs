@@ -1,0 +1,127 @@
+//! Use case: find recordings again, play them back, rename and delete them.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::{
+    blob::{ByteRange, ByteStream},
+    id::{RecordingId, UserId},
+    page::{Cursor, Page, PageRequest, Position},
+    ports::{BlobError, BlobStore, BoxError, Ports, RecordStore, StoreError},
+    recording::{Recording, RecordingName, Revision},
+};
+
+/// Why a recording could not be shown or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The user has no recording of this id.
+    #[error("no such recording")]
+    NotFound,
+    /// The recording has changed since the caller looked.
+    #[error("the recording has changed")]
+    Changed,
+    /// There is no room left to write that down.
+    #[error("no space left")]
+    Full(#[source] BoxError),
+    /// A store failed.
+    #[error("a store is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+/// What a user does with recordings that are there.
+#[derive(Clone)]
+pub struct List {
+    records: Arc<dyn RecordStore>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl List {
+    /// Wires the use case.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self { records: ports.records.clone(), blobs: ports.blobs.clone() }
+    }
+
+    /// Some recordings of `owner`.
+    ///
+    /// # Errors
+    /// [`ListError::Unavailable`].
+    pub async fn page(&self, owner: UserId, request: PageRequest) -> Result<Page, ListError> {
+        let PageRequest { by, order, limit, .. } = request;
+        let mut items = self.records.list(owner, request).await?;
+        let has_more = items.len() > limit.get();
+        items.truncate(limit.get());
+        let next = items.last().filter(|_| has_more).map(|last| {
+            let position = Position { time: by.of(last), id: last.id.clone() };
+            Cursor { by, order, position }
+        });
+        Ok(Page { items, next })
+    }
+
+    /// One recording of `owner`.
+    ///
+    /// # Errors
+    /// [`ListError::NotFound`], [`ListError::Unavailable`].
+    pub async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Recording, ListError> {
+        self.records.find(owner, id).await?.ok_or(ListError::NotFound)
+    }
+
+    /// Opens some bytes of a recording for playing.
+    ///
+    /// # Errors
+    /// [`ListError::NotFound`] if it was deleted meanwhile, [`ListError::Unavailable`].
+    pub async fn play(&self, recording: &Recording, range: ByteRange) -> Result<ByteStream<BlobError>, ListError> {
+        match self.blobs.open(&recording.blob, range).await? {
+            Some(bytes) => Ok(bytes),
+            None if self.records.find(recording.owner, &recording.id).await?.is_none() => Err(ListError::NotFound),
+            None => Err(ListError::Unavailable(format!("audio of recording {} is missing", recording.id).into())),
+        }
+    }
+
+    /// Renames a recording, if it still has the revision the caller saw.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub async fn rename(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        name: RecordingName,
+        expected: Option<Revision>,
+    ) -> Result<Recording, ListError> {
+        self.records.rename(owner, id, name, expected).await?.ok_or(ListError::NotFound)
+    }
+
+    /// Deletes a recording: first the row, by which it is gone, then the bytes.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub async fn delete(&self, owner: UserId, id: &RecordingId, expected: Option<Revision>) -> Result<(), ListError> {
+        let recording = self.records.remove(owner, id, expected).await?.ok_or(ListError::NotFound)?;
+        // The recording is gone for its owner. If its bytes resist, the sweeper comes by.
+        let _ = self.blobs.delete(&recording.blob).await;
+        Ok(())
+    }
+}
+
+impl From<StoreError> for ListError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Changed,
+            StoreError::Full(source) => Self::Full(source),
+            StoreError::Unavailable(source) => Self::Unavailable(source),
+        }
+    }
+}
+
+impl From<BlobError> for ListError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Body(error) => Self::Unavailable(error.into()),
+            BlobError::Full(source) => Self::Full(source),
+            BlobError::Unavailable(source) => Self::Unavailable(source),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The port for bytes of recordings.
+
+use async_trait::async_trait;
+
+use super::{BoxError, Timestamp};
+use crate::blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob};
+
+/// Why bytes could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// The body itself failed; nothing was kept.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// There is no room left; nothing was kept.
+    #[error("no space left for audio")]
+    Full(#[source] BoxError),
+    /// The store cannot answer now.
+    #[error("blob store unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+/// A blob as a walk through the store sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobEntry {
+    /// Where it is.
+    pub blob: BlobRef,
+    /// When it was last written to.
+    pub modified_at: Timestamp,
+}
+
+/// Keeps bytes under references of its own choosing.
+///
+/// There is no owner here: a reference is only ever found in a row of its owner.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait BlobStore: Send + Sync {
+    /// Keeps everything `body` yields.
+    ///
+    /// - It MUST return only once the bytes would survive a power cut.
+    /// - It MUST return the size and the SHA-256 of exactly the bytes it kept.
+    /// - It MUST give every blob a reference of its own, even for equal bytes.
+    /// - When the body fails, it MUST return that error and keep nothing.
+    async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError>;
+
+    /// Opens some bytes of a blob for reading.
+    ///
+    /// - It MUST yield exactly the bytes of the range, in order.
+    /// - It MUST return `None` for a blob that is not there.
+    /// - A blob opened before it is deleted MUST read to its end or fail, never end early.
+    async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError>;
+
+    /// Removes a blob.
+    ///
+    /// - It MUST succeed when the blob is already gone.
+    async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError>;
+
+    /// Lists some blobs after `after`, as many as suit the store.
+    ///
+    /// - Walked from `None` until it is empty, the list MUST have every blob exactly once.
+    async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError>;
+
+    /// Fails when the store cannot serve.
+    async fn ping(&self) -> Result<(), BlobError>;
+}

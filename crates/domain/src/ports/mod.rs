@@ -1,0 +1,58 @@
+//! What Tapebase needs from the world: one trait per noun, implemented by adapters.
+//!
+//! Each promise is one sentence with MUST, and one case with the same words in the conformance suite:
+//! an adapter that passes the suite can be swapped in. To add a backend, implement the traits it can
+//! serve in the adapters crate and run the suite on it; nothing here or in the HTTP API changes.
+
+mod blobs;
+mod clock;
+mod passwords;
+mod records;
+mod users;
+
+use std::sync::Arc;
+
+#[cfg(test)]
+pub use self::{
+    blobs::MockBlobStore, clock::MockClock, passwords::MockPasswordHasher, records::MockRecordStore,
+    users::MockUserStore,
+};
+pub use self::{
+    blobs::{BlobEntry, BlobError, BlobStore},
+    clock::{Clock, SystemClock, Timestamp},
+    passwords::{HasherError, PasswordHasher},
+    records::{InsertError, RecordStore},
+    users::UserStore,
+};
+
+/// The driver's own error, kept for the log.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The plug board: one adapter per port.
+#[derive(Clone)]
+pub struct Ports {
+    /// Rows about recordings.
+    pub records: Arc<dyn RecordStore>,
+    /// Bytes of recordings.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Users and their sessions.
+    pub users: Arc<dyn UserStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Password hashes.
+    pub passwords: Arc<dyn PasswordHasher>,
+}
+
+/// Why a row could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What was to be written contradicts what is there.
+    #[error("contradicts what is stored")]
+    Conflict,
+    /// There is no room left; nothing was written.
+    #[error("no space left for rows")]
+    Full(#[source] BoxError),
+    /// The store cannot answer now; whether a write took place is unknown.
+    #[error("row store unavailable")]
+    Unavailable(#[source] BoxError),
+}

@@ -1,0 +1,91 @@
+//! The port for rows about recordings.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::{
+    blob::BlobRef,
+    id::{RecordingId, UserId},
+    page::PageRequest,
+    recording::{Recording, RecordingName, Revision},
+};
+
+/// Why a recording was not inserted.
+#[derive(Debug, thiserror::Error)]
+pub enum InsertError {
+    /// Its owner has a recording of this id: this one.
+    #[error("the id is taken")]
+    Taken(Box<Recording>),
+    /// Its owner has too little quota left.
+    #[error("the quota is used up")]
+    OverQuota,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Keeps what is known about recordings.
+///
+/// A successful write MUST survive a power cut. Every write is one transaction.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait RecordStore: Send + Sync {
+    /// Adds a recording and counts its bytes as used by its owner.
+    ///
+    /// - It MUST return `Taken` with the recording that is there if its owner has one of this id.
+    /// - It MUST return `OverQuota` if the owner would use more than `quota` bytes, however many insert at once.
+    /// - Two users MUST be able to have recordings of the same id.
+    async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError>;
+
+    /// Looks up one recording.
+    ///
+    /// - It MUST find what was inserted, equal in every field.
+    /// - It MUST return `None` for another user's recording.
+    async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError>;
+
+    /// Lists one more recording than the limit, if there are that many, so that the caller knows of more.
+    ///
+    /// - It MUST list only recordings of the owner.
+    /// - It MUST order by the time asked for, then by id, in the direction asked for.
+    /// - It MUST keep to `from` (inclusive) and `to` (exclusive).
+    /// - Pages joined by `after` MUST have every recording exactly once, while others come and go.
+    async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError>;
+
+    /// Changes the name of a recording and counts up its revision.
+    ///
+    /// - It MUST return the recording as it is now.
+    /// - It MUST return `None` for another user's recording.
+    /// - It MUST return `Conflict` and change nothing if `expected` is not the recording's revision.
+    async fn rename(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        name: RecordingName,
+        expected: Option<Revision>,
+    ) -> Result<Option<Recording>, StoreError>;
+
+    /// Takes a recording out and gives its bytes back to the owner's quota.
+    ///
+    /// - It MUST return the recording that was there.
+    /// - It MUST return `None` for another user's recording, and leave it.
+    /// - It MUST return `Conflict` and leave it if `expected` is not the recording's revision.
+    async fn remove(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        expected: Option<Revision>,
+    ) -> Result<Option<Recording>, StoreError>;
+
+    /// How many bytes the recordings of a user have together.
+    ///
+    /// - It MUST be the sum of their sizes.
+    async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError>;
+
+    /// Picks out the blobs that no recording refers to.
+    ///
+    /// - It MUST return exactly those of `blobs` that no recording of any user refers to.
+    async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError>;
+
+    /// Fails when the store cannot serve.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,67 @@
+//! The port for users and their sessions.
+
+use async_trait::async_trait;
+
+use super::{StoreError, Timestamp};
+use crate::{
+    id::{SessionId, UserId},
+    session::{Session, TokenHash},
+    user::{Account, Identity, User},
+};
+
+/// Keeps users and their sessions.
+///
+/// A successful write MUST survive a power cut. Every write is one transaction.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait UserStore: Send + Sync {
+    /// Adds a user.
+    ///
+    /// - It MUST return `Conflict` if a user has this identity, however many are created at once.
+    async fn create(&self, account: Account) -> Result<(), StoreError>;
+
+    /// Looks up who has an identity.
+    ///
+    /// - It MUST find the account that was created, equal in every field.
+    async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError>;
+
+    /// Begins a session that `token` opens.
+    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError>;
+
+    /// Looks up the session that `token` opens, and whose it is.
+    ///
+    /// - It MUST find the session that was opened, equal in every field.
+    /// - It MUST find it even past its expiry: deciding is the caller's business.
+    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError>;
+
+    /// Notes that a session was used.
+    ///
+    /// - It MUST change `last_used_at` and `expires_at`, and nothing else.
+    /// - It MUST NOT bring back a session that was closed.
+    async fn touch_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        last_used_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Lists the sessions of a user, the newest first.
+    ///
+    /// - It MUST list only sessions of that user.
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends a session; `false` if the user has none of this id.
+    ///
+    /// - After it returns, the token MUST find nothing.
+    /// - It MUST NOT end another user's session.
+    async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
+
+    /// Forgets the sessions that expired before `now`, and says how many.
+    ///
+    /// - It MUST leave the sessions that have not expired.
+    async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Fails when the store cannot serve.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,129 @@
+//! A recording: what is known about one piece of audio.
+
+use chrono::{DateTime, FixedOffset};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{
+    blob::BlobRef,
+    digest::Sha256,
+    id::{RecordingId, UserId},
+    media_type::MediaType,
+    ports::Timestamp,
+};
+
+/// One recording of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Its name among the recordings of its owner.
+    pub id: RecordingId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// What people call it.
+    pub name: RecordingName,
+    /// What kind of audio it is.
+    pub media_type: MediaType,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The digest of those bytes.
+    pub sha256: Sha256,
+    /// When it was recorded, as the client's clock and time zone had it; never refused for being off.
+    pub recorded_at: DateTime<FixedOffset>,
+    /// When the server took it in.
+    pub received_at: Timestamp,
+    /// Counts the changes of what is known about it, from 1.
+    pub revision: Revision,
+    /// Where its bytes are.
+    pub blob: BlobRef,
+}
+
+/// Counts the changes of a recording's name, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision(pub u64);
+
+/// Why a text cannot name a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// There is nothing in it.
+    #[error("the name is empty")]
+    Empty,
+    /// It is longer than anybody types.
+    #[error("the name is longer than {} bytes in NFC", RecordingName::MAX_BYTES)]
+    TooLong,
+    /// It has control characters, which break terminals, headers and logs.
+    #[error("the name has control characters")]
+    ControlCharacter,
+}
+
+/// The name of a recording, kept byte for byte as the client sent it. Never part of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingName(String);
+
+impl RecordingName {
+    /// The most bytes a name may have.
+    /// Counted after NFC normalisation, because one phone sends `한` in 3 bytes and another in 9.
+    pub const MAX_BYTES: usize = 1_500;
+
+    /// Accepts a name as it is.
+    ///
+    /// # Errors
+    /// [`InvalidName`] if it is empty, too long or has control characters.
+    pub fn parse(text: String) -> Result<Self, InvalidName> {
+        if text.is_empty() {
+            return Err(InvalidName::Empty);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidName::ControlCharacter);
+        }
+        let length: usize = text.nfc().map(char::len_utf8).sum();
+        if length > Self::MAX_BYTES {
+            return Err(InvalidName::TooLong);
+        }
+        Ok(Self(text))
+    }
+
+    /// The name of a recording that came without one: when it was recorded, on the client's clock.
+    #[must_use]
+    pub fn from_time(recorded_at: DateTime<FixedOffset>, media_type: &MediaType) -> Self {
+        Self(format!("Recording {}{}", recorded_at.format("%Y-%m-%d %H.%M.%S"), media_type.extension()))
+    }
+
+    /// The exact text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, InvalidName> {
+        RecordingName::parse(text.to_owned()).map(|name| name.0)
+    }
+
+    #[test]
+    fn names_are_kept_byte_for_byte() {
+        let decomposed: String = "회의록 3.m4a".nfd().collect();
+        for name in ["회의록 3.m4a", decomposed.as_str(), "../../etc/passwd", "🎙️.m4a", " ", &"가".repeat(300)]
+        {
+            assert_eq!(parse(name), Ok(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn length_is_counted_after_composition() {
+        let decomposed: String = "각".repeat(500).nfd().collect();
+        assert!(decomposed.len() > RecordingName::MAX_BYTES);
+        assert_eq!(parse(&decomposed), Ok(decomposed.clone()));
+        assert_eq!(parse(&"각".repeat(501)), Err(InvalidName::TooLong));
+    }
+
+    #[test]
+    fn empty_names_and_control_characters_are_refused() {
+        assert_eq!(parse(""), Err(InvalidName::Empty));
+        for name in ["a\0b", "a\r\nX: y", "\u{7f}", "\u{85}"] {
+            assert_eq!(parse(name), Err(InvalidName::ControlCharacter), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Use case: remove what crashes, failed deletes and expiry left behind.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::{
+    blob::BlobRef,
+    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError, UserStore},
+};
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Blobs that no recording referred to.
+    pub blobs: u64,
+    /// Sessions past their expiry.
+    pub sessions: u64,
+}
+
+/// Why a sweep stopped early; what it did stays done.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The blob store failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// A row store failed.
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+}
+
+/// Cleans up; safe to run while uploads go on, and twice at once.
+#[derive(Clone)]
+pub struct Sweep {
+    records: Arc<dyn RecordStore>,
+    blobs: Arc<dyn BlobStore>,
+    users: Arc<dyn UserStore>,
+    clock: Arc<dyn Clock>,
+    grace: TimeDelta,
+}
+
+impl Sweep {
+    /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
+    #[must_use]
+    pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
+        let Ports { records, blobs, users, clock, .. } = ports.clone();
+        Self { records, blobs, users, clock, grace }
+    }
+
+    /// Walks the blob store once.
+    ///
+    /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
+    /// cannot get one afterwards.
+    ///
+    /// # Errors
+    /// [`SweepError`].
+    pub async fn run(&self) -> Result<Swept, SweepError> {
+        let now = self.clock.now();
+        let sessions = self.users.remove_expired_sessions(now).await?;
+        let mut swept = Swept { blobs: 0, sessions };
+        let mut after: Option<BlobRef> = None;
+        loop {
+            let entries = self.blobs.list(after).await?;
+            let Some(last) = entries.last() else { return Ok(swept) };
+            after = Some(last.blob.clone());
+            let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
+            let orphans = self.records.unreferenced(old.map(|entry| entry.blob).collect()).await?;
+            for orphan in &orphans {
+                self.blobs.delete(orphan).await?;
+            }
+            swept.blobs += orphans.len() as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mockall::predicate::eq;
+
+    use super::*;
+    use crate::{ports::BlobEntry, testing::TestPorts};
+
+    #[tokio::test]
+    async fn only_old_blobs_without_a_recording_are_removed() {
+        let mut ports = TestPorts::at("2026-11-23T12:00:00Z");
+        let now = ports.now();
+        let blob = |name: &str| BlobRef::new(name.to_owned());
+        let entry = move |name: &str, hours| BlobEntry { blob: blob(name), modified_at: now - TimeDelta::hours(hours) };
+        ports.users.expect_remove_expired_sessions().with(eq(now)).returning(|_| Ok(3));
+        ports.blobs.expect_list().with(eq(None)).returning(move |_| Ok(vec![entry("kept", 30), entry("orphan", 30)]));
+        ports.blobs.expect_list().with(eq(Some(blob("orphan")))).returning(move |_| Ok(vec![entry("young", 1)]));
+        ports.blobs.expect_list().with(eq(Some(blob("young")))).returning(|_| Ok(Vec::new()));
+        ports.records.expect_unreferenced().returning(move |blobs| {
+            assert!(!blobs.contains(&blob("young")), "it may still be uploading");
+            Ok(blobs.into_iter().filter(|found| *found == blob("orphan")).collect())
+        });
+        ports.blobs.expect_delete().withf(move |found| *found == blob("orphan")).times(1).returning(|_| Ok(()));
+
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+
+        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, sessions: 3 });
+    }
+}

@@ -1,0 +1,85 @@
+//! Mocked ports and made-up recordings, for the use cases' unit tests.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use futures_util::stream;
+
+use crate::{
+    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    digest::Sha256,
+    id::{RecordingId, UserId},
+    media_type::MediaType,
+    ports::{MockBlobStore, MockClock, MockPasswordHasher, MockRecordStore, MockUserStore, Ports, Timestamp},
+    recording::{Recording, RecordingName, Revision},
+};
+
+/// One mock per port; a call that was not expected fails the test.
+#[derive(Default)]
+pub struct TestPorts {
+    pub records: MockRecordStore,
+    pub blobs: MockBlobStore,
+    pub users: MockUserStore,
+    pub passwords: MockPasswordHasher,
+    now: Timestamp,
+}
+
+impl TestPorts {
+    /// Ports in a world where it is `now`, RFC 3339.
+    pub fn at(now: &str) -> Self {
+        Self { now: timestamp(now), ..Self::default() }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub fn build(self) -> Ports {
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(self.now);
+        Ports {
+            records: Arc::new(self.records),
+            blobs: Arc::new(self.blobs),
+            users: Arc::new(self.users),
+            passwords: Arc::new(self.passwords),
+            clock: Arc::new(clock),
+        }
+    }
+}
+
+pub fn timestamp(text: &str) -> Timestamp {
+    DateTime::parse_from_rfc3339(text).expect("RFC 3339").to_utc()
+}
+
+/// A recording of `owner` whose bytes are `audio`.
+pub fn recording(owner: UserId, audio: &[u8]) -> Recording {
+    let received_at = timestamp("2026-11-23T09:00:00Z");
+    Recording {
+        id: RecordingId::generate(received_at),
+        owner,
+        name: RecordingName::parse("memo.m4a".into()).expect("a name"),
+        media_type: MediaType::parse("audio/mp4").expect("a type"),
+        size: audio.len() as u64,
+        sha256: Sha256::of(audio),
+        recorded_at: received_at.fixed_offset(),
+        received_at,
+        revision: Revision(1),
+        blob: BlobRef::new("there".into()),
+    }
+}
+
+/// What a store answers that kept `audio` under `blob`.
+pub fn stored_blob(blob: &str, audio: &[u8]) -> StoredBlob {
+    StoredBlob { blob: BlobRef::new(blob.into()), size: audio.len() as u64, sha256: Sha256::of(audio) }
+}
+
+/// A body that arrives in these pieces.
+pub fn body(pieces: Vec<Result<&'static [u8], BodyError>>) -> ByteStream<BodyError> {
+    Box::pin(stream::iter(pieces.into_iter().map(|piece| piece.map(Bytes::from_static))))
+}
+
+/// A body nobody may read.
+pub fn unread_body() -> ByteStream<BodyError> {
+    Box::pin(stream::poll_fn(|_| panic!("the body was read")))
+}

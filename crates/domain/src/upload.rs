@@ -1,0 +1,220 @@
+//! Use case: take in a recording, once, whole, and durably.
+
+mod body;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, FixedOffset, SubsecRound as _};
+use futures_util::StreamExt as _;
+
+use crate::{
+    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    digest::{Hasher, Sha256},
+    id::{RecordingId, UserId},
+    media_type::MediaType,
+    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError},
+    recording::{Recording, RecordingName, Revision},
+};
+
+/// How much may be uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of one recording.
+    pub recording_bytes: u64,
+    /// The most bytes of all recordings of one user.
+    pub quota_bytes: u64,
+}
+
+/// What a client says about a recording it sends.
+#[derive(Debug, Clone)]
+pub struct NewRecording {
+    /// The id the client chose; the server chooses one otherwise.
+    pub id: Option<RecordingId>,
+    /// Its name; made from the time otherwise.
+    pub name: Option<RecordingName>,
+    /// Its declared type.
+    pub media_type: MediaType,
+    /// When it was recorded; now otherwise.
+    pub recorded_at: Option<DateTime<FixedOffset>>,
+    /// The digest the bytes must have.
+    pub sha256: Option<Sha256>,
+    /// How many bytes there will be, if that is known.
+    pub size: Option<u64>,
+}
+
+/// A recording that is safe now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It was added.
+    Created(Recording),
+    /// The very same had been added before.
+    Existing(Recording),
+}
+
+/// Why a recording was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The body did not arrive whole, or is too large.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The type is not one of recordings.
+    #[error("{0} is not a type of recordings")]
+    UnsupportedType(MediaType),
+    /// The user has another recording of this id.
+    #[error("recording {0} exists with other content")]
+    Conflict(RecordingId),
+    /// The bytes do not have the digest they should have.
+    #[error("the body has another digest than announced")]
+    DigestMismatch {
+        /// What arrived.
+        received: Sha256,
+    },
+    /// There is no room left.
+    #[error("no space left")]
+    Full(#[source] BoxError),
+    /// A store failed.
+    #[error("a store is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Takes in recordings.
+#[derive(Clone)]
+pub struct Upload {
+    records: Arc<dyn RecordStore>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+}
+
+impl Upload {
+    /// Wires the use case.
+    #[must_use]
+    pub fn new(ports: &Ports, limits: Limits) -> Self {
+        Self { records: ports.records.clone(), blobs: ports.blobs.clone(), clock: ports.clock.clone(), limits }
+    }
+
+    /// Stores what `body` yields as a recording of `owner`.
+    ///
+    /// Sending the same content under the same id again changes nothing and answers the same recording.
+    /// What the announcement alone rules out is refused before the body is read.
+    ///
+    /// # Errors
+    /// [`UploadError`]; nothing is kept then.
+    pub async fn store(
+        &self,
+        owner: UserId,
+        new: NewRecording,
+        body: ByteStream<BodyError>,
+    ) -> Result<Stored, UploadError> {
+        if !new.media_type.is_recording() {
+            return Err(UploadError::UnsupportedType(new.media_type));
+        }
+        if let Some(id) = &new.id
+            && let Some(existing) = self.records.find(owner, id).await?
+        {
+            return repeat(existing, &new, body).await;
+        }
+        let left = self.limits.quota_bytes.saturating_sub(self.records.used_bytes(owner).await?);
+        let allowance = body::Allowance { recording: self.limits.recording_bytes, quota: left };
+        allowance.admit(new.size.unwrap_or_default())?;
+
+        let (head, body) = body::peek(body).await;
+        let blob = self.blobs.put(body::metered(body, allowance, new.size)).await?;
+        if let Err(mismatch) = check_digest(new.sha256, blob.sha256) {
+            self.discard(&blob.blob).await;
+            return Err(mismatch);
+        }
+        let recording = self.describe(owner, new, blob, &head);
+        self.insert(recording).await
+    }
+
+    fn describe(&self, owner: UserId, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
+        let now = self.clock.now();
+        let recorded_at = new.recorded_at.unwrap_or_else(|| now.fixed_offset()).trunc_subsecs(6);
+        let media_type = new.media_type.or_sniffed(head);
+        Recording {
+            id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
+            owner,
+            name: new.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, &media_type)),
+            media_type,
+            size: blob.size,
+            sha256: blob.sha256,
+            recorded_at,
+            received_at: now,
+            revision: Revision(1),
+            blob: blob.blob,
+        }
+    }
+
+    /// The row makes the recording: only now, with its bytes safe, does it come to be.
+    async fn insert(&self, recording: Recording) -> Result<Stored, UploadError> {
+        let refused = match self.records.insert(recording.clone(), self.limits.quota_bytes).await {
+            Ok(()) => return Ok(Stored::Created(recording)),
+            // Whether the row is there is unknown. Its bytes must stay; the sweeper takes them if it is not.
+            Err(InsertError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
+            Err(refused) => refused,
+        };
+        self.discard(&recording.blob).await;
+        match refused {
+            InsertError::Taken(existing) if existing.sha256 == recording.sha256 => Ok(Stored::Existing(*existing)),
+            InsertError::Taken(existing) => Err(UploadError::Conflict(existing.id)),
+            InsertError::OverQuota => Err(BodyError::OverQuota.into()),
+            InsertError::Store(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes bytes no recording refers to. A failure is not the client's concern: the sweeper comes by.
+    async fn discard(&self, blob: &BlobRef) {
+        let _ = self.blobs.delete(blob).await;
+    }
+}
+
+/// Answers an upload under an id that is taken: the bytes are compared, not stored again.
+async fn repeat(existing: Recording, new: &NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
+    if new.size.is_some_and(|size| size != existing.size) {
+        return Err(UploadError::Conflict(existing.id));
+    }
+    let mut hasher = Hasher::default();
+    let same_length = body::Allowance { recording: existing.size, quota: u64::MAX };
+    let mut body = body::metered(body, same_length, new.size);
+    while let Some(piece) = body.next().await {
+        match piece {
+            Ok(bytes) => hasher.update(&bytes),
+            Err(BodyError::TooLarge { .. }) => return Err(UploadError::Conflict(existing.id)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (_, sha256) = hasher.finish();
+    check_digest(new.sha256, sha256)?;
+    if sha256 == existing.sha256 { Ok(Stored::Existing(existing)) } else { Err(UploadError::Conflict(existing.id)) }
+}
+
+fn check_digest(announced: Option<Sha256>, received: Sha256) -> Result<(), UploadError> {
+    match announced {
+        Some(announced) if announced != received => Err(UploadError::DigestMismatch { received }),
+        _ => Ok(()),
+    }
+}
+
+impl From<BlobError> for UploadError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Body(error) => Self::Body(error),
+            BlobError::Full(source) => Self::Full(source),
+            BlobError::Unavailable(source) => Self::Unavailable(source),
+        }
+    }
+}
+
+impl From<StoreError> for UploadError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full(source) => Self::Full(source),
+            StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
+        }
+    }
+}

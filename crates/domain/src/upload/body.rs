@@ -1,0 +1,55 @@
+//! Watches a body go by: how large it may get, and whether it came whole.
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, future, stream};
+
+use crate::blob::{BodyError, ByteStream};
+
+/// How many bytes a body may have, and on whose account.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// The most bytes of one recording.
+    pub recording: u64,
+    /// What is left of the owner's quota.
+    pub quota: u64,
+}
+
+impl Allowance {
+    /// Refuses a body of `size` bytes if that is too much.
+    pub const fn admit(self, size: u64) -> Result<(), BodyError> {
+        if size > self.recording {
+            return Err(BodyError::TooLarge { limit: self.recording });
+        }
+        if size > self.quota {
+            return Err(BodyError::OverQuota);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the first piece and puts it back.
+pub async fn peek(mut body: ByteStream<BodyError>) -> (Bytes, ByteStream<BodyError>) {
+    let Some(first) = body.next().await else { return (Bytes::new(), body) };
+    let head = first.as_ref().cloned().unwrap_or_default();
+    (head, Box::pin(stream::iter([first]).chain(body)))
+}
+
+/// Passes a body on until it fails, exceeds its allowance, or ends at another size than announced.
+pub fn metered(body: ByteStream<BodyError>, allowance: Allowance, announced: Option<u64>) -> ByteStream<BodyError> {
+    let metered = stream::unfold(Some((body, 0_u64)), move |state| async move {
+        let (mut body, received) = state?;
+        match body.next().await {
+            Some(Ok(bytes)) => {
+                let received = received + bytes.len() as u64;
+                match allowance.admit(received) {
+                    Ok(()) => Some((Ok(bytes), Some((body, received)))),
+                    Err(error) => Some((Err(error), None)),
+                }
+            }
+            Some(Err(error)) => Some((Err(error), None)),
+            None if announced.is_some_and(|size| size != received) => Some((Err(BodyError::Incomplete), None)),
+            None => None,
+        }
+    });
+    Box::pin(metered.filter(|piece| future::ready(!matches!(piece, Ok(bytes) if bytes.is_empty()))))
+}

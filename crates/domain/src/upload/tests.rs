@@ -1,0 +1,270 @@
+use futures_util::TryStreamExt as _;
+use mockall::{Sequence, predicate::always};
+
+use super::*;
+use crate::testing::{TestPorts, body, recording, stored_blob, unread_body};
+
+const AUDIO: &[u8] = b"OggS some speech";
+const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
+
+fn ports() -> TestPorts {
+    TestPorts::at("2026-11-23T12:00:00Z")
+}
+
+fn owner() -> UserId {
+    UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID")
+}
+
+fn announcement() -> NewRecording {
+    NewRecording {
+        id: None,
+        name: None,
+        media_type: MediaType::octet_stream(),
+        recorded_at: None,
+        sha256: None,
+        size: None,
+    }
+}
+
+/// A blob store that reads the body as a real one does.
+fn keep_blobs(ports: &mut TestPorts) {
+    ports.blobs.expect_put().returning(|body| {
+        let read: Result<Vec<Bytes>, BodyError> =
+            futures_util::FutureExt::now_or_never(body.try_collect()).expect("the body is ready");
+        Ok(stored_blob("new", &read?.concat()))
+    });
+}
+
+async fn store(ports: TestPorts, new: NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
+    Upload::new(&ports.build(), LIMITS).store(owner(), new, body).await
+}
+
+#[tokio::test]
+async fn the_blob_is_stored_before_the_row() {
+    let mut ports = ports();
+    let mut order = Sequence::new();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.blobs.expect_put().times(1).in_sequence(&mut order).returning(|_| Ok(stored_blob("new", AUDIO)));
+    ports.records.expect_insert().times(1).in_sequence(&mut order).returning(|_, _| Ok(()));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
+    assert_eq!(recording.sha256, Sha256::of(AUDIO));
+    assert_eq!(recording.blob.as_str(), "new");
+    assert_eq!(recording.media_type.as_str(), "audio/ogg", "sniffed, as nothing was declared");
+    assert_eq!(recording.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
+}
+
+#[tokio::test]
+async fn no_row_is_written_when_the_blob_store_fails() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.blobs.expect_put().returning(|_| Err(BlobError::Unavailable("disk on fire".into())));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Unavailable(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_apart_from_a_broken_one() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.blobs.expect_put().returning(|_| Err(BlobError::Full("no space left on device".into())));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Full(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn the_blob_stays_when_the_fate_of_the_row_is_unknown() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_insert().returning(|_, _| Err(StoreError::Unavailable("timed out".into()).into()));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().never();
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Unavailable(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn the_blob_is_removed_when_there_is_no_room_for_the_row() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_insert().returning(|_, _| Err(StoreError::Full("database full".into()).into()));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Full(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn another_digest_than_announced_leaves_nothing() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new").times(1).returning(|_| Ok(()));
+    let new = NewRecording { sha256: Some(Sha256::of(b"other")), ..announcement() };
+
+    let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::DigestMismatch { received }) if received == Sha256::of(AUDIO)));
+}
+
+#[tokio::test]
+async fn the_same_again_is_the_same_recording() {
+    let existing = recording(owner(), AUDIO);
+    let new = NewRecording { id: Some(existing.id.clone()), ..announcement() };
+    let mut ports = ports();
+    let found = existing.clone();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(found.clone())));
+
+    let stored = store(ports, new, body(vec![Ok(&AUDIO[..4]), Ok(&AUDIO[4..])])).await;
+
+    assert!(matches!(stored, Ok(Stored::Existing(recording)) if recording == existing));
+}
+
+#[tokio::test]
+async fn other_content_under_the_same_id_conflicts() {
+    let other: [&'static [u8]; 3] = [b"OggS some speecH", b"OggS", b"OggS some speech and more"];
+    for content in other {
+        let existing = recording(owner(), AUDIO);
+        let new = NewRecording { id: Some(existing.id.clone()), ..announcement() };
+        let mut ports = ports();
+        ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
+
+        let stored = store(ports, new, body(vec![Ok(content)])).await;
+
+        assert!(matches!(stored, Err(UploadError::Conflict(_))), "{stored:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_length_under_the_same_id_conflicts_before_the_body_is_read() {
+    let existing = recording(owner(), AUDIO);
+    let new = NewRecording { id: Some(existing.id.clone()), size: Some(AUDIO.len() as u64 + 1), ..announcement() };
+    let mut ports = ports();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
+
+    let stored = store(ports, new, unread_body()).await;
+
+    assert!(matches!(stored, Err(UploadError::Conflict(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn the_loser_of_a_race_for_an_id_removes_its_blob() {
+    for (winner, is_same) in [(AUDIO, true), (b"other".as_slice(), false)] {
+        let winner = recording(owner(), winner);
+        let new = NewRecording { id: Some(winner.id.clone()), ..announcement() };
+        let mut ports = ports();
+        ports.records.expect_find().returning(|_, _| Ok(None));
+        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.records.expect_insert().returning(move |_, _| Err(InsertError::Taken(Box::new(winner.clone()))));
+        keep_blobs(&mut ports);
+        ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new").times(1).returning(|_| Ok(()));
+
+        let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
+
+        match stored {
+            Ok(Stored::Existing(_)) => assert!(is_same),
+            Err(UploadError::Conflict(_)) => assert!(!is_same),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_announcement_rules_out_is_refused_before_the_body_is_read() {
+    let cases = [
+        (101, 0, BodyError::TooLarge { limit: 100 }),
+        (60, 950, BodyError::OverQuota),
+        (1, 2_000, BodyError::OverQuota),
+    ];
+    for (size, used, expected) in cases {
+        let mut ports = ports();
+        ports.records.expect_used_bytes().returning(move |_| Ok(used));
+        let new = NewRecording { size: Some(size), ..announcement() };
+
+        let stored = store(ports, new, unread_body()).await;
+
+        assert!(matches!(stored, Err(UploadError::Body(error)) if error == expected), "{stored:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_announcement_hides_is_refused_while_the_body_is_read() {
+    let cases = [(0, BodyError::TooLarge { limit: 100 }), (950, BodyError::OverQuota)];
+    for (used, expected) in cases {
+        let mut ports = ports();
+        ports.records.expect_used_bytes().returning(move |_| Ok(used));
+        keep_blobs(&mut ports);
+
+        let stored = store(ports, announcement(), body(vec![Ok(&[0; 60]), Ok(&[0; 60])])).await;
+
+        assert!(matches!(stored, Err(UploadError::Body(error)) if error == expected), "{stored:?}");
+    }
+}
+
+#[tokio::test]
+async fn uploads_at_once_cannot_exceed_the_quota_together() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports
+        .records
+        .expect_insert()
+        .with(always(), mockall::predicate::eq(1_000))
+        .returning(|_, _| Err(InsertError::OverQuota));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Body(BodyError::OverQuota))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_no_recording() {
+    let broken = vec![Ok(AUDIO), Err(BodyError::Incomplete)];
+    let short = vec![Ok(AUDIO)];
+    for (pieces, size) in [(broken, None), (short, Some(AUDIO.len() as u64 + 1))] {
+        let mut ports = ports();
+        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        keep_blobs(&mut ports);
+
+        let stored = store(ports, NewRecording { size, ..announcement() }, body(pieces)).await;
+
+        assert!(matches!(stored, Err(UploadError::Body(BodyError::Incomplete))), "{stored:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_recording_is_refused_before_anything_else() {
+    let media_type = MediaType::parse("text/html").expect("a type");
+
+    let stored = store(ports(), NewRecording { media_type, ..announcement() }, unread_body()).await;
+
+    assert!(matches!(stored, Err(UploadError::UnsupportedType(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn the_clients_clock_is_never_wrong() {
+    for recorded_at in ["1970-01-01T00:00:00+09:00", "2099-12-31T23:59:59.123456-03:30"] {
+        let recorded_at = DateTime::parse_from_rfc3339(recorded_at).expect("RFC 3339");
+        let mut ports = ports();
+        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.records.expect_insert().returning(|_, _| Ok(()));
+        keep_blobs(&mut ports);
+
+        let new = NewRecording { recorded_at: Some(recorded_at), ..announcement() };
+        let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
+
+        let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
+        assert_eq!(recording.recorded_at.to_rfc3339(), recorded_at.to_rfc3339());
+    }
+}

@@ -1,0 +1,232 @@
+//! Users and what proves who they are.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{id::UserId, ports::Timestamp};
+
+/// Someone who has recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The server's name for them.
+    pub id: UserId,
+    /// Their own name for themselves.
+    pub identity: Identity,
+    /// When they signed up.
+    pub created_at: Timestamp,
+}
+
+/// What a user signs in with; belongs to one user at most.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// An email address, proved by a password.
+    Email(Email),
+    /// An id at a social network, as the seed's clients send it.
+    Social(SocialId),
+}
+
+/// A user together with what their password is checked against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Who it is.
+    pub user: User,
+    /// Absent where there is no password to check.
+    pub password: Option<PasswordHash>,
+}
+
+/// The text is not an email address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an email address")]
+pub struct InvalidEmail;
+
+/// An email address in lower case, so that letter case does not make two accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Email(String);
+
+impl Email {
+    /// Checks the outer form only: whether mail arrives is not something a syntax can tell.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] without exactly one `@` between two parts, with white space or control
+    /// characters, or past 254 bytes (RFC 5321 section 4.5.3.1.3).
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        let has_form = text.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
+        });
+        let is_clean = !text.chars().any(|char| char.is_whitespace() || char.is_control());
+        let email: String = text.nfc().collect::<String>().to_lowercase();
+        if has_form && is_clean && email.len() <= 254 { Ok(Self(email)) } else { Err(InvalidEmail) }
+    }
+
+    /// The address in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a social id is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSocialId {
+    /// The network or the id is missing.
+    #[error("the social id or its network is empty")]
+    Empty,
+    /// An underscore joins network and id on the wire, so a network's name cannot have one.
+    #[error("the network's name has an underscore")]
+    Underscore,
+    /// Longer than any network makes them.
+    #[error("the social id or its network is longer than {} bytes", SocialId::MAX_BYTES)]
+    TooLong,
+}
+
+/// A user's id at a social network.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SocialId {
+    network: String,
+    id: String,
+}
+
+impl SocialId {
+    /// The most bytes of either part.
+    pub const MAX_BYTES: usize = 255;
+
+    /// Accepts both parts as they are.
+    ///
+    /// # Errors
+    /// [`InvalidSocialId`] if a part is empty or too long, or the network has an underscore.
+    pub fn parse(network: String, id: String) -> Result<Self, InvalidSocialId> {
+        if network.is_empty() || id.is_empty() {
+            return Err(InvalidSocialId::Empty);
+        }
+        if network.contains('_') {
+            return Err(InvalidSocialId::Underscore);
+        }
+        if network.len() > Self::MAX_BYTES || id.len() > Self::MAX_BYTES {
+            return Err(InvalidSocialId::TooLong);
+        }
+        Ok(Self { network, id })
+    }
+
+    /// The network's name.
+    #[must_use]
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
+    /// The user's id there.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Why a text cannot be a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPassword {
+    /// Too easy to guess.
+    #[error("the password is shorter than {} characters", Password::MIN_CHARACTERS)]
+    TooShort,
+    /// Longer than anybody types.
+    #[error("the password is longer than {} bytes", Password::MAX_BYTES)]
+    TooLong,
+}
+
+/// A password on its way to being hashed; prints as `[redacted]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// The fewest characters (OWASP ASVS 5.0, 6.2.1).
+    pub const MIN_CHARACTERS: usize = 8;
+    /// The most bytes.
+    pub const MAX_BYTES: usize = 1_024;
+
+    /// Accepts any characters, composed to NFC so that every keyboard yields the same password.
+    ///
+    /// # Errors
+    /// [`InvalidPassword`] if it is too short or too long.
+    pub fn parse(text: &str) -> Result<Self, InvalidPassword> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(InvalidPassword::TooLong);
+        }
+        let password: String = text.nfc().collect();
+        if password.chars().count() < Self::MIN_CHARACTERS {
+            return Err(InvalidPassword::TooShort);
+        }
+        Ok(Self(password))
+    }
+
+    /// The secret itself, for the hasher.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+/// A password hash in PHC string format, for the hasher that made it; prints as `[redacted]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a PHC string.
+    #[must_use]
+    pub const fn new(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_is_compared_in_lower_case() {
+        assert_eq!(Email::parse("Ann@Example.COM"), Email::parse("ann@example.com"));
+        for text in ["", "ann", "@example.com", "ann@", "a@b@c", "a nn@example.com", "ann@exa\nmple.com", "a@.com"] {
+            assert_eq!(Email::parse(text), Err(InvalidEmail), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_social_accounts_never_share_a_name() {
+        let parse = |network: &str, id: &str| SocialId::parse(network.into(), id.into());
+        assert!(parse("X", "1_2").is_ok());
+        assert_eq!(parse("X_1", "2"), Err(InvalidSocialId::Underscore));
+        assert_eq!(parse("", "2"), Err(InvalidSocialId::Empty));
+        assert_eq!(parse("X", ""), Err(InvalidSocialId::Empty));
+        assert_eq!(parse("X", &"1".repeat(256)), Err(InvalidSocialId::TooLong));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let password = Password::parse("correct horse").expect("long enough");
+        assert_eq!(format!("{password:?} {:?}", PasswordHash::new("$argon2id$".into())), "[redacted] [redacted]");
+    }
+
+    #[test]
+    fn a_password_is_the_same_from_every_keyboard() {
+        let decomposed: String = "비밀번호는여덟자".nfd().collect();
+        assert_eq!(Password::parse(&decomposed), Password::parse("비밀번호는여덟자"));
+        assert_eq!(Password::parse("비밀번호"), Err(InvalidPassword::TooShort));
+        assert_eq!(Password::parse(&"x".repeat(1_025)), Err(InvalidPassword::TooLong));
+    }
+}
