@@ -1,0 +1,201 @@
+//! `BlobStore` on a directory of a local file system.
+//!
+//! It needs a POSIX file system whose `fsync` means it, and write permission on one directory:
+//!
+//! ```text
+//! blobs/VERSION             the layout's number
+//! blobs/7f/7f3a…            one blob: 32 random hexadecimal digits, below the first two of them
+//! ```
+//!
+//! A blob is written under its final name, flushed, and its directory flushed, before `put` returns.
+//! Nothing refers to the name until then, so there is no temporary name and no rename; what a crash
+//! leaves behind has no row, and the sweeper removes it.
+//! The name comes from the random generator alone: nothing a client sends reaches a path.
+
+mod file;
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{self, ErrorKind, Write as _},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, future, stream};
+use tapebase_domain::{
+    blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    ports::{BlobEntry, BlobError, BlobStore, BoxError},
+};
+use tokio::task::spawn_blocking;
+
+use self::file::{BlobFile, NewFile};
+
+/// How many bytes are handed to the disk in one piece.
+const WRITE_BYTES: usize = 1 << 20;
+/// How many bytes are read from the disk in one piece.
+const READ_BYTES: u64 = 256 << 10;
+const VERSION: &str = "1\n";
+
+/// Blobs below one directory.
+#[derive(Debug, Clone)]
+pub struct Fs {
+    root: Arc<Path>,
+}
+
+impl Fs {
+    /// Opens the directory, making it and its 256 subdirectories the first time, private to this user.
+    ///
+    /// # Errors
+    /// If it cannot be made or read, or has the layout of a newer version.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+        match fs::read_to_string(root.join("VERSION")) {
+            Ok(version) if version == VERSION => {}
+            Ok(version) => {
+                let message = format!("{} has layout {}, this program knows 1", root.display(), version.trim());
+                return Err(io::Error::new(ErrorKind::Unsupported, message));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => lay_out(root)?,
+            Err(error) => return Err(error),
+        }
+        Ok(Self { root: root.into() })
+    }
+
+    /// The path of a blob, if the reference is one this store makes.
+    fn path(&self, blob: &BlobRef) -> Result<PathBuf, BlobError> {
+        let name = blob.as_str();
+        if file::is_blob_name(name) {
+            Ok(self.root.join(&name[..2]).join(name))
+        } else {
+            Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into()))
+        }
+    }
+}
+
+/// `VERSION` comes last: a directory without it is laid out again.
+fn lay_out(root: &Path) -> io::Result<()> {
+    for prefix in 0..=255_u8 {
+        DirBuilder::new().recursive(true).mode(0o700).create(root.join(format!("{prefix:02x}")))?;
+    }
+    let mut version = File::create(root.join("VERSION"))?;
+    version.write_all(VERSION.as_bytes())?;
+    version.sync_all()?;
+    File::open(root)?.sync_all()?;
+    root.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+#[async_trait]
+impl BlobStore for Fs {
+    async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+        let mut batch = Batch::gather(&mut body).await?;
+        let root = self.root.clone();
+        if batch.is_last {
+            return blocking(move || NewFile::create(&root)?.append(&batch.pieces)?.commit()).await;
+        }
+        let mut file = blocking(move || NewFile::create(&root)).await?;
+        while !batch.pieces.is_empty() {
+            let Batch { pieces, is_last } = batch;
+            let write = blocking(move || file.append(&pieces));
+            if is_last {
+                file = write.await?;
+                break;
+            }
+            // The next bytes are received while these are hashed and written.
+            let (written, next) = future::join(write, Batch::gather(&mut body)).await;
+            (file, batch) = (written?, next?);
+        }
+        blocking(move || file.commit()).await
+    }
+
+    async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
+        let path = self.path(blob)?;
+        let first = ByteRange { length: range.length.min(READ_BYTES), ..range };
+        let opened = blocking(move || {
+            let Some(file) = BlobFile::open(&path, range)? else { return Ok(None) };
+            Ok(Some((file.read(first)?, Arc::new(file))))
+        });
+        let Some((bytes, file)) = opened.await? else { return Ok(None) };
+        if first == range {
+            return Ok(Some(blob::once(bytes)));
+        }
+        let rest = ByteRange { start: first.end(), length: range.length - first.length };
+        Ok(Some(Box::pin(blob::once(bytes).chain(read_on(file, rest)))))
+    }
+
+    async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
+        let path = self.path(blob)?;
+        blocking(move || match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
+        let root = self.root.clone();
+        blocking(move || file::list(&root, after.as_ref().map_or("", BlobRef::as_str))).await
+    }
+
+    async fn ping(&self) -> Result<(), BlobError> {
+        let version = self.root.join("VERSION");
+        blocking(move || fs::metadata(version).map(|_| ())).await
+    }
+}
+
+/// Consecutive pieces of a body, enough for one write.
+#[derive(Default)]
+struct Batch {
+    pieces: Vec<Bytes>,
+    is_last: bool,
+}
+
+impl Batch {
+    async fn gather(body: &mut ByteStream<BodyError>) -> Result<Self, BodyError> {
+        let mut batch = Self::default();
+        let mut size = 0;
+        while size < WRITE_BYTES {
+            let Some(piece) = body.next().await else {
+                batch.is_last = true;
+                break;
+            };
+            let piece = piece?;
+            size += piece.len();
+            batch.pieces.push(piece);
+        }
+        Ok(batch)
+    }
+}
+
+fn read_on(file: Arc<BlobFile>, range: ByteRange) -> ByteStream<BlobError> {
+    Box::pin(stream::try_unfold((file, range), |(file, rest)| async move {
+        if rest.length == 0 {
+            return Ok(None);
+        }
+        let next = ByteRange { length: rest.length.min(READ_BYTES), ..rest };
+        let rest = ByteRange { start: next.end(), length: rest.length - next.length };
+        let reader = file.clone();
+        let bytes = blocking(move || reader.read(next)).await?;
+        Ok(Some((bytes, (file, rest))))
+    }))
+}
+
+/// Runs file system calls where they hold nobody up.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, BlobError> {
+    match spawn_blocking(work).await {
+        Ok(result) => result.map_err(from_io),
+        Err(error) => Err(BlobError::Unavailable(error.into())),
+    }
+}
+
+fn from_io(error: io::Error) -> BlobError {
+    let source = BoxError::from(error);
+    match source.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => BlobError::Full(source),
+        _ => BlobError::Unavailable(source),
+    }
+}

@@ -1,0 +1,141 @@
+//! Blob files: written once, flushed, read at any place. Every function here blocks.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write as _},
+    mem,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use chrono::DateTime;
+use data_encoding::HEXLOWER;
+use tapebase_domain::{
+    blob::{BlobRef, ByteRange, StoredBlob},
+    digest::Hasher,
+    id::random_bytes,
+    ports::BlobEntry,
+};
+
+/// What audio may not use up: with no space left at all, not even a delete could be written down.
+const RESERVED_BYTES: u64 = 16 << 20;
+const NAME_DIGITS: usize = 32;
+
+/// A blob while it is being written; removed again unless it is committed.
+pub struct NewFile {
+    file: File,
+    path: PathBuf,
+    name: String,
+    hasher: Hasher,
+}
+
+impl NewFile {
+    /// Makes an empty file of a fresh random name.
+    pub fn create(root: &Path) -> io::Result<Self> {
+        let name = HEXLOWER.encode(&random_bytes::<{ NAME_DIGITS / 2 }>());
+        let path = root.join(&name[..2]).join(&name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Self { file, path, name, hasher: Hasher::default() })
+    }
+
+    /// Writes and hashes some pieces.
+    pub fn append(mut self, pieces: &[Bytes]) -> io::Result<Self> {
+        self.check_space(pieces.iter().map(|piece| piece.len() as u64).sum())?;
+        for piece in pieces {
+            self.file.write_all(piece)?;
+            self.hasher.update(piece);
+        }
+        Ok(self)
+    }
+
+    /// Makes the file survive a power cut: first its bytes, then its name.
+    ///
+    /// A failed flush is final: the kernel may have dropped the bytes, so the file goes.
+    pub fn commit(mut self) -> io::Result<StoredBlob> {
+        self.file.sync_data()?;
+        if let Some(directory) = self.path.parent() {
+            File::open(directory)?.sync_all()?;
+        }
+        self.path = PathBuf::new();
+        let (size, sha256) = mem::take(&mut self.hasher).finish();
+        Ok(StoredBlob { blob: BlobRef::new(mem::take(&mut self.name)), size, sha256 })
+    }
+
+    fn check_space(&self, more: u64) -> io::Result<()> {
+        let volume = rustix::fs::fstatvfs(&self.file)?;
+        let free = volume.f_bavail.saturating_mul(volume.f_frsize);
+        if free < more.saturating_add(RESERVED_BYTES) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // If this fails too, the sweeper comes by.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A blob that can be read, even after its name is gone.
+pub struct BlobFile(File);
+
+impl BlobFile {
+    /// Opens a blob that has the bytes of `range`; `None` if it is not there.
+    pub fn open(path: &Path, range: ByteRange) -> io::Result<Option<Self>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if file.metadata()?.len() < range.end() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Some(Self(file)))
+    }
+
+    /// Reads the bytes of `range`, all of them.
+    pub fn read(&self, range: ByteRange) -> io::Result<Bytes> {
+        let mut bytes = vec![0; usize::try_from(range.length).map_err(io::Error::other)?];
+        self.0.read_exact_at(&mut bytes, range.start)?;
+        Ok(bytes.into())
+    }
+}
+
+/// Whether `name` is one this store gives out.
+pub fn is_blob_name(name: &str) -> bool {
+    name.len() == NAME_DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The blobs of the first subdirectory that has some whose names come after `after`.
+pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
+    let first = after.get(..2).and_then(|prefix| u8::from_str_radix(prefix, 16).ok()).unwrap_or(0);
+    for prefix in first..=u8::MAX {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(root.join(format!("{prefix:02x}")))? {
+            let entry = entry?;
+            match entry.file_name().into_string() {
+                Ok(name) if is_blob_name(&name) && name.as_str() > after => entries.extend(describe(&entry, name)?),
+                _ => {}
+            }
+        }
+        if !entries.is_empty() {
+            entries.sort_by(|a, b| a.blob.cmp(&b.blob));
+            return Ok(entries);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// `None` if the blob is deleted at this moment.
+fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>> {
+    match entry.metadata().and_then(|metadata| metadata.modified()) {
+        Ok(modified) => Ok(Some(BlobEntry { blob: BlobRef::new(name), modified_at: DateTime::from(modified) })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

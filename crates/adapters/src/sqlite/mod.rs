@@ -1,0 +1,75 @@
+//! `RecordStore` and `UserStore` in one SQLite database file.
+//!
+//! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
+//! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
+//! survives a power cut. One connection writes, see [`writer`]; a few others read, see [`readers`].
+
+mod readers;
+mod records;
+mod rows;
+mod users;
+mod writer;
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, ErrorCode};
+use rusqlite_migration::{M, Migrations};
+use tapebase_domain::ports::StoreError;
+
+use self::{
+    readers::Readers,
+    writer::{Change, Writer},
+};
+
+/// Each is applied once, in this order; never change one that was released.
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/1-recordings-and-users.sql"))];
+
+/// Rows in one database file.
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite refused the file.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The tables could not be brought up to date, or are those of a newer version.
+    #[error(transparent)]
+    Migration(#[from] rusqlite_migration::Error),
+    /// The system refused a thread.
+    #[error(transparent)]
+    Thread(#[from] std::io::Error),
+}
+
+impl Sqlite {
+    /// Opens the database, making it the first time, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let mut connection = open_connection(path)?;
+        Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path) })
+    }
+}
+
+fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    // Another process, such as `tapebase user add`, may hold the lock for a moment.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn from_sqlite(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full(error.into()),
+        _ => StoreError::Unavailable(error.into()),
+    }
+}

@@ -1,0 +1,193 @@
+//! `RecordStore` in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tapebase_domain::{
+    blob::BlobRef,
+    id::{RecordingId, UserId},
+    page::{Order, PageRequest, TimeField},
+    ports::{InsertError, RecordStore, StoreError},
+    recording::{Recording, RecordingName, Revision},
+};
+
+use super::{Change, Sqlite, rows};
+
+const INSERT: &str = "INSERT INTO recordings (owner, id, name, media_type, size, sha256, recorded_at, \
+                      recorded_offset, received_at, revision, blob) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (owner, id) DO NOTHING";
+
+/// Adds to what an owner uses, unless that would exceed the quota.
+const USE_BYTES: &str = "INSERT INTO usage (owner, bytes) SELECT ?1, ?2 WHERE ?2 <= ?3 \
+                         ON CONFLICT (owner) DO UPDATE SET bytes = bytes + ?2 WHERE bytes + ?2 <= ?3";
+
+/// What a transaction that adds or changes a recording found in its way.
+enum Refusal {
+    Taken(Box<Recording>),
+    OverQuota,
+    Changed,
+}
+
+#[async_trait]
+impl RecordStore for Sqlite {
+    async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError> {
+        let inserted = self.writer.write(move |connection| {
+            if !insert_row(connection, &recording)? {
+                let existing = find(connection, recording.owner, &recording.id)?;
+                let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+                return Ok(Change::Undo(Err(Refusal::Taken(Box::new(existing)))));
+            }
+            let quota = i64::try_from(quota).unwrap_or(i64::MAX);
+            let mut statement = connection.prepare_cached(USE_BYTES)?;
+            match statement.execute(params![recording.owner.to_string(), recording.size, quota])? {
+                0 => Ok(Change::Undo(Err(Refusal::OverQuota))),
+                _ => Ok(Change::Keep(Ok(()))),
+            }
+        });
+        inserted.await?.map_err(|refusal| match refusal {
+            Refusal::Taken(existing) => InsertError::Taken(existing),
+            Refusal::OverQuota => InsertError::OverQuota,
+            Refusal::Changed => InsertError::Store(StoreError::Conflict),
+        })
+    }
+
+    async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
+        let id = id.clone();
+        self.readers.read(move |connection| find(connection, owner, &id)).await
+    }
+
+    async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError> {
+        self.readers.read(move |connection| list(connection, owner, &page)).await
+    }
+
+    async fn rename(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        name: RecordingName,
+        expected: Option<Revision>,
+    ) -> Result<Option<Recording>, StoreError> {
+        let id = id.clone();
+        let renamed = self.writer.write(move |connection| {
+            let Some(found) = find(connection, owner, &id)? else { return Ok(Change::Undo(Ok(None))) };
+            if expected.is_some_and(|expected| expected != found.revision) {
+                return Ok(Change::Undo(Err(Refusal::Changed)));
+            }
+            let renamed = Recording { name, revision: Revision(found.revision.0 + 1), ..found };
+            connection
+                .prepare_cached("UPDATE recordings SET name = ?3, revision = ?4 WHERE owner = ?1 AND id = ?2")?
+                .execute(params![owner.to_string(), id.as_str(), renamed.name.as_str(), renamed.revision.0])?;
+            Ok(Change::Keep(Ok(Some(renamed))))
+        });
+        renamed.await?.map_err(|_| StoreError::Conflict)
+    }
+
+    async fn remove(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        expected: Option<Revision>,
+    ) -> Result<Option<Recording>, StoreError> {
+        let id = id.clone();
+        let removed = self.writer.write(move |connection| {
+            let Some(found) = find(connection, owner, &id)? else { return Ok(Change::Undo(Ok(None))) };
+            if expected.is_some_and(|expected| expected != found.revision) {
+                return Ok(Change::Undo(Err(Refusal::Changed)));
+            }
+            connection
+                .prepare_cached("DELETE FROM recordings WHERE owner = ?1 AND id = ?2")?
+                .execute(params![owner.to_string(), id.as_str()])?;
+            connection
+                .prepare_cached("UPDATE usage SET bytes = bytes - ?2 WHERE owner = ?1")?
+                .execute(params![owner.to_string(), found.size])?;
+            Ok(Change::Keep(Ok(Some(found))))
+        });
+        removed.await?.map_err(|_| StoreError::Conflict)
+    }
+
+    async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError> {
+        let used = self.readers.read(move |connection| {
+            connection
+                .prepare_cached("SELECT bytes FROM usage WHERE owner = ?1")?
+                .query_row([owner.to_string()], |row| row.get(0))
+                .optional()
+        });
+        Ok(used.await?.unwrap_or(0))
+    }
+
+    async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
+        self.readers
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached("SELECT 1 FROM recordings WHERE blob = ?1")?;
+                let mut unreferenced = Vec::new();
+                for blob in blobs {
+                    if !statement.exists([blob.as_str()])? {
+                        unreferenced.push(blob);
+                    }
+                }
+                Ok(unreferenced)
+            })
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+    }
+}
+
+/// `false` if the id is taken.
+fn insert_row(connection: &Connection, recording: &Recording) -> rusqlite::Result<bool> {
+    let added = connection.prepare_cached(INSERT)?.execute(params![
+        recording.owner.to_string(),
+        recording.id.as_str(),
+        recording.name.as_str(),
+        recording.media_type.as_str(),
+        recording.size,
+        recording.sha256.0,
+        rows::micros(&recording.recorded_at),
+        recording.recorded_at.offset().local_minus_utc(),
+        rows::micros(&recording.received_at),
+        recording.revision.0,
+        recording.blob.as_str(),
+    ])?;
+    Ok(added == 1)
+}
+
+fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<Recording>> {
+    let query = format!("SELECT {} FROM recordings WHERE owner = ?1 AND id = ?2", rows::RECORDING);
+    let mut statement = connection.prepare_cached(&query)?;
+    statement.query_row(params![owner.to_string(), id.as_str()], rows::recording).optional()
+}
+
+fn list(connection: &Connection, owner: UserId, page: &PageRequest) -> rusqlite::Result<Vec<Recording>> {
+    let time = match page.by {
+        TimeField::Received => "received_at",
+        TimeField::Recorded => "recorded_at",
+    };
+    let (comes_after, direction, beginning) = match page.order {
+        Order::Newest => ("<", "DESC", i64::MAX),
+        Order::Oldest => (">", "ASC", i64::MIN),
+    };
+    let query = format!(
+        "SELECT {columns} FROM recordings \
+         WHERE owner = ?1 AND {time} >= ?2 AND {time} < ?3 AND ({time}, id) {comes_after} (?4, ?5) \
+         ORDER BY {time} {direction}, id {direction} LIMIT ?6",
+        columns = rows::RECORDING,
+    );
+    let (after, after_id) = match &page.after {
+        Some(position) => (rows::micros(&position.time), position.id.as_str()),
+        None => (beginning, ""),
+    };
+    let mut statement = connection.prepare_cached(&query)?;
+    let found = statement.query_map(
+        params![
+            owner.to_string(),
+            page.from.map_or(i64::MIN, |from| rows::micros(&from)),
+            page.to.map_or(i64::MAX, |to| rows::micros(&to)),
+            after,
+            after_id,
+            page.limit.get() + 1,
+        ],
+        rows::recording,
+    )?;
+    found.collect()
+}

@@ -1,0 +1,146 @@
+//! `UserStore` in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension as _, params};
+use tapebase_domain::{
+    id::{SessionId, UserId},
+    ports::{StoreError, Timestamp, UserStore},
+    session::{Session, TokenHash},
+    user::{Account, Identity, PasswordHash, User},
+};
+
+use super::{Change, Sqlite, rows};
+
+#[async_trait]
+impl UserStore for Sqlite {
+    async fn create(&self, account: Account) -> Result<(), StoreError> {
+        let created = self.writer.write(move |connection| {
+            let Account { user, password } = &account;
+            let (network, subject) = rows::identity(&user.identity);
+            let added = connection
+                .prepare_cached(
+                    "INSERT INTO users (id, network, subject, password, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                     ON CONFLICT (network, subject) DO NOTHING",
+                )?
+                .execute(params![
+                    user.id.to_string(),
+                    network,
+                    subject,
+                    password.as_ref().map(PasswordHash::expose),
+                    rows::micros(&user.created_at),
+                ])?;
+            Ok(Change::Keep(added == 1))
+        });
+        if created.await? { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
+        let identity = identity.clone();
+        self.readers
+            .read(move |connection| {
+                let query = format!("SELECT {} FROM users WHERE network = ?1 AND subject = ?2", rows::ACCOUNT);
+                connection.prepare_cached(&query)?.query_row(rows::identity(&identity), rows::account).optional()
+            })
+            .await
+    }
+
+    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO sessions (token, id, user, client, created_at, last_used_at, expires_at, ends_at) \
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    )?
+                    .execute(params![
+                        token.0.0,
+                        session.id.to_string(),
+                        session.user.to_string(),
+                        session.client,
+                        rows::micros(&session.created_at),
+                        rows::micros(&session.last_used_at),
+                        rows::micros(&session.expires_at),
+                        rows::micros(&session.ends_at),
+                    ])?;
+                Ok(Change::Keep(()))
+            })
+            .await
+    }
+
+    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
+        self.readers
+            .read(move |connection| {
+                let query = format!(
+                    "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user WHERE sessions.token = ?1",
+                    rows::ACCOUNT,
+                    rows::SESSION
+                );
+                let mut statement = connection.prepare_cached(&query)?;
+                statement
+                    .query_row([token.0.0], |row| Ok((rows::account(row)?.user, rows::session(row, 5)?)))
+                    .optional()
+            })
+            .await
+    }
+
+    async fn touch_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        last_used_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE sessions SET last_used_at = ?3, expires_at = ?4 WHERE id = ?2 AND user = ?1",
+                    )?
+                    .execute(params![
+                        user.to_string(),
+                        id.to_string(),
+                        rows::micros(&last_used_at),
+                        rows::micros(&expires_at)
+                    ])?;
+                Ok(Change::Keep(()))
+            })
+            .await
+    }
+
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.readers
+            .read(move |connection| {
+                let query =
+                    format!("SELECT {} FROM sessions WHERE user = ?1 ORDER BY created_at DESC, id DESC", rows::SESSION);
+                let mut statement = connection.prepare_cached(&query)?;
+                statement.query_map([user.to_string()], |row| rows::session(row, 0))?.collect()
+            })
+            .await
+    }
+
+    async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |connection| {
+                let closed = connection
+                    .prepare_cached("DELETE FROM sessions WHERE id = ?2 AND user = ?1")?
+                    .execute(params![user.to_string(), id.to_string()])?;
+                Ok(Change::Keep(closed == 1))
+            })
+            .await
+    }
+
+    async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer
+            .write(move |connection| {
+                let removed = connection
+                    .prepare_cached("DELETE FROM sessions WHERE expires_at < ?1")?
+                    .execute([rows::micros(&now)])?;
+                Ok(Change::Keep(removed as u64))
+            })
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+    }
+}

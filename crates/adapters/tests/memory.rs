@@ -1,0 +1,13 @@
+//! The stores in memory keep every promise of their ports.
+
+use std::sync::Arc;
+
+use tapebase_adapters::memory::Memory;
+
+async fn fresh() -> (Arc<Memory>, ()) {
+    (Arc::new(Memory::default()), ())
+}
+
+tapebase_conformance::record_store_tests!(fresh());
+tapebase_conformance::blob_store_tests!(fresh());
+tapebase_conformance::user_store_tests!(fresh());
