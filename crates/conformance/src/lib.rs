@@ -1,1 +1,150 @@
+//! What each port promises: one function per promise, named after it, to be run against every adapter.
+//!
+//! An adapter's test file makes a store and expands the suite:
+//!
+//! ```text
+//! async fn fresh() -> (Arc<Sqlite>, TempDir) { .. }
+//!
+//! tapebase_conformance::record_store_tests!(fresh());
+//! tapebase_conformance::user_store_tests!(fresh());
+//! ```
+//!
+//! The expression is a future of a store of its own for each test, empty, and whatever must outlive it.
+//! The caller needs `tokio` with `macros` and `rt-multi-thread`, and nothing else.
 
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
+
+pub mod blobs;
+pub mod records;
+mod samples;
+pub mod users;
+
+/// One test per promise of a `RecordStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! record_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, records:
+            insert_answers_taken_with_the_recording_that_is_there,
+            insert_answers_taken_even_when_the_quota_is_used_up,
+            insert_gives_an_id_to_one_of_many_at_once,
+            insert_fills_the_quota_to_the_last_byte_and_no_further,
+            insert_keeps_the_quota_however_many_insert_at_once,
+            insert_counts_only_the_owners_bytes_towards_the_quota,
+            insert_takes_the_largest_quota,
+            two_users_can_have_recordings_of_the_same_id,
+            finds_what_was_inserted_equal_in_every_field,
+            finds_names_byte_for_byte,
+            finds_times_in_every_time_zone_and_age,
+            finds_sizes_beyond_32_bits,
+            finds_nothing_of_another_user,
+            used_bytes_is_the_sum_of_the_owners_sizes,
+            unreferenced_is_exactly_what_no_recording_of_any_user_refers_to,
+            a_record_store_that_serves_answers_pings,
+            rename_answers_the_recording_as_it_is_now,
+            rename_finds_nothing_of_another_user,
+            rename_conflicts_at_another_revision_and_changes_nothing,
+            rename_gives_a_revision_to_one_of_many_at_once,
+            rename_counts_every_change_of_many_at_once,
+            remove_answers_the_recording_that_was_there,
+            remove_leaves_what_is_of_another_user,
+            remove_conflicts_at_another_revision_and_leaves_it,
+            remove_gives_back_the_bytes_and_the_id,
+            remove_gives_back_the_bytes_once_of_many_at_once,
+            lists_only_recordings_of_the_owner,
+            lists_one_more_than_the_limit_if_there_are_that_many,
+            lists_by_the_time_asked_for_then_by_id_in_the_direction_asked_for,
+            lists_from_inclusive_to_exclusive,
+            pages_have_every_recording_exactly_once,
+            pages_keep_to_from_and_to,
+            pages_have_what_stays_exactly_once_while_others_come_and_go,
+        }
+    };
+}
+
+/// One test per promise of a `BlobStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! blob_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, blobs:
+            put_answers_the_size_and_digest_of_exactly_what_it_kept,
+            put_takes_empty_pieces_for_what_they_are,
+            put_gives_equal_bytes_references_of_their_own,
+            put_never_gives_a_reference_twice,
+            put_answers_the_error_of_a_failing_body_and_keeps_nothing,
+            put_keeps_many_bodies_at_once,
+            open_yields_exactly_the_bytes_of_the_range,
+            open_lets_many_read_at_once,
+            open_answers_none_for_a_blob_that_is_not_there,
+            a_blob_deleted_while_it_is_read_never_ends_early,
+            delete_leaves_the_other_blobs,
+            delete_succeeds_when_the_blob_is_already_gone,
+            a_walk_has_every_blob_exactly_once,
+            a_walk_goes_on_when_what_it_passed_is_deleted,
+            a_blob_store_that_serves_answers_pings,
+        }
+    };
+}
+
+/// One test per promise of a `UserStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! user_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, users:
+            finds_the_account_that_was_created_equal_in_every_field,
+            finds_nobody_under_an_identity_nobody_has,
+            create_conflicts_if_a_user_has_this_identity,
+            create_gives_an_identity_to_one_of_many_at_once,
+            an_email_and_a_social_id_of_the_same_text_are_two_users,
+            social_ids_that_join_to_the_same_text_are_two_users,
+            social_ids_that_only_look_alike_are_two_users,
+            a_user_store_that_serves_answers_pings,
+            finds_the_session_that_was_opened_equal_in_every_field,
+            finds_no_session_under_another_token,
+            finds_a_session_even_past_its_expiry,
+            touch_changes_last_used_at_and_expires_at_and_nothing_else,
+            touch_leaves_another_users_session,
+            touch_does_not_bring_back_a_closed_session,
+            lists_only_sessions_of_that_user,
+            lists_the_newest_session_first,
+            close_makes_the_token_find_nothing,
+            close_answers_false_if_there_is_no_such_session,
+            close_leaves_another_users_session,
+            removes_expired_sessions_and_leaves_the_others,
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($fresh:expr, $port:ident: $($promise:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            let (store, _kept) = $fresh.await;
+            $crate::$port::$promise(store).await;
+        }
+    )*};
+}
+
+#[cfg(test)]
+mod tests {
+    /// A function missing from the lists above would be forgotten in silence.
+    #[test]
+    fn every_promise_is_run() {
+        let cases = concat!(
+            include_str!("blobs.rs"),
+            include_str!("records.rs"),
+            include_str!("records/changes.rs"),
+            include_str!("records/list.rs"),
+            include_str!("users.rs"),
+            include_str!("users/sessions.rs"),
+        );
+        let lists = include_str!("lib.rs");
+
+        let promises = cases.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('('));
+
+        for (promise, _) in promises {
+            assert!(lists.contains(&format!("            {promise},\n")), "{promise} is in no list");
+        }
+    }
+}

@@ -91,19 +91,24 @@ fn sniff(head: &[u8]) -> Option<&'static str> {
             _ => "video/mp4",
         });
     }
-    let known: [(&[u8], &str); 9] = [
+    let known: [(&[u8], &str); 6] = [
         (b"\x1A\x45\xDF\xA3", "video/webm"),
         (b"OggS", "audio/ogg"),
         (b"fLaC", "audio/flac"),
         (b"caff", "audio/x-caf"),
         (b"#!AMR", "audio/amr"),
         (b"ID3", "audio/mpeg"),
-        (b"\xFF\xFB", "audio/mpeg"),
-        (b"\xFF\xF1", "audio/aac"),
-        (b"\xFF\xF9", "audio/aac"),
     ];
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {
         return Some("audio/wav");
+    }
+    if let [0xFF, second, ..] = head {
+        // MPEG frames begin with eleven set bits; in AAC's the two bits of the layer are clear.
+        match second & 0b1111_0110 {
+            0b1111_0000 => return Some("audio/aac"),
+            _ if second & 0b1110_0000 == 0b1110_0000 => return Some("audio/mpeg"),
+            _ => {}
+        }
     }
     known.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name)
 }

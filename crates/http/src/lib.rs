@@ -1,1 +1,32 @@
+//! The HTTP API: translates requests into the domain's words and its answers back.
+//!
+//! [`routes::ROUTES`]' table names every endpoint and the function that answers it; start there.
+//! Nothing here decides anything: handlers extract, call a use case and reply.
+//! It depends on the domain alone and works over any adapter, behind any front end that runs an actix app.
 
+mod accounts;
+mod body;
+mod caller;
+mod conditions;
+mod digests;
+mod download;
+mod health;
+mod legacy;
+mod multipart;
+mod names;
+mod openapi;
+pub mod problem;
+mod recordings;
+pub mod request_log;
+pub mod routes;
+mod upload;
+mod wire;
+
+use std::time::Duration;
+
+/// What the operator decides about HTTP itself.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpPolicy {
+    /// How long a client may take for the next few bytes of a body.
+    pub body_timeout: Duration,
+}

@@ -1,1 +1,56 @@
-fn main() {}
+//! `tapebase`: the backend for voice-recorder apps, in one program.
+
+mod config;
+mod connections;
+mod first_run;
+mod logging;
+mod serve;
+mod user;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
+#[derive(Parser)]
+#[command(name = "tapebase", version)]
+struct Cli {
+    /// Read this configuration file instead of ./tapebase.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default).
+    Serve,
+    /// Check the configuration and print what is in effect.
+    CheckConfig,
+    /// Look after users.
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Add a user, also where sign-up is closed; the password is asked for, or read from standard input.
+    Add {
+        /// Their email address.
+        email: String,
+    },
+}
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let config = Config::load(cli.config.as_deref())?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(config).await,
+        Command::CheckConfig => config.print(),
+        Command::User(UserCommand::Add { email }) => user::add(&config, &email).await,
+    }
+}

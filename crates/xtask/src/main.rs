@@ -1,1 +1,52 @@
-fn main() {}
+//! The development commands of Tapebase, run as `cargo xtask COMMAND`.
+
+mod fixtures;
+mod program;
+mod schemathesis;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Development commands of Tapebase.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks the format, the lints, the tests and the running API, in this order.
+    Test,
+    /// Makes the recordings in crates/conformance/fixtures anew.
+    Fixtures,
+    /// Fuzzes a freshly started server along its own `OpenAPI` document.
+    Schemathesis {
+        /// Options for `schemathesis run`, which win over crates/xtask/schemathesis.toml.
+        #[arg(last = true)]
+        options: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Test => test::run(),
+        Command::Fixtures => fixtures::run(),
+        Command::Schemathesis { options } => schemathesis::run(&options),
+    }
+}

@@ -1,0 +1,91 @@
+//! Made-up people, recordings and sessions; every call makes fresh ids.
+
+use chrono::{DateTime, FixedOffset};
+use tapebase_domain::{
+    blob::BlobRef,
+    digest::Sha256,
+    id::{RecordingId, SessionId, UserId},
+    media_type::MediaType,
+    ports::Timestamp,
+    recording::{Recording, RecordingName, Revision},
+    session::{Session, SessionToken, TokenForm, TokenHash},
+    user::{Account, Email, Identity, PasswordHash, SocialId, User},
+};
+
+/// The instant around which everything happens.
+pub fn noon() -> Timestamp {
+    local("2026-11-23T12:00:00.123456Z").to_utc()
+}
+
+/// An RFC 3339 time on somebody's clock.
+pub fn local(text: &str) -> DateTime<FixedOffset> {
+    DateTime::parse_from_rfc3339(text).expect("RFC 3339")
+}
+
+/// The id of a user no store has heard of.
+pub fn stranger() -> UserId {
+    UserId::generate(noon())
+}
+
+/// A recording of `owner`, of 100 bytes.
+pub fn recording(owner: UserId) -> Recording {
+    let id = RecordingId::generate(noon());
+    Recording {
+        owner,
+        name: name("memo.m4a"),
+        media_type: MediaType::parse("audio/mp4").expect("a type"),
+        size: 100,
+        sha256: Sha256::of(id.as_str().as_bytes()),
+        recorded_at: local("2026-11-23T20:59:30.5+09:00"),
+        received_at: noon(),
+        revision: Revision(1),
+        blob: BlobRef::new(format!("ab/{id}")),
+        id,
+    }
+}
+
+/// A recording's name.
+pub fn name(text: &str) -> RecordingName {
+    RecordingName::parse(text.to_owned()).expect("a name")
+}
+
+/// Fails unless `found` is `expected` in every field: `==` alone takes equal instants of two time zones for equal.
+#[track_caller]
+pub fn assert_same(found: Option<&Recording>, expected: &Recording) {
+    assert_eq!(found, Some(expected));
+    assert_eq!(found.map(|found| *found.recorded_at.offset()), Some(*expected.recorded_at.offset()));
+}
+
+/// Somebody with this identity and a password.
+pub fn account(identity: Identity) -> Account {
+    let user = User { id: stranger(), identity, created_at: noon() };
+    Account { user, password: Some(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned())) }
+}
+
+/// An email address as an identity.
+pub fn email(text: &str) -> Identity {
+    Identity::Email(Email::parse(text).expect("an address"))
+}
+
+/// A social id as an identity.
+pub fn social(network: &str, id: &str) -> Identity {
+    Identity::Social(SocialId::parse(network.to_owned(), id.to_owned()).expect("a social id"))
+}
+
+/// A session of `user` that began at noon.
+pub fn session(user: UserId) -> Session {
+    Session {
+        id: SessionId::generate(noon()),
+        user,
+        client: "Tapebase/1.0 (Pixel 9; Android 16)".to_owned(),
+        created_at: noon(),
+        last_used_at: local("2026-11-23T13:00:00.000001Z").to_utc(),
+        expires_at: local("2026-12-23T13:00:00.000002Z").to_utc(),
+        ends_at: local("2027-11-23T12:00:00.000003Z").to_utc(),
+    }
+}
+
+/// The hash of a token nobody else has.
+pub fn token() -> TokenHash {
+    SessionToken::generate(TokenForm::Prefixed).hash()
+}

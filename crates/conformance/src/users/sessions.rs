@@ -1,0 +1,193 @@
+//! What a [`UserStore`] promises about sessions.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tapebase_domain::{
+    id::SessionId,
+    ports::UserStore,
+    session::{Session, TokenHash},
+    user::User,
+};
+
+use super::sign_up;
+use crate::samples::{local, noon, session, token};
+
+/// Session MUST find the session that was opened, equal in every field.
+pub async fn finds_the_session_that_was_opened_equal_in_every_field(store: Arc<dyn UserStore>) {
+    let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);
+    let mut opened = Vec::new();
+    for (user, client) in [(&ann, "curl/8"), (&ann, ""), (&bob, "'%_\\\" 녹음기 🎙️"), (&bob, &"가".repeat(200))]
+    {
+        let session = Session { client: client.to_owned(), ..session(user.id) };
+        opened.push((open(&store, &session).await, (user.clone(), session)));
+    }
+
+    for (token, expected) in opened {
+        assert_eq!(find(&store, token).await, Some(expected));
+    }
+}
+
+/// Session finds nothing under a token that opens none.
+pub async fn finds_no_session_under_another_token(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    open(&store, &session(user.id)).await;
+
+    assert_eq!(find(&store, token()).await, None);
+}
+
+/// Session MUST find the session even past its expiry: deciding is the caller's business.
+pub async fn finds_a_session_even_past_its_expiry(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let [expires_at, ends_at] = ["1970-01-02T00:00:00Z", "2001-01-01T00:00:00Z"].map(|time| local(time).to_utc());
+    let expired = Session { expires_at, ends_at, ..session(user.id) };
+    let token = open(&store, &expired).await;
+
+    assert_eq!(find(&store, token).await, Some((user.clone(), expired.clone())));
+    assert_eq!(sessions(&store, &user).await, [expired]);
+}
+
+/// Touch MUST change `last_used_at` and `expires_at`, and nothing else.
+pub async fn touch_changes_last_used_at_and_expires_at_and_nothing_else(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let (active, idle) = (session(user.id), session(user.id));
+    let (active_token, idle_token) = (open(&store, &active).await, open(&store, &idle).await);
+    let last_used_at = active.last_used_at + TimeDelta::microseconds(3_600_000_001);
+    let expires_at = active.expires_at + TimeDelta::microseconds(86_400_000_001);
+
+    store.touch_session(user.id, active.id, last_used_at, expires_at).await.expect("touched");
+
+    let touched = Session { last_used_at, expires_at, ..active };
+    assert_eq!(find(&store, active_token).await, Some((user.clone(), touched)));
+    assert_eq!(find(&store, idle_token).await, Some((user, idle)));
+}
+
+/// Touch MUST change only the session of the user it names.
+pub async fn touch_leaves_another_users_session(store: Arc<dyn UserStore>) {
+    let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);
+    let hers = session(ann.id);
+    let token = open(&store, &hers).await;
+
+    store.touch_session(bob.id, hers.id, noon(), noon()).await.expect("nothing to touch");
+
+    assert_eq!(find(&store, token).await, Some((ann, hers)));
+}
+
+/// Touch MUST NOT bring back a session that was closed.
+pub async fn touch_does_not_bring_back_a_closed_session(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let closed = session(user.id);
+    let token = open(&store, &closed).await;
+    close(&store, &user, closed.id).await;
+
+    store.touch_session(user.id, closed.id, noon(), closed.expires_at).await.expect("nothing to touch");
+
+    assert_eq!(find(&store, token).await, None);
+    assert_eq!(sessions(&store, &user).await, []);
+}
+
+/// Sessions MUST list only sessions of that user.
+pub async fn lists_only_sessions_of_that_user(store: Arc<dyn UserStore>) {
+    let (ann, bob, eve) = (sign_up(&store).await, sign_up(&store).await, sign_up(&store).await);
+    let (hers, his) = (session(ann.id), session(bob.id));
+    open(&store, &hers).await;
+    open(&store, &his).await;
+
+    assert_eq!(sessions(&store, &ann).await, [hers]);
+    assert_eq!(sessions(&store, &bob).await, [his]);
+    assert_eq!(sessions(&store, &eve).await, []);
+}
+
+/// Sessions lists the newest first: the one that began last, whichever was used last.
+pub async fn lists_the_newest_session_first(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let mut opened = Vec::new();
+    for microseconds in [2, -1_000_000, 4, 0, 86_400_000_000] {
+        let (later, earlier) = (TimeDelta::microseconds(microseconds), TimeDelta::microseconds(-microseconds));
+        let created_at = noon() + later;
+        let id = SessionId::generate(created_at);
+        opened.push(Session { id, created_at, last_used_at: noon() + earlier, ..session(user.id) });
+        open(&store, &opened[opened.len() - 1]).await;
+    }
+
+    let listed = sessions(&store, &user).await;
+
+    opened.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+    assert_eq!(listed, opened);
+}
+
+/// After close returns, the token MUST find nothing.
+pub async fn close_makes_the_token_find_nothing(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let (closed, left) = (session(user.id), session(user.id));
+    let (closed_token, left_token) = (open(&store, &closed).await, open(&store, &left).await);
+
+    assert!(close(&store, &user, closed.id).await);
+
+    assert_eq!(find(&store, closed_token).await, None);
+    assert_eq!(find(&store, left_token).await, Some((user.clone(), left.clone())));
+    assert_eq!(sessions(&store, &user).await, [left]);
+}
+
+/// Close answers `false` if the user has no session of this id.
+pub async fn close_answers_false_if_there_is_no_such_session(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let closed = session(user.id);
+    open(&store, &closed).await;
+
+    assert!(close(&store, &user, closed.id).await);
+    assert!(!close(&store, &user, closed.id).await);
+    assert!(!close(&store, &user, SessionId::generate(noon())).await);
+}
+
+/// Close MUST NOT end another user's session.
+pub async fn close_leaves_another_users_session(store: Arc<dyn UserStore>) {
+    let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);
+    let hers = session(ann.id);
+    let token = open(&store, &hers).await;
+
+    assert!(!close(&store, &bob, hers.id).await);
+
+    assert_eq!(find(&store, token).await, Some((ann, hers)));
+}
+
+/// Removing expired sessions MUST leave the sessions that have not expired, and says how many it removed.
+pub async fn removes_expired_sessions_and_leaves_the_others(store: Arc<dyn UserStore>) {
+    let (mut expired, mut left) = (Vec::new(), Vec::new());
+    for user in [sign_up(&store).await, sign_up(&store).await] {
+        for microseconds in [-86_400_000_000, -1, 1, 86_400_000_000] {
+            let expires_at = noon() + TimeDelta::microseconds(microseconds);
+            let session = Session { expires_at, ..session(user.id) };
+            let token = open(&store, &session).await;
+            if expires_at < noon() { expired.push(token) } else { left.push((token, (user.clone(), session))) }
+        }
+    }
+
+    assert_eq!(store.remove_expired_sessions(noon()).await.expect("removed"), 4);
+
+    for token in expired {
+        assert_eq!(find(&store, token).await, None);
+    }
+    for (token, session) in left {
+        assert_eq!(find(&store, token).await, Some(session));
+    }
+    assert_eq!(store.remove_expired_sessions(noon()).await.expect("removed"), 0);
+}
+
+async fn open(store: &Arc<dyn UserStore>, session: &Session) -> TokenHash {
+    let token = token();
+    store.open_session(session.clone(), token).await.expect("opened");
+    token
+}
+
+async fn find(store: &Arc<dyn UserStore>, token: TokenHash) -> Option<(User, Session)> {
+    store.session(token).await.expect("an answer")
+}
+
+async fn sessions(store: &Arc<dyn UserStore>, user: &User) -> Vec<Session> {
+    store.sessions(user.id).await.expect("listed")
+}
+
+async fn close(store: &Arc<dyn UserStore>, user: &User, id: SessionId) -> bool {
+    store.close_session(user.id, id).await.expect("an answer")
+}

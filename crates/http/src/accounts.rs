@@ -1,0 +1,125 @@
+//! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's sessions.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use tapebase_domain::{
+    Services,
+    auth::AuthError,
+    id::SessionId,
+    user::{Email, Password},
+};
+
+use crate::{
+    body::Json,
+    caller::Caller,
+    problem::{Problem, ProblemKind},
+    wire::{Credentials, GrantBody, SessionBody, SessionsBody, UserBody},
+};
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// Make an account and sign in
+#[utoipa::path(post, path = "/v1/auth/signup", tag = "Accounts", security(()), request_body = Credentials, responses(
+    (status = 201, description = "Signed up and in", body = GrantBody),
+    (status = 400, description = "Bad email address, password or body"),
+    (status = 403, description = "Sign-up is closed"),
+    (status = 409, description = "The email address is taken"),
+))]
+pub async fn sign_up(request: HttpRequest, body: Json<Credentials>, services: web::Data<Services>) -> Answer {
+    let email = Email::parse(&body.0.email)?;
+    let password = Password::parse(&body.0.password)?;
+    let grant = services.auth.sign_up(email, password, client(&request)).await?;
+    Ok(HttpResponse::Created().insert_header(NO_STORE).json(GrantBody::from(grant)))
+}
+
+/// Sign in
+///
+/// The answer and its time are the same for an unknown address and a wrong password.
+#[utoipa::path(post, path = "/v1/auth/login", tag = "Accounts", security(()), request_body = Credentials, responses(
+    (status = 200, description = "Signed in", body = GrantBody),
+    (status = 401, description = "Wrong email address or password"),
+))]
+pub async fn log_in(request: HttpRequest, body: Json<Credentials>, services: web::Data<Services>) -> Answer {
+    // What can be nobody's email address or password is answered like what is somebody else's.
+    let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
+    let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
+    let grant = services.auth.log_in(email, password, client(&request)).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(GrantBody::from(grant)))
+}
+
+/// End the session in use
+#[utoipa::path(post, path = "/v1/auth/logout", tag = "Accounts", responses(
+    (status = 204, description = "Its token is worthless now"),
+))]
+pub async fn log_out(caller: Caller, services: web::Data<Services>) -> Answer {
+    services.auth.log_out(&caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Who I am
+#[utoipa::path(get, path = "/v1/me", tag = "Accounts", responses(
+    (status = 200, description = "The user signed in", body = UserBody),
+))]
+pub async fn me(caller: Caller) -> HttpResponse {
+    HttpResponse::Ok().insert_header(NO_STORE).json(UserBody::from(&caller.user))
+}
+
+/// Where I am signed in
+#[utoipa::path(get, path = "/v1/me/sessions", tag = "Accounts", responses(
+    (status = 200, description = "The sessions, the newest first", body = SessionsBody),
+))]
+pub async fn sessions(caller: Caller, services: web::Data<Services>) -> Answer {
+    let sessions = services.auth.sessions(caller.user.id).await?;
+    let items = sessions.iter().map(|session| SessionBody::new(session, &caller.session)).collect();
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(SessionsBody { items }))
+}
+
+/// Sign out everywhere, here too
+#[utoipa::path(delete, path = "/v1/me/sessions", tag = "Accounts", responses(
+    (status = 204, description = "All tokens are worthless now"),
+))]
+pub async fn close_sessions(caller: Caller, services: web::Data<Services>) -> Answer {
+    for session in services.auth.sessions(caller.user.id).await? {
+        services.auth.close_session(caller.user.id, session.id).await?;
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// One of my sessions
+#[utoipa::path(get, path = "/v1/me/sessions/{id}", tag = "Accounts",
+    params(("id" = String, Path, description = "The session's id")), responses(
+    (status = 200, description = "The session", body = SessionBody),
+    (status = 404, description = "No such session"),
+))]
+pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    let sessions = services.auth.sessions(caller.user.id).await?;
+    let session = sessions.iter().find(|session| session.id.to_string().eq_ignore_ascii_case(&path));
+    let session = session.ok_or_else(no_such_session)?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(SessionBody::new(session, &caller.session)))
+}
+
+/// Sign out somewhere
+#[utoipa::path(delete, path = "/v1/me/sessions/{id}", tag = "Accounts",
+    params(("id" = String, Path, description = "The session's id")), responses(
+    (status = 204, description = "Its token is worthless now"),
+    (status = 404, description = "No such session"),
+))]
+pub async fn close_session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
+    if services.auth.close_session(caller.user.id, id).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(no_such_session())
+    }
+}
+
+/// Tokens and who they belong to are nobody's cache's business.
+const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
+fn no_such_session() -> Problem {
+    Problem::new(ProblemKind::NotFound, "You have no session of this id.")
+}
+
+/// What the client calls itself.
+fn client(request: &HttpRequest) -> &str {
+    request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

@@ -1,0 +1,169 @@
+//! Bodies on their way in: actix's cannot leave their thread and have no time limit; the domain's can and do.
+
+use std::{future::Future, io, pin::Pin, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpMessage as _, HttpRequest,
+    dev::Payload,
+    error::PayloadError,
+    http::header,
+    rt,
+    web::{self, BytesMut},
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::de::DeserializeOwned;
+use tapebase_domain::blob::{BodyError, ByteStream};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    HttpPolicy,
+    problem::{Problem, ProblemKind},
+};
+
+/// This much must come within the time limit: a client that sends a byte now and then is not sending.
+const PACE_BYTES: usize = 4 << 10;
+/// Bodies announced to be no larger are passed on as one piece.
+const SMALL_BODY_BYTES: u64 = 256 << 10;
+/// The largest JSON body anybody needs to send here.
+const JSON_BYTES: usize = 64 << 10;
+/// How many pieces of a body may wait for the disk.
+const PIECES: usize = 4;
+
+/// The body of an upload, not read yet, and its announced length.
+pub struct Incoming {
+    payload: Payload,
+    timeout: Duration,
+    /// The value of `Content-Length`.
+    pub length: Option<u64>,
+}
+
+impl FromRequest for Incoming {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let policy = request.app_data::<web::Data<HttpPolicy>>();
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        std::future::ready(Ok(Self {
+            payload: payload.take(),
+            timeout: policy.map_or(Duration::from_secs(30), |policy| policy.body_timeout),
+            length,
+        }))
+    }
+}
+
+impl Incoming {
+    /// The body as actix has it, failing with a time-out when the client stops sending.
+    pub fn paced(self) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static {
+        let pace = Pace { payload: self.payload, timeout: self.timeout, waited: Duration::ZERO, received: 0 };
+        Box::pin(stream::unfold(pace, |mut pace| async move { Some((pace.next().await?, pace)) }))
+    }
+
+    /// The body as the domain takes it.
+    pub fn into_stream(self) -> ByteStream<BodyError> {
+        let is_small = self.length.is_some_and(|length| length <= SMALL_BODY_BYTES);
+        let pieces = self.paced();
+        if is_small {
+            return pump(stream::once(collect(pieces, usize::MAX)));
+        }
+        pump(pieces.map(|piece| piece.map_err(|error| body_error(&error))))
+    }
+}
+
+struct Pace {
+    payload: Payload,
+    timeout: Duration,
+    waited: Duration,
+    received: usize,
+}
+
+impl Pace {
+    async fn next(&mut self) -> Option<Result<Bytes, PayloadError>> {
+        let started = Instant::now();
+        let piece = timeout(self.timeout.saturating_sub(self.waited), self.payload.next()).await;
+        let Ok(piece) = piece else { return Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))) };
+        // Only the client's time counts, not the time the disk takes.
+        self.waited += started.elapsed();
+        self.received += piece.as_ref().map_or(0, |piece| piece.as_ref().map_or(0, Bytes::len));
+        if self.received >= PACE_BYTES {
+            (self.received, self.waited) = (0, Duration::ZERO);
+        }
+        piece
+    }
+}
+
+/// Why a body failed, in the domain's words.
+pub fn body_error(error: &PayloadError) -> BodyError {
+    match error {
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => BodyError::Stalled,
+        _ => BodyError::Incomplete,
+    }
+}
+
+async fn collect(
+    mut pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    limit: usize,
+) -> Result<Bytes, BodyError> {
+    let mut body = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| body_error(&error))?;
+        if body.len() + piece.len() > limit {
+            return Err(BodyError::TooLarge { limit: limit as u64 });
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
+}
+
+/// Moves a body off its thread, a few pieces ahead of whoever reads it.
+///
+/// The end is sent like everything else: a pump that was cut off is an incomplete body, never a short one.
+pub fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> ByteStream<BodyError> {
+    let (sender, receiver) = mpsc::channel::<Option<Result<Bytes, BodyError>>>(PIECES);
+    rt::spawn(async move {
+        let mut pieces = Box::pin(pieces.map(Some).chain(stream::iter([None])));
+        while let Some(message) = pieces.next().await {
+            if sender.send(message).await.is_err() {
+                return;
+            }
+        }
+    });
+    Box::pin(stream::unfold(Some(receiver), |receiver| async move {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(Some(Ok(bytes))) => Some((Ok(bytes), Some(receiver))),
+            Some(Some(Err(error))) => Some((Err(error), None)),
+            Some(None) => None,
+            None => Some((Err(BodyError::Incomplete), None)),
+        }
+    }))
+}
+
+/// A JSON body, read whole and parsed.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = request.content_type().to_ascii_lowercase();
+        let is_json = matches!(media_type.as_str(), "application/json" | "application/merge-patch+json");
+        let incoming = Incoming::from_request(request, payload).into_inner();
+        Box::pin(async move {
+            if !is_json {
+                let detail = "Send the body with Content-Type: application/json.";
+                return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+            }
+            let body = collect(incoming?.paced(), JSON_BYTES).await?;
+            match serde_json::from_slice(&body) {
+                Ok(body) => Ok(Self(body)),
+                Err(error) => Err(Problem::new(ProblemKind::InvalidBody, format!("The JSON does not fit: {error}."))),
+            }
+        })
+    }
+}

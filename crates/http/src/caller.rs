@@ -1,0 +1,48 @@
+//! Extractor: who is asking, by bearer token (RFC 6750).
+
+use std::{future::Future, ops::Deref, pin::Pin};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
+use tapebase_domain::{Services, auth};
+
+use crate::problem::{CHALLENGE, Problem, ProblemKind};
+
+/// A request by somebody who proved who they are; a handler that takes it answers nobody else.
+pub struct Caller(pub auth::Caller);
+
+impl Deref for Caller {
+    type Target = auth::Caller;
+
+    fn deref(&self) -> &auth::Caller {
+        &self.0
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let token = bearer_token(request).map(str::to_owned);
+        let services = request.app_data::<Data<Services>>().cloned();
+        Box::pin(async move {
+            let token = token?;
+            let services = services.ok_or_else(|| Problem::new(ProblemKind::Internal, "Not wired."))?;
+            Ok(Self(services.auth.authenticate(&token).await?))
+        })
+    }
+}
+
+fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let (first, second) = (headers.next(), headers.next());
+    if second.is_some() {
+        return Err(Problem::new(ProblemKind::InvalidParameter, "Send one Authorization header."));
+    }
+    let credentials = first.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+    match credentials {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Problem::new(ProblemKind::Unauthenticated, "Send the header Authorization: Bearer TOKEN.")
+            .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())),
+    }
+}

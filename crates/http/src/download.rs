@@ -1,0 +1,137 @@
+//! Answers with audio: whole, in part, in several parts, or not at all (RFC 9110 sections 13 and 14).
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::SizedStream,
+    http::{
+        Method, StatusCode,
+        header::{self, ByteRangeSpec, HeaderValue, Range},
+    },
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tapebase_domain::{
+    blob::{ByteRange, ByteStream},
+    list::List,
+    ports::BlobError,
+    recording::Recording,
+};
+
+use crate::{
+    conditions::{self, Read},
+    digests, names,
+    problem::{Problem, ProblemKind},
+    recordings::REVALIDATE,
+};
+
+/// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
+const MAX_RANGES: usize = 16;
+
+/// Answers a GET or HEAD for the bytes of `recording`.
+pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
+    let tag = conditions::audio_tag(recording);
+    if conditions::weigh(request, &tag)? == Read::NotModified {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((header::ETAG, tag.to_string()))
+            .insert_header(REVALIDATE)
+            .finish());
+    }
+    let is_head = request.method() == Method::HEAD;
+    let ranges = if is_head || !conditions::range_applies(request, &tag) {
+        None
+    } else {
+        requested_ranges(request, recording.size)
+    };
+    match ranges.as_deref() {
+        None => whole(list, recording, is_head).await,
+        Some([]) => Err(Problem::new(ProblemKind::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
+            .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size))),
+        Some([range]) => part(list, recording, *range).await,
+        Some(ranges) => parts(list, recording, ranges).await,
+    }
+}
+
+/// The satisfiable ranges of the request; `None` if there are no ranges to heed.
+fn requested_ranges(request: &HttpRequest, size: u64) -> Option<Vec<ByteRange>> {
+    let value = request.headers().get(header::RANGE)?.to_str().ok()?;
+    let Ok(Range::Bytes(specs)) = value.parse() else { return None };
+    let is_backwards = |spec: &ByteRangeSpec| matches!(spec, ByteRangeSpec::FromTo(from, to) if from > to);
+    if specs.len() > MAX_RANGES || specs.iter().any(is_backwards) {
+        return None;
+    }
+    let satisfiable = specs.iter().filter_map(|spec| spec.to_satisfiable_range(size));
+    let ranges: Vec<ByteRange> =
+        satisfiable.map(|(first, last)| ByteRange { start: first, length: last - first + 1 }).collect();
+    // Ranges that add up to more than the whole are served as the whole.
+    let total = ranges.iter().fold(0_u64, |total, range| total.saturating_add(range.length));
+    if ranges.len() > 1 && total > size { None } else { Some(ranges) }
+}
+
+async fn whole(list: &List, recording: &Recording, is_head: bool) -> Result<HttpResponse, Problem> {
+    let body = if is_head {
+        // The length is announced and nothing sent.
+        Box::pin(stream::empty())
+    } else {
+        list.play(recording, ByteRange::whole(recording.size)).await?
+    };
+    let mut response = head(StatusCode::OK, recording);
+    response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
+    Ok(response.body(SizedStream::new(recording.size, loggable(body))))
+}
+
+async fn part(list: &List, recording: &Recording, range: ByteRange) -> Result<HttpResponse, Problem> {
+    let body = list.play(recording, range).await?;
+    let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
+    response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
+    response.insert_header((header::CONTENT_RANGE, content_range(range, recording.size)));
+    Ok(response.body(SizedStream::new(range.length, loggable(body))))
+}
+
+/// `multipart/byteranges` (RFC 9110 section 14.6).
+async fn parts(list: &List, recording: &Recording, ranges: &[ByteRange]) -> Result<HttpResponse, Problem> {
+    let boundary = uuid::Uuid::new_v4().simple().to_string();
+    let mut length = 0;
+    let mut body: ByteStream<BlobError> = Box::pin(stream::empty());
+    for range in ranges {
+        let separator = Bytes::from(format!(
+            "\r\n--{boundary}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
+            recording.media_type,
+            content_range(*range, recording.size)
+        ));
+        length += separator.len() as u64 + range.length;
+        let bytes = list.play(recording, *range).await?;
+        body = Box::pin(body.chain(stream::iter([Ok(separator)])).chain(bytes));
+    }
+    let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
+    length += end.len() as u64;
+    body = Box::pin(body.chain(stream::iter([Ok(end)])));
+    let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
+    response.insert_header((header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}")));
+    Ok(response.body(SizedStream::new(length, loggable(body))))
+}
+
+/// The headers every answer with audio has.
+fn head(status: StatusCode, recording: &Recording) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((header::ETAG, conditions::audio_tag(recording).to_string()))
+        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        .insert_header((digests::REPR_DIGEST, digests::field(recording.sha256)))
+        .insert_header((header::CONTENT_DISPOSITION, names::attachment(&recording.name)))
+        .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")))
+        .insert_header(REVALIDATE);
+    response
+}
+
+fn content_range(range: ByteRange, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end() - 1)
+}
+
+/// A body that fails on its way is logged; the client sees it end early and knows its length.
+fn loggable(body: ByteStream<BlobError>) -> ByteStream<BlobError> {
+    Box::pin(body.inspect(|piece| {
+        if let Err(error) = piece {
+            tracing::error!(cause = %error, "a download broke off");
+        }
+    }))
+}

@@ -1,0 +1,67 @@
+//! Endpoints for operators and the curious: health, problems, and the description of the API.
+
+use actix_web::{HttpResponse, http::header, web};
+use tapebase_domain::ports::Ports;
+
+use crate::{
+    openapi,
+    problem::{Problem, ProblemKind},
+    wire::HealthBody,
+};
+
+/// The process runs
+#[utoipa::path(get, path = "/healthz", tag = "Server", security(()), responses(
+    (status = 200, description = "It does", body = HealthBody),
+))]
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(HealthBody { status: "ok" })
+}
+
+/// The stores answer
+#[utoipa::path(get, path = "/readyz", tag = "Server", security(()), responses(
+    (status = 200, description = "They do", body = HealthBody),
+    (status = 503, description = "One does not"),
+    (status = 507, description = "One is full"),
+))]
+pub async fn readyz(ports: web::Data<Ports>) -> Result<HttpResponse, Problem> {
+    ports.records.ping().await?;
+    ports.users.ping().await?;
+    ports.blobs.ping().await?;
+    Ok(HttpResponse::Ok().json(HealthBody { status: "ready" }))
+}
+
+/// What a problem's type means
+#[utoipa::path(get, path = "/problems/{slug}", tag = "Server", security(()),
+    params(("slug" = String, Path, description = "The last part of a problem's type")), responses(
+    (status = 200, description = "In plain words", body = String, content_type = "text/plain"),
+    (status = 404, description = "There is no such problem"),
+))]
+pub async fn problem(path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let kind = ProblemKind::from_slug(&path)
+        .ok_or_else(|| Problem::new(ProblemKind::NotFound, "There is no problem of this name."))?;
+    let retry = if kind.is_retryable() { "may succeed later" } else { "will fail again" };
+    let text = format!("{} ({})\n\n{}.\nThe same request {retry}.\n", kind.slug(), kind.code(), kind.title());
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
+}
+
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "Server", security(()), responses(
+    (status = 200, description = "OpenAPI 3.1", body = Object),
+))]
+pub async fn description() -> HttpResponse {
+    HttpResponse::Ok().json(openapi::document())
+}
+
+/// This description, to be read
+#[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
+    (status = 200, description = "A page", body = String, content_type = "text/html"),
+))]
+pub async fn page() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+        ))
+        .body(include_str!("docs.html"))
+}

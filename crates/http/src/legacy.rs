@@ -1,0 +1,285 @@
+//! The routes of the 2018 server, exactly as its clients know them, over the same use cases.
+//!
+//! Its wire form is odd in places; each oddity is a promise to an app somebody still has on a phone.
+//! A trailing slash is ignored. `Authorization` is `<user_id> <auth_key>`.
+
+mod names;
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError, http::header, rt, web};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tapebase_domain::{
+    Services,
+    auth::{AuthError, Caller},
+    list::ListError,
+    page::{Limit, Order, PageRequest},
+    recording::{Recording, RecordingName},
+    upload::{NewRecording, UploadError},
+    user::{InvalidSocialId, SocialId},
+};
+
+use crate::{
+    body::Incoming,
+    download,
+    problem::{Problem, ProblemKind},
+    upload,
+};
+
+type Answer = Result<HttpResponse, Failure>;
+
+/// Sign in with a social id
+///
+/// Refused unless the operator switched it on: whoever knows the id is let in.
+#[utoipa::path(get, path = "/login", tag = "2018", security(()),
+    params(
+        ("social_id" = String, Query, description = "The id at the social network"),
+        ("social_type" = String, Query, description = "The network, without an underscore"),
+    ),
+    responses(
+        (status = 200, description = "`auth_key` and `user_id`, for `Authorization: <user_id> <auth_key>`", body = Object),
+        (status = 400, description = "A parameter is missing or unusable", body = Object),
+        (status = 403, description = "Unverified social ids are not trusted here", body = Object),
+        (status = 503, description = "Try again later", body = Object),
+        (status = 507, description = "No space left", body = Object),
+    ))]
+pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let refuse = |message: &str| Failure::error(ProblemKind::InvalidParameter, message);
+    let (network, id) = (parameter(&request, "social_type"), parameter(&request, "social_id"));
+    let (Some(network), Some(id)) = (network, id) else { return Err(refuse("social_id or social_type is null.")) };
+    let (Some(network), Some(id)) = (network, id) else {
+        return Err(refuse("social_id and social_type must be UTF-8."));
+    };
+    let social = SocialId::parse(network, id).map_err(|error| {
+        refuse(match error {
+            InvalidSocialId::Empty => "social_id or social_type is null.",
+            InvalidSocialId::Underscore => "social_type must not contain an underscore.",
+            InvalidSocialId::TooLong => "social_id or social_type is too long.",
+        })
+    })?;
+    let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let grant = services.auth.log_in_with_social_id(social, client).await.map_err(Failure::of_error)?;
+    let body = json!({"auth_key": grant.token.expose(), "user_id": names::user_id(&grant.user)});
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+}
+
+/// Upload a recording
+#[utoipa::path(put, path = "/record/{file_name}", tag = "2018", security(("seed" = [])),
+    params(("file_name" = String, Path, description = "The recording's name")),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
+        (status = 400, description = "No credentials, a bad name or an incomplete body", body = Object),
+        (status = 401, description = "Wrong credentials", body = Object),
+        (status = 408, description = "The body came too slowly", body = Object),
+        (status = 413, description = "The body is too large", body = Object),
+        (status = 415, description = "Not `application/octet-stream` or `audio/*`", body = Object),
+        (status = 503, description = "Try again later", body = Object),
+        (status = 507, description = "No space left", body = Object),
+    ))]
+pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
+    let media_type = media_type(&request)?;
+    let caller = authenticate(&request, &services).await?;
+    let name = percent_decode_str(last_segment(&request)).decode_utf8().ok();
+    let name = name.and_then(|name| RecordingName::parse(name.into_owned()).ok());
+    let name = name.ok_or_else(|| Failure::result(Problem::new(ProblemKind::InvalidName, "Choose another name.")))?;
+    let length = incoming.length;
+    let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size: length };
+    let storing = rt::spawn(async move { services.upload.store(caller.user.id, new, incoming.into_stream()).await });
+    let stored = storing.await.map_err(|_| Problem::new(ProblemKind::Internal, "Nothing is known of the upload."));
+    stored.map_err(Failure::result)?.map_err(|error: UploadError| Failure::result(error.into()))?;
+    Ok(success())
+}
+
+/// Upload a recording
+#[utoipa::path(put, path = "/upload/record/{file_name}", tag = "2018", security(("seed" = [])),
+    params(("file_name" = String, Path, description = "The recording's name")),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
+        (status = 400, description = "No credentials, a bad name or an incomplete body", body = Object),
+        (status = 401, description = "Wrong credentials", body = Object),
+        (status = 408, description = "The body came too slowly", body = Object),
+        (status = 413, description = "The body is too large", body = Object),
+        (status = 415, description = "Not `application/octet-stream` or `audio/*`", body = Object),
+        (status = 503, description = "Try again later", body = Object),
+        (status = 507, description = "No space left", body = Object),
+    ))]
+pub async fn put_below_upload(request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
+    put(request, incoming, services).await
+}
+
+/// My recordings, all of them, the oldest first
+#[utoipa::path(get, path = "/record/list", tag = "2018", security(("seed" = [])), responses(
+    (status = 200, description = "`{\"records\": [{\"id\", \"user_id\", \"file_name\", \"created_at\"}]}`", body = Object),
+    (status = 400, description = "No credentials", body = Object),
+    (status = 401, description = "Wrong credentials", body = Object),
+    (status = 503, description = "Try again later", body = Object),
+    (status = 507, description = "No space left", body = Object),
+))]
+pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let caller = authenticate(&request, &services).await?;
+    let user_id = names::user_id(&caller.user);
+    let mut records: Vec<Value> = Vec::new();
+    let mut request = PageRequest { order: Order::Oldest, limit: Limit::MAX, ..PageRequest::default() };
+    loop {
+        let page = services.list.page(caller.user.id, request.clone()).await.map_err(Failure::of_error)?;
+        records.extend(page.items.iter().map(|recording| record(&user_id, recording)));
+        let Some(next) = page.next else { break };
+        request.after = Some(next.position);
+    }
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "private, no-cache")).json(json!({"records": records})))
+}
+
+/// Play or download a recording
+#[utoipa::path(get, path = "/record/{id}", tag = "2018", security(("seed" = [])),
+    params(("id" = String, Path, description = "The recording's id, as listed")), responses(
+    (status = 200, description = "The bytes", body = String, content_type = "*/*"),
+    (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
+    (status = 304, description = "A tag in If-None-Match is the current one"),
+    (status = 400, description = "No credentials", body = Object),
+    (status = 401, description = "Wrong credentials", body = Object),
+    (status = 404, description = "`{\"result\": \"fail\"}`", body = Object),
+    (status = 412, description = "No tag in If-Match is the current one", body = Object),
+    (status = 416, description = "It is shorter than that", body = Object),
+    (status = 503, description = "Try again later", body = Object),
+    (status = 507, description = "No space left", body = Object),
+))]
+pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let caller = authenticate(&request, &services).await?;
+    let recording = find(&request, &caller, &services).await?;
+    download::answer(&request, &services.list, &recording).await.map_err(Failure::result)
+}
+
+/// Delete a recording
+#[utoipa::path(delete, path = "/record/{id}", tag = "2018", security(("seed" = [])),
+    params(("id" = String, Path, description = "The recording's id, as listed")), responses(
+    (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
+    (status = 400, description = "No credentials", body = Object),
+    (status = 401, description = "Wrong credentials", body = Object),
+    (status = 404, description = "`{\"result\": \"fail\"}`", body = Object),
+    (status = 503, description = "Try again later", body = Object),
+    (status = 507, description = "No space left", body = Object),
+))]
+pub async fn delete(request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let caller = authenticate(&request, &services).await?;
+    let recording = find(&request, &caller, &services).await?;
+    let deleted = services.list.delete(caller.user.id, &recording.id, None).await;
+    deleted.map_err(|error| Failure::result(error.into()))?;
+    Ok(success())
+}
+
+/// The caller's recording of the id in the path, which clients send as listed or percent-encoded once more.
+async fn find(request: &HttpRequest, caller: &Caller, services: &Services) -> Result<Recording, Failure> {
+    let not_found = || Failure::result(ListError::NotFound.into());
+    let user_id = names::user_id(&caller.user);
+    let sent = last_segment(request);
+    let decoded = percent_decode_str(sent).decode_utf8().unwrap_or_default();
+    for record_id in [sent, &decoded] {
+        let Some(id) = names::recording_id(&user_id, record_id) else { continue };
+        let found = services.list.find(caller.user.id, &id).await;
+        let recording = found.map_err(|error| Failure::result(error.into()))?;
+        return if names::record_id(&user_id, &recording) == record_id { Ok(recording) } else { Err(not_found()) };
+    }
+    Err(not_found())
+}
+
+async fn authenticate(request: &HttpRequest, services: &Services) -> Result<Caller, Failure> {
+    let header = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().trim_ascii());
+    let missing = || Failure::error(ProblemKind::InvalidParameter, "Authorization Header is required.");
+    let header = header.filter(|header| !header.is_empty()).ok_or_else(missing)?;
+    let header = std::str::from_utf8(header).map_err(|_| Failure::unauthorized())?;
+    let words: Vec<&str> = header.split_whitespace().collect();
+    let [user_id, key] = words.as_slice() else { return Err(Failure::unauthorized()) };
+    match services.auth.authenticate(key).await {
+        Ok(caller) if names::user_id(&caller.user) == *user_id => Ok(caller),
+        Ok(_) | Err(AuthError::InvalidToken) => Err(Failure::unauthorized()),
+        Err(error) => Err(Failure::of_error(error)),
+    }
+}
+
+fn media_type(request: &HttpRequest) -> Result<tapebase_domain::media_type::MediaType, Failure> {
+    let sent = request.headers().get(header::CONTENT_TYPE);
+    let sent_text = sent.map_or_else(Default::default, |value| String::from_utf8_lossy(value.as_bytes()));
+    let accepted = sent.and_then(|_| upload::media_type(request.headers()).ok());
+    let accepted = accepted.filter(|media_type| {
+        media_type.as_str().starts_with("audio/") || media_type.as_str() == "application/octet-stream"
+    });
+    accepted.ok_or_else(|| {
+        let message = format!("Unsupported media type: {sent_text}");
+        let body = json!({"Code": "UnsupportedMediaType", "Message": message});
+        Failure { problem: Problem::new(ProblemKind::UnsupportedMediaType, ""), body }
+    })
+}
+
+fn record(user_id: &str, recording: &Recording) -> Value {
+    json!({
+        "id": names::record_id(user_id, recording),
+        "user_id": user_id,
+        "file_name": recording.name.as_str(),
+        "created_at": recording.received_at.format("%Y-%m-%d").to_string(),
+    })
+}
+
+fn success() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"result": "success"}))
+}
+
+/// The last segment of the path as it was sent, without a trailing slash.
+fn last_segment(request: &HttpRequest) -> &str {
+    let path = request.uri().path();
+    path.strip_suffix('/').unwrap_or(path).rsplit('/').next().unwrap_or_default()
+}
+
+/// A query parameter, percent-decoded: absent, or not UTF-8, or text.
+#[expect(clippy::option_option, reason = "three answers, each used once")]
+fn parameter(request: &HttpRequest, name: &str) -> Option<Option<String>> {
+    let pairs = request.query_string().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let (_, value) = pairs.into_iter().find(|(key, value)| *key == name && !value.is_empty())?;
+    let value = value.replace('+', " ");
+    Some(percent_decode_str(&value).decode_utf8().ok().map(Into::into))
+}
+
+/// A failed request of a 2018 client: the status is that of the problem, the body is what it knows.
+#[derive(Debug)]
+pub struct Failure {
+    problem: Problem,
+    body: Value,
+}
+
+impl Failure {
+    fn error(kind: ProblemKind, message: &str) -> Self {
+        Self { problem: Problem::new(kind, message.to_owned()), body: json!({"error": message}) }
+    }
+
+    fn of_error(error: impl Into<Problem>) -> Self {
+        let problem = error.into();
+        let body = json!({"error": problem.kind().title()});
+        Self { problem, body }
+    }
+
+    fn result(problem: Problem) -> Self {
+        Self { body: json!({"result": "fail", "error": problem.kind().title()}), problem }
+    }
+
+    fn unauthorized() -> Self {
+        Self::error(ProblemKind::InvalidToken, "Not Authorization")
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problem.fmt(formatter)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        self.problem.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.problem.error_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+        response.set_body(actix_web::body::BoxBody::new(self.body.to_string()))
+    }
+}

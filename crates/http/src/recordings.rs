@@ -1,0 +1,326 @@
+//! Endpoints under `/v1/recordings`: everything one does with recordings.
+
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header, rt, web};
+use chrono::DateTime;
+use serde::Deserialize;
+use tapebase_domain::{
+    Services,
+    blob::{BodyError, ByteStream},
+    id::{RecordingId, UserId},
+    page::{Cursor, Limit, Order, PageRequest, TimeField},
+    ports::Timestamp,
+    recording::{Recording, RecordingName},
+    upload::{NewRecording, Stored},
+};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    body::{Incoming, Json},
+    caller::Caller,
+    conditions::{self, Read},
+    download, multipart,
+    problem::{Problem, ProblemKind},
+    upload::{self, UploadQuery},
+    wire::{PageBody, RecordingBody, RecordingChanges},
+};
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// Upload a recording under an id of my own
+///
+/// Safe to repeat: the same content under the same id again answers the same recording.
+#[utoipa::path(put, path = "/v1/recordings/{id}", tag = "Recordings",
+    params(
+        ("id" = String, Path, description = "A ULID or UUID", min_length = 26, max_length = 36),
+        UploadQuery,
+        ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
+        ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
+        ("Content-Digest" = Option<String>, Header, description = "The same"),
+    ),
+    request_body(description = "The audio itself, of any `audio/*` type, `video/mp4`, `video/webm` or `application/octet-stream`", content(
+        (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
+    )),
+    responses(
+        (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
+        (status = 200, description = "Stored already, by an earlier request", body = RecordingBody),
+        (status = 409, description = "The id has other content"),
+    ))]
+pub async fn put(
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    incoming: Incoming,
+    services: web::Data<Services>,
+) -> Answer {
+    let id = RecordingId::parse(&path)?;
+    let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.length)? };
+    store(services, caller.user.id, new, incoming.into_stream()).await
+}
+
+/// Upload a recording
+///
+/// With a raw body, or as the file of a `multipart/form-data` form with optional fields `name` and
+/// `recorded_at` before it.
+#[utoipa::path(post, path = "/v1/recordings", tag = "Recordings",
+    params(
+        UploadQuery,
+        ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
+        ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
+        ("Content-Digest" = Option<String>, Header, description = "The same"),
+    ),
+    request_body(description = "The audio itself, or a form", content(
+        (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
+        (UploadForm = "multipart/form-data"),
+    )),
+    responses(
+        (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
+    ))]
+pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
+    let (new, body) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
+        multipart::announced(&request, incoming).await?
+    } else {
+        (upload::announced(&request, incoming.length)?, incoming.into_stream())
+    };
+    store(services, caller.user.id, new, body).await
+}
+
+/// A form with a recording.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is read part by part, and only described here")]
+pub struct UploadForm {
+    /// The recording's name; the file's name otherwise.
+    name: Option<String>,
+    /// RFC 3339 with an offset.
+    #[schema(format = DateTime)]
+    recorded_at: Option<String>,
+    /// The audio.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    file: String,
+}
+
+/// Stores a recording in a task of its own: actix drops a handler when its client resets the connection,
+/// and an upload that has arrived is not to be torn down half way through.
+async fn store(services: web::Data<Services>, owner: UserId, new: NewRecording, body: ByteStream<BodyError>) -> Answer {
+    let storing = rt::spawn(async move { services.upload.store(owner, new, body).await });
+    let stored = storing.await.map_err(|_| Problem::new(ProblemKind::Internal, "Nothing is known of the upload."))?;
+    Ok(match stored? {
+        Stored::Created(recording) => {
+            let location = format!("/v1/recordings/{}", recording.id);
+            HttpResponse::Created()
+                .insert_header((header::LOCATION, location))
+                .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
+                .json(RecordingBody::from(&recording))
+        }
+        Stored::Existing(recording) => found(&recording),
+    })
+}
+
+/// Which recordings to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// The time to order and select by: `received` (the default) or `recorded`.
+    #[param(inline)]
+    by: Option<By>,
+    /// `newest` first (the default) or `oldest` first.
+    #[param(inline)]
+    order: Option<Direction>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u64>,
+    /// The `next_cursor` of the page before; its `by` and `order` must be asked for again.
+    cursor: Option<String>,
+    /// Only recordings of this time or later; RFC 3339.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Only recordings before this time; RFC 3339.
+    #[param(format = DateTime)]
+    to: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    Received,
+    Recorded,
+}
+
+#[derive(Deserialize, ToSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Newest,
+    Oldest,
+}
+
+impl ListQuery {
+    fn parse(self) -> Result<PageRequest, Problem> {
+        let invalid = |what: &str| Problem::new(ProblemKind::InvalidParameter, what.to_owned());
+        let by = match self.by {
+            Some(By::Recorded) => TimeField::Recorded,
+            Some(By::Received) | None => TimeField::Received,
+        };
+        let order = match self.order {
+            Some(Direction::Oldest) => Order::Oldest,
+            Some(Direction::Newest) | None => Order::Newest,
+        };
+        let cursor = self.cursor.as_deref().map(Cursor::parse).transpose();
+        let cursor = cursor.map_err(|_| invalid("Send as cursor the next_cursor of the page before."))?;
+        if cursor.as_ref().is_some_and(|cursor| cursor.by != by || cursor.order != order) {
+            return Err(invalid("The cursor is of a list with another by or order: ask for the same again."));
+        }
+        Ok(PageRequest {
+            by,
+            order,
+            from: self.from.as_deref().map(time).transpose()?,
+            to: self.to.as_deref().map(time).transpose()?,
+            limit: self
+                .limit
+                .map_or(Ok(Limit::default()), Limit::new)
+                .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("{error}.")))?,
+            after: cursor.map(|cursor| cursor.position),
+        })
+    }
+}
+
+/// RFC 3339, forgiving a `+` that was not percent-encoded and so became a space.
+fn time(text: &str) -> Result<Timestamp, Problem> {
+    let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
+    time.map(|time| time.to_utc()).map_err(|_| {
+        Problem::new(ProblemKind::InvalidParameter, "Send from and to as RFC 3339, like 2026-11-23T00:00:00Z.")
+    })
+}
+
+/// My recordings
+#[utoipa::path(get, path = "/v1/recordings", tag = "Recordings", params(ListQuery), responses(
+    (status = 200, description = "Some of them, and where to go on", body = PageBody),
+))]
+pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let query: web::Query<ListQuery> = web::Query::from_query(request.query_string())
+        .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("The query does not fit: {error}.")))?;
+    let page = services.list.page(caller.user.id, query.into_inner().parse()?).await?;
+    Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(PageBody::from(&page)))
+}
+
+/// What is known about a recording
+#[utoipa::path(method(get, head), path = "/v1/recordings/{id}", tag = "Recordings",
+    params(
+        ("id" = String, Path, description = "The recording's id"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
+        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+    ),
+    responses(
+        (status = 200, description = "The recording", body = RecordingBody, headers(("ETag" = String, description = "Changes with every change"))),
+        (status = 304, description = "A tag in If-None-Match is the current one"),
+        (status = 404, description = "No such recording"),
+        (status = 412, description = "No tag in If-Match is the current one"),
+    ))]
+pub async fn get(
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+) -> Answer {
+    let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
+    let tag = conditions::revision_tag(&recording);
+    Ok(match conditions::weigh(&request, &tag)? {
+        Read::Proceed => found(&recording),
+        Read::NotModified => HttpResponse::NotModified()
+            .insert_header((header::ETAG, tag.to_string()))
+            .insert_header(REVALIDATE)
+            .finish(),
+    })
+}
+
+/// Rename a recording
+#[utoipa::path(patch, path = "/v1/recordings/{id}", tag = "Recordings",
+    params(
+        ("id" = String, Path, description = "The recording's id"),
+        ("If-Match" = Option<String>, Header, description = "The ETag it must still have"),
+    ),
+    request_body(content((RecordingChanges = "application/json"), (RecordingChanges = "application/merge-patch+json"))),
+    responses(
+        (status = 200, description = "The recording as it is now", body = RecordingBody),
+        (status = 404, description = "No such recording"),
+        (status = 412, description = "It has changed since"),
+    ))]
+pub async fn rename(
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    changes: Json<RecordingChanges>,
+    services: web::Data<Services>,
+) -> Answer {
+    let id = existing_id(&path)?;
+    let name = RecordingName::parse(changes.0.name)?;
+    let expected = conditions::expected_revision(&request)?;
+    Ok(found(&services.list.rename(caller.user.id, &id, name, expected).await?))
+}
+
+/// Delete a recording
+#[utoipa::path(delete, path = "/v1/recordings/{id}", tag = "Recordings",
+    params(
+        ("id" = String, Path, description = "The recording's id"),
+        ("If-Match" = Option<String>, Header, description = "The ETag it must still have"),
+    ),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "No such recording"),
+        (status = 412, description = "It has changed since"),
+    ))]
+pub async fn delete(
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+) -> Answer {
+    let expected = conditions::expected_revision(&request)?;
+    services.list.delete(caller.user.id, &existing_id(&path)?, expected).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Play or download a recording
+#[utoipa::path(method(get, head), path = "/v1/recordings/{id}/audio", tag = "Recordings",
+    params(
+        ("id" = String, Path, description = "The recording's id"),
+        ("Range" = Option<String>, Header, description = "Some bytes only"),
+        ("If-Range" = Option<String>, Header, description = "The ETag the range is of"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
+        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+    ),
+    responses(
+        (status = 200, description = "All of it", body = String, content_type = "*/*", headers(
+            ("ETag" = String, description = "Its SHA-256"), ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
+            ("Content-Disposition" = String, description = "Its name"), ("Accept-Ranges" = String, description = "bytes"),
+        )),
+        (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
+        (status = 304, description = "A tag in If-None-Match is the current one"),
+        (status = 404, description = "No such recording"),
+        (status = 412, description = "No tag in If-Match is the current one"),
+        (status = 416, description = "It is shorter than that"),
+    ))]
+pub async fn audio(
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+) -> Answer {
+    let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
+    download::answer(&request, &services.list, &recording).await
+}
+
+/// Private to its owner, and asked for again before it is used again: it may be renamed or deleted.
+pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
+
+/// What cannot be an id is the id of nothing.
+fn existing_id(text: &str) -> Result<RecordingId, Problem> {
+    RecordingId::parse(text).map_err(|_| Problem::new(ProblemKind::NotFound, "You have no recording of this id."))
+}
+
+fn found(recording: &Recording) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::ETAG, conditions::revision_tag(recording).to_string()))
+        .insert_header(REVALIDATE)
+        .json(RecordingBody::from(recording))
+}

@@ -1,0 +1,76 @@
+//! What a client says about a recording it sends: headers and query, parsed into domain types.
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap, HeaderName},
+    web,
+};
+use chrono::{DateTime, FixedOffset};
+use serde::Deserialize;
+use tapebase_domain::{media_type::MediaType, recording::RecordingName, upload::NewRecording};
+use utoipa::IntoParams;
+
+use crate::{
+    digests, names,
+    problem::{Problem, ProblemKind},
+};
+
+const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
+
+/// Query parameters of an upload.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UploadQuery {
+    /// The recording's name; wins over `Content-Disposition`.
+    #[param(min_length = 1)]
+    name: Option<String>,
+}
+
+/// What the head of a request with a raw body announces; the id is still open.
+pub fn announced(request: &HttpRequest, length: Option<u64>) -> Result<NewRecording, Problem> {
+    let headers = request.headers();
+    refuse_encodings(headers)?;
+    Ok(NewRecording {
+        id: None,
+        name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
+        media_type: media_type(headers)?,
+        recorded_at: headers.get(X_RECORDED_AT).map(|value| recorded_at(value.to_str().ok())).transpose()?,
+        sha256: digests::announced(headers)?,
+        size: length,
+    })
+}
+
+/// `?name=`, if there is one.
+pub fn name_in_query(request: &HttpRequest) -> Result<Option<RecordingName>, Problem> {
+    let query: web::Query<UploadQuery> = web::Query::from_query(request.query_string())
+        .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("The query does not fit: {error}.")))?;
+    Ok(query.into_inner().name.map(RecordingName::parse).transpose()?)
+}
+
+/// RFC 3339 with an offset: the client's clock as it showed.
+pub fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem> {
+    text.and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok()).ok_or_else(|| {
+        let detail = "Send the time of recording as RFC 3339 with an offset, like 2026-11-23T09:30:00+09:00.";
+        Problem::new(ProblemKind::InvalidParameter, detail)
+    })
+}
+
+/// The declared type; nothing declared is bytes of which nothing is said.
+pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(MediaType::octet_stream()) };
+    value.to_str().ok().and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
+        let detail = "Send Content-Type: audio/*, video/mp4, video/webm or application/octet-stream.";
+        Problem::new(ProblemKind::UnsupportedMediaType, detail)
+    })
+}
+
+/// An encoded body would be stored encoded, and nobody could play it.
+fn refuse_encodings(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let detail = "Send the recording without Content-Encoding: audio is compressed already.";
+            Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,306 @@
+//! Configuration: `tapebase.toml`, then `TAPEBASE_…` in the environment; a key nobody knows is an error.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use bytesize::ByteSize;
+use chrono::TimeDelta;
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize, Serializer};
+use tapebase_adapters::connect::connect;
+use tapebase_domain::{Policy, auth::AuthPolicy, ports::Ports, upload::Limits};
+use tapebase_http::HttpPolicy;
+
+/// Everything an operator may decide; `docs/configuration.md` explains each.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where everything is kept that has no place of its own.
+    pub data_dir: PathBuf,
+    /// Where rows are kept; in the data folder otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<StoreUrl>,
+    /// Where audio is kept; in the data folder otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blobs: Option<StoreUrl>,
+    /// Who may come in.
+    pub auth: AuthConfig,
+    /// How much is taken.
+    pub limits: LimitsConfig,
+    /// How long is waited.
+    pub timeouts: TimeoutsConfig,
+    /// How leftovers are removed.
+    pub sweep: SweepConfig,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data_dir: PathBuf::from("tapebase-data"),
+            records: None,
+            blobs: None,
+            auth: AuthConfig::default(),
+            limits: LimitsConfig::default(),
+            timeouts: TimeoutsConfig::default(),
+            sweep: SweepConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// Who may come in, and for how long.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether anybody may sign up.
+    pub open_signup: bool,
+    /// Whether knowing a social id is enough to come in.
+    pub trust_social_ids: bool,
+    /// How long an unused session lasts.
+    #[serde(with = "humantime_serde")]
+    pub session_idle: Duration,
+    /// How long any session lasts.
+    #[serde(with = "humantime_serde")]
+    pub session_absolute: Duration,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            open_signup: true,
+            trust_social_ids: false,
+            session_idle: Duration::from_hours(30 * 24),
+            session_absolute: Duration::from_hours(365 * 24),
+        }
+    }
+}
+
+/// How much is taken.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// The most bytes of one recording.
+    pub recording: ByteSize,
+    /// The most bytes of one user's recordings together.
+    pub quota: ByteSize,
+    /// The most connections at once.
+    pub connections: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { recording: ByteSize::gib(4), quota: ByteSize::gib(100), connections: 4_096 }
+    }
+}
+
+/// How long is waited.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeoutsConfig {
+    /// For the whole head of a request.
+    #[serde(with = "humantime_serde")]
+    pub head: Duration,
+    /// For the next few kilobytes of a body.
+    #[serde(with = "humantime_serde")]
+    pub body: Duration,
+    /// For a client that does not take what it asked for.
+    #[serde(with = "humantime_serde")]
+    pub send: Duration,
+    /// For the next request on a connection.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
+    /// For requests in flight, once told to stop.
+    #[serde(with = "humantime_serde")]
+    pub shutdown: Duration,
+}
+
+impl Default for TimeoutsConfig {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            send: Duration::from_mins(2),
+            keep_alive: Duration::from_secs(30),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How leftovers of crashes are removed.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SweepConfig {
+    /// How often.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+    /// How old audio without a recording must be; longer than any upload takes.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+impl Default for SweepConfig {
+    fn default() -> Self {
+        Self { every: Duration::from_hours(1), grace: Duration::from_hours(24) }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// A `tracing` filter, such as `info` or `tapebase_http=debug,warn`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".to_owned() }
+    }
+}
+
+/// A store's URL; prints without what may be secret in it.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct StoreUrl(String);
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.0.split('?').next().unwrap_or_default();
+        match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+            Some((scheme, rest)) => write!(formatter, "{scheme}://[redacted]@{rest}"),
+            None => formatter.write_str(url),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for StoreUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Config {
+    /// Reads the file, if it is there or was named, and the environment, which wins.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let source = match file {
+            Some(path) => File::from(path).format(FileFormat::Toml),
+            None => File::new("tapebase.toml", FileFormat::Toml).required(false),
+        };
+        let environment = Environment::with_prefix("TAPEBASE")
+            .prefix_separator("_")
+            .separator("__")
+            .ignore_empty(true)
+            .try_parsing(true);
+        let config = config::Config::builder().add_source(source).add_source(environment).build();
+        let config: Self = config.and_then(config::Config::try_deserialize).context("bad configuration")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Prints what is in effect, without secrets, as a configuration file.
+    pub fn print(&self) -> anyhow::Result<()> {
+        println!("# The configuration is fine. In effect, secrets left out:\n{}", toml::to_string(self)?);
+        Ok(())
+    }
+
+    /// Opens the stores.
+    pub fn connect(&self) -> anyhow::Result<Ports> {
+        let in_data_dir = |scheme: &str, name: &str| format!("{scheme}:{}", self.data_dir.join(name).display());
+        let records = self.records.as_ref().map_or_else(|| in_data_dir("sqlite", "tapebase.db"), |url| url.0.clone());
+        let blobs = self.blobs.as_ref().map_or_else(|| in_data_dir("file", "blobs"), |url| url.0.clone());
+        Ok(connect(&records, &blobs)?)
+    }
+
+    /// What the use cases are told.
+    pub fn policy(&self) -> anyhow::Result<Policy> {
+        Ok(Policy {
+            limits: Limits { recording_bytes: self.limits.recording.as_u64(), quota_bytes: self.limits.quota.as_u64() },
+            auth: AuthPolicy {
+                open_signup: self.auth.open_signup,
+                trust_social_ids: self.auth.trust_social_ids,
+                idle: delta(self.auth.session_idle)?,
+                absolute: delta(self.auth.session_absolute)?,
+            },
+            orphan_grace: delta(self.sweep.grace)?,
+        })
+    }
+
+    /// What the HTTP API is told.
+    pub const fn http_policy(&self) -> HttpPolicy {
+        HttpPolicy { body_timeout: self.timeouts.body }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.policy()?;
+        anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
+        anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
+        let TimeoutsConfig { head, body, send, keep_alive, .. } = self.timeouts;
+        anyhow::ensure!(
+            ![head, body, send, keep_alive].contains(&Duration::ZERO),
+            "every one of timeouts must be longer than nothing"
+        );
+        Ok(())
+    }
+}
+
+/// A century is for ever here, and keeps every sum of times in range.
+fn delta(duration: Duration) -> anyhow::Result<TimeDelta> {
+    anyhow::ensure!(duration <= Duration::from_hours(100 * 366 * 24), "a duration is longer than 100 years");
+    Ok(TimeDelta::from_std(duration)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_url_prints_without_its_secrets() {
+        let cases = [
+            ("sqlite:data/tapebase.db", "sqlite:data/tapebase.db"),
+            ("postgres://ann:s3cret@db/tapebase?password=x", "postgres://[redacted]@db/tapebase"),
+            ("s3://bucket/prefix", "s3://bucket/prefix"),
+        ];
+        for (url, printed) in cases {
+            let url = StoreUrl(url.to_owned());
+            assert_eq!((url.to_string(), format!("{url:?}")), (printed.to_owned(), printed.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_key() {
+        let document = include_str!("../../../docs/configuration.md");
+        let complete = Config {
+            records: Some(StoreUrl("memory:".into())),
+            blobs: Some(StoreUrl("memory:".into())),
+            ..Config::default()
+        };
+        let table = toml::Table::try_from(complete).expect("serialises");
+        let mut keys = Vec::new();
+        for (key, value) in &table {
+            match value.as_table() {
+                Some(inner) => keys.extend(inner.keys().map(|inner| format!("{key}.{inner}"))),
+                None => keys.push(key.clone()),
+            }
+        }
+        for key in &keys {
+            assert!(document.contains(&format!("| `{key}` |")), "docs/configuration.md lacks {key}");
+        }
+        assert_eq!(document.matches("\n| `").count(), keys.len(), "docs/configuration.md has keys that are no more");
+    }
+}

@@ -1,0 +1,70 @@
+//! The first minute: makes the data folder, and says what to type next.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::Path,
+};
+
+use anyhow::Context as _;
+use tapebase_domain::session::{SessionToken, TokenForm};
+
+/// Three seconds of speech, to try everything with.
+const SAMPLE: &[u8] = include_bytes!("../../conformance/fixtures/memo.m4a");
+const SAMPLE_NAME: &str = "hello.m4a";
+
+/// Makes the data folder, for its owner's eyes only; `true` if there was none.
+pub fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
+    let is_first = !data_dir.exists();
+    let prepared = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    prepared.and_then(|()| write_sample(data_dir)).with_context(|| format!("data_dir = {}", data_dir.display()))?;
+    Ok(is_first)
+}
+
+fn write_sample(data_dir: &Path) -> std::io::Result<()> {
+    let sample = data_dir.join(SAMPLE_NAME);
+    if !sample.exists() {
+        fs::write(&sample, SAMPLE)?;
+        File::open(data_dir)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Prints a walk through the API that works as it is pasted.
+pub fn print_walk(data_dir: &Path, address: SocketAddr) -> anyhow::Result<()> {
+    let data_dir = fs::canonicalize(data_dir)?;
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let token = SessionToken::generate(TokenForm::Seed);
+    let (name, password) = token.expose().split_at(8);
+    let password = &password[..20];
+    println!(
+        r#"
+Everything is kept in {data_dir}. Paste this into another terminal:
+
+  API=http://{host}:{port}
+  FILE='{sample}'
+
+  # sign up
+  TOKEN=$(curl -sS $API/v1/auth/signup -H 'Content-Type: application/json' \
+    -d '{{"email":"{name}@example.com","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  # upload a recording
+  ID=$(curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN" -F "file=@$FILE" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+  # list
+  curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN"; echo
+  # fetch its first two bytes, as a player does
+  curl -sS -D - -o /dev/null -r 0-1 $API/v1/recordings/$ID/audio -H "Authorization: Bearer $TOKEN"
+  # download it and compare
+  curl -sS $API/v1/recordings/$ID/audio -H "Authorization: Bearer $TOKEN" | cmp - "$FILE" && echo identical
+  # delete it
+  curl -sS -X DELETE -w '%{{http_code}}\n' $API/v1/recordings/$ID -H "Authorization: Bearer $TOKEN"
+
+The whole API: http://{host}:{port}/docs
+"#,
+        data_dir = data_dir.display(),
+        port = address.port(),
+        sample = data_dir.join(SAMPLE_NAME).display().to_string().replace('\'', r"'\''"),
+    );
+    Ok(())
+}

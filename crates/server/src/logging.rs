@@ -1,0 +1,18 @@
+//! Logs go to standard error: readable on a terminal, one JSON object a line otherwise.
+
+use std::io::{self, IsTerminal as _};
+
+use anyhow::Context as _;
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging what `filter` lets through.
+pub fn start(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("log.filter = {filter:?}"))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if io::stderr().is_terminal() {
+        subscriber.compact().init();
+    } else {
+        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
+    }
+    Ok(())
+}

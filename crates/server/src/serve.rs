@@ -1,0 +1,97 @@
+//! `tapebase serve`: wires everything together and runs until it is told to stop.
+
+use std::io::{self, IsTerminal as _};
+
+use actix_web::{App, HttpServer, middleware::from_fn, rt, web::Data};
+use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+use tapebase_domain::{Services, sweep::Sweep};
+use tapebase_http::{request_log, routes::routes};
+use tokio::time::interval;
+
+use crate::{
+    config::{Config, SweepConfig},
+    connections, first_run, logging,
+};
+
+/// Serves the API until SIGTERM, and then finishes what is in flight.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    logging::start(&config.log.filter)?;
+    // Recordings are private: whatever is created belongs to this user alone.
+    umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    raise_file_limit();
+    let is_first = first_run::prepare(&config.data_dir)?;
+    let ports = config.connect()?;
+    let services = Services::new(&ports, &config.policy()?);
+    warn_of_risks(&config);
+
+    let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
+    let sweep = services.sweep.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(Data::new(services.clone()))
+            .app_data(Data::new(ports.clone()))
+            .app_data(Data::new(http_policy))
+            .wrap(from_fn(request_log::identify))
+            .wrap(from_fn(connections::track))
+            .configure(routes)
+    })
+    .on_connect(move |socket, data| connections::watch(socket, data, timeouts))
+    .client_request_timeout(timeouts.head)
+    .keep_alive(timeouts.keep_alive)
+    .shutdown_timeout(timeouts.shutdown.as_secs())
+    // Without it a streamed body waits 40 ms for the acknowledgement of its head.
+    .tcp_nodelay(true)
+    .max_connections(config.limits.connections.div_ceil(workers()))
+    .workers(workers())
+    .bind(config.listen)
+    .with_context(|| format!("listen = {}", config.listen))?;
+
+    let addresses = server.addrs();
+    let address = addresses.first().copied().unwrap_or(config.listen);
+    println!("listening on http://{address}");
+    if is_first || io::stdout().is_terminal() {
+        first_run::print_walk(&config.data_dir, address)?;
+    }
+    tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
+    let sweeper = rt::spawn(sweep_regularly(sweep, config.sweep));
+    server.run().await?;
+    sweeper.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Every connection and every download takes a file descriptor; the customary 1,024 are few.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+fn warn_of_risks(config: &Config) {
+    if config.auth.trust_social_ids {
+        tracing::warn!(
+            "auth.trust_social_ids is ON: GET /login lets in anybody who knows a social id, without any proof. \
+             Switch it off as soon as the clients of 2018 are gone."
+        );
+    }
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!(listen = %config.listen, "listening beyond this machine without TLS: put a TLS proxy in front");
+    }
+}
+
+async fn sweep_regularly(sweep: Sweep, config: SweepConfig) {
+    let mut due = interval(config.every);
+    loop {
+        due.tick().await;
+        match sweep.run().await {
+            Ok(swept) => tracing::info!(blobs = swept.blobs, sessions = swept.sessions, "swept"),
+            Err(error) => tracing::error!(%error, "cannot sweep"),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `tapebase user add`: the operator's way to make accounts.
+
+use std::io::{self, IsTerminal as _};
+
+use tapebase_domain::{
+    Services,
+    user::{Email, Password},
+};
+
+use crate::{config::Config, first_run};
+
+/// Adds a user with a password from the terminal or standard input.
+pub async fn add(config: &Config, email: &str) -> anyhow::Result<()> {
+    let email = Email::parse(email)?;
+    let password = Password::parse(&read_password()?)?;
+    first_run::prepare(&config.data_dir)?;
+    let services = Services::new(&config.connect()?, &config.policy()?);
+    let user = services.auth.add_user(email, password).await?;
+    println!("added user {}", user.id);
+    Ok(())
+}
+
+fn read_password() -> io::Result<String> {
+    if io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ");
+    }
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask schemathesis`: fuzzes a freshly started server along its own `OpenAPI` document.
+
+mod environment;
+mod server;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+pub use environment::require_python;
+use server::Server;
+
+use crate::workspace;
+
+/// What ends the session of its caller. It is called last, and for an account of its own.
+const LAST: [&str; 3] = ["POST /v1/auth/logout", "DELETE /v1/me/sessions", "DELETE /v1/me/sessions/{id}"];
+
+/// Builds and starts the server, signs up, and lets Schemathesis loose on it; `options` go to `schemathesis run`.
+pub fn run(options: &[OsString]) -> Result<()> {
+    let python = environment::python()?;
+    let binary = server::build()?;
+    let folder = tempfile::tempdir()?;
+    let mut server = Server::start(&binary, folder.path())?;
+    let outcome = fuzz_all(&python, server.address(), folder.path(), options).and_then(|()| server.ensure_running());
+    drop(server);
+    outcome.inspect_err(|_| server::print_log(folder.path()))
+}
+
+fn fuzz_all(python: &Path, address: &str, folder: &Path, options: &[OsString]) -> Result<()> {
+    let run = |email, filter| {
+        let token = sign_up(address, email).context("signing up")?;
+        let mut command = schemathesis(python, address, &token);
+        command.args(LAST.into_iter().flat_map(|operation| [filter, operation])).args(options);
+        // What it writes beside its output goes with the server's data.
+        let status = command.current_dir(folder).status().context("Schemathesis does not start")?;
+        ensure!(status.success(), "Schemathesis found failures ({status})");
+        Ok(())
+    };
+    run("first@example.com", "--exclude-name")?;
+    run("second@example.com", "--include-name")
+}
+
+/// Makes an account and returns its access token.
+fn sign_up(address: &str, email: &str) -> Result<String> {
+    let account = json!({ "email": email, "password": "an account to be fuzzed with" });
+    // A proxy of the environment is no way to this machine.
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into();
+    let mut response = agent
+        .post(format!("{address}/v1/auth/signup"))
+        .header("content-type", "application/json")
+        .send(account.to_string())?;
+    let answer = response.body_mut().read_to_string()?;
+    ensure!(response.status() == 201, "the server answers {}: {answer}", response.status());
+    let grant: Value = serde_json::from_str(&answer)?;
+    let token = grant["access_token"].as_str().context("there is no access_token in the answer")?;
+    Ok(token.to_owned())
+}
+
+fn schemathesis(python: &Path, address: &str, token: &str) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "schemathesis.cli", "--config-file"])
+        .arg(workspace::path("crates/xtask/schemathesis.toml"))
+        .arg("run")
+        .arg(format!("{address}/openapi.json"))
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .env("NO_PROXY", "127.0.0.1");
+    command
+}

@@ -1,0 +1,147 @@
+//! Builds the server and keeps one running on a free port until it is dropped.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::program;
+use crate::workspace::cargo;
+
+/// How long a start may take on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Builds the server and returns where cargo has put it.
+pub fn build() -> Result<PathBuf> {
+    let messages =
+        program::read(&mut cargo(&["build", "--package", "tapebase", "--message-format", "json-render-diagnostics"]))?;
+    let messages = String::from_utf8(messages).context("reading what cargo says")?;
+    executable(&messages).context("cargo has built no server")
+}
+
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "tapebase")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// A running server, which ends with this value.
+pub struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts the server with its data and its log in `folder`, and waits until it listens.
+    pub fn start(binary: &Path, folder: &Path) -> Result<Self> {
+        let log = File::create(log(folder))?;
+        let mut command = Command::new(binary);
+        // A developer's own settings must not decide what is fuzzed.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TAPEBASE_")) {
+            command.env_remove(name);
+        }
+        let child = command
+            .env("TAPEBASE_LISTEN", "127.0.0.1:0")
+            .env("TAPEBASE_DATA_DIR", folder.join("data"))
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log.try_clone()?)
+            .spawn()
+            .with_context(|| format!("{} does not start", binary.display()))?;
+        let mut server = Self { child, address: String::new() };
+        server.address = server.first_words(log).inspect_err(|_| print_log(folder))?;
+        Ok(server)
+    }
+
+    /// Where it listens, as `http://127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Fails when the server has ended by itself.
+    pub fn ensure_running(&mut self) -> Result<()> {
+        let ended = self.child.try_wait()?;
+        ensure!(ended.is_none(), "the server has ended: {ended:?}");
+        Ok(())
+    }
+
+    /// Waits for the line that tells the address, and moves all the others to the log.
+    fn first_words(&mut self, log: File) -> Result<String> {
+        let stdout = self.child.stdout.take().context("the server has no standard output")?;
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || watch(stdout, log, &sender));
+        wait(&receiver)
+    }
+}
+
+/// Whatever happens, no server stays behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only for a child that has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn watch(stdout: ChildStdout, mut log: File, sender: &Sender<String>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        if let Some(address) = line.strip_prefix("listening on ") {
+            // Nobody waits any more when it comes too late.
+            let _ = sender.send(address.trim_end_matches('/').to_owned());
+        }
+        // A full disk must not stop the reading, which would stop the server.
+        let _ = writeln!(log, "{line}");
+    }
+}
+
+fn wait(receiver: &Receiver<String>) -> Result<String> {
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(address) => Ok(address),
+        Err(RecvTimeoutError::Timeout) => bail!("the server has not said `listening on …` within {PATIENCE:?}"),
+        Err(RecvTimeoutError::Disconnected) => bail!("the server has ended without saying `listening on …`"),
+    }
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+/// Shows the end of what the server has said.
+pub fn print_log(folder: &Path) {
+    let log = std::fs::read(log(folder)).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<_> = log.lines().collect();
+    let end = &lines[lines.len().saturating_sub(40)..];
+    eprintln!("the server's last words ({} of {} lines):\n{}", end.len(), lines.len(), end.join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_is_found_among_the_messages_of_cargo() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"tapebase_http"},"executable":null}
+            {"reason":"compiler-artifact","target":{"name":"tapebase"},"executable":"/target/debug/tapebase"}
+            {"reason":"build-finished","success":true}"#;
+
+        assert_eq!(executable(messages), Some("/target/debug/tapebase".into()));
+    }
+
+    #[test]
+    fn a_server_that_ends_at_once_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let error = Server::start(Path::new("/bin/true"), folder.path()).map(drop).unwrap_err();
+
+        assert_eq!(error.to_string(), "the server has ended without saying `listening on …`");
+    }
+}

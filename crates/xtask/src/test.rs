@@ -1,0 +1,94 @@
+//! `cargo xtask test`: everything that has to hold before a change lands.
+
+mod tally;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::workspace::cargo;
+use crate::{program, schemathesis};
+use tally::Tally;
+
+/// Runs every step in order and stops at the first that fails.
+pub fn run() -> Result<()> {
+    schemathesis::require_python()?;
+    let mut steps = Steps::default();
+    steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
+    steps.time("lints", || {
+        program::succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    let tally = steps.time("tests", count_tests)?;
+    steps.time("fuzz-api", || schemathesis::run(&[]))?;
+    steps.print();
+    println!("{tally}");
+    Ok(())
+}
+
+/// Runs the tests of every crate and counts them.
+fn count_tests() -> Result<Tally> {
+    let mut command = cargo(&["test", "--workspace"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
+    let tally = child.stdout.take().map(show_and_count).transpose();
+    let status = child.wait().context("`cargo test` was lost")?;
+    program::accept(&command, status)?;
+    Ok(tally?.unwrap_or_default())
+}
+
+/// Passes the output of the tests through while it comes.
+fn show_and_count(output: ChildStdout) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut stdout = std::io::stdout();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        stdout.write_all(&line)?;
+        stdout.write_all(b"\n")?;
+        tally.count(&String::from_utf8_lossy(&line));
+    }
+    Ok(tally)
+}
+
+/// The steps that have passed, with the time each took.
+#[derive(Default)]
+struct Steps(Vec<(&'static str, Duration)>);
+
+impl Steps {
+    fn time<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let outcome = step().with_context(|| format!("step `{name}` failed after {}", seconds(start.elapsed())))?;
+        let elapsed = start.elapsed();
+        println!("=== {name}: passed in {}", seconds(elapsed));
+        self.0.push((name, elapsed));
+        Ok(outcome)
+    }
+
+    fn print(&self) {
+        println!();
+        for (name, elapsed) in &self.0 {
+            println!("{name:<10}{:>10}", seconds(*elapsed));
+        }
+        println!("{:<10}{:>10}", "all", seconds(self.0.iter().map(|(_, elapsed)| *elapsed).sum()));
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_fails_is_named() {
+        let mut steps = Steps::default();
+
+        let error = steps.time("lints", || -> Result<()> { anyhow::bail!("too long") }).unwrap_err();
+
+        assert!(format!("{error:#}").starts_with("step `lints` failed after 0.0 s: too long"), "{error:#}");
+        assert!(steps.0.is_empty());
+    }
+}
