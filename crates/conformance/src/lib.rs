@@ -15,6 +15,7 @@
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 pub mod blobs;
+pub mod http;
 pub mod records;
 mod samples;
 pub mod users;

@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, FixedOffset, SubsecRound as _};
+use chrono::{DateTime, FixedOffset};
 use futures_util::StreamExt as _;
 
 use crate::{
@@ -133,7 +133,7 @@ impl Upload {
 
     fn describe(&self, owner: UserId, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
         let now = self.clock.now();
-        let recorded_at = new.recorded_at.unwrap_or_else(|| now.fixed_offset()).trunc_subsecs(6);
+        let recorded_at = new.recorded_at.map_or_else(|| now.fixed_offset(), to_microseconds);
         let media_type = new.media_type.or_sniffed(head);
         Recording {
             id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
@@ -190,6 +190,12 @@ async fn repeat(existing: Recording, new: &NewRecording, body: ByteStream<BodyEr
     let (_, sha256) = hasher.finish();
     check_digest(new.sha256, sha256)?;
     if sha256 == existing.sha256 { Ok(Stored::Existing(existing)) } else { Err(UploadError::Conflict(existing.id)) }
+}
+
+/// The same instant and offset as every store keeps it; a leap second becomes the one after.
+fn to_microseconds(time: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+    let instant = DateTime::from_timestamp_micros(time.timestamp_micros());
+    instant.map_or(time, |instant| instant.with_timezone(time.offset()))
 }
 
 fn check_digest(announced: Option<Sha256>, received: Sha256) -> Result<(), UploadError> {

@@ -60,7 +60,8 @@ impl Incoming {
     /// The body as actix has it, failing with a time-out when the client stops sending.
     pub fn paced(self) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static {
         let pace = Pace { payload: self.payload, timeout: self.timeout, waited: Duration::ZERO, received: 0 };
-        Box::pin(stream::unfold(pace, |mut pace| async move { Some((pace.next().await?, pace)) }))
+        // Fused, for the multipart parser asks again after the end.
+        Box::pin(stream::unfold(pace, |mut pace| async move { Some((pace.next().await?, pace)) }).fuse())
     }
 
     /// The body as the domain takes it.
@@ -132,7 +133,7 @@ pub fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> B
             }
         }
     });
-    Box::pin(stream::unfold(Some(receiver), |receiver| async move {
+    let received = stream::unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
         match receiver.recv().await {
             Some(Some(Ok(bytes))) => Some((Ok(bytes), Some(receiver))),
@@ -140,7 +141,8 @@ pub fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> B
             Some(None) => None,
             None => Some((Err(BodyError::Incomplete), None)),
         }
-    }))
+    });
+    Box::pin(received.fuse())
 }
 
 /// A JSON body, read whole and parsed.

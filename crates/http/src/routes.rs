@@ -1,8 +1,7 @@
 //! Every endpoint in one table: method, path, and the function that answers.
 
 use actix_web::{
-    Handler, HttpResponse, Resource, Responder, ResponseError as _, Route,
-    guard,
+    Handler, HttpResponse, Resource, Responder, ResponseError as _, Route, guard,
     http::{Method, header},
     web::{self, ServiceConfig},
 };

@@ -44,6 +44,8 @@ pub trait BlobStore: Send + Sync {
 
     /// Opens some bytes of a blob for reading.
     ///
+    /// The range lies within the blob.
+    ///
     /// - It MUST yield exactly the bytes of the range, in order.
     /// - It MUST return `None` for a blob that is not there.
     /// - A blob opened before it is deleted MUST read to its end or fail, never end early.
@@ -56,7 +58,8 @@ pub trait BlobStore: Send + Sync {
 
     /// Lists some blobs after `after`, as many as suit the store.
     ///
-    /// - Walked from `None` until it is empty, the list MUST have every blob exactly once.
+    /// - Walked from `None` until it is empty, the list MUST have every blob exactly once,
+    ///   even while blobs it has listed are deleted.
     async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError>;
 
     /// Fails when the store cannot serve.

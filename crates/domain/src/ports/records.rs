@@ -27,12 +27,14 @@ pub enum InsertError {
 /// Keeps what is known about recordings.
 ///
 /// A successful write MUST survive a power cut. Every write is one transaction.
+/// An owner need not be known to the `UserStore`, and no two recordings ever share a blob.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait RecordStore: Send + Sync {
     /// Adds a recording and counts its bytes as used by its owner.
     ///
-    /// - It MUST return `Taken` with the recording that is there if its owner has one of this id.
+    /// - It MUST return `Taken` with the recording that is there if its owner has one of this id,
+    ///   even when the quota is used up.
     /// - It MUST return `OverQuota` if the owner would use more than `quota` bytes, however many insert at once.
     /// - Two users MUST be able to have recordings of the same id.
     async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError>;
@@ -48,7 +50,8 @@ pub trait RecordStore: Send + Sync {
     /// - It MUST list only recordings of the owner.
     /// - It MUST order by the time asked for, then by id, in the direction asked for.
     /// - It MUST keep to `from` (inclusive) and `to` (exclusive).
-    /// - Pages joined by `after` MUST have every recording exactly once, while others come and go.
+    /// - Pages joined by `after` MUST have every recording that stays exactly once, while others come and go,
+    ///   also the one `after` names.
     async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError>;
 
     /// Changes the name of a recording and counts up its revision.

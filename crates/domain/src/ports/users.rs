@@ -37,7 +37,7 @@ pub trait UserStore: Send + Sync {
     /// Notes that a session was used.
     ///
     /// - It MUST change `last_used_at` and `expires_at`, and nothing else.
-    /// - It MUST NOT bring back a session that was closed.
+    /// - It MUST NOT bring back a session that was closed, nor fail for it.
     async fn touch_session(
         &self,
         user: UserId,
@@ -46,7 +46,7 @@ pub trait UserStore: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Lists the sessions of a user, the newest first.
+    /// Lists the sessions of a user, the last begun first.
     ///
     /// - It MUST list only sessions of that user.
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError>;

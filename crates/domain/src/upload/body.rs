@@ -51,5 +51,5 @@ pub fn metered(body: ByteStream<BodyError>, allowance: Allowance, announced: Opt
             None => None,
         }
     });
-    Box::pin(metered.filter(|piece| future::ready(!matches!(piece, Ok(bytes) if bytes.is_empty()))))
+    Box::pin(metered.fuse().filter(|piece| future::ready(!matches!(piece, Ok(bytes) if bytes.is_empty()))))
 }

@@ -1,0 +1,18 @@
+//! Rows in SQLite keep every promise of their ports.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use tapebase_adapters::sqlite::Sqlite;
+use tempfile::TempDir;
+
+fn fresh() -> Ready<(Arc<Sqlite>, TempDir)> {
+    let folder = TempDir::new().expect("a temporary folder");
+    let store = Sqlite::open(&folder.path().join("rows.db")).expect("an empty folder");
+    ready((Arc::new(store), folder))
+}
+
+tapebase_conformance::record_store_tests!(fresh());
+tapebase_conformance::user_store_tests!(fresh());

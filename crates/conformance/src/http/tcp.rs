@@ -1,0 +1,82 @@
+//! HTTP/1.1 over TCP, one connection a request: so plain that a test can send anything.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use super::{Client, Request, Response};
+
+/// A server listening at an address.
+#[derive(Debug, Clone, Copy)]
+pub struct Tcp(pub SocketAddr);
+
+impl Tcp {
+    /// Opens a connection on which no read waits for longer than a minute.
+    #[must_use]
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.0).expect("the server listens");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket has time-outs");
+        stream
+    }
+
+    /// Sends exactly these bytes, and reads the answer if the server gives one before it closes.
+    #[must_use]
+    pub fn send_raw(&self, bytes: &[u8]) -> Option<Response> {
+        let mut stream = self.connect();
+        // A server that has answered already may not read on.
+        let _ = stream.write_all(bytes);
+        read_response(&mut stream)
+    }
+}
+
+impl Client for Tcp {
+    fn send(&self, request: &Request) -> Response {
+        let mut stream = self.connect();
+        // A server that refuses from the head alone need not read the body.
+        let _ = stream.write_all(&head(request)).and_then(|()| stream.write_all(&request.body));
+        read_response(&mut stream).unwrap_or_else(|| panic!("no answer to {} {}", request.method, request.target))
+    }
+}
+
+fn head(request: &Request) -> Vec<u8> {
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n", request.method, request.target);
+    let announces = |name: &str| request.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let takes_body = matches!(request.method, "PUT" | "POST" | "PATCH") || !request.body.is_empty();
+    if takes_body && !announces("Content-Length") && !announces("Transfer-Encoding") {
+        head += &format!("Content-Length: {}\r\n", request.body.len());
+    }
+    let mut head = head.into_bytes();
+    for (name, value) in &request.headers {
+        head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    head.extend(b"\r\n");
+    head
+}
+
+/// Reads an answer up to its end; `None` if the connection closes, or is reset, before there is one.
+pub(crate) fn read_response(stream: &mut TcpStream) -> Option<Response> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 64 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+        bytes.extend(&buffer[..read]);
+    }
+    parse(&bytes)
+}
+
+fn parse(mut bytes: &[u8]) -> Option<Response> {
+    loop {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = std::str::from_utf8(&bytes[..end]).expect("heads are ASCII");
+        let mut lines = head.split("\r\n");
+        let status: u16 = lines.next()?.split(' ').nth(1)?.parse().expect("a status");
+        bytes = &bytes[end + 4..];
+        if status < 200 {
+            continue;
+        }
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        return Some(Response { status, headers, body: bytes.to_vec() });
+    }
+}

@@ -1,0 +1,135 @@
+//! Starts the program, and ends it, in every way there is.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tapebase_conformance::http::{Client, Request, Response, Tcp};
+use tempfile::TempDir;
+
+/// A server that runs until it is dropped.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    data_dir: PathBuf,
+    /// Absent where the data is to outlive the server.
+    temporary: Option<TempDir>,
+}
+
+/// The program, told nothing but where to keep its data and to choose a port.
+pub fn command(data_dir: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapebase"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TAPEBASE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("TAPEBASE_LISTEN", "127.0.0.1:0")
+        .env("TAPEBASE_DATA_DIR", data_dir)
+        .current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.envs(settings.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+impl Server {
+    /// Starts a server on a data folder of its own.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let temporary = TempDir::new().expect("a temporary folder");
+        let data_dir = temporary.path().join("data");
+        let mut server = Self::start_on(&data_dir, settings);
+        server.temporary = Some(temporary);
+        server
+    }
+
+    /// Starts a server on a folder that may have data already.
+    pub fn start_on(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::run(command(data_dir, settings), data_dir)
+    }
+
+    /// Runs a command that ends up being the server, until it listens.
+    pub fn run(mut command: Command, data_dir: &Path) -> Self {
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let address = lines.find_map(|line| line.ok()?.strip_prefix("listening on http://")?.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("the server stopped before it listened"));
+        // Whatever it still prints must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address, data_dir: data_dir.to_owned(), temporary: None }
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn tcp(&self) -> Tcp {
+        Tcp(self.address)
+    }
+
+    pub fn send(&self, request: &Request) -> Response {
+        self.tcp().send(request)
+    }
+
+    /// Signs somebody up, and yields their token.
+    pub fn sign_up(&self, name: &str) -> String {
+        let credentials = json!({"email": format!("{name}@example.com"), "password": "correct horse"});
+        let grant = self.send(&Request::new("POST", "/v1/auth/signup").json(&credentials)).expect(201).json();
+        grant["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Every recording of somebody, through all pages.
+    pub fn list_all(&self, token: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let target = format!("/v1/recordings?limit=200{cursor}");
+            let mut page = self.send(&Request::new("GET", target).bearer(token)).expect(200).json();
+            items.extend(page["items"].as_array_mut().expect("a list").drain(..));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// Ends it like a power cut ends a process: at once.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ended");
+    }
+
+    /// Asks it to stop, as an operator does, and waits until it has.
+    pub fn terminate(mut self) -> std::process::ExitStatus {
+        self.signal("TERM");
+        self.child.wait().expect("it ended")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// The most memory it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
