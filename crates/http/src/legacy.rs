@@ -63,8 +63,8 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answe
 }
 
 /// Upload a recording
-#[utoipa::path(put, path = "/record/{file_name}", tag = "2018", security(("seed" = [])),
-    params(("file_name" = String, Path, description = "The recording's name")),
+#[utoipa::path(put, path = "/record/{id}", tag = "2018", security(("seed" = [])),
+    params(("id" = String, Path, description = "The recording's name: here the client chooses it")),
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
         (status = 200, description = "`{\"result\": \"success\"}`", body = Object),

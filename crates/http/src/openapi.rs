@@ -3,7 +3,7 @@
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Content, PathItem, Ref, RefOr, Response,
+        Content, PathItem, Ref, RefOr, Required, Response,
         path::Operation,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
@@ -28,7 +28,7 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
     ),
     components(schemas(ProblemBody)),
     security(("token" = [])),
-    modifiers(&Schemes, &CommonProblems),
+    modifiers(&Schemes, &Common),
 )]
 struct Description;
 
@@ -48,28 +48,44 @@ impl Modify for Schemes {
     }
 }
 
-/// What can happen to any request of a kind is said once, here, and not at every handler.
-struct CommonProblems;
+/// What holds for every request of a kind is said once, here, and not at every handler.
+struct Common;
 
-impl Modify for CommonProblems {
+impl Modify for Common {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut document.paths.paths {
-            if path.starts_with("/v1/") || path.starts_with("/problems/") || path == "/readyz" {
-                operations(item).for_each(complete);
+            let takes_problems = path.starts_with("/v1/") || path.starts_with("/problems/") || path == "/readyz";
+            for (method, operation) in operations(item) {
+                operation.operation_id = Some(operation_id(method, path));
+                if takes_problems {
+                    complete(operation);
+                }
             }
         }
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// `get_v1_recordings_id_audio` for `GET /v1/recordings/{id}/audio`: unique, and stable for generated clients.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    [method].into_iter().chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, head, put, post, patch, delete, .. } = item;
-    [get, head, put, post, patch, delete].into_iter().flatten()
+    let methods = [("get", get), ("head", head), ("put", put), ("post", post), ("patch", patch), ("delete", delete)];
+    methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn complete(operation: &mut Operation) {
     let takes_token = operation.security.is_none();
-    let body = operation.request_body.as_ref();
-    let takes_body = body.is_some();
+    let takes_body = operation.request_body.is_some();
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && body.content.contains_key("application/octet-stream")
+    {
+        // No body is an empty recording.
+        body.required = Some(Required::False);
+    }
     let mut add = |status: &str, description: &str| {
         let responses = &mut operation.responses.responses;
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
@@ -102,19 +118,9 @@ fn complete(operation: &mut Operation) {
 /// Every method and path described, for the test that compares them with the routes.
 #[cfg(test)]
 pub fn described() -> std::collections::BTreeSet<(String, String)> {
-    let document = document();
     let mut described = std::collections::BTreeSet::new();
-    for (path, item) in &document.paths.paths {
-        let methods = [
-            ("GET", item.get.is_some()),
-            ("HEAD", item.head.is_some()),
-            ("PUT", item.put.is_some()),
-            ("POST", item.post.is_some()),
-            ("PATCH", item.patch.is_some()),
-            ("DELETE", item.delete.is_some()),
-        ];
-        let present = methods.into_iter().filter(|(_, is_present)| *is_present);
-        described.extend(present.map(|(method, _)| (method.to_owned(), path.clone())));
+    for (path, item) in &mut document().paths.paths {
+        described.extend(operations(item).map(|(method, _)| (method.to_uppercase(), path.clone())));
     }
     described
 }

@@ -22,7 +22,7 @@ const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 #[into_params(parameter_in = Query)]
 pub struct UploadQuery {
     /// The recording's name; wins over `Content-Disposition`.
-    #[param(min_length = 1)]
+    #[param(min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     name: Option<String>,
 }
 

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// Compared without regard to letter case.
-    #[schema(example = "ann@example.com", max_length = 254)]
+    #[schema(example = "ann@example.com", max_length = 254, format = Email)]
     pub email: String,
     /// At least 8 characters of any kind.
     #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
@@ -174,7 +174,7 @@ impl From<&Page> for PageBody {
 #[serde(deny_unknown_fields)]
 pub struct RecordingChanges {
     /// The new name.
-    #[schema(example = "Interview with Ann.m4a", min_length = 1)]
+    #[schema(example = "Interview with Ann.m4a", min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     pub name: String,
 }
 

@@ -24,9 +24,21 @@ pub fn run(options: &[OsString]) -> Result<()> {
     let binary = server::build()?;
     let folder = tempfile::tempdir()?;
     let mut server = Server::start(&binary, folder.path())?;
-    let outcome = fuzz_all(&python, server.address(), folder.path(), options).and_then(|()| server.ensure_running());
+    let outcome = validate(&python, server.address(), folder.path())
+        .and_then(|()| fuzz_all(&python, server.address(), folder.path(), options))
+        .and_then(|()| server.ensure_running());
     drop(server);
     outcome.inspect_err(|_| server::print_log(folder.path()))
+}
+
+/// Fails unless the description is valid `OpenAPI`.
+fn validate(python: &Path, address: &str, folder: &Path) -> Result<()> {
+    let description = folder.join("openapi.json");
+    std::fs::write(&description, agent().get(format!("{address}/openapi.json")).call()?.body_mut().read_to_vec()?)?;
+    let status = Command::new(python).args(["-m", "openapi_spec_validator"]).arg(description).status();
+    let status = status.context("openapi-spec-validator does not start")?;
+    ensure!(status.success(), "the OpenAPI description is not valid ({status})");
+    Ok(())
 }
 
 fn fuzz_all(python: &Path, address: &str, folder: &Path, options: &[OsString]) -> Result<()> {
@@ -46,9 +58,7 @@ fn fuzz_all(python: &Path, address: &str, folder: &Path, options: &[OsString]) -
 /// Makes an account and returns its access token.
 fn sign_up(address: &str, email: &str) -> Result<String> {
     let account = json!({ "email": email, "password": "an account to be fuzzed with" });
-    // A proxy of the environment is no way to this machine.
-    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into();
-    let mut response = agent
+    let mut response = agent()
         .post(format!("{address}/v1/auth/signup"))
         .header("content-type", "application/json")
         .send(account.to_string())?;
@@ -57,6 +67,11 @@ fn sign_up(address: &str, email: &str) -> Result<String> {
     let grant: Value = serde_json::from_str(&answer)?;
     let token = grant["access_token"].as_str().context("there is no access_token in the answer")?;
     Ok(token.to_owned())
+}
+
+/// A proxy of the environment is no way to this machine.
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into()
 }
 
 fn schemathesis(python: &Path, address: &str, token: &str) -> Command {

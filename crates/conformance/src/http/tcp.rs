@@ -21,6 +21,16 @@ impl Tcp {
         stream
     }
 
+    /// Sends a request; `None` if the server does not listen, or goes before it answers.
+    #[must_use]
+    pub fn try_send(&self, request: &Request) -> Option<Response> {
+        let mut stream = TcpStream::connect(self.0).ok()?;
+        stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
+        // A server that refuses from the head alone need not read the body.
+        let _ = stream.write_all(&head(request)).and_then(|()| stream.write_all(&request.body));
+        read_response(&mut stream)
+    }
+
     /// Sends exactly these bytes, and reads the answer if the server gives one before it closes.
     #[must_use]
     pub fn send_raw(&self, bytes: &[u8]) -> Option<Response> {
@@ -33,10 +43,7 @@ impl Tcp {
 
 impl Client for Tcp {
     fn send(&self, request: &Request) -> Response {
-        let mut stream = self.connect();
-        // A server that refuses from the head alone need not read the body.
-        let _ = stream.write_all(&head(request)).and_then(|()| stream.write_all(&request.body));
-        read_response(&mut stream).unwrap_or_else(|| panic!("no answer to {} {}", request.method, request.target))
+        self.try_send(request).unwrap_or_else(|| panic!("no answer to {} {}", request.method, request.target))
     }
 }
 
