@@ -133,7 +133,7 @@ pub fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> B
             }
         }
     });
-    let received = stream::unfold(Some(receiver), |receiver| async move {
+    let body = stream::unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
         match receiver.recv().await {
             Some(Some(Ok(bytes))) => Some((Ok(bytes), Some(receiver))),
@@ -142,7 +142,7 @@ pub fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> B
             None => Some((Err(BodyError::Incomplete), None)),
         }
     });
-    Box::pin(received.fuse())
+    Box::pin(body.fuse())
 }
 
 /// A JSON body, read whole and parsed.

@@ -1,6 +1,6 @@
 //! Digest fields (RFC 9530): checked on the way in, sent on the way out. Only `sha-256` is spoken here.
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use data_encoding::BASE64;
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use tapebase_domain::digest::Sha256;
@@ -26,7 +26,7 @@ pub fn announced(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
 }
 
 fn sha256(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Sha256>, Problem> {
-    let lines: Vec<&[u8]> = headers.get_all(name).map(|value| value.as_bytes()).collect();
+    let lines: Vec<&[u8]> = headers.get_all(name).map(HeaderValue::as_bytes).collect();
     if lines.is_empty() {
         return Ok(None);
     }
@@ -50,8 +50,6 @@ pub fn field(digest: Sha256) -> String {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     fn parse(value: &str) -> Result<Option<Sha256>, ProblemKind> {

@@ -207,7 +207,7 @@ fn media_type(request: &HttpRequest) -> Result<tapebase_domain::media_type::Medi
     accepted.ok_or_else(|| {
         let message = format!("Unsupported media type: {sent_text}");
         let body = json!({"Code": "UnsupportedMediaType", "Message": message});
-        Failure { problem: Problem::new(ProblemKind::UnsupportedMediaType, ""), body }
+        Failure::new(Problem::new(ProblemKind::UnsupportedMediaType, ""), &body)
     })
 }
 
@@ -243,22 +243,27 @@ fn parameter(request: &HttpRequest, name: &str) -> Option<Option<String>> {
 #[derive(Debug)]
 pub struct Failure {
     problem: Problem,
-    body: Value,
+    body: Box<str>,
 }
 
 impl Failure {
+    fn new(problem: Problem, body: &Value) -> Self {
+        Self { problem, body: body.to_string().into() }
+    }
+
     fn error(kind: ProblemKind, message: &str) -> Self {
-        Self { problem: Problem::new(kind, message.to_owned()), body: json!({"error": message}) }
+        Self::new(Problem::new(kind, message.to_owned()), &json!({"error": message}))
     }
 
     fn of_error(error: impl Into<Problem>) -> Self {
         let problem = error.into();
         let body = json!({"error": problem.kind().title()});
-        Self { problem, body }
+        Self::new(problem, &body)
     }
 
     fn result(problem: Problem) -> Self {
-        Self { body: json!({"result": "fail", "error": problem.kind().title()}), problem }
+        let body = json!({"result": "fail", "error": problem.kind().title()});
+        Self::new(problem, &body)
     }
 
     fn unauthorized() -> Self {
@@ -280,6 +285,6 @@ impl ResponseError for Failure {
     fn error_response(&self) -> HttpResponse {
         let mut response = self.problem.error_response();
         response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-        response.set_body(actix_web::body::BoxBody::new(self.body.to_string()))
+        response.set_body(actix_web::body::BoxBody::new(String::from(&*self.body)))
     }
 }

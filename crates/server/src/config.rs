@@ -80,7 +80,7 @@ impl Default for AuthConfig {
             open_signup: true,
             trust_social_ids: false,
             session_idle: Duration::from_hours(30 * 24),
-            session_absolute: Duration::from_hours(365 * 24),
+            session_absolute: Duration::from_hours(8_766),
         }
     }
 }

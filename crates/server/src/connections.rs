@@ -86,12 +86,13 @@ pub async fn track(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let in_flight = request.conn_data::<Rc<Connection>>().cloned().map(InFlight::begin);
     let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| Tracked { body: body.boxed(), _in_flight: in_flight }))
+    Ok(response.map_body(|_, body| Tracked { body: body.boxed(), in_flight }))
 }
 
 struct Tracked {
     body: BoxBody,
-    _in_flight: Option<InFlight>,
+    /// Dropped with the body: the request is in flight until then.
+    in_flight: Option<InFlight>,
 }
 
 impl MessageBody for Tracked {
@@ -106,7 +107,7 @@ impl MessageBody for Tracked {
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let Self { body, _in_flight } = self;
-        body.try_into_bytes().map_err(|body| Self { body, _in_flight })
+        let Self { body, in_flight } = self;
+        body.try_into_bytes().map_err(|body| Self { body, in_flight })
     }
 }

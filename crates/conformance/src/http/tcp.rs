@@ -48,13 +48,13 @@ impl Client for Tcp {
 }
 
 fn head(request: &Request) -> Vec<u8> {
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n", request.method, request.target);
+    let head = format!("{} {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n", request.method, request.target);
+    let mut head = head.into_bytes();
     let announces = |name: &str| request.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
     let takes_body = matches!(request.method, "PUT" | "POST" | "PATCH") || !request.body.is_empty();
     if takes_body && !announces("Content-Length") && !announces("Transfer-Encoding") {
-        head += &format!("Content-Length: {}\r\n", request.body.len());
+        head.extend(format!("Content-Length: {}\r\n", request.body.len()).bytes());
     }
-    let mut head = head.into_bytes();
     for (name, value) in &request.headers {
         head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
@@ -65,7 +65,7 @@ fn head(request: &Request) -> Vec<u8> {
 /// Reads an answer up to its end; `None` if the connection closes, or is reset, before there is one.
 pub(crate) fn read_response(stream: &mut TcpStream) -> Option<Response> {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
         bytes.extend(&buffer[..read]);
     }

@@ -79,8 +79,8 @@ fn upload_until_killed(server: &mut Server, token: &str, ledger: &Mutex<Ledger>)
 fn upload_one(tcp: Tcp, token: &str, ledger: &Mutex<Ledger>) {
     let id = RecordingId::generate(SystemClock.now());
     let [choice, seed] = random_bytes();
-    let audio: Vec<u8> =
-        (0..SIZES[usize::from(choice) % SIZES.len()]).map(|i| (i as u8).wrapping_mul(31) ^ seed).collect();
+    let size = SIZES[usize::from(choice) % SIZES.len()];
+    let audio: Vec<u8> = (0..=u8::MAX).map(|byte| byte ^ seed).cycle().take(size).collect();
     let sha256 = Sha256::of(&audio);
     let target = format!("/v1/recordings/{id}");
     let upload = Request::new("PUT", &target).bearer(token).body("audio/mp4", audio);

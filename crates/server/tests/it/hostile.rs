@@ -115,9 +115,9 @@ fn a_download_nobody_takes_is_cut_off() {
     #[expect(clippy::disallowed_methods, reason = "the client takes nothing on purpose")]
     thread::sleep(SOON);
 
-    let mut taken = Vec::new();
-    let _ = stream.read_to_end(&mut taken);
-    assert!(taken.len() < 40 << 20, "all of it was sent");
+    let mut came = Vec::new();
+    let _ = stream.read_to_end(&mut came);
+    assert!(came.len() < 40 << 20, "all of it was sent");
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn sigterm_finishes_the_upload_in_flight() {
         "POST /v1/recordings HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nContent-Type: audio/mp4\r\n\
          Content-Length: 1000000\r\nConnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&[7; 500_000])).expect("sent");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&vec![7; 500_000])).expect("sent");
     // An answer on another connection shows that the server has come to read the first.
     let _ = server.send(&Request::new("GET", "/readyz")).expect(200);
 
     server.signal("TERM");
     #[expect(clippy::disallowed_methods, reason = "the server is to be stopping while the body still comes")]
     thread::sleep(Duration::from_millis(300));
-    stream.write_all(&[7; 500_000]).expect("still taken");
+    stream.write_all(&vec![7; 500_000]).expect("still taken");
 
     let answer = read_to_close(&mut stream);
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");

@@ -1,5 +1,5 @@
 //! The server as its users meet it: the real program, listening, on a real disk.
-#![expect(clippy::panic, reason = "a failed promise panics")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a failed promise panics")]
 
 mod crash;
 mod disk_full;

@@ -92,7 +92,7 @@ impl Server {
         loop {
             let target = format!("/v1/recordings?limit=200{cursor}");
             let mut page = self.send(&Request::new("GET", target).bearer(token)).expect(200).json();
-            items.extend(page["items"].as_array_mut().expect("a list").drain(..));
+            items.append(page["items"].as_array_mut().expect("a list"));
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return items,
