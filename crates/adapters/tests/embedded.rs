@@ -1,0 +1,162 @@
+//! What one machine's adapters do beyond their ports: reopen, refuse what is newer, stay private.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use tapebase_adapters::{connect::connect, fs::Fs, sqlite::Sqlite};
+use tapebase_domain::{
+    blob::{self, BlobRef, ByteRange},
+    id::UserId,
+    ports::{BlobError, BlobStore as _, Clock as _, SystemClock, UserStore},
+    user::{Account, Email, Identity, User},
+};
+use tempfile::TempDir;
+
+fn account() -> Account {
+    let now = SystemClock.now();
+    let email = Email::parse("ann@example.com").expect("an address");
+    Account {
+        user: User { id: UserId::generate(now), identity: Identity::Email(email), created_at: now },
+        password: None,
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn a_database_reopens_with_everything_in_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let account = account();
+    Sqlite::open(&path).expect("made").create(account.clone()).await.expect("created");
+
+    let reopened = Sqlite::open(&path).expect("opened");
+
+    assert_eq!(UserStore::find(&reopened, &account.user.identity).await.expect("read"), Some(account));
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    drop(Sqlite::open(&path).expect("made"));
+    let connection = rusqlite::Connection::open(&path).expect("opened");
+    connection.pragma_update(None, "user_version", 1_000).expect("written");
+
+    assert!(Sqlite::open(&path).is_err());
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
+    assert_eq!(version, 1_000);
+}
+
+#[tokio::test]
+async fn what_two_processes_write_is_all_kept() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let (one, other) = (Sqlite::open(&path).expect("made"), Sqlite::open(&path).expect("opened"));
+
+    let accounts: Vec<Account> = (0..40)
+        .map(|n| {
+            let email = Email::parse(&format!("{n}@example.com")).expect("an address");
+            let User { created_at, .. } = account().user;
+            Account {
+                user: User { id: UserId::generate(created_at), identity: Identity::Email(email), created_at },
+                password: None,
+            }
+        })
+        .collect();
+    let writes = accounts.iter().enumerate().map(|(n, account)| {
+        let store = if n % 2 == 0 { &one } else { &other };
+        store.create(account.clone())
+    });
+    for written in futures_util::future::join_all(writes).await {
+        written.expect("waited for the other, and written");
+    }
+
+    for account in accounts {
+        assert_eq!(UserStore::find(&one, &account.user.identity).await.expect("read"), Some(account));
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_database_is_an_error_and_no_panic() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    fs::write(&path, [0x5a; 8192]).expect("written");
+
+    assert!(Sqlite::open(&path).is_err());
+}
+
+#[tokio::test]
+async fn blobs_reopen_and_read_back() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let root = folder.path().join("blobs");
+    let stored = Fs::open(&root).expect("made").put(blob::once("speech".into())).await.expect("stored");
+
+    let reopened = Fs::open(&root).expect("opened");
+
+    assert!(reopened.open(&stored.blob, ByteRange::whole(6)).await.expect("read").is_some());
+}
+
+#[test]
+fn a_blob_folder_of_a_newer_version_is_refused() {
+    let folder = TempDir::new().expect("a temporary folder");
+    Fs::open(folder.path()).expect("made");
+    fs::write(folder.path().join("VERSION"), "2\n").expect("written");
+
+    assert!(Fs::open(folder.path()).is_err_and(|error| error.to_string().contains("layout 2")));
+}
+
+#[tokio::test]
+async fn blobs_are_readable_for_their_owner_alone() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let root = folder.path().join("blobs");
+    let stored = Fs::open(&root).expect("made").put(blob::once("speech".into())).await.expect("stored");
+
+    let directory = root.join(&stored.blob.as_str()[..2]);
+    assert_eq!((mode(&root), mode(&directory), mode(&directory.join(stored.blob.as_str()))), (0o700, 0o700, 0o600));
+}
+
+#[tokio::test]
+async fn a_reference_of_another_store_reaches_no_path() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let store = Fs::open(&folder.path().join("blobs")).expect("made");
+    fs::write(folder.path().join("secret"), "secret").expect("written");
+
+    for text in ["../secret", "..", "", "/etc/passwd", "blobs/x", "../../../../../../../../../etc/pass"] {
+        let blob = BlobRef::new(text.to_owned());
+        let opened = store.open(&blob, ByteRange::whole(1)).await;
+        assert!(matches!(opened, Err(BlobError::Unavailable(_))), "{text}");
+        assert!(store.delete(&blob).await.is_err(), "{text}");
+    }
+    assert!(folder.path().join("secret").exists());
+}
+
+#[tokio::test]
+async fn a_blob_that_was_cut_short_is_an_error_and_no_short_read() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let store = Fs::open(folder.path()).expect("made");
+    let stored = store.put(blob::once("speech".into())).await.expect("stored");
+    let path = folder.path().join(&stored.blob.as_str()[..2]).join(stored.blob.as_str());
+    fs::OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(3)).expect("cut");
+
+    let opened = store.open(&stored.blob, ByteRange::whole(6)).await;
+
+    assert!(matches!(opened, Err(BlobError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn stores_are_picked_by_url() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let url = |scheme: &str, name: &str| format!("{scheme}:{}", folder.path().join(name).display());
+
+    let ports = connect(&url("sqlite", "rows.db"), &url("file", "blobs")).expect("both are known");
+    ports.records.ping().await.expect("it serves");
+    assert!(folder.path().join("rows.db").exists() && folder.path().join("blobs").exists());
+    assert!(connect("memory:", "memory:").is_ok());
+
+    let unknown = connect("postgres://ann:s3cret@db/rows", "memory:").err().expect("there is none yet").to_string();
+    assert_eq!(unknown, "records = \"postgres\": expected sqlite:PATH or memory:");
+    let misplaced = connect("memory:", "sqlite:rows.db").err().expect("not for blobs").to_string();
+    assert_eq!(misplaced, "blobs = \"sqlite\": expected file:PATH or memory:");
+}
