@@ -5,7 +5,9 @@
 
 mod names;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, http::header, rt, web};
+use std::str::Utf8Error;
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError, http::header, web};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tapebase_domain::{
@@ -14,7 +16,7 @@ use tapebase_domain::{
     list::ListError,
     page::{Limit, Order, PageRequest},
     recording::{Recording, RecordingName},
-    upload::{NewRecording, UploadError},
+    upload::NewRecording,
     user::{InvalidSocialId, SocialId},
 };
 
@@ -37,19 +39,15 @@ type Answer = Result<HttpResponse, Failure>;
     ),
     responses(
         (status = 200, description = "`auth_key` and `user_id`, for `Authorization: <user_id> <auth_key>`", body = Object),
-        (status = 400, description = "A parameter is missing or unusable", body = Object),
-        (status = 403, description = "Unverified social ids are not trusted here", body = Object),
-        (status = 503, description = "Try again later", body = Object),
-        (status = 507, description = "No space left", body = Object),
+        (status = 400, description = "A parameter is missing or unusable"),
+        (status = 403, description = "Unverified social ids are not trusted here"),
+        (status = 503, description = "A store does not answer"),
+        (status = 507, description = "No space left"),
     ))]
 pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let refuse = |message: &str| Failure::error(ProblemKind::InvalidParameter, message);
-    let (network, id) = (parameter(&request, "social_type"), parameter(&request, "social_id"));
-    let (Some(network), Some(id)) = (network, id) else { return Err(refuse("social_id or social_type is null.")) };
-    let (Some(network), Some(id)) = (network, id) else {
-        return Err(refuse("social_id and social_type must be UTF-8."));
-    };
-    let social = SocialId::parse(network, id).map_err(|error| {
+    let parameter = |name| parameter(&request, name).map_err(|_| refuse("social_id and social_type must be UTF-8."));
+    let social = SocialId::parse(parameter("social_type")?, parameter("social_id")?).map_err(|error| {
         refuse(match error {
             InvalidSocialId::Empty => "social_id or social_type is null.",
             InvalidSocialId::Underscore => "social_type must not contain an underscore.",
@@ -68,13 +66,7 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answe
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
         (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
-        (status = 400, description = "No credentials, a bad name or an incomplete body", body = Object),
-        (status = 401, description = "Wrong credentials", body = Object),
-        (status = 408, description = "The body came too slowly", body = Object),
-        (status = 413, description = "The body is too large", body = Object),
-        (status = 415, description = "Not `application/octet-stream` or `audio/*`", body = Object),
-        (status = 503, description = "Try again later", body = Object),
-        (status = 507, description = "No space left", body = Object),
+        (status = 415, description = "Not `application/octet-stream` or `audio/*`"),
     ))]
 pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
     let media_type = media_type(&request)?;
@@ -84,37 +76,13 @@ pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<S
     let name = name.ok_or_else(|| Failure::result(Problem::new(ProblemKind::InvalidName, "Choose another name.")))?;
     let length = incoming.length;
     let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size: length };
-    let storing = rt::spawn(async move { services.upload.store(caller.user.id, new, incoming.into_stream()).await });
-    let stored = storing.await.map_err(|_| Problem::new(ProblemKind::Internal, "Nothing is known of the upload."));
-    stored.map_err(Failure::result)?.map_err(|error: UploadError| Failure::result(error.into()))?;
+    upload::store(services, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
     Ok(success())
-}
-
-/// Upload a recording
-#[utoipa::path(put, path = "/upload/record/{file_name}", tag = "2018", security(("seed" = [])),
-    params(("file_name" = String, Path, description = "The recording's name")),
-    request_body(content = String, content_type = "application/octet-stream"),
-    responses(
-        (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
-        (status = 400, description = "No credentials, a bad name or an incomplete body", body = Object),
-        (status = 401, description = "Wrong credentials", body = Object),
-        (status = 408, description = "The body came too slowly", body = Object),
-        (status = 413, description = "The body is too large", body = Object),
-        (status = 415, description = "Not `application/octet-stream` or `audio/*`", body = Object),
-        (status = 503, description = "Try again later", body = Object),
-        (status = 507, description = "No space left", body = Object),
-    ))]
-pub async fn put_below_upload(request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
-    put(request, incoming, services).await
 }
 
 /// My recordings, all of them, the oldest first
 #[utoipa::path(get, path = "/record/list", tag = "2018", security(("seed" = [])), responses(
     (status = 200, description = "`{\"records\": [{\"id\", \"user_id\", \"file_name\", \"created_at\"}]}`", body = Object),
-    (status = 400, description = "No credentials", body = Object),
-    (status = 401, description = "Wrong credentials", body = Object),
-    (status = 503, description = "Try again later", body = Object),
-    (status = 507, description = "No space left", body = Object),
 ))]
 pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
@@ -136,13 +104,9 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
     (status = 200, description = "The bytes", body = String, content_type = "*/*"),
     (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
     (status = 304, description = "A tag in If-None-Match is the current one"),
-    (status = 400, description = "No credentials", body = Object),
-    (status = 401, description = "Wrong credentials", body = Object),
-    (status = 404, description = "`{\"result\": \"fail\"}`", body = Object),
-    (status = 412, description = "No tag in If-Match is the current one", body = Object),
-    (status = 416, description = "It is shorter than that", body = Object),
-    (status = 503, description = "Try again later", body = Object),
-    (status = 507, description = "No space left", body = Object),
+    (status = 404, description = "`{\"result\": \"fail\"}`"),
+    (status = 412, description = "No tag in If-Match is the current one"),
+    (status = 416, description = "It is shorter than that"),
 ))]
 pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
@@ -154,11 +118,7 @@ pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer 
 #[utoipa::path(delete, path = "/record/{id}", tag = "2018", security(("seed" = [])),
     params(("id" = String, Path, description = "The recording's id, as listed")), responses(
     (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
-    (status = 400, description = "No credentials", body = Object),
-    (status = 401, description = "Wrong credentials", body = Object),
-    (status = 404, description = "`{\"result\": \"fail\"}`", body = Object),
-    (status = 503, description = "Try again later", body = Object),
-    (status = 507, description = "No space left", body = Object),
+    (status = 404, description = "`{\"result\": \"fail\"}`"),
 ))]
 pub async fn delete(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
@@ -230,13 +190,11 @@ fn last_segment(request: &HttpRequest) -> &str {
     path.strip_suffix('/').unwrap_or(path).rsplit('/').next().unwrap_or_default()
 }
 
-/// A query parameter, percent-decoded: absent, or not UTF-8, or text.
-#[expect(clippy::option_option, reason = "three answers, each used once")]
-fn parameter(request: &HttpRequest, name: &str) -> Option<Option<String>> {
-    let pairs = request.query_string().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let (_, value) = pairs.into_iter().find(|(key, value)| *key == name && !value.is_empty())?;
-    let value = value.replace('+', " ");
-    Some(percent_decode_str(&value).decode_utf8().ok().map(Into::into))
+/// A query parameter, percent-decoded; empty if it is missing.
+fn parameter(request: &HttpRequest, name: &str) -> Result<String, Utf8Error> {
+    let pairs = request.query_string().split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value)).unwrap_or_default();
+    percent_decode_str(&value.replace('+', " ")).decode_utf8().map(Into::into)
 }
 
 /// A failed request of a 2018 client: the status is that of the problem, the body is what it knows.

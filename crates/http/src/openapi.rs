@@ -3,7 +3,7 @@
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Content, PathItem, Ref, RefOr, Required, Response,
+        Content, Object, PathItem, Ref, RefOr, Required, Response, SecurityRequirement, Type,
         path::Operation,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
@@ -24,7 +24,7 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
         health::healthz, health::readyz, health::problem, health::description, health::page,
-        legacy::login, legacy::put, legacy::put_below_upload, legacy::list, legacy::get, legacy::delete,
+        legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(ProblemBody)),
     security(("token" = [])),
@@ -53,13 +53,16 @@ struct Common;
 
 impl Modify for Common {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for (path, item) in &mut document.paths.paths {
-            let takes_problems = path.starts_with("/v1/") || path.starts_with("/problems/") || path == "/readyz";
+        let paths = &mut document.paths.paths;
+        // The server of 2018 and the article about it disagreed on this path: both are answered alike.
+        let mut alias = PathItem::default();
+        alias.put = paths.get("/record/{id}").and_then(|item| item.put.clone());
+        paths.insert("/upload/record/{id}".to_owned(), alias);
+        for (path, item) in paths {
             for (method, operation) in operations(item) {
                 operation.operation_id = Some(operation_id(method, path));
-                if takes_problems {
-                    complete(operation);
-                }
+                add_common_failures(operation);
+                describe_failures(path, operation);
             }
         }
     }
@@ -77,8 +80,8 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-fn complete(operation: &mut Operation) {
-    let takes_token = operation.security.is_none();
+fn add_common_failures(operation: &mut Operation) {
+    let is_public = operation.security.as_deref() == Some(&[SecurityRequirement::default()]);
     let takes_body = operation.request_body.is_some();
     if let Some(RefOr::T(body)) = &mut operation.request_body
         && body.content.contains_key("application/octet-stream")
@@ -90,27 +93,36 @@ fn complete(operation: &mut Operation) {
         let responses = &mut operation.responses.responses;
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
     };
-    if takes_token {
+    if !is_public {
         add("400", "A header, parameter or body is malformed");
         add("401", "Not signed in");
-        add("503", "A store does not answer");
-        add("507", "No space left");
     }
     if takes_body {
         add("400", "A header, parameter or body is malformed, damaged or incomplete");
         add("408", "The body came too slowly");
         add("413", "The body is too large");
         add("415", "A body of this type is not taken here");
-        add("503", "A store does not answer, or too many ask at once");
+    }
+    if !is_public || takes_body {
+        add("503", "A store does not answer, or too many sign in at once");
         add("507", "No space left, on the server or in the quota");
     }
+}
+
+/// A failure of the API is a problem document; the clients of 2018 are told in JSON of their own.
+fn describe_failures(path: &str, operation: &mut Operation) {
+    let is_legacy = ["/login", "/record", "/upload"].iter().any(|prefix| path.starts_with(prefix));
     for (status, response) in &mut operation.responses.responses {
-        let is_problem = status.starts_with(['4', '5']);
+        let is_failure = status.starts_with(['4', '5']);
         if let RefOr::T(response) = response
-            && is_problem
+            && is_failure
         {
-            let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
-            response.content.insert("application/problem+json".to_owned(), RefOr::T(Content::new(Some(schema))));
+            let (media_type, schema) = if is_legacy {
+                ("application/json", RefOr::T(Object::with_type(Type::Object).into()))
+            } else {
+                ("application/problem+json", RefOr::Ref(Ref::from_schema_name("Problem")))
+            };
+            response.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(schema))));
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Endpoints under `/v1/recordings`: everything one does with recordings.
 
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header, rt, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header, web};
 use chrono::DateTime;
 use serde::Deserialize;
 use tapebase_domain::{
     Services,
-    blob::{BodyError, ByteStream},
-    id::{RecordingId, UserId},
+    id::RecordingId,
     page::{Cursor, Limit, Order, PageRequest, TimeField},
     ports::Timestamp,
     recording::{Recording, RecordingName},
@@ -55,7 +54,7 @@ pub async fn put(
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
     let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.length)? };
-    store(services, caller.user.id, new, incoming.into_stream()).await
+    Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }
 
 /// Upload a recording
@@ -83,7 +82,7 @@ pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, serv
     } else {
         (upload::announced(&request, incoming.length)?, incoming.into_stream())
     };
-    store(services, caller.user.id, new, body).await
+    Ok(stored(&upload::store(services, caller.user.id, new, body).await?))
 }
 
 /// A form with a recording.
@@ -100,21 +99,18 @@ pub struct UploadForm {
     file: String,
 }
 
-/// Stores a recording in a task of its own: actix drops a handler when its client resets the connection,
-/// and an upload that has arrived is not to be torn down half way through.
-async fn store(services: web::Data<Services>, owner: UserId, new: NewRecording, body: ByteStream<BodyError>) -> Answer {
-    let storing = rt::spawn(async move { services.upload.store(owner, new, body).await });
-    let stored = storing.await.map_err(|_| Problem::new(ProblemKind::Internal, "Nothing is known of the upload."))?;
-    Ok(match stored? {
+/// 201 for a new recording, 200 for one that was there.
+fn stored(stored: &Stored) -> HttpResponse {
+    match stored {
         Stored::Created(recording) => {
             let location = format!("/v1/recordings/{}", recording.id);
             HttpResponse::Created()
                 .insert_header((header::LOCATION, location))
-                .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
-                .json(RecordingBody::from(&recording))
+                .insert_header((header::ETAG, conditions::revision_tag(recording).to_string()))
+                .json(RecordingBody::from(recording))
         }
-        Stored::Existing(recording) => found(&recording),
-    })
+        Stored::Existing(recording) => found(recording),
+    }
 }
 
 /// Which recordings to list.

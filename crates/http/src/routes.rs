@@ -74,7 +74,7 @@ fn table() -> Vec<Endpoint> {
         at("/login").get(legacy::login),
         at("/record/list").get(legacy::list),
         at("/record/{id}").get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
-        at("/upload/record/{file_name}").on(Method::PUT, legacy::put_below_upload),
+        at("/upload/record/{id}").on(Method::PUT, legacy::put),
     ]
 }
 

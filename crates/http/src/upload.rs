@@ -1,13 +1,20 @@
-//! What a client says about a recording it sends: headers and query, parsed into domain types.
+//! Uploads: what a client says about a recording in headers and query, and the way to the use case.
 
 use actix_web::{
     HttpRequest,
     http::header::{self, HeaderMap, HeaderName},
-    web,
+    rt, web,
 };
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
-use tapebase_domain::{media_type::MediaType, recording::RecordingName, upload::NewRecording};
+use tapebase_domain::{
+    Services,
+    blob::{BodyError, ByteStream},
+    id::UserId,
+    media_type::MediaType,
+    recording::RecordingName,
+    upload::{NewRecording, Stored},
+};
 use utoipa::IntoParams;
 
 use crate::{
@@ -38,6 +45,19 @@ pub fn announced(request: &HttpRequest, length: Option<u64>) -> Result<NewRecord
         sha256: digests::announced(headers)?,
         size: length,
     })
+}
+
+/// Stores a recording in a task of its own: actix drops a handler when its client resets the connection,
+/// and an upload that has arrived is not to be torn down half way through.
+pub async fn store(
+    services: web::Data<Services>,
+    owner: UserId,
+    new: NewRecording,
+    body: ByteStream<BodyError>,
+) -> Result<Stored, Problem> {
+    let storing = rt::spawn(async move { services.upload.store(owner, new, body).await });
+    let stored = storing.await.map_err(|_| Problem::new(ProblemKind::Internal, "Nothing is known of the upload."))?;
+    Ok(stored?)
 }
 
 /// `?name=`, if there is one.

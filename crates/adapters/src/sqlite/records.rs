@@ -20,13 +20,6 @@ const INSERT: &str = "INSERT INTO recordings (owner, id, name, media_type, size,
 const USE_BYTES: &str = "INSERT INTO usage (owner, bytes) SELECT ?1, ?2 WHERE ?2 <= ?3 \
                          ON CONFLICT (owner) DO UPDATE SET bytes = bytes + ?2 WHERE bytes + ?2 <= ?3";
 
-/// What a transaction that adds or changes a recording found in its way.
-enum Refusal {
-    Taken(Box<Recording>),
-    OverQuota,
-    Changed,
-}
-
 #[async_trait]
 impl RecordStore for Sqlite {
     async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError> {
@@ -34,20 +27,16 @@ impl RecordStore for Sqlite {
             if !insert_row(connection, &recording)? {
                 let existing = find(connection, recording.owner, &recording.id)?;
                 let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                return Ok(Change::Undo(Err(Refusal::Taken(Box::new(existing)))));
+                return Ok(Change::Undo(Err(InsertError::Taken(Box::new(existing)))));
             }
             let quota = i64::try_from(quota).unwrap_or(i64::MAX);
             let mut statement = connection.prepare_cached(USE_BYTES)?;
             match statement.execute(params![recording.owner.to_string(), recording.size, quota])? {
-                0 => Ok(Change::Undo(Err(Refusal::OverQuota))),
+                0 => Ok(Change::Undo(Err(InsertError::OverQuota))),
                 _ => Ok(Change::Keep(Ok(()))),
             }
         });
-        inserted.await?.map_err(|refusal| match refusal {
-            Refusal::Taken(existing) => InsertError::Taken(existing),
-            Refusal::OverQuota => InsertError::OverQuota,
-            Refusal::Changed => InsertError::Store(StoreError::Conflict),
-        })
+        inserted.await?
     }
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
@@ -68,17 +57,17 @@ impl RecordStore for Sqlite {
     ) -> Result<Option<Recording>, StoreError> {
         let id = id.clone();
         let renamed = self.writer.write(move |connection| {
-            let Some(found) = find(connection, owner, &id)? else { return Ok(Change::Undo(Ok(None))) };
-            if expected.is_some_and(|expected| expected != found.revision) {
-                return Ok(Change::Undo(Err(Refusal::Changed)));
-            }
+            let found = match find_expected(connection, owner, &id, expected)? {
+                Ok(Some(found)) => found,
+                refusal => return Ok(Change::Undo(refusal)),
+            };
             let renamed = Recording { name, revision: Revision(found.revision.0 + 1), ..found };
             connection
                 .prepare_cached("UPDATE recordings SET name = ?3, revision = ?4 WHERE owner = ?1 AND id = ?2")?
                 .execute(params![owner.to_string(), id.as_str(), renamed.name.as_str(), renamed.revision.0])?;
             Ok(Change::Keep(Ok(Some(renamed))))
         });
-        renamed.await?.map_err(|_| StoreError::Conflict)
+        renamed.await?
     }
 
     async fn remove(
@@ -89,10 +78,10 @@ impl RecordStore for Sqlite {
     ) -> Result<Option<Recording>, StoreError> {
         let id = id.clone();
         let removed = self.writer.write(move |connection| {
-            let Some(found) = find(connection, owner, &id)? else { return Ok(Change::Undo(Ok(None))) };
-            if expected.is_some_and(|expected| expected != found.revision) {
-                return Ok(Change::Undo(Err(Refusal::Changed)));
-            }
+            let found = match find_expected(connection, owner, &id, expected)? {
+                Ok(Some(found)) => found,
+                refusal => return Ok(Change::Undo(refusal)),
+            };
             connection
                 .prepare_cached("DELETE FROM recordings WHERE owner = ?1 AND id = ?2")?
                 .execute(params![owner.to_string(), id.as_str()])?;
@@ -101,7 +90,7 @@ impl RecordStore for Sqlite {
                 .execute(params![owner.to_string(), found.size])?;
             Ok(Change::Keep(Ok(Some(found))))
         });
-        removed.await?.map_err(|_| StoreError::Conflict)
+        removed.await?
     }
 
     async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError> {
@@ -156,6 +145,19 @@ fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::R
     let query = format!("SELECT {} FROM recordings WHERE owner = ?1 AND id = ?2", rows::RECORDING);
     let mut statement = connection.prepare_cached(&query)?;
     statement.query_row(params![owner.to_string(), id.as_str()], rows::recording).optional()
+}
+
+/// `Conflict` if the recording has another revision than expected.
+fn find_expected(
+    connection: &Connection,
+    owner: UserId,
+    id: &RecordingId,
+    expected: Option<Revision>,
+) -> rusqlite::Result<Result<Option<Recording>, StoreError>> {
+    Ok(match find(connection, owner, id)? {
+        Some(found) if expected.is_some_and(|expected| expected != found.revision) => Err(StoreError::Conflict),
+        found => Ok(found),
+    })
 }
 
 fn list(connection: &Connection, owner: UserId, page: &PageRequest) -> rusqlite::Result<Vec<Recording>> {
