@@ -27,6 +27,12 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(ProblemBody)),
+    tags(
+        (name = "Accounts", description = "Signing up and in, and looking after one's sessions."),
+        (name = "Recordings", description = "Everything one does with recordings."),
+        (name = "2018", description = "The routes of the server of 2018, for its clients."),
+        (name = "Server", description = "For operators and the curious."),
+    ),
     security(("token" = [])),
     modifiers(&Schemes, &Common),
 )]
