@@ -10,13 +10,13 @@ use crate::{argon2id::Argon2id, memory::Memory};
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No adapter of this build answers to this URL.
-    #[error("{setting} = {scheme:?}: expected {expected}")]
-    UnknownScheme {
+    #[error("{setting}: {given:?} is not {expected}")]
+    UnknownUrl {
         /// The setting the URL was given in.
         setting: &'static str,
         /// What the URL begins with; the rest may hold secrets.
-        scheme: String,
-        /// What it may begin with.
+        given: String,
+        /// What it may be.
         expected: &'static str,
     },
     /// The adapter could not open its store.
@@ -29,63 +29,89 @@ pub enum ConnectError {
     },
 }
 
-/// Opens the stores at two URLs, for instance `sqlite:data/tapebase.db` and `file:data/blobs`.
-///
-/// `memory:` keeps either in memory, until the process ends.
-///
-/// # Errors
-/// [`ConnectError`] naming the setting at fault.
-pub fn connect(records: &str, blobs: &str) -> Result<Ports, ConnectError> {
-    let (records, users) = open_records(records)?;
-    Ok(Ports {
-        records,
-        users,
-        blobs: open_blobs(blobs)?,
-        clock: Arc::new(SystemClock),
-        passwords: Arc::new(Argon2id::default()),
-    })
+/// Where everything is kept.
+#[derive(Debug)]
+pub struct Locations {
+    records: Location,
+    blobs: Location,
+}
+
+#[derive(Debug)]
+enum Location {
+    /// Gone with the process.
+    Memory,
+    /// A file or a folder.
+    #[cfg(feature = "embedded")]
+    Path(std::path::PathBuf),
+}
+
+impl Locations {
+    /// Reads two URLs, for instance `sqlite:data/tapebase.db` and `file:data/blobs`.
+    ///
+    /// `memory:` keeps either in memory, until the process ends.
+    ///
+    /// # Errors
+    /// [`ConnectError::UnknownUrl`] naming the setting at fault.
+    pub fn parse(records: &str, blobs: &str) -> Result<Self, ConnectError> {
+        Ok(Self {
+            records: Location::parse("records", records, "sqlite", "sqlite:PATH or memory:")?,
+            blobs: Location::parse("blobs", blobs, "file", "file:PATH or memory:")?,
+        })
+    }
+
+    /// Opens the stores, and makes sure that they belong together.
+    ///
+    /// # Errors
+    /// [`ConnectError::Open`] naming the setting at fault.
+    pub async fn connect(&self) -> Result<Ports, ConnectError> {
+        let (records, users) = self.records.open_records().map_err(|source| open("records", source))?;
+        let blobs = self.blobs.open_blobs().map_err(|source| open("blobs", source))?;
+        let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
+        let ports = Ports { records, blobs, users, clock, passwords };
+        ports.pair().await.map_err(|error| open("blobs", error.into()))?;
+        Ok(ports)
+    }
 }
 
 /// Recordings and users live in the same place.
 type RowStores = (Arc<dyn RecordStore>, Arc<dyn UserStore>);
 
-fn open_records(url: &str) -> Result<RowStores, ConnectError> {
-    match split(url) {
-        ("memory", _) => {
-            let memory = Arc::new(Memory::default());
-            Ok((memory.clone(), memory))
+impl Location {
+    fn parse(setting: &'static str, url: &str, scheme: &str, expected: &'static str) -> Result<Self, ConnectError> {
+        match url.split_once(':') {
+            Some(("memory", "")) => Ok(Self::Memory),
+            #[cfg(feature = "embedded")]
+            Some((given, path)) if given == scheme && !path.is_empty() => Ok(Self::Path(path.into())),
+            _ => {
+                let given = url.split(':').next().unwrap_or_default().to_owned();
+                Err(ConnectError::UnknownUrl { setting, given, expected })
+            }
         }
-        #[cfg(feature = "embedded")]
-        ("sqlite", path) => {
-            let sqlite = crate::sqlite::Sqlite::open(path.as_ref())
-                .map_err(|error| ConnectError::Open { setting: "records", source: error.into() })?;
-            let sqlite = Arc::new(sqlite);
-            Ok((sqlite.clone(), sqlite))
+    }
+
+    fn open_records(&self) -> Result<RowStores, BoxError> {
+        match self {
+            Self::Memory => {
+                let memory = Arc::new(Memory::default());
+                Ok((memory.clone(), memory))
+            }
+            #[cfg(feature = "embedded")]
+            Self::Path(path) => {
+                let sqlite = Arc::new(crate::sqlite::Sqlite::open(path)?);
+                Ok((sqlite.clone(), sqlite))
+            }
         }
-        (scheme, _) => Err(ConnectError::UnknownScheme {
-            setting: "records",
-            scheme: scheme.to_owned(),
-            expected: "sqlite:PATH or memory:",
-        }),
+    }
+
+    fn open_blobs(&self) -> Result<Arc<dyn BlobStore>, BoxError> {
+        match self {
+            Self::Memory => Ok(Arc::new(Memory::default())),
+            #[cfg(feature = "embedded")]
+            Self::Path(path) => Ok(Arc::new(crate::fs::Fs::open(path)?)),
+        }
     }
 }
 
-fn open_blobs(url: &str) -> Result<Arc<dyn BlobStore>, ConnectError> {
-    match split(url) {
-        ("memory", _) => Ok(Arc::new(Memory::default())),
-        #[cfg(feature = "embedded")]
-        ("file", path) => match crate::fs::Fs::open(path.as_ref()) {
-            Ok(fs) => Ok(Arc::new(fs)),
-            Err(error) => Err(ConnectError::Open { setting: "blobs", source: error.into() }),
-        },
-        (scheme, _) => Err(ConnectError::UnknownScheme {
-            setting: "blobs",
-            scheme: scheme.to_owned(),
-            expected: "file:PATH or memory:",
-        }),
-    }
-}
-
-fn split(url: &str) -> (&str, &str) {
-    url.split_once(':').unwrap_or((url, ""))
+fn open(setting: &'static str, source: BoxError) -> ConnectError {
+    ConnectError::Open { setting, source }
 }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! blobs/VERSION             the layout's number
+//! blobs/ROWS                the id of the row store that knows what is an orphan here
 //! blobs/7f/7f3a…            one blob: 32 random hexadecimal digits, below the first two of them
 //! ```
 //!
@@ -13,20 +14,21 @@
 //! The name comes from the random generator alone: nothing a client sends reaches a path.
 
 mod file;
+mod folder;
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io::{self, ErrorKind, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, future, stream};
 use tapebase_domain::{
     blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore, BoxError},
 };
 use tokio::task::spawn_blocking;
@@ -35,9 +37,10 @@ use self::file::{BlobFile, NewFile};
 
 /// How many bytes are handed to the disk in one piece.
 const WRITE_BYTES: usize = 1 << 20;
+/// Pieces below this size are copied together.
+const SMALL_PIECE_BYTES: usize = 4 << 10;
 /// How many bytes are read from the disk in one piece.
 const READ_BYTES: u64 = 256 << 10;
-const VERSION: &str = "1\n";
 
 /// Blobs below one directory.
 #[derive(Debug, Clone)]
@@ -46,21 +49,12 @@ pub struct Fs {
 }
 
 impl Fs {
-    /// Opens the directory, making it and its 256 subdirectories the first time, private to this user.
+    /// Opens the directory, making it and its 256 subdirectories where they are missing, private to this user.
     ///
     /// # Errors
     /// If it cannot be made or read, or has the layout of a newer version.
     pub fn open(root: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-        match fs::read_to_string(root.join("VERSION")) {
-            Ok(version) if version == VERSION => {}
-            Ok(version) => {
-                let message = format!("{} has layout {}, this program knows 1", root.display(), version.trim());
-                return Err(io::Error::new(ErrorKind::Unsupported, message));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => lay_out(root)?,
-            Err(error) => return Err(error),
-        }
+        folder::lay_out(root)?;
         Ok(Self { root: root.into() })
     }
 
@@ -75,20 +69,6 @@ impl Fs {
     }
 }
 
-/// `VERSION` comes last: a directory without it is laid out again.
-fn lay_out(root: &Path) -> io::Result<()> {
-    for prefix in 0..=255_u8 {
-        DirBuilder::new().recursive(true).mode(0o700).create(root.join(format!("{prefix:02x}")))?;
-    }
-    let mut version = File::create(root.join("VERSION"))?;
-    version.write_all(VERSION.as_bytes())?;
-    version.sync_all()?;
-    File::open(root)?.sync_all()?;
-    root.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
-}
-
 #[async_trait]
 impl BlobStore for Fs {
     async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
@@ -98,18 +78,25 @@ impl BlobStore for Fs {
             return blocking(move || NewFile::create(&root)?.append(&batch.pieces)?.commit()).await;
         }
         let mut file = blocking(move || NewFile::create(&root)).await?;
-        while !batch.pieces.is_empty() {
-            let Batch { pieces, is_last } = batch;
-            let write = blocking(move || file.append(&pieces));
-            if is_last {
-                file = write.await?;
-                break;
-            }
+        while !batch.is_last {
             // The next bytes are received while these are hashed and written.
+            let write = blocking(move || file.append(&batch.pieces));
             let (written, next) = future::join(write, Batch::gather(&mut body)).await;
-            (file, batch) = (written?, next?);
+            file = written?;
+            batch = match next {
+                Ok(next) => next,
+                Err(error) => {
+                    // Removing a large file takes its time.
+                    blocking(move || {
+                        drop(file);
+                        Ok(())
+                    })
+                    .await?;
+                    return Err(error.into());
+                }
+            };
         }
-        blocking(move || file.commit()).await
+        blocking(move || file.append(&batch.pieces)?.commit()).await
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
@@ -138,12 +125,21 @@ impl BlobStore for Fs {
 
     async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
         let root = self.root.clone();
-        blocking(move || file::list(&root, after.as_ref().map_or("", BlobRef::as_str))).await
+        blocking(move || folder::list(&root, after.as_ref().map_or("", BlobRef::as_str))).await
+    }
+
+    async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
+        let root = self.root.clone();
+        blocking(move || {
+            folder::write_once(&root, "ROWS", &format!("{rows}\n"))?;
+            Ok(fs::read_to_string(root.join("ROWS"))?.trim() == rows.to_string())
+        })
+        .await
     }
 
     async fn ping(&self) -> Result<(), BlobError> {
-        let version = self.root.join("VERSION");
-        blocking(move || fs::metadata(version).map(|_| ())).await
+        let root = self.root.clone();
+        blocking(move || folder::probe(&root)).await
     }
 }
 
@@ -155,18 +151,23 @@ struct Batch {
 }
 
 impl Batch {
+    /// Small pieces are copied together: each may hold a whole network buffer in memory.
     async fn gather(body: &mut ByteStream<BodyError>) -> Result<Self, BodyError> {
         let mut batch = Self::default();
+        let mut small = BytesMut::new();
         let mut size = 0;
-        while size < WRITE_BYTES {
-            let Some(piece) = body.next().await else {
-                batch.is_last = true;
-                break;
-            };
-            let piece = piece?;
+        while size < WRITE_BYTES && !batch.is_last {
+            let piece = body.next().await.transpose()?;
+            batch.is_last = piece.is_none();
+            let piece = piece.unwrap_or_default();
             size += piece.len();
-            batch.pieces.push(piece);
+            if piece.len() < SMALL_PIECE_BYTES && !batch.is_last {
+                small.extend_from_slice(&piece);
+            } else {
+                batch.pieces.extend([small.split().freeze(), piece]);
+            }
         }
+        batch.pieces.push(small.freeze());
         Ok(batch)
     }
 }

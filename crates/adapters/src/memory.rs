@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use tapebase_domain::{
     blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
     digest::Sha256,
-    id::{RecordingId, SessionId, UserId},
+    id::{RecordingId, SessionId, StoreId, UserId},
     page::{Order, PageRequest},
     ports::{
         BlobEntry, BlobError, BlobStore, Clock as _, InsertError, RecordStore, StoreError, SystemClock, Timestamp,
@@ -33,6 +33,8 @@ pub struct Memory {
 struct State {
     blobs: BTreeMap<BlobRef, (Bytes, Timestamp)>,
     blobs_ever: u64,
+    claimed_by: Option<StoreId>,
+    id: Option<StoreId>,
     recordings: HashMap<(UserId, RecordingId), Recording>,
     accounts: HashMap<UserId, Account>,
     sessions: HashMap<TokenHash, Session>,
@@ -99,6 +101,10 @@ impl BlobStore for Memory {
         let state = self.state();
         let entries = state.blobs.range((start, Bound::Unbounded)).take(100);
         Ok(entries.map(|(blob, (_, at))| BlobEntry { blob: blob.clone(), modified_at: *at }).collect())
+    }
+
+    async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
+        Ok(*self.state().claimed_by.get_or_insert(rows) == rows)
     }
 
     async fn ping(&self) -> Result<(), BlobError> {
@@ -182,6 +188,10 @@ impl RecordStore for Memory {
         Ok(blobs)
     }
 
+    async fn id(&self) -> Result<StoreId, StoreError> {
+        Ok(*self.state().id.get_or_insert_with(|| StoreId::generate(SystemClock.now())))
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -240,6 +250,11 @@ impl UserStore for Memory {
         let before = state.sessions.len();
         state.sessions.retain(|_, session| session.user != user || session.id != id);
         Ok(state.sessions.len() < before)
+    }
+
+    async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
+        self.state().sessions.retain(|_, session| session.user != user);
+        Ok(())
     }
 
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {

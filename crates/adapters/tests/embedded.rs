@@ -1,8 +1,10 @@
 //! What one machine's adapters do beyond their ports: reopen, refuse what is newer, stay private.
 
+#![expect(clippy::expect_used, reason = "a failed promise panics")]
+
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use tapebase_adapters::{connect::connect, fs::Fs, sqlite::Sqlite};
+use tapebase_adapters::{connect::Locations, fs::Fs, sqlite::Sqlite};
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange},
     id::UserId,
@@ -150,13 +152,29 @@ async fn stores_are_picked_by_url() {
     let folder = TempDir::new().expect("a temporary folder");
     let url = |scheme: &str, name: &str| format!("{scheme}:{}", folder.path().join(name).display());
 
-    let ports = connect(&url("sqlite", "rows.db"), &url("file", "blobs")).expect("both are known");
+    let locations = Locations::parse(&url("sqlite", "rows.db"), &url("file", "blobs")).expect("both are known");
+    let ports = locations.connect().await.expect("both open");
     ports.records.ping().await.expect("it serves");
     assert!(folder.path().join("rows.db").exists() && folder.path().join("blobs").exists());
-    assert!(connect("memory:", "memory:").is_ok());
+    assert!(Locations::parse("memory:", "memory:").is_ok());
 
-    let unknown = connect("postgres://ann:s3cret@db/rows", "memory:").err().expect("there is none yet").to_string();
-    assert_eq!(unknown, "records = \"postgres\": expected sqlite:PATH or memory:");
-    let misplaced = connect("memory:", "sqlite:rows.db").err().expect("not for blobs").to_string();
-    assert_eq!(misplaced, "blobs = \"sqlite\": expected file:PATH or memory:");
+    let refused = |records, blobs| Locations::parse(records, blobs).expect_err("it is none").to_string();
+    let unknown = refused("postgres://ann:s3cret@db/rows", "memory:");
+    assert_eq!(unknown, "records: \"postgres\" is not sqlite:PATH or memory:");
+    assert_eq!(refused("memory:", "sqlite:rows.db"), "blobs: \"sqlite\" is not file:PATH or memory:");
+    assert_eq!(refused("sqlite:", "memory:"), "records: \"sqlite\" is not sqlite:PATH or memory:");
+}
+
+#[tokio::test]
+async fn audio_is_not_left_to_rows_that_know_nothing_of_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let url = |scheme: &str, name: &str| format!("{scheme}:{}", folder.path().join(name).display());
+    let (rows, blobs) = (url("sqlite", "rows.db"), url("file", "blobs"));
+    Locations::parse(&rows, &blobs).expect("known").connect().await.expect("a fresh pair");
+
+    for strangers in [url("sqlite", "mistyped.db"), "memory:".to_owned()] {
+        let refused = Locations::parse(&strangers, &blobs).expect("known").connect().await;
+        assert!(refused.is_err(), "{strangers} would have every blob swept");
+    }
+    Locations::parse(&rows, &blobs).expect("known").connect().await.expect("the same pair");
 }

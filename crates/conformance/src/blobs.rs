@@ -8,9 +8,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
     digest::Sha256,
+    id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore, Clock as _, SystemClock},
 };
 use tokio::task::{JoinSet, yield_now};
+
+use crate::samples::noon;
 
 /// Larger than any buffer on the way.
 const LARGE: usize = 3 << 20;
@@ -233,6 +236,19 @@ pub async fn a_walk_goes_on_when_what_it_passed_is_deleted(store: Arc<dyn BlobSt
     expected.sort_unstable();
     assert_eq!(walked, expected);
     assert_eq!(walk(&store).await, []);
+}
+
+/// Claim MUST return `true` to the first store that asks and to that one ever after, `false` to every other.
+pub async fn claim_is_granted_to_one_store_for_ever(store: Arc<dyn BlobStore>) {
+    let (first, other) = (StoreId::generate(noon()), StoreId::generate(noon()));
+
+    let mut answers = Vec::new();
+    for rows in [first, other, first, other] {
+        answers.push(store.claim(rows).await.expect("an answer"));
+    }
+
+    assert_eq!(answers, [true, false, true, false]);
+    assert_eq!(walk(&store).await, [], "a claim is no blob");
 }
 
 /// A ping fails when the store cannot serve, and only then.

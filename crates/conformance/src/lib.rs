@@ -40,6 +40,7 @@ macro_rules! record_store_tests {
             finds_nothing_of_another_user,
             used_bytes_is_the_sum_of_the_owners_sizes,
             unreferenced_is_exactly_what_no_recording_of_any_user_refers_to,
+            a_record_store_keeps_its_id,
             a_record_store_that_serves_answers_pings,
             rename_answers_the_recording_as_it_is_now,
             rename_finds_nothing_of_another_user,
@@ -81,6 +82,7 @@ macro_rules! blob_store_tests {
             delete_succeeds_when_the_blob_is_already_gone,
             a_walk_has_every_blob_exactly_once,
             a_walk_goes_on_when_what_it_passed_is_deleted,
+            claim_is_granted_to_one_store_for_ever,
             a_blob_store_that_serves_answers_pings,
         }
     };
@@ -110,6 +112,7 @@ macro_rules! user_store_tests {
             close_makes_the_token_find_nothing,
             close_answers_false_if_there_is_no_such_session,
             close_leaves_another_users_session,
+            close_sessions_ends_all_of_a_user_and_nobody_elses,
             removes_expired_sessions_and_leaves_the_others,
         }
     };

@@ -218,6 +218,14 @@ pub async fn unreferenced_is_exactly_what_no_recording_of_any_user_refers_to(sto
     assert_eq!(store.unreferenced(Vec::new()).await.expect("an answer"), []);
 }
 
+/// Id MUST be the same id for as long as the rows live, and no other store's.
+pub async fn a_record_store_keeps_its_id(store: Arc<dyn RecordStore>) {
+    let id = store.id().await.expect("an answer");
+    insert(&store, recording(stranger())).await;
+
+    assert_eq!(store.id().await.expect("an answer"), id);
+}
+
 /// A ping fails when the store cannot serve, and only then.
 pub async fn a_record_store_that_serves_answers_pings(store: Arc<dyn RecordStore>) {
     let answer = store.ping().await;

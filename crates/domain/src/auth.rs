@@ -168,9 +168,11 @@ impl Auth {
             return Err(AuthError::InvalidToken);
         }
         if now - session.last_used_at >= Self::TOUCH_AFTER {
-            session.last_used_at = now;
-            session.expires_at = session.ends_at.min(now + self.policy.idle);
-            self.users.touch_session(user.id, session.id, session.last_used_at, session.expires_at).await?;
+            let expires_at = session.ends_at.min(now + self.policy.idle);
+            // Not being able to note it, on a full disk for instance, is no reason to refuse the caller.
+            if self.users.touch_session(user.id, session.id, now, expires_at).await.is_ok() {
+                (session.last_used_at, session.expires_at) = (now, expires_at);
+            }
         }
         Ok(Caller { user, session })
     }
@@ -181,6 +183,22 @@ impl Auth {
     /// A failing port.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), AuthError> {
         self.close_session(caller.user.id, caller.session.id).await.map(|_| ())
+    }
+
+    /// Ends all sessions of the caller, the one they came by too.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn log_out_everywhere(&self, caller: &Caller) -> Result<(), AuthError> {
+        Ok(self.users.close_sessions(caller.user.id).await?)
+    }
+
+    /// One session of `user` that is still open.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn session(&self, user: UserId, id: SessionId) -> Result<Option<Session>, AuthError> {
+        Ok(self.sessions(user).await?.into_iter().find(|session| session.id == id))
     }
 
     /// The sessions of `user` that are still open.

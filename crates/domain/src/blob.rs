@@ -17,6 +17,9 @@ pub enum BodyError {
     /// The connection ended, or the framing broke, before the body was whole.
     #[error("the body ended early")]
     Incomplete,
+    /// What frames the body contradicts itself: sending it again changes nothing.
+    #[error("the body is malformed")]
+    Malformed,
     /// The client stopped sending, or sends too slowly to ever finish.
     #[error("the body stalled")]
     Stalled,

@@ -61,6 +61,10 @@ pub struct UserId(Ulid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Ulid);
 
+/// Tells one row store from every other, for as long as its rows live; a ULID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreId(Ulid);
+
 macro_rules! server_chosen_id {
     ($name:ident) => {
         impl $name {
@@ -89,6 +93,7 @@ macro_rules! server_chosen_id {
 
 server_chosen_id!(UserId);
 server_chosen_id!(SessionId);
+server_chosen_id!(StoreId);
 
 /// Fills an array from the operating system's cryptographic generator.
 ///

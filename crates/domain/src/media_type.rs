@@ -12,6 +12,8 @@ pub struct InvalidMediaType;
 pub struct MediaType(String);
 
 impl MediaType {
+    /// How many bytes of a recording tell its type.
+    pub const SNIFFED_BYTES: usize = 12;
     const OCTET_STREAM: &str = "application/octet-stream";
 
     /// Reads `type/subtype`, dropping parameters such as `;codecs=opus`.

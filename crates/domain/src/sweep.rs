@@ -14,6 +14,8 @@ use crate::{
 pub struct Swept {
     /// Blobs that no recording referred to.
     pub blobs: u64,
+    /// Such blobs that could not be removed.
+    pub failed: u64,
     /// Sessions past their expiry.
     pub sessions: u64,
 }
@@ -47,29 +49,32 @@ impl Sweep {
         Self { records, blobs, users, clock, grace }
     }
 
-    /// Walks the blob store once.
+    /// Walks the blob store once, and then forgets expired sessions.
     ///
     /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
-    /// cannot get one afterwards.
+    /// does not get one afterwards, for the grace is longer than an upload may pause.
     ///
     /// # Errors
     /// [`SweepError`].
     pub async fn run(&self) -> Result<Swept, SweepError> {
         let now = self.clock.now();
-        let sessions = self.users.remove_expired_sessions(now).await?;
-        let mut swept = Swept { blobs: 0, sessions };
+        let mut swept = Swept::default();
         let mut after: Option<BlobRef> = None;
         loop {
             let entries = self.blobs.list(after).await?;
-            let Some(last) = entries.last() else { return Ok(swept) };
+            let Some(last) = entries.last() else { break };
             after = Some(last.blob.clone());
             let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
-            let orphans = self.records.unreferenced(old.map(|entry| entry.blob).collect()).await?;
-            for orphan in &orphans {
-                self.blobs.delete(orphan).await?;
+            for orphan in self.records.unreferenced(old.map(|entry| entry.blob).collect()).await? {
+                match self.blobs.delete(&orphan).await {
+                    Ok(()) => swept.blobs += 1,
+                    // One that resists must not keep the others.
+                    Err(_) => swept.failed += 1,
+                }
             }
-            swept.blobs += orphans.len() as u64;
         }
+        swept.sessions = self.users.remove_expired_sessions(now).await?;
+        Ok(swept)
     }
 }
 
@@ -87,17 +92,23 @@ mod tests {
         let blob = |name: &str| BlobRef::new(name.to_owned());
         let entry = move |name: &str, hours| BlobEntry { blob: blob(name), modified_at: now - TimeDelta::hours(hours) };
         ports.users.expect_remove_expired_sessions().with(eq(now)).returning(|_| Ok(3));
-        ports.blobs.expect_list().with(eq(None)).returning(move |_| Ok(vec![entry("kept", 30), entry("orphan", 30)]));
+        ports
+            .blobs
+            .expect_list()
+            .with(eq(None))
+            .returning(move |_| Ok(vec![entry("kept", 30), entry("stuck", 30), entry("orphan", 30)]));
         ports.blobs.expect_list().with(eq(Some(blob("orphan")))).returning(move |_| Ok(vec![entry("young", 1)]));
         ports.blobs.expect_list().with(eq(Some(blob("young")))).returning(|_| Ok(Vec::new()));
         ports.records.expect_unreferenced().returning(move |blobs| {
             assert!(!blobs.contains(&blob("young")), "it may still be uploading");
-            Ok(blobs.into_iter().filter(|found| *found == blob("orphan")).collect())
+            Ok(blobs.into_iter().filter(|found| *found != blob("kept")).collect())
         });
-        ports.blobs.expect_delete().withf(move |found| *found == blob("orphan")).times(1).returning(|_| Ok(()));
+        ports.blobs.expect_delete().times(2).returning(move |found| {
+            if *found == blob("stuck") { Err(BlobError::Unavailable("it resists".into())) } else { Ok(()) }
+        });
 
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
 
-        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, sessions: 3 });
+        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, sessions: 3 });
     }
 }

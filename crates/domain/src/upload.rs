@@ -102,7 +102,7 @@ impl Upload {
     /// What the announcement alone rules out is refused before the body is read.
     ///
     /// # Errors
-    /// [`UploadError`]; nothing is kept then.
+    /// [`UploadError`]; nothing is kept then, unless a store was `Unavailable`: that leaves it unknown.
     pub async fn store(
         &self,
         owner: UserId,
@@ -174,7 +174,9 @@ impl Upload {
 
 /// Answers an upload under an id that is taken: the bytes are compared, not stored again.
 async fn repeat(existing: Recording, new: &NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
-    if new.size.is_some_and(|size| size != existing.size) {
+    let is_other = new.size.is_some_and(|size| size != existing.size)
+        || new.sha256.is_some_and(|sha256| sha256 != existing.sha256);
+    if is_other {
         return Err(UploadError::Conflict(existing.id));
     }
     let mut hasher = Hasher::default();

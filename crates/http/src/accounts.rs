@@ -78,9 +78,7 @@ pub async fn sessions(caller: Caller, services: web::Data<Services>) -> Answer {
     (status = 204, description = "All tokens are worthless now"),
 ))]
 pub async fn close_sessions(caller: Caller, services: web::Data<Services>) -> Answer {
-    for session in services.auth.sessions(caller.user.id).await? {
-        services.auth.close_session(caller.user.id, session.id).await?;
-    }
+    services.auth.log_out_everywhere(&caller).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -91,10 +89,9 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>) -> An
     (status = 404, description = "No such session"),
 ))]
 pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
-    let sessions = services.auth.sessions(caller.user.id).await?;
-    let session = sessions.iter().find(|session| session.id.to_string().eq_ignore_ascii_case(&path));
-    let session = session.ok_or_else(no_such_session)?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(SessionBody::new(session, &caller.session)))
+    let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
+    let session = services.auth.session(caller.user.id, id).await?.ok_or_else(no_such_session)?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(SessionBody::new(&session, &caller.session)))
 }
 
 /// Sign out somewhere

@@ -27,7 +27,7 @@ impl FromRequest for Caller {
         let services = request.app_data::<Data<Services>>().cloned();
         Box::pin(async move {
             let token = token?;
-            let services = services.ok_or_else(|| Problem::new(ProblemKind::Internal, "Not wired."))?;
+            let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
             Ok(Self(services.auth.authenticate(&token).await?))
         })
     }

@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110 section 13) on strong entity tags.
 
 use actix_web::{
-    HttpMessage as _, HttpRequest,
+    HttpMessage as _, HttpRequest, HttpResponse,
     http::header::{self, EntityTag, IfMatch, IfNoneMatch, IfRange},
 };
 use tapebase_domain::recording::{Recording, Revision};
@@ -25,6 +25,14 @@ pub enum Read {
     Proceed,
     /// The client has this very thing: 304.
     NotModified,
+}
+
+/// Private to its owner, and asked for again before it is used again: it may be renamed or deleted.
+pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
+
+/// 304: the client has this version.
+pub fn not_modified(tag: &EntityTag) -> HttpResponse {
+    HttpResponse::NotModified().insert_header((header::ETAG, tag.to_string())).insert_header(REVALIDATE).finish()
 }
 
 /// Weighs `If-Match` and `If-None-Match` of a read.

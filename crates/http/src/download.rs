@@ -9,19 +9,18 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
-    blob::{ByteRange, ByteStream},
+    blob::{self, ByteRange, ByteStream},
     list::List,
     ports::BlobError,
     recording::Recording,
 };
 
 use crate::{
-    conditions::{self, Read},
+    conditions::{self, REVALIDATE, Read},
     digests, names,
-    problem::{Problem, ProblemKind},
-    recordings::REVALIDATE,
+    problem::{Problem, ProblemKind, causes},
 };
 
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
@@ -31,10 +30,7 @@ const MAX_RANGES: usize = 16;
 pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
     let tag = conditions::audio_tag(recording);
     if conditions::weigh(request, &tag)? == Read::NotModified {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((header::ETAG, tag.to_string()))
-            .insert_header(REVALIDATE)
-            .finish());
+        return Ok(conditions::not_modified(&tag));
     }
     let is_head = request.method() == Method::HEAD;
     let ranges = if is_head || !conditions::range_applies(request, &tag) {
@@ -42,11 +38,13 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
     } else {
         requested_ranges(request, recording.size)
     };
-    match ranges.as_deref() {
+    match ranges {
         None => whole(list, recording, is_head).await,
-        Some([]) => Err(Problem::new(ProblemKind::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
-            .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size))),
-        Some([range]) => part(list, recording, *range).await,
+        Some(ranges) if ranges.is_empty() => {
+            Err(Problem::new(ProblemKind::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
+                .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size)))
+        }
+        Some(ranges) if ranges.len() == 1 => part(list, recording, ranges[0]).await,
         Some(ranges) => parts(list, recording, ranges).await,
     }
 }
@@ -87,24 +85,32 @@ async fn part(list: &List, recording: &Recording, range: ByteRange) -> Result<Ht
     Ok(response.body(SizedStream::new(range.length, loggable(body))))
 }
 
-/// `multipart/byteranges` (RFC 9110 section 14.6).
-async fn parts(list: &List, recording: &Recording, ranges: &[ByteRange]) -> Result<HttpResponse, Problem> {
+/// `multipart/byteranges` (RFC 9110 section 14.6). Each range is opened when it is its turn, but for the
+/// first: a recording that is gone is not to be found out after the head.
+async fn parts(list: &List, recording: &Recording, ranges: Vec<ByteRange>) -> Result<HttpResponse, Problem> {
     let boundary = uuid::Uuid::new_v4().simple().to_string();
-    let mut length = 0;
-    let mut body: ByteStream<BlobError> = Box::pin(stream::empty());
-    for range in ranges {
-        let separator = Bytes::from(format!(
-            "\r\n--{boundary}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
-            recording.media_type,
-            content_range(*range, recording.size)
-        ));
-        length += separator.len() as u64 + range.length;
-        let bytes = list.play(recording, *range).await?;
-        body = Box::pin(body.chain(stream::iter([Ok(separator)])).chain(bytes));
-    }
+    let separator = |range: ByteRange| {
+        let content_range = content_range(range, recording.size);
+        format!("\r\n--{boundary}\r\nContent-Type: {}\r\nContent-Range: {content_range}\r\n\r\n", recording.media_type)
+    };
+    let parts: Vec<(ByteRange, Bytes)> = ranges.into_iter().map(|range| (range, separator(range).into())).collect();
     let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
-    length += end.len() as u64;
-    body = Box::pin(body.chain(stream::iter([Ok(end)])));
+    let length = parts.iter().map(|(range, separator)| range.length + separator.len() as u64).sum::<u64>();
+    let length = length + end.len() as u64;
+
+    let mut first = Some(list.play(recording, parts[0].0).await?);
+    let (list, recording_to_play) = (list.clone(), recording.clone());
+    let bodies = stream::iter(parts).then(move |(range, separator)| {
+        let (list, recording, first) = (list.clone(), recording_to_play.clone(), first.take());
+        async move {
+            let bytes = match first {
+                Some(bytes) => bytes,
+                None => list.play(&recording, range).await.map_err(|error| BlobError::Unavailable(error.into()))?,
+            };
+            Ok::<_, BlobError>(blob::once(separator).chain(bytes))
+        }
+    });
+    let body = Box::pin(bodies.try_flatten().chain(blob::once(end)));
     let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
     response.insert_header((header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}")));
     Ok(response.body(SizedStream::new(length, loggable(body))))
@@ -131,7 +137,7 @@ fn content_range(range: ByteRange, size: u64) -> String {
 fn loggable(body: ByteStream<BlobError>) -> ByteStream<BlobError> {
     Box::pin(body.inspect(|piece| {
         if let Err(error) = piece {
-            tracing::error!(cause = %error, "a download broke off");
+            tracing::error!(cause = causes(error), "a download broke off");
         }
     }))
 }

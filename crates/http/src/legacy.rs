@@ -22,6 +22,7 @@ use tapebase_domain::{
 
 use crate::{
     body::Incoming,
+    conditions::REVALIDATE,
     download,
     problem::{Problem, ProblemKind},
     upload,
@@ -95,7 +96,7 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
         let Some(next) = page.next else { break };
         request.after = Some(next.position);
     }
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "private, no-cache")).json(json!({"records": records})))
+    Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(json!({"records": records})))
 }
 
 /// Play or download a recording

@@ -1,6 +1,6 @@
 //! The HTTP API: translates requests into the domain's words and its answers back.
 //!
-//! [`routes::ROUTES`]' table names every endpoint and the function that answers it; start there.
+//! The table in [`routes`] names every endpoint and the function that answers it; start there.
 //! Nothing here decides anything: handlers extract, call a use case and reply.
 //! It depends on the domain alone and works over any adapter, behind any front end that runs an actix app.
 
@@ -15,7 +15,7 @@ mod legacy;
 mod multipart;
 mod names;
 mod openapi;
-pub mod problem;
+mod problem;
 mod recordings;
 pub mod request_log;
 pub mod routes;

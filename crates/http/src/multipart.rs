@@ -2,10 +2,8 @@
 //!
 //! The recording is the part with a file name; `name` and `recorded_at` may come before it as text.
 
-use std::io;
-
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{HttpRequest, error::PayloadError};
+use actix_web::HttpRequest;
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -39,7 +37,14 @@ pub async fn announced(
     request: &HttpRequest,
     incoming: Incoming,
 ) -> Result<(NewRecording, ByteStream<BodyError>), Problem> {
-    let mut texts = Texts { name: upload::name_in_query(request)?, recorded_at: None };
+    if digests::announced(request.headers())?.is_some() {
+        let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
+        return Err(Problem::new(ProblemKind::InvalidParameter, detail));
+    }
+    let mut texts = Texts {
+        name: upload::name_in_query(request)?,
+        recorded_at: upload::recorded_at_in_headers(request.headers())?,
+    };
     let mut parts = Multipart::new(request.headers(), incoming.paced());
     for _ in 0..PARTS {
         let Some(mut part) = parts.try_next().await.map_err(|error| broken(&error))? else { break };
@@ -62,6 +67,7 @@ pub async fn announced(
 fn describe(part: &Field, texts: Texts) -> Result<NewRecording, Problem> {
     let malformed = || Problem::new(ProblemKind::InvalidBody, "The part's Content-Disposition is malformed.");
     let disposition = part.content_disposition().ok_or_else(malformed)?;
+    upload::refuse_encodings(part.headers())?;
     Ok(NewRecording {
         id: None,
         name: match texts.name {
@@ -75,13 +81,13 @@ fn describe(part: &Field, texts: Texts) -> Result<NewRecording, Problem> {
     })
 }
 
-/// The recording's bytes. Its end counts only once the whole form has ended, without another file.
+/// The recording's bytes. Its end counts only once the whole form has ended, without another part.
 fn content(part: Field, parts: Multipart) -> impl Stream<Item = Result<Bytes, BodyError>> {
     let rest = stream::once(async move {
         let mut parts = parts;
         match parts.try_next().await {
             Ok(None) => Ok(Bytes::new()),
-            Ok(Some(_)) => Err(BodyError::Incomplete),
+            Ok(Some(_)) => Err(BodyError::Malformed),
             Err(error) => Err(body_error(&error)),
         }
     });
@@ -102,16 +108,14 @@ async fn read_text(part: &mut Field) -> Result<String, Problem> {
 fn body_error(error: &MultipartError) -> BodyError {
     match error {
         MultipartError::Payload(error) => body::body_error(error),
-        _ => BodyError::Incomplete,
+        MultipartError::Incomplete => BodyError::Incomplete,
+        _ => BodyError::Malformed,
     }
 }
 
 fn broken(error: &MultipartError) -> Problem {
-    match error {
-        MultipartError::Payload(PayloadError::Io(cause)) if cause.kind() == io::ErrorKind::TimedOut => {
-            BodyError::Stalled.into()
-        }
-        MultipartError::Payload(_) | MultipartError::Incomplete => BodyError::Incomplete.into(),
-        _ => Problem::new(ProblemKind::InvalidBody, format!("The form is malformed: {error}.")),
+    match body_error(error) {
+        BodyError::Malformed => Problem::new(ProblemKind::InvalidBody, format!("The form is malformed: {error}.")),
+        other => other.into(),
     }
 }

@@ -1,6 +1,6 @@
 //! Errors as clients see them: RFC 9457 problem documents, and the only place a status is chosen.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -171,16 +171,28 @@ impl Problem {
         Self::caused_by(ProblemKind::StorageFull, detail, cause)
     }
 
+    /// A fault of the server itself.
+    pub fn internal(cause: impl Into<BoxError>) -> Self {
+        Self::caused_by(ProblemKind::Internal, "Whether anything was changed is unknown; try again.", cause.into())
+    }
+
     /// Writes the cause to the log: here and nowhere else.
-    pub fn log(&self) {
+    fn log(&self) {
         if let Some(cause) = &self.cause {
-            let causes: Vec<String> =
-                std::iter::successors(Some(&**cause as &dyn std::error::Error), |error| error.source())
-                    .map(ToString::to_string)
-                    .collect();
-            tracing::error!(problem = self.kind.slug(), cause = causes.join(": "), "request failed");
+            tracing::error!(problem = self.kind.slug(), cause = causes(&**cause), "request failed");
         }
     }
+}
+
+/// An error and everything that led to it, for the log.
+pub fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }
 
 impl fmt::Display for Problem {
@@ -224,6 +236,10 @@ impl From<BodyError> for Problem {
             BodyError::Incomplete => {
                 Self::new(ProblemKind::IncompleteBody, "Nothing was stored. Send the whole body again.")
             }
+            BodyError::Malformed => Self::new(
+                ProblemKind::InvalidBody,
+                "Nothing was stored. Send a well-formed form that ends with the recording: fields come before it.",
+            ),
             BodyError::Stalled => {
                 Self::new(ProblemKind::BodyTimeout, "Nothing was stored. Send the whole body again, without pauses.")
             }

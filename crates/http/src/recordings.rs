@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     body::{Incoming, Json},
     caller::Caller,
-    conditions::{self, Read},
+    conditions::{self, REVALIDATE, Read},
     download, multipart,
     problem::{Problem, ProblemKind},
     upload::{self, UploadQuery},
@@ -222,10 +222,7 @@ pub async fn get(
     let tag = conditions::revision_tag(&recording);
     Ok(match conditions::weigh(&request, &tag)? {
         Read::Proceed => found(&recording),
-        Read::NotModified => HttpResponse::NotModified()
-            .insert_header((header::ETAG, tag.to_string()))
-            .insert_header(REVALIDATE)
-            .finish(),
+        Read::NotModified => conditions::not_modified(&tag),
     })
 }
 
@@ -305,9 +302,6 @@ pub async fn audio(
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
     download::answer(&request, &services.list, &recording).await
 }
-
-/// Private to its owner, and asked for again before it is used again: it may be renamed or deleted.
-pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
 /// What cannot be an id is the id of nothing.
 fn existing_id(text: &str) -> Result<RecordingId, Problem> {

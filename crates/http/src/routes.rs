@@ -16,11 +16,11 @@ use crate::{
 pub struct Endpoint {
     path: &'static str,
     methods: Vec<(Method, Route)>,
-    is_legacy: bool,
+    ignores_trailing_slash: bool,
 }
 
 fn at(path: &'static str) -> Endpoint {
-    Endpoint { path, methods: Vec::new(), is_legacy: !path.starts_with("/v1/") }
+    Endpoint { path, methods: Vec::new(), ignores_trailing_slash: !path.starts_with("/v1/") }
 }
 
 impl Endpoint {
@@ -93,7 +93,7 @@ fn resource(endpoint: Endpoint) -> Resource {
     let allowed = allowed.join(", ");
     // `/record/list` is also a file name to upload: other methods fall through to `/record/{id}`.
     let falls_through = endpoint.path == "/record/list";
-    let mut resource = if endpoint.is_legacy {
+    let mut resource = if endpoint.ignores_trailing_slash {
         web::resource([endpoint.path.to_owned(), format!("{}/", endpoint.path)])
     } else {
         web::resource(endpoint.path)

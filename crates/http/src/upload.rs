@@ -41,7 +41,7 @@ pub fn announced(request: &HttpRequest, length: Option<u64>) -> Result<NewRecord
         id: None,
         name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
         media_type: media_type(headers)?,
-        recorded_at: headers.get(X_RECORDED_AT).map(|value| recorded_at(value.to_str().ok())).transpose()?,
+        recorded_at: recorded_at_in_headers(headers)?,
         sha256: digests::announced(headers)?,
         size: length,
     })
@@ -56,8 +56,7 @@ pub async fn store(
     body: ByteStream<BodyError>,
 ) -> Result<Stored, Problem> {
     let storing = rt::spawn(async move { services.upload.store(owner, new, body).await });
-    let stored = storing.await.map_err(|_| Problem::new(ProblemKind::Internal, "Nothing is known of the upload."))?;
-    Ok(stored?)
+    Ok(storing.await.map_err(Problem::internal)??)
 }
 
 /// `?name=`, if there is one.
@@ -65,6 +64,11 @@ pub fn name_in_query(request: &HttpRequest) -> Result<Option<RecordingName>, Pro
     let query: web::Query<UploadQuery> = web::Query::from_query(request.query_string())
         .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("The query does not fit: {error}.")))?;
     Ok(query.into_inner().name.map(RecordingName::parse).transpose()?)
+}
+
+/// `X-Recorded-At`, if there is one.
+pub fn recorded_at_in_headers(headers: &HeaderMap) -> Result<Option<DateTime<FixedOffset>>, Problem> {
+    headers.get(X_RECORDED_AT).map(|value| recorded_at(value.to_str().ok())).transpose()
 }
 
 /// RFC 3339 with an offset: the client's clock as it showed.
@@ -85,7 +89,7 @@ pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
 }
 
 /// An encoded body would be stored encoded, and nobody could play it.
-fn refuse_encodings(headers: &HeaderMap) -> Result<(), Problem> {
+pub fn refuse_encodings(headers: &HeaderMap) -> Result<(), Problem> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
             let detail = "Send the recording without Content-Encoding: audio is compressed already.";

@@ -12,9 +12,11 @@ use bytesize::ByteSize;
 use chrono::TimeDelta;
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize, Serializer};
-use tapebase_adapters::connect::connect;
-use tapebase_domain::{Policy, auth::AuthPolicy, ports::Ports, upload::Limits};
+use tapebase_adapters::connect::Locations;
+use tapebase_domain::{Policy, auth::AuthPolicy, upload::Limits};
 use tapebase_http::HttpPolicy;
+
+use crate::logging;
 
 /// Everything an operator may decide; `docs/configuration.md` explains each.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -219,12 +221,12 @@ impl Config {
         Ok(())
     }
 
-    /// Opens the stores.
-    pub fn connect(&self) -> anyhow::Result<Ports> {
+    /// Where the stores are.
+    pub fn locations(&self) -> anyhow::Result<Locations> {
         let in_data_dir = |scheme: &str, name: &str| format!("{scheme}:{}", self.data_dir.join(name).display());
         let records = self.records.as_ref().map_or_else(|| in_data_dir("sqlite", "tapebase.db"), |url| url.0.clone());
         let blobs = self.blobs.as_ref().map_or_else(|| in_data_dir("file", "blobs"), |url| url.0.clone());
-        Ok(connect(&records, &blobs)?)
+        Ok(Locations::parse(&records, &blobs)?)
     }
 
     /// What the use cases are told.
@@ -248,12 +250,21 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.policy()?;
+        self.locations()?;
+        logging::filter(&self.log.filter)?;
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
         let TimeoutsConfig { head, body, send, keep_alive, .. } = self.timeouts;
         anyhow::ensure!(
             ![head, body, send, keep_alive].contains(&Duration::ZERO),
             "every one of timeouts must be longer than nothing"
+        );
+        // A body that is only just fast enough is written a megabyte at a time: its file may be that old
+        // and still grow.
+        let pause = body.saturating_mul(256);
+        anyhow::ensure!(
+            self.sweep.grace >= Duration::from_hours(1) && self.sweep.grace > pause,
+            "sweep.grace must be at least an hour, and longer than 256 times timeouts.body"
         );
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File},
     net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -11,24 +11,27 @@ use anyhow::Context as _;
 use tapebase_domain::session::{SessionToken, TokenForm};
 
 /// Three seconds of speech, to try everything with.
-const SAMPLE: &[u8] = include_bytes!("../../conformance/fixtures/memo.m4a");
+const SAMPLE: &[u8] = include_bytes!("../assets/hello.m4a");
 const SAMPLE_NAME: &str = "hello.m4a";
 
 /// Makes the data folder, for its owner's eyes only; `true` if there was none.
 pub fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
     let is_first = !data_dir.exists();
-    let prepared = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
-    prepared.and_then(|()| write_sample(data_dir)).with_context(|| format!("data_dir = {}", data_dir.display()))?;
+    make(data_dir).with_context(|| format!("data_dir = {}", data_dir.display()))?;
     Ok(is_first)
 }
 
-fn write_sample(data_dir: &Path) -> std::io::Result<()> {
+fn make(data_dir: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
+    if fs::metadata(data_dir)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(data_dir = %data_dir.display(), "other users of this machine may look into the data folder");
+    }
     let sample = data_dir.join(SAMPLE_NAME);
     if !sample.exists() {
         fs::write(&sample, SAMPLE)?;
-        File::open(data_dir)?.sync_all()?;
     }
-    Ok(())
+    // The folder's own name must survive a power cut, too.
+    File::open(data_dir.join(".."))?.sync_all()
 }
 
 /// Prints a walk through the API that works as it is pasted.

@@ -5,10 +5,14 @@ use std::io::{self, IsTerminal as _};
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
+/// Reads a filter.
+pub fn filter(text: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(text).with_context(|| format!("log.filter = {text:?}"))
+}
+
 /// Starts logging what `filter` lets through.
 pub fn start(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("log.filter = {filter:?}"))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(self::filter(filter)?).with_writer(io::stderr);
     if io::stderr().is_terminal() {
         subscriber.compact().init();
     } else {

@@ -10,6 +10,7 @@ mod user;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use rustix::{fs::Mode, process::umask};
 
 use crate::config::Config;
 
@@ -46,6 +47,8 @@ enum UserCommand {
 
 #[actix_web::main]
 async fn main() -> ExitCode {
+    // Recordings are private: whatever is created belongs to this user alone.
+    umask(Mode::RWXG | Mode::RWXO);
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

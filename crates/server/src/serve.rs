@@ -4,8 +4,11 @@ use std::io::{self, IsTerminal as _};
 
 use actix_web::{App, HttpServer, middleware::from_fn, rt, web::Data};
 use anyhow::Context as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
-use tapebase_domain::{Services, sweep::Sweep};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tapebase_domain::{
+    Services,
+    sweep::{Sweep, Swept},
+};
 use tapebase_http::{request_log, routes::routes};
 use tokio::time::interval;
 
@@ -17,11 +20,9 @@ use crate::{
 /// Serves the API until SIGTERM, and then finishes what is in flight.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     logging::start(&config.log.filter)?;
-    // Recordings are private: whatever is created belongs to this user alone.
-    umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     raise_file_limit();
     let is_first = first_run::prepare(&config.data_dir)?;
-    let ports = config.connect()?;
+    let ports = config.locations()?.connect().await?;
     let services = Services::new(&ports, &config.policy()?);
     warn_of_risks(&config);
 
@@ -90,8 +91,9 @@ async fn sweep_regularly(sweep: Sweep, config: SweepConfig) {
     loop {
         due.tick().await;
         match sweep.run().await {
-            Ok(swept) => tracing::info!(blobs = swept.blobs, sessions = swept.sessions, "swept"),
-            Err(error) => tracing::error!(%error, "cannot sweep"),
+            Ok(Swept { blobs, failed: 0, sessions }) => tracing::info!(blobs, sessions, "swept"),
+            Ok(Swept { blobs, failed, sessions }) => tracing::warn!(blobs, failed, sessions, "some blobs resist"),
+            Err(error) => tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "cannot sweep"),
         }
     }
 }

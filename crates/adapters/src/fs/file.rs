@@ -4,18 +4,16 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write as _},
     mem,
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
-use chrono::DateTime;
 use data_encoding::HEXLOWER;
 use tapebase_domain::{
     blob::{BlobRef, ByteRange, StoredBlob},
     digest::Hasher,
     id::random_bytes,
-    ports::BlobEntry,
 };
 
 /// What audio may not use up: with no space left at all, not even a delete could be written down.
@@ -56,6 +54,10 @@ impl NewFile {
         self.file.sync_data()?;
         if let Some(directory) = self.path.parent() {
             File::open(directory)?.sync_all()?;
+        }
+        // Whoever cleans up beside this upload, and takes its file for a leftover, must make it fail.
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::other("the file was removed while it was written"));
         }
         self.path = PathBuf::new();
         let (size, sha256) = mem::take(&mut self.hasher).finish();
@@ -109,33 +111,4 @@ impl BlobFile {
 /// Whether `name` is one this store gives out.
 pub fn is_blob_name(name: &str) -> bool {
     name.len() == NAME_DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// The blobs of the first subdirectory that has some whose names come after `after`.
-pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
-    let first = after.get(..2).and_then(|prefix| u8::from_str_radix(prefix, 16).ok()).unwrap_or(0);
-    for prefix in first..=u8::MAX {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(root.join(format!("{prefix:02x}")))? {
-            let entry = entry?;
-            match entry.file_name().into_string() {
-                Ok(name) if is_blob_name(&name) && name.as_str() > after => entries.extend(describe(&entry, name)?),
-                _ => {}
-            }
-        }
-        if !entries.is_empty() {
-            entries.sort_by(|a, b| a.blob.cmp(&b.blob));
-            return Ok(entries);
-        }
-    }
-    Ok(Vec::new())
-}
-
-/// `None` if the blob is deleted at this moment.
-fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>> {
-    match entry.metadata().and_then(|metadata| metadata.modified()) {
-        Ok(modified) => Ok(Some(BlobEntry { blob: BlobRef::new(name), modified_at: DateTime::from(modified) })),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

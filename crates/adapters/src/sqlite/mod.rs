@@ -14,7 +14,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, ErrorCode};
 use rusqlite_migration::{M, Migrations};
-use tapebase_domain::ports::StoreError;
+use tapebase_domain::{
+    id::StoreId,
+    ports::{Clock as _, StoreError, SystemClock},
+};
 
 use self::{
     readers::Readers,
@@ -28,6 +31,7 @@ const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/1-recordings-
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    id: StoreId,
 }
 
 /// Why the database could not be opened.
@@ -52,8 +56,24 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let mut connection = open_connection(path)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path) })
+        let id = identify(&connection)?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path), id })
     }
+
+    /// Fails unless both the readers and the writer work.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.readers
+            .read(|connection| connection.prepare_cached("SELECT id FROM store")?.exists([]).map(|_| ()))
+            .await?;
+        self.writer.write(|_| Ok(Change::Undo(()))).await
+    }
+}
+
+/// The database's own id, drawn the first time.
+fn identify(connection: &Connection) -> rusqlite::Result<StoreId> {
+    let fresh = StoreId::generate(SystemClock.now()).to_string();
+    connection.execute("INSERT INTO store (id) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM store)", [fresh])?;
+    connection.query_row("SELECT id FROM store", [], rows::store_id)
 }
 
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {

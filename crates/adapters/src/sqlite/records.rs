@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     blob::BlobRef,
-    id::{RecordingId, UserId},
+    id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest, TimeField},
     ports::{InsertError, RecordStore, StoreError},
     recording::{Recording, RecordingName, Revision},
@@ -118,8 +118,12 @@ impl RecordStore for Sqlite {
             .await
     }
 
+    async fn id(&self) -> Result<StoreId, StoreError> {
+        Ok(self.id)
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
-        self.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+        self.probe().await
     }
 }
 
@@ -165,31 +169,24 @@ fn list(connection: &Connection, owner: UserId, page: &PageRequest) -> rusqlite:
         TimeField::Received => "received_at",
         TimeField::Recorded => "recorded_at",
     };
-    let (comes_after, direction, beginning) = match page.order {
-        Order::Newest => ("<", "DESC", i64::MAX),
-        Order::Oldest => (">", "ASC", i64::MIN),
+    // The cursor and the bound it starts from are one bound on `(time, id)`, which the index can seek:
+    // two bounds on the time would have SQLite walk from the one to the other. No id is empty, so that
+    // `(from, "")` comes before everything of that time.
+    let from = page.from.map_or((i64::MIN, ""), |from| (rows::micros(&from), ""));
+    let to = page.to.map_or((i64::MAX, ""), |to| (rows::micros(&to), ""));
+    let after = page.after.as_ref().map(|position| (rows::micros(&position.time), position.id.as_str()));
+    let (begins, ends, direction, beginning, (end, _)) = match page.order {
+        Order::Newest => ("<", ">=", "DESC", after.map_or(to, |after| after.min(to)), from),
+        Order::Oldest => (">", "<", "ASC", after.map_or(from, |after| after.max(from)), to),
     };
     let query = format!(
         "SELECT {columns} FROM recordings \
-         WHERE owner = ?1 AND {time} >= ?2 AND {time} < ?3 AND ({time}, id) {comes_after} (?4, ?5) \
-         ORDER BY {time} {direction}, id {direction} LIMIT ?6",
+         WHERE owner = ?1 AND ({time}, id) {begins} (?2, ?3) AND {time} {ends} ?4 \
+         ORDER BY {time} {direction}, id {direction} LIMIT ?5",
         columns = rows::RECORDING,
     );
-    let (after, after_id) = match &page.after {
-        Some(position) => (rows::micros(&position.time), position.id.as_str()),
-        None => (beginning, ""),
-    };
     let mut statement = connection.prepare_cached(&query)?;
-    let found = statement.query_map(
-        params![
-            owner.to_string(),
-            page.from.map_or(i64::MIN, |from| rows::micros(&from)),
-            page.to.map_or(i64::MAX, |to| rows::micros(&to)),
-            after,
-            after_id,
-            page.limit.get() + 1,
-        ],
-        rows::recording,
-    )?;
+    let found = statement
+        .query_map(params![owner.to_string(), beginning.0, beginning.1, end, page.limit.get() + 1], rows::recording)?;
     found.collect()
 }

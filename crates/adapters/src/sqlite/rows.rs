@@ -5,7 +5,7 @@ use rusqlite::{Row, types::Type};
 use tapebase_domain::{
     blob::BlobRef,
     digest::Sha256,
-    id::{RecordingId, SessionId, UserId},
+    id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     ports::{BoxError, Timestamp},
     recording::{Recording, RecordingName, Revision},
@@ -37,6 +37,10 @@ pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
         revision: Revision(row.get(9)?),
         blob: BlobRef::new(row.get(10)?),
     })
+}
+
+pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
+    parsed(row, 0, StoreId::parse)
 }
 
 pub fn account(row: &Row<'_>) -> rusqlite::Result<Account> {

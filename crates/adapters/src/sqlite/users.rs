@@ -129,6 +129,15 @@ impl UserStore for Sqlite {
             .await
     }
 
+    async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
+                Ok(Change::Keep(()))
+            })
+            .await
+    }
+
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.writer
             .write(move |connection| {
@@ -141,6 +150,6 @@ impl UserStore for Sqlite {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+        self.probe().await
     }
 }

@@ -5,11 +5,9 @@
 
 use std::{io, thread};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tapebase_domain::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
-
-use super::from_sqlite;
 
 /// How many changes may wait before senders are held up.
 const QUEUE: usize = 1_024;
@@ -24,9 +22,21 @@ pub enum Change<T> {
     Undo(T),
 }
 
-/// Makes a change, and yields what is to be done once it is known whether it was committed.
-type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Reply + Send>;
-type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Makes a change in the transaction, if there is one, and yields what is left to do.
+type Job = Box<dyn FnOnce(Option<&mut Transaction<'_>>) -> Done + Send>;
+
+/// A change that was made, or not, and is to be answered once the fate of the transaction is known.
+struct Done {
+    failure: Option<Failure>,
+    answer: Box<dyn FnOnce(Result<(), Failure>) + Send>,
+}
+
+/// Why a change or a whole transaction failed, in a form that can be told to everybody in it.
+#[derive(Debug, Clone)]
+struct Failure {
+    message: String,
+    is_full: bool,
+}
 
 /// The way to the writing thread, which ends with it.
 pub struct Writer {
@@ -58,18 +68,24 @@ impl Writer {
         &self,
         change: impl FnOnce(&Connection) -> rusqlite::Result<Change<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, answered) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let result = attempt(transaction, change);
-            Box::new(move |committed| {
-                // A change that failed by itself is not in the commit, whatever became of that.
-                let result = result.map_err(from_sqlite).and_then(|result| committed.map(|()| result));
+            let result = transaction.map(|transaction| attempt(transaction, change).map_err(Failure::from));
+            let failure = result.as_ref().and_then(|result| result.as_ref().err().cloned());
+            let answer = Box::new(move |outcome: Result<(), Failure>| {
+                // A change that failed by itself is not in the transaction, whatever became of that.
+                let result = match result {
+                    Some(Err(failure)) => Err(failure),
+                    Some(Ok(result)) => outcome.map(|()| result),
+                    None => Err(outcome.err().unwrap_or_else(Failure::not_run)),
+                };
                 // Whoever asked may have left.
-                let _ = answer.send(result);
-            })
+                let _ = sender.send(result.map_err(StoreError::from));
+            });
+            Done { failure, answer }
         });
-        self.jobs.send(job).await.map_err(|_| no_answer())?;
-        answered.await.map_err(|_| no_answer())?
+        self.jobs.send(job).await.map_err(|_| StoreError::from(Failure::not_run()))?;
+        answered.await.map_err(|_| StoreError::from(Failure::not_run()))?
     }
 }
 
@@ -84,44 +100,116 @@ fn attempt<T>(
     }
 }
 
+/// Runs every job in one transaction, commits it, and answers them all.
 fn commit(connection: &mut Connection, batch: Vec<Job>) {
-    let mut replies = Vec::with_capacity(batch.len());
-    let outcome = run(connection, batch, &mut replies);
-    for reply in replies {
-        reply(match &outcome {
-            Ok(()) => Ok(()),
-            Err(Failure { message, is_full: true }) => Err(StoreError::Full(message.clone().into())),
-            Err(Failure { message, is_full: false }) => Err(StoreError::Unavailable(message.clone().into())),
-        });
+    let mut done = Vec::with_capacity(batch.len());
+    let mut waiting = batch.into_iter();
+    let outcome = run(connection, &mut waiting, &mut done);
+    done.extend(waiting.map(|job| job(None)));
+    for Done { answer, .. } in done {
+        answer(outcome.clone());
     }
 }
 
-/// Why a whole batch failed, in a form that can be told to each of its members.
-struct Failure {
-    message: String,
-    is_full: bool,
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
-        Self { message: error.to_string(), is_full }
-    }
-}
-
-fn run(connection: &mut Connection, batch: Vec<Job>, replies: &mut Vec<Reply>) -> Result<(), Failure> {
+fn run(
+    connection: &mut Connection,
+    waiting: &mut impl Iterator<Item = Job>,
+    done: &mut Vec<Done>,
+) -> Result<(), Failure> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for job in batch {
-        replies.push(job(&mut transaction));
+    for job in waiting {
+        let made = job(Some(&mut transaction));
+        let failure = made.failure.clone();
+        done.push(made);
         // SQLite rolls the whole transaction back by itself when the disk is full or fails.
         // Going on would commit the rest one by one, and answer for what is gone.
         if transaction.is_autocommit() {
-            return Err(Failure { message: "rolled back together with another change".into(), is_full: false });
+            return Err(failure.unwrap_or_else(Failure::not_run));
         }
     }
     Ok(transaction.commit()?)
 }
 
-fn no_answer() -> StoreError {
-    StoreError::Unavailable("the writing thread gave no answer".into())
+impl Failure {
+    fn not_run() -> Self {
+        Self { message: "the writing thread gave no answer".into(), is_full: false }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        Self { message: error.to_string(), is_full }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure { message, is_full: true } => Self::Full(message.into()),
+            Failure { message, is_full: false } => Self::Unavailable(message.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().expect("opened");
+        connection.execute_batch("PRAGMA page_size = 512; CREATE TABLE numbers (n BLOB UNIQUE)").expect("made");
+        Writer::start(connection).expect("started")
+    }
+
+    fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<Change<()>> + Send {
+        move |connection| connection.execute("INSERT INTO numbers VALUES (?1)", [n]).map(|_| Change::Keep(()))
+    }
+
+    async fn count(writer: &Writer) -> i64 {
+        let count = writer.write(|connection| {
+            connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0)).map(Change::Keep)
+        });
+        count.await.expect("counted")
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_takes_none_with_it() {
+        let writer = writer();
+
+        let (first, again, other) =
+            futures_util::join!(writer.write(insert(1)), writer.write(insert(1)), writer.write(insert(2)));
+
+        assert!(first.is_ok() && again.is_err() && other.is_ok());
+        assert_eq!(count(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_undone_leaves_nothing() {
+        let writer = writer();
+
+        let undone = writer.write(|connection| {
+            connection.execute("INSERT INTO numbers VALUES (1)", [])?;
+            Ok(Change::Undo("undone"))
+        });
+
+        assert_eq!(undone.await.expect("answered"), "undone");
+        assert_eq!(count(&writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_full_database_says_so_and_goes_on() {
+        let writer = writer();
+        let limit =
+            writer.write(|connection| connection.query_row("PRAGMA max_page_count = 8", [], |_| Ok(Change::Keep(()))));
+        limit.await.expect("limited");
+
+        let refused = writer.write(|connection| {
+            connection.execute("INSERT INTO numbers VALUES (zeroblob(100000))", []).map(|_| Change::Keep(()))
+        });
+
+        assert!(matches!(refused.await, Err(StoreError::Full(_))));
+        writer.write(insert(1)).await.expect("there is room for little");
+        assert_eq!(count(&writer).await, 1);
+    }
 }

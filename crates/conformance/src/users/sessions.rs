@@ -140,6 +140,25 @@ pub async fn close_answers_false_if_there_is_no_such_session(store: Arc<dyn User
     assert!(!close(&store, &user, SessionId::generate(noon())).await);
 }
 
+/// After close sessions returns, none of a user's tokens MUST find anything; it MUST NOT end another user's.
+pub async fn close_sessions_ends_all_of_a_user_and_nobody_elses(store: Arc<dyn UserStore>) {
+    let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);
+    let mut hers = Vec::new();
+    for _ in 0..3 {
+        hers.push(open(&store, &session(ann.id)).await);
+    }
+    let his = session(bob.id);
+    let his_token = open(&store, &his).await;
+
+    store.close_sessions(ann.id).await.expect("closed");
+
+    for token in hers {
+        assert_eq!(find(&store, token).await, None);
+    }
+    assert_eq!(store.sessions(ann.id).await.expect("an answer"), []);
+    assert_eq!(find(&store, his_token).await, Some((bob, his)));
+}
+
 /// Close MUST NOT end another user's session.
 pub async fn close_leaves_another_users_session(store: Arc<dyn UserStore>) {
     let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);

@@ -187,6 +187,21 @@ async fn use_prolongs_a_session_but_not_past_its_end() {
 }
 
 #[tokio::test]
+async fn a_use_that_cannot_be_noted_still_lets_in() {
+    let mut ports = TestPorts::at(NOW);
+    let user = account(&ports).user;
+    let session = session_of(&user, ports.now() - TimeDelta::hours(2));
+    let as_read = session.clone();
+    ports.users.expect_touch_session().times(1).returning(|_, _, _, _| Err(StoreError::Full("disk full".into())));
+    ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+    let token = SessionToken::generate(TokenForm::Prefixed);
+
+    let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
+
+    assert_eq!(caller.expect("known").session, as_read);
+}
+
+#[tokio::test]
 async fn recent_use_costs_no_write() {
     let mut ports = TestPorts::at(NOW);
     let user = account(&ports).user;

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use super::{BoxError, Timestamp};
-use crate::blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob};
+use crate::{
+    blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    id::StoreId,
+};
 
 /// Why bytes could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,11 @@ pub trait BlobStore: Send + Sync {
     /// - Walked from `None` until it is empty, the list MUST have every blob exactly once,
     ///   even while blobs it has listed are deleted.
     async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError>;
+
+    /// Takes the blobs for the rows of one store: nobody else may say which of them are orphans.
+    ///
+    /// - It MUST return `true` to the first store that asks and to that one ever after, `false` to every other.
+    async fn claim(&self, rows: StoreId) -> Result<bool, BlobError>;
 
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), BlobError>;

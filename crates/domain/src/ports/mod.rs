@@ -43,6 +43,34 @@ pub struct Ports {
     pub passwords: Arc<dyn PasswordHasher>,
 }
 
+/// Why two stores do not belong together.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// The audio belongs to the rows of another store.
+    #[error("the audio belongs to other rows than these")]
+    Strangers,
+    /// The row store failed.
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+    /// The blob store failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+}
+
+impl Ports {
+    /// Makes sure that the blobs belong to these rows.
+    ///
+    /// Rows that know nothing of the blobs, through a mistyped path or a lost database, would make every one
+    /// of them an orphan to be swept.
+    ///
+    /// # Errors
+    /// [`PairError`].
+    pub async fn pair(&self) -> Result<(), PairError> {
+        let rows = self.records.id().await?;
+        if self.blobs.claim(rows).await? { Ok(()) } else { Err(PairError::Strangers) }
+    }
+}
+
 /// Why a row could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::{
     blob::BlobRef,
-    id::{RecordingId, UserId},
+    id::{RecordingId, StoreId, UserId},
     page::PageRequest,
     recording::{Recording, RecordingName, Revision},
 };
@@ -88,6 +88,11 @@ pub trait RecordStore: Send + Sync {
     ///
     /// - It MUST return exactly those of `blobs` that no recording of any user refers to.
     async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError>;
+
+    /// Which store this is.
+    ///
+    /// - It MUST be the same id for as long as the rows live, and no other store's.
+    async fn id(&self) -> Result<StoreId, StoreError>;
 
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), StoreError>;

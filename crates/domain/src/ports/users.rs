@@ -57,6 +57,12 @@ pub trait UserStore: Send + Sync {
     /// - It MUST NOT end another user's session.
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
 
+    /// Ends all sessions of a user, at once.
+    ///
+    /// - After it returns, none of their tokens MUST find anything.
+    /// - It MUST NOT end another user's sessions.
+    async fn close_sessions(&self, user: UserId) -> Result<(), StoreError>;
+
     /// Forgets the sessions that expired before `now`, and says how many.
     ///
     /// - It MUST leave the sessions that have not expired.

@@ -1,9 +1,12 @@
 //! Watches a body go by: how large it may get, and whether it came whole.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, future, stream};
 
-use crate::blob::{BodyError, ByteStream};
+use crate::{
+    blob::{BodyError, ByteStream},
+    media_type::MediaType,
+};
 
 /// How many bytes a body may have, and on whose account.
 #[derive(Debug, Clone, Copy)]
@@ -27,11 +30,20 @@ impl Allowance {
     }
 }
 
-/// Reads the first piece and puts it back.
+/// Reads as many pieces as it takes to recognise what the body is, and puts them back.
 pub async fn peek(mut body: ByteStream<BodyError>) -> (Bytes, ByteStream<BodyError>) {
-    let Some(first) = body.next().await else { return (Bytes::new(), body) };
-    let head = first.as_ref().cloned().unwrap_or_default();
-    (head, Box::pin(stream::iter([first]).chain(body)))
+    let mut head = BytesMut::new();
+    let mut pieces = Vec::new();
+    while head.len() < MediaType::SNIFFED_BYTES {
+        let Some(piece) = body.next().await else { break };
+        let is_failed = piece.is_err();
+        head.extend_from_slice(piece.as_deref().unwrap_or_default());
+        pieces.push(piece);
+        if is_failed {
+            break;
+        }
+    }
+    (head.freeze(), Box::pin(stream::iter(pieces).chain(body)))
 }
 
 /// Passes a body on until it fails, exceeds its allowance, or ends at another size than announced.

@@ -57,6 +57,20 @@ async fn the_blob_is_stored_before_the_row() {
 }
 
 #[tokio::test]
+async fn the_type_does_not_depend_on_how_the_bytes_arrive() {
+    let pieces = b"\0\0\0\x1cftypM4A \0\0\0\0".chunks(1).map(Ok).collect();
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_insert().returning(|_, _| Ok(()));
+    keep_blobs(&mut ports);
+
+    let stored = store(ports, announcement(), body(pieces)).await;
+
+    let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
+    assert_eq!((recording.media_type.as_str(), recording.size), ("audio/mp4", 16));
+}
+
+#[tokio::test]
 async fn no_row_is_written_when_the_blob_store_fails() {
     let mut ports = ports();
     ports.records.expect_used_bytes().returning(|_| Ok(0));
@@ -149,6 +163,18 @@ async fn other_content_under_the_same_id_conflicts() {
 async fn another_length_under_the_same_id_conflicts_before_the_body_is_read() {
     let existing = recording(owner(), AUDIO);
     let new = NewRecording { id: Some(existing.id.clone()), size: Some(AUDIO.len() as u64 + 1), ..announcement() };
+    let mut ports = ports();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
+
+    let stored = store(ports, new, unread_body()).await;
+
+    assert!(matches!(stored, Err(UploadError::Conflict(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn another_digest_under_the_same_id_conflicts_before_the_body_is_read() {
+    let existing = recording(owner(), AUDIO);
+    let new = NewRecording { id: Some(existing.id.clone()), sha256: Some(Sha256::of(b"other")), ..announcement() };
     let mut ports = ports();
     ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
 

@@ -25,7 +25,7 @@ pub fn require_python() -> Result<()> {
 /// The Python that can import Schemathesis, installed first if need be.
 pub fn python() -> Result<PathBuf> {
     require_python()?;
-    let cache = cache_folder(|name| std::env::var_os(name)).context("none of TAPEBASE_CACHE and HOME is set")?;
+    let cache = cache_folder(|name| std::env::var_os(name)).context("none of XTASK_CACHE and HOME is set")?;
     let cache = std::path::absolute(cache)?;
     let home = cache.join(format!("schemathesis-{:016x}", fingerprint(REQUIREMENTS)));
     std::fs::create_dir_all(&cache).with_context(|| format!("making {}", cache.display()))?;
@@ -40,7 +40,7 @@ pub fn python() -> Result<PathBuf> {
 
 fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("TAPEBASE_CACHE")
+    set("XTASK_CACHE")
         .or_else(|| Some(set("XDG_CACHE_HOME")?.join("tapebase")))
         .or_else(|| Some(set("HOME")?.join(".cache/tapebase")))
 }
@@ -93,11 +93,11 @@ mod tests {
     fn the_cache_is_where_the_nearest_variable_says() {
         let home = ("HOME", "/home/ada");
         let xdg = ("XDG_CACHE_HOME", "/var/cache/ada");
-        let own = ("TAPEBASE_CACHE", "/srv/cache");
+        let own = ("XTASK_CACHE", "/srv/cache");
 
         assert_eq!(folder_with(&[home, xdg, own]), Some("/srv/cache".into()));
         assert_eq!(folder_with(&[home, xdg]), Some("/var/cache/ada/tapebase".into()));
-        assert_eq!(folder_with(&[home, ("TAPEBASE_CACHE", "")]), Some("/home/ada/.cache/tapebase".into()));
+        assert_eq!(folder_with(&[home, ("XTASK_CACHE", "")]), Some("/home/ada/.cache/tapebase".into()));
         assert_eq!(folder_with(&[]), None);
     }
 

@@ -1,5 +1,10 @@
 -- Times are microseconds since 1970 in UTC. Users and ids are text, readable without this program.
 
+-- One row: a ULID that tells this database from every other, for the audio to know its own.
+CREATE TABLE store (
+    id TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE recordings (
     owner           TEXT    NOT NULL,
     id              TEXT    NOT NULL,
