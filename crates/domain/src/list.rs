@@ -75,8 +75,17 @@ impl List {
     pub async fn play(&self, recording: &Recording, range: ByteRange) -> Result<ByteStream<BlobError>, ListError> {
         match self.blobs.open(&recording.blob, range).await? {
             Some(bytes) => Ok(bytes),
-            None if self.records.find(recording.owner, &recording.id).await?.is_none() => Err(ListError::NotFound),
-            None => Err(ListError::Unavailable(format!("audio of recording {} is missing", recording.id).into())),
+            None => Err(self.explain_missing(recording).await?),
+        }
+    }
+
+    /// Why a recording has no audio: it went, or was replaced, after the caller looked; or it is lost.
+    async fn explain_missing(&self, recording: &Recording) -> Result<ListError, ListError> {
+        match self.records.find(recording.owner, &recording.id).await? {
+            Some(found) if found.blob == recording.blob => {
+                Ok(ListError::Unavailable(format!("audio of recording {} is missing", recording.id).into()))
+            }
+            _ => Ok(ListError::NotFound),
         }
     }
 

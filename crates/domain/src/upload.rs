@@ -115,7 +115,7 @@ impl Upload {
         if let Some(id) = &new.id
             && let Some(existing) = self.records.find(owner, id).await?
         {
-            return repeat(existing, &new, body).await;
+            return self.repeat(existing, &new, body).await;
         }
         let left = self.limits.quota_bytes.saturating_sub(self.records.used_bytes(owner).await?);
         let allowance = body::Allowance { recording: self.limits.recording_bytes, quota: left };
@@ -166,32 +166,44 @@ impl Upload {
         }
     }
 
+    /// Answers an upload under an id that is taken: the bytes are compared, not stored again.
+    async fn repeat(
+        &self,
+        existing: Recording,
+        new: &NewRecording,
+        body: ByteStream<BodyError>,
+    ) -> Result<Stored, UploadError> {
+        let is_other = new.size.is_some_and(|size| size != existing.size)
+            || new.sha256.is_some_and(|sha256| sha256 != existing.sha256);
+        if is_other {
+            return Err(UploadError::Conflict(existing.id));
+        }
+        let mut hasher = Hasher::default();
+        let same_length = body::Allowance { recording: existing.size, quota: u64::MAX };
+        let mut body = body::metered(body, same_length, new.size);
+        while let Some(piece) = body.next().await {
+            match piece {
+                Ok(bytes) => hasher.update(&bytes),
+                Err(BodyError::TooLarge { .. }) => return Err(UploadError::Conflict(existing.id)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let (_, sha256) = hasher.finish();
+        check_digest(new.sha256, sha256)?;
+        if sha256 != existing.sha256 {
+            return Err(UploadError::Conflict(existing.id));
+        }
+        // It took a while: the recording may have been deleted, and must not be called safe.
+        match self.records.find(existing.owner, &existing.id).await? {
+            Some(still) if still.sha256 == sha256 => Ok(Stored::Existing(still)),
+            _ => Err(UploadError::Unavailable("the recording went while it was compared".into())),
+        }
+    }
+
     /// Removes bytes no recording refers to. A failure is not the client's concern: the sweeper comes by.
     async fn discard(&self, blob: &BlobRef) {
         let _ = self.blobs.delete(blob).await;
     }
-}
-
-/// Answers an upload under an id that is taken: the bytes are compared, not stored again.
-async fn repeat(existing: Recording, new: &NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
-    let is_other = new.size.is_some_and(|size| size != existing.size)
-        || new.sha256.is_some_and(|sha256| sha256 != existing.sha256);
-    if is_other {
-        return Err(UploadError::Conflict(existing.id));
-    }
-    let mut hasher = Hasher::default();
-    let same_length = body::Allowance { recording: existing.size, quota: u64::MAX };
-    let mut body = body::metered(body, same_length, new.size);
-    while let Some(piece) = body.next().await {
-        match piece {
-            Ok(bytes) => hasher.update(&bytes),
-            Err(BodyError::TooLarge { .. }) => return Err(UploadError::Conflict(existing.id)),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let (_, sha256) = hasher.finish();
-    check_digest(new.sha256, sha256)?;
-    if sha256 == existing.sha256 { Ok(Stored::Existing(existing)) } else { Err(UploadError::Conflict(existing.id)) }
 }
 
 /// The same instant and offset as every store keeps it; a leap second becomes the one after.

@@ -37,8 +37,8 @@ const PIECES: usize = 4;
 pub struct Incoming {
     payload: Payload,
     timeout: Duration,
-    /// The value of `Content-Length`.
-    pub length: Option<u64>,
+    length: Option<u64>,
+    is_announced: bool,
 }
 
 impl FromRequest for Incoming {
@@ -52,11 +52,23 @@ impl FromRequest for Incoming {
             payload: payload.take(),
             timeout: policy.map_or(Duration::from_secs(30), |policy| policy.body_timeout),
             length,
+            is_announced: length.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING),
         }))
     }
 }
 
 impl Incoming {
+    /// The value of `Content-Length`; `None` for a chunked body.
+    ///
+    /// A request that announces no body at all is refused: an app that lost the recording on the way here
+    /// must not be told that it is stored.
+    pub fn announced_length(&self) -> Result<Option<u64>, Problem> {
+        if self.is_announced {
+            return Ok(self.length);
+        }
+        Err(Problem::new(ProblemKind::LengthRequired, "Send Content-Length, 0 for an empty recording."))
+    }
+
     /// The body as actix has it, failing with a time-out when the client stops sending.
     pub fn paced(self) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static {
         let pace = Pace { payload: self.payload, timeout: self.timeout, waited: Duration::ZERO, received: 0 };
@@ -162,6 +174,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
             }
             let body = collect(incoming?.paced(), JSON_BYTES).await?;
+            // A list is no object, though it could be read into one field by field.
+            if body.trim_ascii_start().first() != Some(&b'{') {
+                return Err(Problem::new(ProblemKind::InvalidBody, "Send a JSON object."));
+            }
             match serde_json::from_slice(&body) {
                 Ok(body) => Ok(Self(body)),
                 Err(error) => Err(Problem::new(ProblemKind::InvalidBody, format!("The JSON does not fit: {error}."))),

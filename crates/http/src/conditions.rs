@@ -4,7 +4,7 @@ use actix_web::{
     HttpMessage as _, HttpRequest, HttpResponse,
     http::header::{self, EntityTag, IfMatch, IfNoneMatch, IfRange},
 };
-use tapebase_domain::recording::{Recording, Revision};
+use tapebase_domain::recording::Recording;
 
 use crate::problem::{Problem, ProblemKind};
 
@@ -35,18 +35,23 @@ pub fn not_modified(tag: &EntityTag) -> HttpResponse {
     HttpResponse::NotModified().insert_header((header::ETAG, tag.to_string())).insert_header(REVALIDATE).finish()
 }
 
+/// Fails unless `If-Match`, if there is one, has the tag.
+pub fn require_match(request: &HttpRequest, tag: &EntityTag) -> Result<(), Problem> {
+    let is_met = match request.get_header::<IfMatch>() {
+        Some(IfMatch::Any) => true,
+        Some(IfMatch::Items(tags)) => tags.iter().any(|candidate| candidate.strong_eq(tag)),
+        None => false,
+    };
+    if is_met || !request.headers().contains_key(header::IF_MATCH) {
+        return Ok(());
+    }
+    let detail = "No tag in If-Match is the current one. Fetch the recording again and decide anew.";
+    Err(Problem::new(ProblemKind::PreconditionFailed, detail))
+}
+
 /// Weighs `If-Match` and `If-None-Match` of a read.
 pub fn weigh(request: &HttpRequest, tag: &EntityTag) -> Result<Read, Problem> {
-    if request.headers().contains_key(header::IF_MATCH) {
-        let is_met = match request.get_header::<IfMatch>() {
-            Some(IfMatch::Any) => true,
-            Some(IfMatch::Items(tags)) => tags.iter().any(|candidate| candidate.strong_eq(tag)),
-            None => false,
-        };
-        if !is_met {
-            return Err(Problem::new(ProblemKind::PreconditionFailed, "No tag in If-Match is the current one."));
-        }
-    }
+    require_match(request, tag)?;
     let is_known = match request.get_header::<IfNoneMatch>() {
         Some(IfNoneMatch::Any) => true,
         Some(IfNoneMatch::Items(tags)) => tags.iter().any(|candidate| candidate.weak_eq(tag)),
@@ -61,23 +66,4 @@ pub fn range_applies(request: &HttpRequest, tag: &EntityTag) -> bool {
         return true;
     }
     matches!(request.get_header::<IfRange>(), Some(IfRange::EntityTag(candidate)) if candidate.strong_eq(tag))
-}
-
-/// The revision a write expects, from `If-Match`.
-///
-/// A tag that is not a revision's names one that never was: the write fails as it should.
-pub fn expected_revision(request: &HttpRequest) -> Result<Option<Revision>, Problem> {
-    if !request.headers().contains_key(header::IF_MATCH) {
-        return Ok(None);
-    }
-    let malformed = || Problem::new(ProblemKind::InvalidParameter, "Send If-Match: * or one quoted entity tag.");
-    match request.get_header::<IfMatch>() {
-        Some(IfMatch::Any) => Ok(None),
-        Some(IfMatch::Items(tags)) => match tags.as_slice() {
-            [tag] if tag.weak => Ok(Some(Revision(0))),
-            [tag] => Ok(Some(Revision(tag.tag().strip_prefix('r').and_then(|n| n.parse().ok()).unwrap_or(0)))),
-            _ => Err(malformed()),
-        },
-        None => Err(malformed()),
-    }
 }

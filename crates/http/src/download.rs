@@ -53,8 +53,10 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
 fn requested_ranges(request: &HttpRequest, size: u64) -> Option<Vec<ByteRange>> {
     let value = request.headers().get(header::RANGE)?.to_str().ok()?;
     let Ok(Range::Bytes(specs)) = value.parse() else { return None };
+    // One malformed range spoils them all; the parser drops it silently.
+    let sent = value.split(',').filter(|spec| !spec.trim().is_empty()).count();
     let is_backwards = |spec: &ByteRangeSpec| matches!(spec, ByteRangeSpec::FromTo(from, to) if from > to);
-    if specs.len() > MAX_RANGES || specs.iter().any(is_backwards) {
+    if specs.len() != sent || sent > MAX_RANGES || specs.iter().any(is_backwards) {
         return None;
     }
     let satisfiable = specs.iter().filter_map(|spec| spec.to_satisfiable_range(size));

@@ -75,8 +75,8 @@ pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<S
     let name = percent_decode_str(last_segment(&request)).decode_utf8().ok();
     let name = name.and_then(|name| RecordingName::parse(name.into_owned()).ok());
     let name = name.ok_or_else(|| Failure::result(Problem::new(ProblemKind::InvalidName, "Choose another name.")))?;
-    let length = incoming.length;
-    let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size: length };
+    let size = incoming.announced_length().map_err(Failure::result)?;
+    let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size };
     upload::store(services, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
     Ok(success())
 }
@@ -131,17 +131,22 @@ pub async fn delete(request: HttpRequest, services: web::Data<Services>) -> Answ
 
 /// The caller's recording of the id in the path, which clients send as listed or percent-encoded once more.
 async fn find(request: &HttpRequest, caller: &Caller, services: &Services) -> Result<Recording, Failure> {
-    let not_found = || Failure::result(ListError::NotFound.into());
     let user_id = names::user_id(&caller.user);
     let sent = last_segment(request);
     let decoded = percent_decode_str(sent).decode_utf8().unwrap_or_default();
     for record_id in [sent, &decoded] {
         let Some(id) = names::recording_id(&user_id, record_id) else { continue };
         let found = services.list.find(caller.user.id, &id).await;
-        let recording = found.map_err(|error| Failure::result(error.into()))?;
-        return if names::record_id(&user_id, &recording) == record_id { Ok(recording) } else { Err(not_found()) };
+        let recording = match found {
+            Ok(recording) => recording,
+            Err(ListError::NotFound) => continue,
+            Err(error) => return Err(Failure::result(error.into())),
+        };
+        if names::record_id(&user_id, &recording) == record_id {
+            return Ok(recording);
+        }
     }
-    Err(not_found())
+    Err(Failure::result(ListError::NotFound.into()))
 }
 
 async fn authenticate(request: &HttpRequest, services: &Services) -> Result<Caller, Failure> {
@@ -160,13 +165,14 @@ async fn authenticate(request: &HttpRequest, services: &Services) -> Result<Call
 
 fn media_type(request: &HttpRequest) -> Result<tapebase_domain::media_type::MediaType, Failure> {
     let sent = request.headers().get(header::CONTENT_TYPE);
-    let sent_text = sent.map_or_else(Default::default, |value| String::from_utf8_lossy(value.as_bytes()));
+    // The framework of 2018 took a missing type for JSON.
+    let named = sent.map_or("application/json".into(), |value| String::from_utf8_lossy(value.as_bytes()));
     let accepted = sent.and_then(|_| upload::media_type(request.headers()).ok());
     let accepted = accepted.filter(|media_type| {
         media_type.as_str().starts_with("audio/") || media_type.as_str() == "application/octet-stream"
     });
     accepted.ok_or_else(|| {
-        let message = format!("Unsupported media type: {sent_text}");
+        let message = format!("Unsupported media type: {named}");
         let body = json!({"Code": "UnsupportedMediaType", "Message": message});
         Failure::new(Problem::new(ProblemKind::UnsupportedMediaType, ""), &body)
     })
@@ -226,7 +232,8 @@ impl Failure {
     }
 
     fn unauthorized() -> Self {
-        Self::error(ProblemKind::InvalidToken, "Not Authorization")
+        let problem = Problem::from(AuthError::InvalidToken);
+        Self::new(problem, &json!({"error": "Not Authorization"}))
     }
 }
 

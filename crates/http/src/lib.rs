@@ -16,6 +16,7 @@ mod multipart;
 mod names;
 mod openapi;
 mod problem;
+mod query;
 mod recordings;
 pub mod request_log;
 pub mod routes;

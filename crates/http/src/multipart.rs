@@ -2,11 +2,19 @@
 //!
 //! The recording is the part with a file name; `name` and `recorded_at` may come before it as text.
 
-use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::HttpRequest;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, ContentDisposition, HeaderMap, HeaderName, HeaderValue},
+};
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use multer::{Field, Multipart};
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
     recording::RecordingName,
@@ -14,7 +22,7 @@ use tapebase_domain::{
 };
 
 use crate::{
-    body::{self, Incoming},
+    body::Incoming,
     digests, names,
     problem::{Problem, ProblemKind},
     upload,
@@ -25,8 +33,10 @@ const TEXT_BYTES: usize = 16 << 10;
 /// How many parts may come before the recording.
 const PARTS: usize = 16;
 
+/// How much the parser may hold back while it looks for the end of a part's headers.
+const HELD_BYTES: usize = 1 << 20;
+
 /// What the text parts before the recording say.
-#[derive(Default)]
 struct Texts {
     name: Option<RecordingName>,
     recorded_at: Option<DateTime<FixedOffset>>,
@@ -37,6 +47,7 @@ pub async fn announced(
     request: &HttpRequest,
     incoming: Incoming,
 ) -> Result<(NewRecording, ByteStream<BodyError>), Problem> {
+    upload::refuse_unstorable(request.headers())?;
     if digests::announced(request.headers())?.is_some() {
         let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
         return Err(Problem::new(ProblemKind::InvalidParameter, detail));
@@ -45,14 +56,19 @@ pub async fn announced(
         name: upload::name_in_query(request)?,
         recorded_at: upload::recorded_at_in_headers(request.headers())?,
     };
-    let mut parts = Multipart::new(request.headers(), incoming.paced());
+    let held = Held::default();
+    let mut parts = Multipart::new(held.count(incoming.into_stream()), boundary(request)?);
     for _ in 0..PARTS {
-        let Some(mut part) = parts.try_next().await.map_err(|error| broken(&error))? else { break };
-        if part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some()) {
-            return Ok((describe(&part, texts)?, body::pump(content(part, parts))));
+        let Some(mut part) = parts.next_field().await.map_err(|error| refusal(&error))? else { break };
+        let headers = headers(&part);
+        let disposition = headers.get(header::CONTENT_DISPOSITION).map(ContentDisposition::from_raw);
+        let Some(Ok(disposition)) = disposition else { return Err(malformed("a part has no Content-Disposition")) };
+        if has_file(&disposition) {
+            return Ok((describe(&headers, &disposition, texts)?, Box::pin(content(part, parts, held))));
         }
         let text = read_text(&mut part).await?;
-        match part.name() {
+        held.clear();
+        match disposition.get_name() {
             Some("name") if texts.name.is_none() => texts.name = Some(RecordingName::parse(text)?),
             Some("recorded_at") => texts.recorded_at = Some(upload::recorded_at(Some(&text))?),
             _ => {}
@@ -64,39 +80,80 @@ pub async fn announced(
     ))
 }
 
-fn describe(part: &Field, texts: Texts) -> Result<NewRecording, Problem> {
-    let malformed = || Problem::new(ProblemKind::InvalidBody, "The part's Content-Disposition is malformed.");
-    let disposition = part.content_disposition().ok_or_else(malformed)?;
-    upload::refuse_encodings(part.headers())?;
+fn boundary(request: &HttpRequest) -> Result<String, Problem> {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    multer::parse_boundary(value.unwrap_or_default()).map_err(|error| refusal(&error))
+}
+
+/// The part's headers in actix's types.
+fn headers(part: &Field<'_>) -> HeaderMap {
+    let headers = part.headers().iter().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    headers.collect()
+}
+
+/// Where nobody chose a file, browsers send an empty one without a name.
+fn has_file(disposition: &ContentDisposition) -> bool {
+    disposition.get_filename().is_some_and(|name| !name.is_empty()) || disposition.get_filename_ext().is_some()
+}
+
+fn describe(headers: &HeaderMap, disposition: &ContentDisposition, texts: Texts) -> Result<NewRecording, Problem> {
+    upload::refuse_unstorable(headers)?;
     Ok(NewRecording {
         id: None,
         name: match texts.name {
             Some(name) => Some(name),
-            None => names::from_disposition(disposition, malformed)?,
+            None => names::in_form(disposition)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
         },
-        media_type: upload::media_type(part.headers())?,
+        media_type: upload::media_type(headers)?,
         recorded_at: texts.recorded_at,
-        sha256: digests::announced(part.headers())?,
+        sha256: digests::announced(headers)?,
         size: None,
     })
 }
 
 /// The recording's bytes. Its end counts only once the whole form has ended, without another part.
-fn content(part: Field, parts: Multipart) -> impl Stream<Item = Result<Bytes, BodyError>> {
+fn content(
+    part: Field<'static>,
+    mut parts: Multipart<'static>,
+    held: Held,
+) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static {
     let rest = stream::once(async move {
-        let mut parts = parts;
-        match parts.try_next().await {
+        match parts.next_field().await {
             Ok(None) => Ok(Bytes::new()),
             Ok(Some(_)) => Err(BodyError::Malformed),
             Err(error) => Err(body_error(&error)),
         }
     });
-    part.map_err(|error| body_error(&error)).chain(rest)
+    part.map_err(|error| body_error(&error)).inspect(move |_| held.clear()).chain(rest)
 }
 
-async fn read_text(part: &mut Field) -> Result<String, Problem> {
+/// Counts what went into the parser since something came out: it has no limit of its own.
+#[derive(Clone, Default)]
+struct Held(Arc<AtomicUsize>);
+
+impl Held {
+    fn count(&self, body: ByteStream<BodyError>) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static {
+        let Self(held) = self.clone();
+        body.map(move |piece| {
+            let piece = piece?;
+            match held.fetch_add(piece.len(), Ordering::Relaxed) {
+                ..HELD_BYTES => Ok(piece),
+                _ => Err(BodyError::Malformed),
+            }
+        })
+    }
+
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+async fn read_text(part: &mut Field<'static>) -> Result<String, Problem> {
     let mut text = Vec::new();
-    while let Some(piece) = part.try_next().await.map_err(|error| broken(&error))? {
+    while let Some(piece) = part.try_next().await.map_err(|error| refusal(&error))? {
         if text.len() + piece.len() > TEXT_BYTES {
             return Err(Problem::new(ProblemKind::TooLarge, format!("A text part has at most {TEXT_BYTES} bytes.")));
         }
@@ -105,17 +162,25 @@ async fn read_text(part: &mut Field) -> Result<String, Problem> {
     String::from_utf8(text).map_err(|_| Problem::new(ProblemKind::InvalidBody, "Send text parts in UTF-8."))
 }
 
-fn body_error(error: &MultipartError) -> BodyError {
+fn body_error(error: &multer::Error) -> BodyError {
     match error {
-        MultipartError::Payload(error) => body::body_error(error),
-        MultipartError::Incomplete => BodyError::Incomplete,
+        multer::Error::StreamReadFailed(source) => {
+            source.downcast_ref::<BodyError>().copied().unwrap_or(BodyError::Incomplete)
+        }
+        multer::Error::IncompleteStream
+        | multer::Error::IncompleteHeaders
+        | multer::Error::IncompleteFieldData { .. } => BodyError::Incomplete,
         _ => BodyError::Malformed,
     }
 }
 
-fn broken(error: &MultipartError) -> Problem {
+fn refusal(error: &multer::Error) -> Problem {
     match body_error(error) {
-        BodyError::Malformed => Problem::new(ProblemKind::InvalidBody, format!("The form is malformed: {error}.")),
-        other => other.into(),
+        BodyError::Malformed => malformed(error),
+        error => error.into(),
     }
+}
+
+fn malformed(what: impl std::fmt::Display) -> Problem {
+    Problem::new(ProblemKind::InvalidBody, format!("The form is malformed: {what}."))
 }

@@ -106,6 +106,7 @@ fn add_common_failures(operation: &mut Operation) {
     if takes_body {
         add("400", "A header, parameter or body is malformed, damaged or incomplete");
         add("408", "The body came too slowly");
+        add("411", "No body is announced");
         add("413", "The body is too large");
         add("415", "A body of this type is not taken here");
     }

@@ -79,6 +79,7 @@ problem_kinds! {
     BodyTimeout 408 "body-timeout" "The body came too slowly" retryable: true,
     RecordingConflict 409 "recording-conflict" "A recording of this id exists with other content" retryable: false,
     EmailTaken 409 "email-taken" "Another account has this email address" retryable: false,
+    LengthRequired 411 "length-required" "The request announces no body" retryable: false,
     PreconditionFailed 412 "precondition-failed" "The recording has changed since you looked" retryable: false,
     TooLarge 413 "too-large" "The body is larger than this server takes" retryable: false,
     UnsupportedMediaType 415 "unsupported-media-type" "This endpoint does not take this type" retryable: false,

@@ -8,7 +8,7 @@ use tapebase_domain::{
     id::RecordingId,
     page::{Cursor, Limit, Order, PageRequest, TimeField},
     ports::Timestamp,
-    recording::{Recording, RecordingName},
+    recording::{Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +19,7 @@ use crate::{
     conditions::{self, REVALIDATE, Read},
     download, multipart,
     problem::{Problem, ProblemKind},
+    query,
     upload::{self, UploadQuery},
     wire::{PageBody, RecordingBody, RecordingChanges},
 };
@@ -53,7 +54,7 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
-    let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.length)? };
+    let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.announced_length()?)? };
     Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }
 
@@ -80,7 +81,7 @@ pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, serv
     let (new, body) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
         multipart::announced(&request, incoming).await?
     } else {
-        (upload::announced(&request, incoming.length)?, incoming.into_stream())
+        (upload::announced(&request, incoming.announced_length()?)?, incoming.into_stream())
     };
     Ok(stored(&upload::store(services, caller.user.id, new, body).await?))
 }
@@ -193,9 +194,8 @@ fn time(text: &str) -> Result<Timestamp, Problem> {
     (status = 200, description = "Some of them, and where to go on", body = PageBody),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
-    let query: web::Query<ListQuery> = web::Query::from_query(request.query_string())
-        .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("The query does not fit: {error}.")))?;
-    let page = services.list.page(caller.user.id, query.into_inner().parse()?).await?;
+    let query: ListQuery = query::parse(&request)?;
+    let page = services.list.page(caller.user.id, query.parse()?).await?;
     Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(PageBody::from(&page)))
 }
 
@@ -247,7 +247,7 @@ pub async fn rename(
 ) -> Answer {
     let id = existing_id(&path)?;
     let name = RecordingName::parse(changes.0.name)?;
-    let expected = conditions::expected_revision(&request)?;
+    let expected = expected_revision(&request, &services, &caller, &id).await?;
     Ok(found(&services.list.rename(caller.user.id, &id, name, expected).await?))
 }
 
@@ -268,8 +268,9 @@ pub async fn delete(
     path: web::Path<String>,
     services: web::Data<Services>,
 ) -> Answer {
-    let expected = conditions::expected_revision(&request)?;
-    services.list.delete(caller.user.id, &existing_id(&path)?, expected).await?;
+    let id = existing_id(&path)?;
+    let expected = expected_revision(&request, &services, &caller, &id).await?;
+    services.list.delete(caller.user.id, &id, expected).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -301,6 +302,21 @@ pub async fn audio(
 ) -> Answer {
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
     download::answer(&request, &services.list, &recording).await
+}
+
+/// The revision a write depends on, if it has `If-Match`: the current one, which must be among its tags.
+async fn expected_revision(
+    request: &HttpRequest,
+    services: &Services,
+    caller: &Caller,
+    id: &RecordingId,
+) -> Result<Option<Revision>, Problem> {
+    if !request.headers().contains_key(header::IF_MATCH) {
+        return Ok(None);
+    }
+    let recording = services.list.find(caller.user.id, id).await?;
+    conditions::require_match(request, &conditions::revision_tag(&recording))?;
+    Ok(Some(recording.revision))
 }
 
 /// What cannot be an id is the id of nothing.

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, HeaderMap, HeaderName},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
     rt, web,
 };
 use chrono::{DateTime, FixedOffset};
@@ -20,8 +20,10 @@ use utoipa::IntoParams;
 use crate::{
     digests, names,
     problem::{Problem, ProblemKind},
+    query,
 };
 
+const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 
 /// Query parameters of an upload.
@@ -36,7 +38,7 @@ pub struct UploadQuery {
 /// What the head of a request with a raw body announces; the id is still open.
 pub fn announced(request: &HttpRequest, length: Option<u64>) -> Result<NewRecording, Problem> {
     let headers = request.headers();
-    refuse_encodings(headers)?;
+    refuse_unstorable(headers)?;
     Ok(NewRecording {
         id: None,
         name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
@@ -61,9 +63,7 @@ pub async fn store(
 
 /// `?name=`, if there is one.
 pub fn name_in_query(request: &HttpRequest) -> Result<Option<RecordingName>, Problem> {
-    let query: web::Query<UploadQuery> = web::Query::from_query(request.query_string())
-        .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("The query does not fit: {error}.")))?;
-    Ok(query.into_inner().name.map(RecordingName::parse).transpose()?)
+    Ok(query::parse::<UploadQuery>(request)?.name.map(RecordingName::parse).transpose()?)
 }
 
 /// `X-Recorded-At`, if there is one.
@@ -88,13 +88,21 @@ pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
     })
 }
 
-/// An encoded body would be stored encoded, and nobody could play it.
-pub fn refuse_encodings(headers: &HeaderMap) -> Result<(), Problem> {
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            let detail = "Send the recording without Content-Encoding: audio is compressed already.";
-            Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
-        }
-        _ => Ok(()),
+/// Refuses what would be stored as something it is not: an encoded body, or a part of one.
+pub fn refuse_unstorable(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
+        let detail = "Send the recording without Content-Encoding: audio is compressed already.";
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
+    let transfer_encoding = headers.get(CONTENT_TRANSFER_ENCODING).map(HeaderValue::as_bytes);
+    if transfer_encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"binary")) {
+        let detail = "Send the recording as it is: Content-Transfer-Encoding is deprecated in forms (RFC 7578).";
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+    }
+    if headers.contains_key(header::CONTENT_RANGE) {
+        let detail = "Send the whole recording, without Content-Range.";
+        return Err(Problem::new(ProblemKind::InvalidParameter, detail));
+    }
+    Ok(())
 }

@@ -254,11 +254,14 @@ impl Config {
         logging::filter(&self.log.filter)?;
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
-        let TimeoutsConfig { head, body, send, keep_alive, .. } = self.timeouts;
+        let TimeoutsConfig { head, body, send, keep_alive, shutdown } = self.timeouts;
         anyhow::ensure!(
             ![head, body, send, keep_alive].contains(&Duration::ZERO),
             "every one of timeouts must be longer than nothing"
         );
+        for duration in [head, body, send, keep_alive, shutdown, self.sweep.every] {
+            delta(duration)?;
+        }
         // A body that is only just fast enough is written a megabyte at a time: its file may be that old
         // and still grow.
         let pause = body.saturating_mul(256);

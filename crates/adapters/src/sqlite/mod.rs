@@ -12,7 +12,7 @@ mod writer;
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use tapebase_domain::{
     id::StoreId,
@@ -77,7 +77,12 @@ fn identify(connection: &Connection) -> rusqlite::Result<StoreId> {
 }
 
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
+    // A path and nothing but a path: neither `:memory:` nor a URI with parameters.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     // Another process, such as `tapebase user add`, may hold the lock for a moment.
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

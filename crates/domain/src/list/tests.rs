@@ -81,6 +81,19 @@ async fn a_recording_deleted_while_it_is_opened_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_recording_replaced_while_it_is_opened_is_not_found() {
+    let existing = recording(owner(), b"speech");
+    let replacement = Recording { blob: crate::blob::BlobRef::new("elsewhere".into()), ..existing.clone() };
+    let mut ports = TestPorts::default();
+    ports.blobs.expect_open().returning(|_, _| Ok(None));
+    ports.records.expect_find().returning(move |_, _| Ok(Some(replacement.clone())));
+
+    let played = List::new(&ports.build()).play(&existing, ByteRange::whole(6)).await;
+
+    assert!(matches!(played, Err(ListError::NotFound)));
+}
+
+#[tokio::test]
 async fn missing_audio_of_a_listed_recording_is_a_failure_not_an_absence() {
     let existing = recording(owner(), b"speech");
     let mut ports = TestPorts::default();

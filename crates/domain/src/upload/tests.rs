@@ -145,6 +145,19 @@ async fn the_same_again_is_the_same_recording() {
 }
 
 #[tokio::test]
+async fn a_recording_deleted_while_it_is_repeated_is_not_called_safe() {
+    let existing = recording(owner(), AUDIO);
+    let new = NewRecording { id: Some(existing.id.clone()), ..announcement() };
+    let mut ports = ports();
+    ports.records.expect_find().times(1).returning(move |_, _| Ok(Some(existing.clone())));
+    ports.records.expect_find().times(1).returning(|_, _| Ok(None));
+
+    let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Unavailable(_))), "{stored:?}");
+}
+
+#[tokio::test]
 async fn other_content_under_the_same_id_conflicts() {
     let other: [&'static [u8]; 3] = [b"OggS some speecH", b"OggS", b"OggS some speech and more"];
     for content in other {

@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 
+use serde_json::json;
+use tapebase_conformance::http::{Client as _, Request};
 use tapebase_domain::digest::Hasher;
 
 use crate::server::Server;
@@ -45,4 +47,75 @@ fn a_large_recording_passes_through_little_memory() {
 
     let peak = server.peak_memory() >> 20;
     assert!(peak < 64, "the server took {peak} MiB");
+}
+
+#[test]
+fn a_form_full_of_almost_boundaries_takes_little_memory() {
+    let server = Server::start(&[]);
+    let token = server.sign_up("ann");
+    let audio = b"\r\n--".repeat(1 << 20);
+    let head = b"--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.m4a\"\r\n\r\n";
+    let form = [head.as_slice(), &audio, b"\r\n--XX--\r\n"].concat();
+
+    let upload = Request::new("POST", "/v1/recordings").bearer(&token).body("multipart/form-data; boundary=XX", form);
+    let recording = server.send(&upload).expect(201).json();
+
+    assert_eq!(recording["size"], audio.len());
+    let peak = server.peak_memory() >> 20;
+    assert!(peak < 64, "the server took {peak} MiB");
+}
+
+#[test]
+fn a_form_that_is_all_headers_takes_little_memory() {
+    let server = Server::start(&[]);
+    let token = server.sign_up("ann");
+    let huge = "x".repeat(50 << 20);
+    let in_front = format!("--XX\r\nContent-Disposition: form-data; name=\"{huge}");
+    let file = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nspeech\r\n";
+    let behind = format!("{file}--XX\r\nX: {huge}");
+
+    for form in [in_front, behind] {
+        let upload =
+            Request::new("POST", "/v1/recordings").bearer(&token).body("multipart/form-data; boundary=XX", form);
+        assert_eq!(server.send(&upload).problem(), "invalid-body");
+    }
+
+    assert!(server.list_all(&token).is_empty());
+    let peak = server.peak_memory() >> 20;
+    assert!(peak < 64, "the server took {peak} MiB");
+}
+
+#[test]
+fn an_upload_in_the_smallest_pieces_takes_little_memory() {
+    let server = Server::start(&[]);
+    let token = server.sign_up("ann");
+    let body = [b"1\r\nx\r\n".repeat(900_000), b"0\r\n\r\n".to_vec()].concat();
+
+    let upload = Request { body, ..Request::new("POST", "/v1/recordings") };
+    let upload = upload.bearer(&token).header("Content-Type", "audio/mp4").header("Transfer-Encoding", "chunked");
+    assert_eq!(server.send(&upload).expect(201).json()["size"], 900_000);
+
+    let peak = server.peak_memory() >> 20;
+    assert!(peak < 64, "the server took {peak} MiB");
+}
+
+#[test]
+fn a_flood_of_sign_ins_takes_little_memory() {
+    let server = Server::start(&[]);
+    let tcp = server.tcp();
+    let log_in =
+        Request::new("POST", "/v1/auth/login").json(&json!({"email": "nobody@example.com", "password": "wrong horse"}));
+
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for _ in 0..50 {
+                scope.spawn(|| assert!(matches!(tcp.send(&log_in).status, 401 | 503)));
+            }
+        });
+    }
+
+    // Each core hashes in 19 MiB.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let peak = server.peak_memory() >> 20;
+    assert!(peak < 44 + 20 * cores, "the server took {peak} MiB");
 }

@@ -1,0 +1,19 @@
+//! Query strings, read strictly: what is not UTF-8 is an error and no replacement character.
+
+use actix_web::{HttpRequest, web};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, ProblemKind};
+
+/// The query of a request, as a struct of its parameters.
+pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    let invalid = |detail: String| Problem::new(ProblemKind::InvalidParameter, detail);
+    let query = request.query_string();
+    if percent_decode_str(query).decode_utf8().is_err() {
+        return Err(invalid("Send the query in UTF-8, percent-encoded.".to_owned()));
+    }
+    let parsed =
+        web::Query::<T>::from_query(query).map_err(|error| invalid(format!("The query does not fit: {error}.")))?;
+    Ok(parsed.into_inner())
+}
