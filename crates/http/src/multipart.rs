@@ -9,7 +9,8 @@ use std::sync::{
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, ContentDisposition, HeaderMap, HeaderName, HeaderValue},
+    error::ParseError,
+    http::header::{self, ContentDisposition, DispositionType, HeaderMap, HeaderName, HeaderValue},
 };
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
@@ -62,7 +63,9 @@ pub async fn announced(
         let Some(mut part) = parts.next_field().await.map_err(|error| refusal(&error))? else { break };
         let headers = headers(&part);
         let disposition = headers.get(header::CONTENT_DISPOSITION).map(ContentDisposition::from_raw);
-        let Some(Ok(disposition)) = disposition else { return Err(malformed("a part has no Content-Disposition")) };
+        let Some(Ok(disposition)) = disposition.filter(is_form_data) else {
+            return Err(malformed("a part is not Content-Disposition: form-data"));
+        };
         if has_file(&disposition) {
             return Ok((describe(&headers, &disposition, texts)?, Box::pin(content(part, parts, held))));
         }
@@ -82,7 +85,15 @@ pub async fn announced(
 
 fn boundary(request: &HttpRequest) -> Result<String, Problem> {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    multer::parse_boundary(value.unwrap_or_default()).map_err(|error| refusal(&error))
+    match multer::parse_boundary(value.unwrap_or_default()) {
+        Ok(boundary) if !boundary.is_empty() => Ok(boundary),
+        Ok(_) => Err(malformed("its boundary is empty")),
+        Err(error) => Err(malformed(error)),
+    }
+}
+
+fn is_form_data(disposition: &Result<ContentDisposition, ParseError>) -> bool {
+    disposition.as_ref().is_ok_and(|disposition| disposition.disposition == DispositionType::FormData)
 }
 
 /// The part's headers in actix's types.

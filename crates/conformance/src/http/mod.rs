@@ -1,5 +1,7 @@
 //! Requests and answers as data, sent through any front end that serves the API.
 
+pub mod cases;
+pub mod seed;
 mod tcp;
 
 use std::fmt;
@@ -90,6 +92,13 @@ impl Response {
         let problem = self.json();
         assert_eq!(problem["status"], self.status, "{self:?}");
         problem["type"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    /// Its status, and the slug of the problem it tells of, as in `404 not-found`.
+    #[must_use]
+    pub fn outcome(&self) -> String {
+        let tells = self.status >= 400 && !self.body.is_empty();
+        if tells { format!("{} {}", self.status, self.problem()) } else { self.status.to_string() }
     }
 
     /// The same, if it has this status.

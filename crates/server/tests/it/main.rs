@@ -4,5 +4,10 @@
 mod crash;
 mod disk_full;
 mod hostile;
+mod http;
+mod limits;
 mod memory;
+mod names;
+mod seed;
 mod server;
+mod wire;

@@ -1,0 +1,300 @@
+//! What the API answers: one function per behaviour, named after it, to be run through every front end.
+//!
+//! ```text
+//! fn server() -> (Tcp, Server) { .. }
+//!
+//! tapebase_conformance::http_tests!(server());
+//! ```
+//!
+//! The expression is a [`Client`] and whatever must outlive it.
+//! Every case has accounts of its own, so that all can run on one server, at once and again.
+
+#![expect(missing_docs, reason = "the name of a case is the sentence it checks")]
+#![expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "a test uses what it makes")]
+
+pub mod accounts;
+pub mod authorization;
+mod contract;
+pub mod digests;
+pub mod fixtures;
+pub mod form;
+pub mod forms;
+pub mod lists;
+pub mod names;
+pub mod playback;
+pub mod problems;
+pub mod ranges;
+pub mod recordings;
+pub mod sessions;
+pub mod types;
+pub mod uploads;
+pub mod user;
+
+use std::thread;
+
+pub use self::{contract::Strict, user::User};
+use super::{Client, Request};
+
+/// Sends every request, and fails with all answers that are not as expected.
+#[track_caller]
+fn expect_all<'e>(client: &dyn Client, table: impl IntoIterator<Item = (Request, &'e str)>) {
+    let mut wrong = Vec::new();
+    for (request, expected) in table {
+        let outcome = client.send(&request).outcome();
+        if outcome != expected {
+            wrong.push(format!("{outcome}, not {expected}: {}", shown(&request)));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// Does something this many times at once, on threads of their own.
+fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..times).map(|index| scope.spawn(move || work(index))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it did not panic")).collect()
+    })
+}
+
+fn shown(request: &Request) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(100)]).escape_debug().to_string();
+    let headers = request.headers.iter().filter(|(name, _)| name != "Authorization");
+    let headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    format!("{} {} {headers:?} {}", request.method, text(request.target.as_bytes()), text(&request.body))
+}
+
+/// One test per case, through a front end: `(a client, what must outlive it)`.
+#[macro_export]
+macro_rules! http_tests {
+    ($server:expr) => {
+        $crate::http_cases! { $server, accounts:
+            signing_up_signs_in,
+            a_token_can_be_told_from_other_secrets,
+            logging_in_opens_another_session,
+            an_email_address_has_no_letter_case,
+            an_email_address_or_password_may_be_composed_or_not,
+            a_taken_email_address_stays_its_owners,
+            one_of_many_at_once_gets_an_email_address,
+            what_is_no_email_address_is_refused,
+            a_password_has_8_characters_to_1024_bytes,
+            a_password_counts_to_its_last_byte,
+            an_unknown_user_and_a_wrong_password_are_answered_alike,
+            credentials_that_are_not_such_json_are_refused,
+            credentials_in_an_array_are_none,
+            credentials_have_at_most_64_kib,
+            credentials_come_as_json,
+        }
+        $crate::http_cases! { $server, sessions:
+            sessions_are_listed_the_newest_first,
+            a_session_shows_its_times_and_never_its_token,
+            a_session_shows_what_its_client_calls_itself,
+            a_session_is_read_by_its_id_in_any_letter_case,
+            what_is_not_ones_own_session_is_not_found,
+            closing_a_session_ends_it_at_once_and_no_other,
+            the_session_in_use_can_be_closed,
+            closing_all_sessions_signs_out_everywhere,
+            logging_out_ends_the_session_in_use_and_no_other,
+        }
+        $crate::http_cases! { $server, authorization:
+            what_is_somebodys_wants_a_token,
+            a_token_that_opens_nothing_is_told_so,
+            the_scheme_has_no_letter_case,
+            every_digit_of_a_token_counts,
+            other_schemes_are_no_way_in,
+            a_token_counts_in_the_authorization_header_only,
+            two_authorizations_are_one_too_many,
+        }
+        $crate::http_cases! { $server, uploads:
+            what_is_uploaded_is_what_is_found,
+            an_id_is_a_ulid_or_uuid_and_its_letter_case_does_not_matter,
+            what_is_no_ulid_or_uuid_is_no_id,
+            the_same_upload_again_is_answered_the_same,
+            repeating_an_upload_changes_nothing,
+            an_upload_repeated_after_a_rename_keeps_the_new_name,
+            an_id_keeps_its_first_content,
+            one_of_many_contents_at_once_gets_the_id,
+            a_part_of_a_recording_is_refused,
+            two_users_can_upload_under_the_same_id,
+            a_deleted_id_can_have_other_content,
+            an_upload_without_an_id_gets_a_ulid,
+            a_recording_may_be_empty,
+            recordings_of_any_size_come_back_whole,
+            every_recorders_files_come_back_as_they_were,
+            the_time_of_recording_keeps_its_offset,
+            a_recording_of_no_told_time_is_of_now,
+            what_is_no_time_is_refused,
+            a_recording_without_a_name_is_called_by_its_time,
+        }
+        $crate::http_cases! { $server, types:
+            bytes_of_no_told_type_are_looked_at,
+            bytes_that_show_no_type_stay_bytes,
+            a_declared_type_is_kept_without_its_parameters,
+            what_is_no_recording_is_refused,
+            encoded_bodies_are_refused,
+            every_line_of_encodings_counts,
+        }
+        $crate::http_cases! { $server, digests:
+            a_right_digest_is_taken,
+            a_body_with_another_digest_is_not_stored,
+            another_digest_under_a_taken_id_conflicts,
+            a_repeated_upload_that_arrives_damaged_is_told_so,
+            digests_that_contradict_are_refused,
+            a_malformed_digest_is_refused,
+            algorithms_nobody_knows_are_ignored,
+            an_empty_recording_has_a_digest_too,
+        }
+        $crate::http_cases! { $server, forms:
+            forms_of_browsers_and_curl_are_taken,
+            forms_of_http_libraries_are_taken,
+            a_form_may_have_a_preamble_and_an_epilogue,
+            a_form_may_end_without_a_line_break,
+            a_file_may_look_like_a_form,
+            large_files_come_whole_out_of_a_form,
+            files_of_no_told_type_are_looked_at,
+            a_file_that_is_no_recording_is_refused,
+            an_encoded_form_is_refused,
+            an_encoded_file_in_a_form_is_refused,
+            the_time_of_recording_may_be_in_a_field_or_the_head,
+            the_name_field_wins_over_the_files_and_the_querys_over_both,
+            fields_nobody_knows_are_ignored,
+            a_digest_in_the_files_part_is_checked,
+            a_digest_of_a_whole_form_is_refused,
+            a_form_that_breaks_off_is_not_stored,
+            a_form_without_its_end_is_not_stored,
+            a_form_with_two_files_is_refused,
+            a_form_with_a_field_after_the_file_is_refused,
+            a_form_without_a_file_is_refused,
+            a_form_in_which_no_file_was_chosen_is_refused,
+            a_form_with_bad_fields_is_refused,
+            a_form_that_is_no_form_is_refused,
+        }
+        $crate::http_cases! { $server, names:
+            names_in_the_query_come_back,
+            names_in_content_disposition_come_back,
+            names_of_files_in_forms_come_back,
+            names_in_fields_of_forms_come_back,
+            new_names_come_back,
+            a_quotation_mark_in_a_browsers_form_is_one,
+            a_plain_file_name_in_content_disposition_is_the_name,
+            the_name_in_the_query_wins_over_the_one_in_the_header,
+            what_cannot_be_a_name_is_refused,
+            a_name_that_is_not_utf_8_is_refused,
+            two_names_in_the_query_are_refused,
+            downloads_spell_their_name_as_rfc_8187_has_it,
+            downloads_offer_a_harmless_name_to_old_clients,
+        }
+        $crate::http_cases! { $server, lists:
+            a_list_without_recordings_is_empty,
+            a_list_can_be_asked_for_its_head,
+            a_list_has_only_ones_own_recordings,
+            lists_are_by_either_time_in_either_order,
+            recordings_of_one_instant_are_all_there,
+            a_page_has_1_to_200_recordings_and_50_unless_told,
+            other_orders_are_refused,
+            a_walk_has_what_stays_exactly_once_while_others_come_and_go,
+            a_cursor_outlives_all_recordings,
+            a_cursor_counts_in_its_own_order_only,
+            what_is_no_cursor_is_refused,
+            another_users_cursor_shows_nothing_of_theirs,
+            from_counts_and_to_does_not,
+            from_and_to_are_of_the_time_the_list_is_by,
+            an_offset_may_have_a_bare_plus,
+            what_is_no_time_selects_nothing,
+            a_deleted_recording_is_in_no_list,
+        }
+        $crate::http_cases! { $server, recordings:
+            a_recording_is_read_with_its_tag,
+            a_recording_can_be_asked_for_its_head,
+            what_a_client_has_already_is_not_sent_again,
+            a_read_can_depend_on_the_tag,
+            a_recording_gets_a_new_name_and_a_new_tag,
+            a_merge_patch_is_a_patch,
+            what_is_no_change_of_a_name_is_refused,
+            a_name_in_an_array_is_none,
+            a_write_can_depend_on_the_tag,
+            a_tag_is_compared_letter_for_letter,
+            a_write_can_depend_on_one_of_many_tags,
+            one_of_many_at_once_changes_a_version,
+            a_write_can_depend_on_there_being_a_recording,
+            a_malformed_condition_never_lets_a_write_through,
+            a_deleted_recording_is_gone_for_every_verb,
+            what_is_no_id_is_the_id_of_nothing,
+            another_users_recording_is_not_there,
+            another_users_recording_is_answered_like_none,
+        }
+        $crate::http_cases! { $server, playback:
+            audio_comes_whole_and_described,
+            audio_can_be_asked_for_its_head,
+            an_empty_recording_plays_nothing,
+            audio_a_client_has_already_is_not_sent_again,
+            playing_can_depend_on_the_tag,
+            a_renamed_recording_keeps_its_bytes_and_their_tag,
+        }
+        $crate::http_cases! { $server, ranges:
+            a_range_is_played,
+            a_part_is_described_like_the_whole,
+            ranges_of_a_long_recording_are_exact,
+            a_range_beyond_the_end_is_told_where_the_end_is,
+            several_ranges_come_in_one_answer,
+            one_range_that_is_left_of_several_comes_alone,
+            ranges_that_ask_for_more_than_there_is_get_the_whole,
+            what_is_no_range_of_bytes_is_ignored,
+            one_malformed_range_of_several_spoils_them_all,
+            a_range_counts_if_it_is_of_this_version,
+        }
+        $crate::http_cases! { $server, problems:
+            other_paths_are_not_found,
+            a_path_that_is_not_utf_8_leads_to_nothing,
+            other_methods_are_answered_with_the_ones_there_are,
+            every_answer_has_a_request_id_of_its_own,
+            every_problem_is_explained_where_its_type_points,
+            health_and_readiness_need_no_token,
+            the_api_describes_itself,
+            the_description_is_there_to_be_read,
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! http_cases {
+    ($server:expr, $topic:ident: $($case:ident,)*) => {$(
+        #[test]
+        fn $case() {
+            let (client, _kept) = $server;
+            $crate::http::cases::$topic::$case(&$crate::http::cases::Strict(&client));
+        }
+    )*};
+}
+
+#[cfg(test)]
+mod tests {
+    /// A function missing from the list above would be forgotten in silence.
+    #[test]
+    fn every_case_is_run() {
+        let cases = concat!(
+            include_str!("accounts.rs"),
+            include_str!("sessions.rs"),
+            include_str!("authorization.rs"),
+            include_str!("uploads.rs"),
+            include_str!("types.rs"),
+            include_str!("digests.rs"),
+            include_str!("forms.rs"),
+            include_str!("names.rs"),
+            include_str!("lists.rs"),
+            include_str!("recordings.rs"),
+            include_str!("playback.rs"),
+            include_str!("ranges.rs"),
+            include_str!("problems.rs"),
+        );
+        let list = include_str!("mod.rs");
+
+        let cases =
+            cases.lines().filter_map(|line| line.strip_prefix("pub fn ")?.split_once("(client: &dyn Client) {"));
+
+        for (case, _) in cases {
+            assert!(list.contains(&format!("            {case},\n")), "{case} is not in the list");
+        }
+    }
+}

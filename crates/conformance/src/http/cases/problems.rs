@@ -1,0 +1,136 @@
+//! Paths and methods there are not, and what the server says about itself.
+
+use super::{contract::documented_problems, expect_all, fixtures::fresh_ulid, user::User};
+use crate::http::{Client, Request};
+
+pub fn other_paths_are_not_found(client: &dyn Client) {
+    let id = fresh_ulid();
+    let recording = format!("/v1/recordings/{id}");
+    let targets = [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/users",
+        "/v2/me",
+        "/V1/me",
+        "/v1/me/",
+        "/v1//me",
+        "/v1/recordings/",
+        &format!("{recording}/"),
+        &format!("{recording}/audio/"),
+        &format!("{recording}/video"),
+        "/v1/auth",
+        "/problems",
+        "/problems/",
+        "/problems/no-such-problem",
+        "/.env",
+        "/tapebase.db",
+        "/openapi.json/../tapebase.db",
+        "/%2e%2e/tapebase.db",
+    ];
+
+    expect_all(client, targets.map(|target| (Request::new("GET", target), "404 not-found")));
+    expect_all(client, ["PUT", "POST", "DELETE"].map(|method| (Request::new(method, "/nothing"), "404 not-found")));
+}
+
+pub fn a_path_that_is_not_utf_8_leads_to_nothing(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+
+    ann.expect_all([
+        (Request::new("GET", "/v1/recordings/%FF"), "404 not-found"),
+        (Request::new("GET", "/v1/recordings/%FF/audio"), "404 not-found"),
+        (Request::new("DELETE", "/v1/recordings/%FF"), "404 not-found"),
+        (Request::new("PUT", "/v1/recordings/%FF").body("audio/mp4", "speech"), "400 invalid-id"),
+        (Request::new("GET", "/v1/me/sessions/%FF"), "404 not-found"),
+        (Request::new("DELETE", "/v1/me/sessions/%FF"), "404 not-found"),
+        (Request::new("GET", "/problems/%FF"), "404 not-found"),
+        (Request::new("GET", "/v1/recordings/%00"), "404 not-found"),
+        (Request::new("GET", "/v1/recordings/%"), "404 not-found"),
+    ]);
+}
+
+pub fn other_methods_are_answered_with_the_ones_there_are(client: &dyn Client) {
+    let recording = format!("/v1/recordings/{}", fresh_ulid());
+    let audio = format!("{recording}/audio");
+    let session = format!("/v1/me/sessions/{}", fresh_ulid());
+    let table = [
+        ("GET", "/v1/auth/signup", "POST"),
+        ("PUT", "/v1/auth/login", "POST"),
+        ("DELETE", "/v1/auth/logout", "POST"),
+        ("POST", "/v1/me", "GET, HEAD"),
+        ("POST", "/v1/me/sessions", "GET, HEAD, DELETE"),
+        ("PATCH", &session, "GET, HEAD, DELETE"),
+        ("PUT", "/v1/recordings", "GET, HEAD, POST"),
+        ("DELETE", "/v1/recordings", "GET, HEAD, POST"),
+        ("POST", &recording, "GET, HEAD, PUT, PATCH, DELETE"),
+        ("PUT", &audio, "GET, HEAD"),
+        ("DELETE", "/healthz", "GET, HEAD"),
+        ("POST", "/readyz", "GET, HEAD"),
+        ("PUT", "/openapi.json", "GET, HEAD"),
+        ("TRACE", "/docs", "GET, HEAD"),
+        ("QUERY", "/v1/recordings", "GET, HEAD, POST"),
+        ("POST", "/problems/internal", "GET, HEAD"),
+    ];
+
+    for (method, target, allowed) in table {
+        let answer = client.send(&Request::new(method, target));
+        assert_eq!(answer.outcome(), "405 method-not-allowed", "{method} {target}");
+        assert_eq!(answer.header("allow"), Some(allowed), "{method} {target}");
+    }
+}
+
+pub fn every_answer_has_a_request_id_of_its_own(client: &dyn Client) {
+    let ids = ["/healthz", "/healthz", "/v1/me", "/nothing"].map(|target| {
+        let request = Request::new("GET", target).header("X-Request-Id", "5f0c1f0e-3a0d-4f6e-9d0b-0d2f7c3f6a11");
+        client.send(&request).header("x-request-id").expect("an id").to_owned()
+    });
+
+    for (index, id) in ids.iter().enumerate() {
+        assert_ne!(id, "5f0c1f0e-3a0d-4f6e-9d0b-0d2f7c3f6a11");
+        assert!(!ids[..index].contains(id), "{ids:?}");
+    }
+}
+
+pub fn every_problem_is_explained_where_its_type_points(client: &dyn Client) {
+    let mut problems = 0;
+    for problem in documented_problems() {
+        let page = client.send(&Request::new("GET", format!("/problems/{}", problem.slug))).expect(200);
+
+        assert_eq!(page.header("content-type"), Some("text/plain; charset=utf-8"));
+        let text = String::from_utf8(page.body).expect("UTF-8");
+        let retry = if problem.is_retryable { "may succeed later" } else { "will fail again" };
+        for part in [problem.slug, &problem.status.to_string(), retry] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        problems += 1;
+    }
+    assert!(problems > 20, "docs/problems.md has {problems} rows");
+}
+
+pub fn health_and_readiness_need_no_token(client: &dyn Client) {
+    for (target, status) in [("/healthz", "ok"), ("/readyz", "ready")] {
+        let answer = client.send(&Request::new("GET", target)).expect(200);
+        assert_eq!(answer.json()["status"], status);
+        let _ = client.send(&Request::new("HEAD", target)).expect(200);
+    }
+}
+
+pub fn the_api_describes_itself(client: &dyn Client) {
+    let description = client.send(&Request::new("GET", "/openapi.json")).expect(200);
+
+    assert_eq!(description.header("content-type"), Some("application/json"));
+    let description = description.json();
+    assert!(description["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{description}");
+    for (path, method) in [("/v1/auth/signup", "post"), ("/v1/recordings", "get"), ("/v1/recordings/{id}", "put")] {
+        assert!(description["paths"][path][method].is_object(), "{method} {path}");
+    }
+}
+
+pub fn the_description_is_there_to_be_read(client: &dyn Client) {
+    let page = client.send(&Request::new("GET", "/docs")).expect(200);
+
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+    let text = String::from_utf8(page.body).expect("UTF-8");
+    assert!(!text.contains("https://"), "it loads something from elsewhere");
+}
