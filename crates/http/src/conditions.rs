@@ -49,6 +49,22 @@ pub fn require_match(request: &HttpRequest, tag: &EntityTag) -> Result<(), Probl
     Err(Problem::new(ProblemKind::PreconditionFailed, detail))
 }
 
+/// Weighs `If-Match` and `If-None-Match` of an upload, which never replaces anything.
+pub fn weigh_upload(request: &HttpRequest, existing: Option<&Recording>) -> Result<(), Problem> {
+    let has = |name| request.headers().contains_key(name);
+    match existing.map(revision_tag) {
+        Some(tag) if has(header::IF_NONE_MATCH) && weigh(request, &tag)? == Read::NotModified => Err(Problem::new(
+            ProblemKind::PreconditionFailed,
+            "The recording exists, and If-None-Match rules that out.",
+        )),
+        Some(tag) => require_match(request, &tag),
+        None if has(header::IF_MATCH) => {
+            Err(Problem::new(ProblemKind::PreconditionFailed, "There is no recording that If-Match could name."))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Weighs `If-Match` and `If-None-Match` of a read.
 pub fn weigh(request: &HttpRequest, tag: &EntityTag) -> Result<Read, Problem> {
     require_match(request, tag)?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tapebase_domain::{
     Services,
     id::RecordingId,
+    list::ListError,
     page::{Cursor, Limit, Order, PageRequest, TimeField},
     ports::Timestamp,
     recording::{Recording, RecordingName, Revision},
@@ -37,6 +38,8 @@ type Answer = Result<HttpResponse, Problem>;
         ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
         ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
         ("Content-Digest" = Option<String>, Header, description = "The same"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no recording of this id"),
+        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
     ),
     request_body(description = "The audio itself, of any `audio/*` type, `video/mp4`, `video/webm` or `application/octet-stream`", content(
         (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
@@ -45,6 +48,7 @@ type Answer = Result<HttpResponse, Problem>;
         (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
         (status = 200, description = "Stored already, by an earlier request", body = RecordingBody),
         (status = 409, description = "The id has other content"),
+        (status = 412, description = "If-Match or If-None-Match rules it out"),
     ))]
 pub async fn put(
     caller: Caller,
@@ -54,6 +58,15 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
+    let is_conditional =
+        [header::IF_MATCH, header::IF_NONE_MATCH].iter().any(|name| request.headers().contains_key(name));
+    if is_conditional {
+        let existing = match services.list.find(caller.user.id, &id).await {
+            Err(ListError::NotFound) => None,
+            existing => Some(existing?),
+        };
+        conditions::weigh_upload(&request, existing.as_ref())?;
+    }
     let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.announced_length()?)? };
     Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }

@@ -114,6 +114,7 @@ macro_rules! http_tests {
             an_upload_repeated_after_a_rename_keeps_the_new_name,
             an_id_keeps_its_first_content,
             one_of_many_contents_at_once_gets_the_id,
+            an_upload_can_depend_on_what_is_there,
             a_part_of_a_recording_is_refused,
             two_users_can_upload_under_the_same_id,
             a_deleted_id_can_have_other_content,

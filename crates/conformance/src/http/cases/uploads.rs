@@ -157,6 +157,23 @@ pub fn one_of_many_contents_at_once_gets_the_id(client: &dyn Client) {
     assert_eq!(ann.recordings().len(), 1);
 }
 
+pub fn an_upload_can_depend_on_what_is_there(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    let id = fresh_ulid();
+    let put = |name, value| put(&id, "speech").header(name, value);
+
+    ann.expect_all([
+        (put("If-Match", "*"), "412 precondition-failed"),
+        (put("If-Match", "\"r1\""), "412 precondition-failed"),
+        (put("If-None-Match", "*"), "201"),
+        (put("If-None-Match", "*"), "412 precondition-failed"),
+        (put("If-None-Match", "\"r1\""), "412 precondition-failed"),
+        (put("If-None-Match", "\"r2\""), "200"),
+        (put("If-Match", "\"r1\""), "200"),
+        (put("If-Match", "\"r2\""), "412 precondition-failed"),
+    ]);
+}
+
 /// It would be stored as if it were the whole (RFC 9110 section 14.5).
 pub fn a_part_of_a_recording_is_refused(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
