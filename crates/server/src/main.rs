@@ -10,14 +10,9 @@ mod user;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use mimalloc::MiMalloc;
 use rustix::{fs::Mode, process::umask};
 
 use crate::config::Config;
-
-/// Argon2 takes and frees 19 MiB at each sign-in: an allocator that hoards them would take gigabytes.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
 #[derive(Parser)]
