@@ -1,10 +1,9 @@
-//! Endpoints for operators and the curious: health, problems, and the description of the API.
+//! Endpoints for operators: whether the server is well, and what its problems mean.
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{HttpResponse, web};
 use tapebase_domain::ports::Ports;
 
 use crate::{
-    openapi,
     problem::{Problem, ProblemKind},
     wire::HealthBody,
 };
@@ -42,26 +41,4 @@ pub async fn problem(path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let retry = if kind.is_retryable() { "may succeed later" } else { "will fail again" };
     let text = format!("{} ({})\n\n{}.\nThe same request {retry}.\n", kind.slug(), kind.code(), kind.title());
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
-}
-
-/// This description
-#[utoipa::path(get, path = "/openapi.json", tag = "Server", security(()), responses(
-    (status = 200, description = "OpenAPI 3.1", body = Object),
-))]
-pub async fn description() -> HttpResponse {
-    HttpResponse::Ok().json(openapi::document())
-}
-
-/// This description, to be read
-#[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
-    (status = 200, description = "A page", body = String, content_type = "text/html"),
-))]
-pub async fn page() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
-        ))
-        .body(include_str!("docs.html"))
 }

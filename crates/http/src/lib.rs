@@ -12,6 +12,7 @@ mod digests;
 mod download;
 mod health;
 mod legacy;
+mod list;
 mod multipart;
 mod names;
 mod openapi;

@@ -1,5 +1,6 @@
-//! The description of the API, generated from the handlers (OpenAPI 3.1).
+//! The description of the API, generated from the handlers (OpenAPI 3.1), and a page to read it.
 
+use actix_web::{HttpResponse, http::header};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -23,7 +24,7 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
-        health::healthz, health::readyz, health::problem, health::description, health::page,
+        health::healthz, health::readyz, health::problem, description, page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(ProblemBody)),
@@ -38,9 +39,26 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
 )]
 struct Description;
 
-/// The whole description.
-pub fn document() -> utoipa::openapi::OpenApi {
-    Description::openapi()
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "Server", security(()), responses(
+    (status = 200, description = "OpenAPI 3.1", body = Object),
+))]
+pub async fn description() -> HttpResponse {
+    HttpResponse::Ok().json(Description::openapi())
+}
+
+/// This description, to be read
+#[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
+    (status = 200, description = "A page", body = String, content_type = "text/html"),
+))]
+pub async fn page() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+        ))
+        .body(include_str!("docs.html"))
 }
 
 struct Schemes;
@@ -138,7 +156,7 @@ fn describe_failures(path: &str, operation: &mut Operation) {
 #[cfg(test)]
 pub fn described() -> std::collections::BTreeSet<(String, String)> {
     let mut described = std::collections::BTreeSet::new();
-    for (path, item) in &mut document().paths.paths {
+    for (path, item) in &mut Description::openapi().paths.paths {
         described.extend(operations(item).map(|(method, _)| (method.to_uppercase(), path.clone())));
     }
     described

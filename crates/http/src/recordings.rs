@@ -1,24 +1,22 @@
 //! Endpoints under `/v1/recordings`: everything one does with recordings.
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header, web};
-use chrono::DateTime;
-use serde::Deserialize;
 use tapebase_domain::{
     Services,
     id::RecordingId,
     list::ListError,
-    page::{Cursor, Limit, Order, PageRequest, TimeField},
-    ports::Timestamp,
     recording::{Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::{
     body::{Incoming, Json},
     caller::Caller,
     conditions::{self, REVALIDATE, Read},
-    download, multipart,
+    download,
+    list::ListQuery,
+    multipart,
     problem::{Problem, ProblemKind},
     query,
     upload::{self, UploadQuery},
@@ -58,17 +56,27 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
-    let is_conditional =
-        [header::IF_MATCH, header::IF_NONE_MATCH].iter().any(|name| request.headers().contains_key(name));
-    if is_conditional {
-        let existing = match services.list.find(caller.user.id, &id).await {
-            Err(ListError::NotFound) => None,
-            existing => Some(existing?),
-        };
-        conditions::weigh_upload(&request, existing.as_ref())?;
-    }
+    weigh_upload(&request, &services, &caller, &id).await?;
     let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.announced_length()?)? };
     Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
+}
+
+/// Weighs the preconditions of an upload, if it has any.
+async fn weigh_upload(
+    request: &HttpRequest,
+    services: &Services,
+    caller: &Caller,
+    id: &RecordingId,
+) -> Result<(), Problem> {
+    let mut preconditions = [header::IF_MATCH, header::IF_NONE_MATCH].into_iter();
+    if !preconditions.any(|name| request.headers().contains_key(name)) {
+        return Ok(());
+    }
+    match services.list.find(caller.user.id, id).await {
+        Ok(existing) => conditions::weigh_upload(request, Some(&existing)),
+        Err(ListError::NotFound) => conditions::weigh_upload(request, None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Upload a recording
@@ -125,81 +133,6 @@ fn stored(stored: &Stored) -> HttpResponse {
         }
         Stored::Existing(recording) => found(recording),
     }
-}
-
-/// Which recordings to list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// The time to order and select by: `received` (the default) or `recorded`.
-    #[param(inline)]
-    by: Option<By>,
-    /// `newest` first (the default) or `oldest` first.
-    #[param(inline)]
-    order: Option<Direction>,
-    /// How many at most.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u64>,
-    /// The `next_cursor` of the page before; its `by` and `order` must be asked for again.
-    cursor: Option<String>,
-    /// Only recordings of this time or later; RFC 3339.
-    #[param(format = DateTime)]
-    from: Option<String>,
-    /// Only recordings before this time; RFC 3339.
-    #[param(format = DateTime)]
-    to: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum By {
-    Received,
-    Recorded,
-}
-
-#[derive(Deserialize, ToSchema, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum Direction {
-    Newest,
-    Oldest,
-}
-
-impl ListQuery {
-    fn parse(self) -> Result<PageRequest, Problem> {
-        let invalid = |what: &str| Problem::new(ProblemKind::InvalidParameter, what.to_owned());
-        let by = match self.by {
-            Some(By::Recorded) => TimeField::Recorded,
-            Some(By::Received) | None => TimeField::Received,
-        };
-        let order = match self.order {
-            Some(Direction::Oldest) => Order::Oldest,
-            Some(Direction::Newest) | None => Order::Newest,
-        };
-        let cursor = self.cursor.as_deref().map(Cursor::parse).transpose();
-        let cursor = cursor.map_err(|_| invalid("Send as cursor the next_cursor of the page before."))?;
-        if cursor.as_ref().is_some_and(|cursor| cursor.by != by || cursor.order != order) {
-            return Err(invalid("The cursor is of a list with another by or order: ask for the same again."));
-        }
-        Ok(PageRequest {
-            by,
-            order,
-            from: self.from.as_deref().map(time).transpose()?,
-            to: self.to.as_deref().map(time).transpose()?,
-            limit: self
-                .limit
-                .map_or(Ok(Limit::default()), Limit::new)
-                .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("{error}.")))?,
-            after: cursor.map(|cursor| cursor.position),
-        })
-    }
-}
-
-/// RFC 3339, forgiving a `+` that was not percent-encoded and so became a space.
-fn time(text: &str) -> Result<Timestamp, Problem> {
-    let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    time.map(|time| time.to_utc()).map_err(|_| {
-        Problem::new(ProblemKind::InvalidParameter, "Send from and to as RFC 3339, like 2026-11-23T00:00:00Z.")
-    })
 }
 
 /// My recordings

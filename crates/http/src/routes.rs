@@ -7,7 +7,7 @@ use actix_web::{
 };
 
 use crate::{
-    accounts, health, legacy,
+    accounts, health, legacy, openapi,
     problem::{Problem, ProblemKind},
     recordings,
 };
@@ -68,8 +68,8 @@ fn table() -> Vec<Endpoint> {
         at("/healthz").get(health::healthz),
         at("/readyz").get(health::readyz),
         at("/problems/{slug}").get(health::problem),
-        at("/openapi.json").get(health::description),
-        at("/docs").get(health::page),
+        at("/openapi.json").get(openapi::description),
+        at("/docs").get(openapi::page),
 
         at("/login").get(legacy::login),
         at("/record/list").get(legacy::list),
@@ -116,7 +116,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::openapi;
 
     #[test]
     fn the_description_has_exactly_the_routes_there_are() {

@@ -1,0 +1,143 @@
+//! What each error of the domain is to a client: every variant by name, so that a new one cannot slip by.
+
+use actix_web::http::header;
+use tapebase_domain::{
+    auth::AuthError,
+    blob::BodyError,
+    id::InvalidId,
+    list::ListError,
+    ports::{BlobError, StoreError},
+    recording::InvalidName,
+    upload::UploadError,
+    user::{InvalidEmail, InvalidPassword},
+};
+
+use super::{CHALLENGE, Problem, ProblemKind};
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Incomplete => {
+                Self::new(ProblemKind::IncompleteBody, "Nothing was stored. Send the whole body again.")
+            }
+            BodyError::Malformed => Self::new(
+                ProblemKind::InvalidBody,
+                "Nothing was stored. Send a well-formed form that ends with the recording: fields come before it.",
+            ),
+            BodyError::Stalled => {
+                Self::new(ProblemKind::BodyTimeout, "Nothing was stored. Send the whole body again, without pauses.")
+            }
+            BodyError::TooLarge { limit } => {
+                Self::new(ProblemKind::TooLarge, format!("At most {limit} bytes are taken here."))
+            }
+            BodyError::OverQuota => {
+                Self::new(ProblemKind::QuotaExceeded, "Nothing was stored. Delete recordings to make room.")
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::unavailable("unexpected conflict".into()),
+            StoreError::Full(cause) => Self::storage_full(cause),
+            StoreError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Body(error) => error.into(),
+            BlobError::Full(cause) => Self::storage_full(cause),
+            BlobError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Body(error) => error.into(),
+            UploadError::UnsupportedType(media_type) => Self::new(
+                ProblemKind::UnsupportedMediaType,
+                format!(
+                    "{media_type} is not a recording. Send audio/*, video/mp4, video/webm or application/octet-stream."
+                ),
+            ),
+            UploadError::Conflict(id) => Self::new(
+                ProblemKind::RecordingConflict,
+                format!("Recording {id} was stored with other content and stays as it is. Choose a new id."),
+            ),
+            UploadError::DigestMismatch { received } => Self::new(
+                ProblemKind::DigestMismatch,
+                format!("Nothing was stored. What arrived has SHA-256 {}.", received.to_hex()),
+            ),
+            UploadError::Full(cause) => Self::storage_full(cause),
+            UploadError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::NotFound => Self::new(ProblemKind::NotFound, "You have no recording of this id."),
+            ListError::Changed => {
+                Self::new(ProblemKind::PreconditionFailed, "Fetch the recording again and decide anew.")
+            }
+            ListError::Full(cause) => Self::storage_full(cause),
+            ListError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::SignupClosed => {
+                Self::new(ProblemKind::SignupClosed, "Ask the operator of this server for an account.")
+            }
+            AuthError::EmailTaken => Self::new(ProblemKind::EmailTaken, "Log in instead, or sign up with another."),
+            AuthError::WrongCredentials => {
+                Self::new(ProblemKind::WrongCredentials, "Check both and try again, or sign up.")
+                    .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())
+            }
+            AuthError::UntrustedSocialId => Self::new(
+                ProblemKind::UntrustedSocialId,
+                "Anybody can know a social id. Sign up with email and password, or ask the operator.",
+            ),
+            AuthError::InvalidToken => Self::new(ProblemKind::InvalidToken, "Log in again.")
+                .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
+            AuthError::Busy => Self::new(ProblemKind::Busy, "Try again in a moment."),
+            AuthError::Full(cause) => Self::storage_full(cause),
+            AuthError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<InvalidName> for Problem {
+    fn from(error: InvalidName) -> Self {
+        Self::new(ProblemKind::InvalidName, format!("Choose another name: {error}."))
+    }
+}
+
+impl From<InvalidEmail> for Problem {
+    fn from(error: InvalidEmail) -> Self {
+        Self::new(ProblemKind::InvalidEmail, format!("Check the address: {error}."))
+    }
+}
+
+impl From<InvalidPassword> for Problem {
+    fn from(error: InvalidPassword) -> Self {
+        Self::new(ProblemKind::InvalidPassword, format!("Choose another password: {error}."))
+    }
+}
+
+impl From<InvalidId> for Problem {
+    fn from(error: InvalidId) -> Self {
+        Self::new(ProblemKind::InvalidId, format!("Choose another id: {error}."))
+    }
+}
