@@ -56,8 +56,8 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
+    let new = NewRecording { id: Some(id.clone()), ..upload::announced(&request, incoming.announced_length()?)? };
     weigh_upload(&request, &services, &caller, &id).await?;
-    let new = NewRecording { id: Some(id), ..upload::announced(&request, incoming.announced_length()?)? };
     Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }
 
