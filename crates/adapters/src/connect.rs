@@ -19,6 +19,9 @@ pub enum ConnectError {
         /// What it may be.
         expected: &'static str,
     },
+    /// Half of what belongs together would be gone after the next start.
+    #[error("records and blobs: `memory:` goes with `memory:` only")]
+    HalfInMemory,
     /// The adapter could not open its store.
     #[error("{setting}: cannot open the store")]
     Open {
@@ -53,10 +56,15 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::UnknownUrl`] naming the setting at fault.
     pub fn parse(records: &str, blobs: &str) -> Result<Self, ConnectError> {
-        Ok(Self {
-            records: Location::parse("records", records, "sqlite", "sqlite:PATH or memory:")?,
-            blobs: Location::parse("blobs", blobs, "file", "file:PATH or memory:")?,
-        })
+        let records = Location::parse("records", records, "sqlite", "sqlite:PATH or memory:")?;
+        let blobs = Location::parse("blobs", blobs, "file", "file:PATH or memory:")?;
+        // One without the other would be rows without audio, or audio without rows, after the next start.
+        match (&records, &blobs) {
+            (Location::Memory, Location::Memory) => Ok(Self { records, blobs }),
+            (Location::Memory, _) | (_, Location::Memory) => Err(ConnectError::HalfInMemory),
+            #[cfg(feature = "embedded")]
+            _ => Ok(Self { records, blobs }),
+        }
     }
 
     /// Opens the stores, and makes sure that they belong together.

@@ -25,10 +25,10 @@ pub struct ListQuery {
     limit: Option<u64>,
     /// The `next_cursor` of the page before; its `by` and `order` must be asked for again.
     cursor: Option<String>,
-    /// Only recordings of this time or later; RFC 3339.
+    /// Only recordings whose time, as `by` names it, is this or later; RFC 3339.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Only recordings before this time; RFC 3339.
+    /// Only recordings whose time is before this; RFC 3339.
     #[param(format = DateTime)]
     to: Option<String>,
 }

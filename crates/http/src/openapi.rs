@@ -4,8 +4,9 @@ use actix_web::{HttpResponse, http::header};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Content, Object, PathItem, Ref, RefOr, Required, Response, SecurityRequirement, Type,
-        path::Operation,
+        Content, Object, PathItem, Ref, RefOr, Required, Response, Schema, SecurityRequirement, Type,
+        path::{Operation, ParameterIn},
+        schema::SchemaType,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -85,6 +86,7 @@ impl Modify for Common {
         for (path, item) in paths {
             for (method, operation) in operations(item) {
                 operation.operation_id = Some(operation_id(method, path));
+                simplify_parameters(operation);
                 add_common_failures(operation);
                 describe_failures(path, operation);
             }
@@ -102,6 +104,23 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
     let PathItem { get, head, put, post, patch, delete, .. } = item;
     let methods = [("get", get), ("head", head), ("put", put), ("post", post), ("patch", patch), ("delete", delete)];
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// A parameter that may be left out is still never null: generators of clients stumble over that.
+fn simplify_parameters(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        let is_header = parameter.parameter_in == ParameterIn::Header;
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+            if let SchemaType::Array(types) = &schema.schema_type {
+                let first = types.iter().find(|&kind| *kind != Type::Null).cloned();
+                schema.schema_type = first.map_or_else(SchemaType::default, SchemaType::Type);
+            }
+            if is_header {
+                schema.format = None;
+            }
+        }
+    }
 }
 
 fn add_common_failures(operation: &mut Operation) {

@@ -27,10 +27,11 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Upload a recording under an id of my own
 ///
-/// Safe to repeat: the same content under the same id again answers the same recording.
+/// Safe to repeat: the same content under the same id again answers the same recording, whatever name
+/// the repetition has.
 #[utoipa::path(put, path = "/v1/recordings/{id}", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "A ULID or UUID", min_length = 26, max_length = 36),
+        ("id" = String, Path, description = "A ULID or a hyphenated UUID, in any letter case; answered in its canonical one", min_length = 26, max_length = 36),
         UploadQuery,
         ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
         ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
@@ -107,7 +108,7 @@ pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, serv
     Ok(stored(&upload::store(services, caller.user.id, new, body).await?))
 }
 
-/// A form with a recording.
+/// A form with a recording: the file comes last, after the fields.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is read part by part, and only described here")]
 pub struct UploadForm {
@@ -176,7 +177,7 @@ pub async fn get(
 #[utoipa::path(patch, path = "/v1/recordings/{id}", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
-        ("If-Match" = Option<String>, Header, description = "The ETag it must still have"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
     ),
     request_body(content((RecordingChanges = "application/json"), (RecordingChanges = "application/merge-patch+json"))),
     responses(
@@ -201,7 +202,7 @@ pub async fn rename(
 #[utoipa::path(delete, path = "/v1/recordings/{id}", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
-        ("If-Match" = Option<String>, Header, description = "The ETag it must still have"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
     ),
     responses(
         (status = 204, description = "It is gone"),

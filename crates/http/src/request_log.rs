@@ -46,7 +46,7 @@ async fn answer<B: MessageBody>(request: ServiceRequest, next: Next<B>, id: Uuid
     }
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let path = response.request().match_pattern().unwrap_or_else(|| "-".into());
-    let duration_ms = started.elapsed().as_secs_f64() * 1_000.0;
-    tracing::info!(path, status = response.status().as_u16(), duration_ms, "answered");
+    let duration_us = started.elapsed().as_micros();
+    tracing::info!(path, status = response.status().as_u16(), duration_us, "answered");
     Ok(response)
 }

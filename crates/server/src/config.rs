@@ -166,7 +166,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info".to_owned() }
+        Self { filter: "info,actix_server=warn,rusqlite_migration=warn".to_owned() }
     }
 }
 
@@ -210,23 +210,35 @@ impl Config {
             .ignore_empty(true)
             .try_parsing(true);
         let config = config::Config::builder().add_source(source).add_source(environment).build();
-        let config: Self = config.and_then(config::Config::try_deserialize).context("bad configuration")?;
+        let config: Self = config.and_then(config::Config::try_deserialize).with_context(|| {
+            "bad configuration (in tapebase.toml, or in a TAPEBASE_ variable, where two underscores stand for the dot)"
+        })?;
         config.check()?;
         Ok(config)
     }
 
     /// Prints what is in effect, without secrets, as a configuration file.
     pub fn print(&self) -> anyhow::Result<()> {
-        println!("# The configuration is fine. In effect, secrets left out:\n{}", toml::to_string(self)?);
+        let (records, blobs) = self.stores();
+        let in_effect = Self { records: Some(records), blobs: Some(blobs), ..self.clone() };
+        println!("# These settings are fine. In effect, secrets left out:\n{}", toml::to_string(&in_effect)?);
         Ok(())
     }
 
     /// Where the stores are.
     pub fn locations(&self) -> anyhow::Result<Locations> {
-        let in_data_dir = |scheme: &str, name: &str| format!("{scheme}:{}", self.data_dir.join(name).display());
-        let records = self.records.as_ref().map_or_else(|| in_data_dir("sqlite", "tapebase.db"), |url| url.0.clone());
-        let blobs = self.blobs.as_ref().map_or_else(|| in_data_dir("file", "blobs"), |url| url.0.clone());
-        Ok(Locations::parse(&records, &blobs)?)
+        let (records, blobs) = self.stores();
+        Ok(Locations::parse(&records.0, &blobs.0)?)
+    }
+
+    /// The stores' URLs, in the data folder where nothing else is set.
+    fn stores(&self) -> (StoreUrl, StoreUrl) {
+        let in_data_dir =
+            |scheme: &str, name: &str| StoreUrl(format!("{scheme}:{}", self.data_dir.join(name).display()));
+        (
+            self.records.clone().unwrap_or_else(|| in_data_dir("sqlite", "tapebase.db")),
+            self.blobs.clone().unwrap_or_else(|| in_data_dir("file", "blobs")),
+        )
     }
 
     /// What the use cases are told.

@@ -10,6 +10,8 @@ use std::{
 use anyhow::Context as _;
 use tapebase_domain::session::{SessionToken, TokenForm};
 
+use crate::config::Config;
+
 /// Three seconds of speech, to try everything with.
 const SAMPLE: &[u8] = include_bytes!("../assets/hello.m4a");
 const SAMPLE_NAME: &str = "hello.m4a";
@@ -35,25 +37,32 @@ fn make(data_dir: &Path) -> std::io::Result<()> {
 }
 
 /// Prints a walk through the API that works as it is pasted.
-pub fn print_walk(data_dir: &Path, address: SocketAddr) -> anyhow::Result<()> {
-    let data_dir = fs::canonicalize(data_dir)?;
+pub fn print_walk(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    let data_dir = fs::canonicalize(&config.data_dir)?;
     let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let token = SessionToken::generate(TokenForm::Seed);
-    let (name, password) = token.expose().split_at(8);
-    let password = &password[..20];
+    if !config.auth.open_signup {
+        println!(
+            "\nSign-up is closed: add users with `tapebase user add EMAIL`.\nThe API: http://{host}:{}/docs",
+            address.port()
+        );
+        return Ok(());
+    }
+    let random = SessionToken::generate(TokenForm::Seed);
+    let password = &random.expose()[..20];
     println!(
         r#"
 Everything is kept in {data_dir}. Paste this into another terminal:
 
   API=http://{host}:{port}
   FILE='{sample}'
+  EMAIL="me-$(date +%s)@example.com"
 
   # sign up
   TOKEN=$(curl -sS $API/v1/auth/signup -H 'Content-Type: application/json' \
-    -d '{{"email":"{name}@example.com","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+    -d '{{"email":"'$EMAIL'","password":"{password}"}}' | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
   # upload a recording
-  ID=$(curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN" -F "file=@$FILE" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+  ID=$(curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN" -F "file=@$FILE" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
   # list
   curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN"; echo
   # fetch its first two bytes, as a player does

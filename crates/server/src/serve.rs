@@ -52,7 +52,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let address = addresses.first().copied().unwrap_or(config.listen);
     println!("listening on http://{address}");
     if is_first || io::stdout().is_terminal() {
-        first_run::print_walk(&config.data_dir, address)?;
+        first_run::print_walk(&config, address)?;
     }
     tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
     let sweeper = rt::spawn(sweep_regularly(sweep, config.sweep));

@@ -18,8 +18,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Builds the server and returns where cargo has put it.
 pub fn build() -> Result<PathBuf> {
-    let messages =
-        program::read(&mut cargo(&["build", "--package", "tapebase", "--message-format", "json-render-diagnostics"]))?;
+    // Built as for the tests, which have done it already: another set of features would be built anew.
+    let arguments = ["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"];
+    let messages = program::read(&mut cargo(&arguments))?;
     let messages = String::from_utf8(messages).context("reading what cargo says")?;
     executable(&messages).context("cargo has built no server")
 }
@@ -29,6 +30,7 @@ fn executable(messages: &str) -> Option<PathBuf> {
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "tapebase")
+        .filter(|message| message["profile"]["test"] != true)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
