@@ -130,6 +130,15 @@ macro_rules! tests {
     )*};
 }
 
+/// Fails unless every function of `sources` that begins and goes on like this is in a macro's list.
+#[cfg(test)]
+pub(crate) fn assert_all_listed(sources: &str, begins: &str, goes_on: &str, lists: &str) {
+    let cases = sources.lines().filter_map(|line| line.strip_prefix(begins)?.split_once(goes_on));
+    for (case, _) in cases {
+        assert!(lists.contains(&format!("            {case},\n")), "{case} is in no list");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     /// A function missing from the lists above would be forgotten in silence.
@@ -145,10 +154,6 @@ mod tests {
         );
         let lists = include_str!("lib.rs");
 
-        let promises = cases.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('('));
-
-        for (promise, _) in promises {
-            assert!(lists.contains(&format!("            {promise},\n")), "{promise} is in no list");
-        }
+        crate::assert_all_listed(cases, "pub async fn ", "(", lists);
     }
 }

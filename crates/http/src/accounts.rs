@@ -1,6 +1,6 @@
 //! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's sessions.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use tapebase_domain::{
     Services,
     auth::AuthError,
@@ -10,7 +10,8 @@ use tapebase_domain::{
 
 use crate::{
     body::Json,
-    caller::Caller,
+    caller::{Caller, client_name},
+    conditions::NO_STORE,
     problem::{Problem, ProblemKind},
     wire::{Credentials, GrantBody, SessionBody, SessionsBody, UserBody},
 };
@@ -27,7 +28,7 @@ type Answer = Result<HttpResponse, Problem>;
 pub async fn sign_up(request: HttpRequest, body: Json<Credentials>, services: web::Data<Services>) -> Answer {
     let email = Email::parse(&body.0.email)?;
     let password = Password::parse(&body.0.password)?;
-    let grant = services.auth.sign_up(email, password, client(&request)).await?;
+    let grant = services.auth.sign_up(email, password, client_name(&request)).await?;
     Ok(HttpResponse::Created().insert_header(NO_STORE).json(GrantBody::from(grant)))
 }
 
@@ -42,7 +43,7 @@ pub async fn log_in(request: HttpRequest, body: Json<Credentials>, services: web
     // What can be nobody's email address or password is answered like what is somebody else's.
     let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
-    let grant = services.auth.log_in(email, password, client(&request)).await?;
+    let grant = services.auth.log_in(email, password, client_name(&request)).await?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(GrantBody::from(grant)))
 }
 
@@ -109,14 +110,6 @@ pub async fn close_session(caller: Caller, path: web::Path<String>, services: we
     }
 }
 
-/// Tokens and who they belong to are nobody's cache's business.
-const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
-
 fn no_such_session() -> Problem {
     Problem::new(ProblemKind::NotFound, "You have no session of this id.")
-}
-
-/// What the client calls itself.
-fn client(request: &HttpRequest) -> &str {
-    request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -135,7 +135,7 @@ async fn collect(
 /// Moves a body off its thread, a few pieces ahead of whoever reads it.
 ///
 /// The end is sent like everything else: a pump that was cut off is an incomplete body, never a short one.
-pub fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> ByteStream<BodyError> {
+fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> ByteStream<BodyError> {
     let (sender, receiver) = mpsc::channel::<Option<Result<Bytes, BodyError>>>(PIECES);
     rt::spawn(async move {
         let mut pieces = Box::pin(pieces.map(Some).chain(stream::iter([None])));

@@ -46,3 +46,8 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
             .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())),
     }
 }
+
+/// What the client calls itself; empty if it does not say.
+pub fn client_name(request: &HttpRequest) -> &str {
+    request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

@@ -30,6 +30,9 @@ pub enum Read {
 /// Private to its owner, and asked for again before it is used again: it may be renamed or deleted.
 pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
+/// Tokens and who they belong to are no cache's business.
+pub const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
 /// 304: the client has this version.
 pub fn not_modified(tag: &EntityTag) -> HttpResponse {
     HttpResponse::NotModified().insert_header((header::ETAG, tag.to_string())).insert_header(REVALIDATE).finish()
@@ -51,15 +54,14 @@ pub fn require_match(request: &HttpRequest, tag: &EntityTag) -> Result<(), Probl
 
 /// Weighs `If-Match` and `If-None-Match` of an upload, which never replaces anything.
 pub fn weigh_upload(request: &HttpRequest, existing: Option<&Recording>) -> Result<(), Problem> {
-    let has = |name| request.headers().contains_key(name);
-    match existing.map(revision_tag) {
-        Some(tag) if has(header::IF_NONE_MATCH) && weigh(request, &tag)? == Read::NotModified => Err(Problem::new(
-            ProblemKind::PreconditionFailed,
-            "The recording exists, and If-None-Match rules that out.",
-        )),
-        Some(tag) => require_match(request, &tag),
-        None if has(header::IF_MATCH) => {
-            Err(Problem::new(ProblemKind::PreconditionFailed, "There is no recording that If-Match could name."))
+    let refuse = |detail: &'static str| Err(Problem::new(ProblemKind::PreconditionFailed, detail));
+    match existing {
+        Some(existing) => match weigh(request, &revision_tag(existing))? {
+            Read::Proceed => Ok(()),
+            Read::NotModified => refuse("The recording exists, and If-None-Match rules that out."),
+        },
+        None if request.headers().contains_key(header::IF_MATCH) => {
+            refuse("There is no recording that If-Match could name.")
         }
         None => Ok(()),
     }

@@ -22,7 +22,8 @@ use tapebase_domain::{
 
 use crate::{
     body::Incoming,
-    conditions::REVALIDATE,
+    caller::client_name,
+    conditions::{NO_STORE, REVALIDATE},
     download,
     problem::{Problem, ProblemKind},
     upload,
@@ -55,10 +56,9 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answe
             InvalidSocialId::TooLong => "social_id or social_type is too long.",
         })
     })?;
-    let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let grant = services.auth.log_in_with_social_id(social, client).await.map_err(Failure::of_error)?;
+    let grant = services.auth.log_in_with_social_id(social, client_name(&request)).await.map_err(Failure::of_error)?;
     let body = json!({"auth_key": grant.token.expose(), "user_id": names::user_id(&grant.user)});
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(body))
 }
 
 /// Upload a recording

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tapebase_domain::ports::BoxError;
 use utoipa::ToSchema;
 
-use crate::request_log;
+use crate::{conditions::NO_STORE, request_log};
 
 macro_rules! problem_kinds {
     ($($kind:ident $status:literal $slug:literal $title:literal retryable: $retryable:literal,)*) => {
@@ -220,7 +220,7 @@ impl ResponseError for Problem {
             instance: request_log::current_request_urn(),
             retryable: self.kind.is_retryable(),
         };
-        response.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+        response.content_type("application/problem+json").insert_header(NO_STORE).json(body)
     }
 }
 

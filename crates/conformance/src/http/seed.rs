@@ -168,10 +168,6 @@ mod tests {
         );
         let list = include_str!("seed.rs");
 
-        let promises = cases.lines().filter_map(|line| line.strip_prefix("pub fn ")?.split_once("(client: &dyn"));
-
-        for (promise, _) in promises {
-            assert!(list.contains(&format!("            {promise},\n")), "{promise} is in no list");
-        }
+        crate::assert_all_listed(cases, "pub fn ", "(client: &dyn", list);
     }
 }

@@ -291,11 +291,6 @@ mod tests {
         );
         let list = include_str!("mod.rs");
 
-        let cases =
-            cases.lines().filter_map(|line| line.strip_prefix("pub fn ")?.split_once("(client: &dyn Client) {"));
-
-        for (case, _) in cases {
-            assert!(list.contains(&format!("            {case},\n")), "{case} is not in the list");
-        }
+        crate::assert_all_listed(cases, "pub fn ", "(client: &dyn Client) {", list);
     }
 }
