@@ -24,9 +24,8 @@ use actix_web::{
     web::Bytes,
 };
 use socket2::{SockRef, Socket};
+use tapebase_config::TimeoutsConfig;
 use tokio::time::{Instant, sleep_until};
-
-use crate::config::TimeoutsConfig;
 
 /// A connection, from when it is accepted until actix drops it.
 struct Connection {

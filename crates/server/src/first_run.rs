@@ -8,9 +8,8 @@ use std::{
 };
 
 use anyhow::Context as _;
+use tapebase_config::Config;
 use tapebase_domain::session::{SessionToken, TokenForm};
-
-use crate::config::Config;
 
 /// Three seconds of speech, to try everything with.
 const SAMPLE: &[u8] = include_bytes!("../assets/hello.m4a");

@@ -1,9 +1,7 @@
 //! `tapebase`: the backend for voice-recorder apps, in one program.
 
-mod config;
 mod connections;
 mod first_run;
-mod logging;
 mod serve;
 mod user;
 
@@ -11,8 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
-
-use crate::config::Config;
+use tapebase_config::Config;
 
 /// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
 #[derive(Parser)]

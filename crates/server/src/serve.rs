@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use actix_web::{App, HttpServer, middleware::from_fn, rt, web::Data};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tapebase_config::{Config, SweepConfig, logging};
 use tapebase_domain::{
     Services,
     sweep::{Sweep, Swept},
@@ -12,10 +13,7 @@ use tapebase_domain::{
 use tapebase_http::{request_log, routes::routes};
 use tokio::time::interval;
 
-use crate::{
-    config::{Config, SweepConfig},
-    connections, first_run, logging,
-};
+use crate::{connections, first_run};
 
 /// Serves the API until SIGTERM, and then finishes what is in flight.
 pub async fn run(config: Config) -> anyhow::Result<()> {

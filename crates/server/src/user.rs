@@ -2,12 +2,13 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     user::{Email, Password},
 };
 
-use crate::{config::Config, first_run};
+use crate::first_run;
 
 /// Adds a user with a password from the terminal or standard input.
 pub async fn add(config: &Config, email: &str) -> anyhow::Result<()> {

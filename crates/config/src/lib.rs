@@ -16,7 +16,7 @@ use tapebase_adapters::connect::Locations;
 use tapebase_domain::{Policy, auth::AuthPolicy, upload::Limits};
 use tapebase_http::HttpPolicy;
 
-use crate::logging;
+pub mod logging;
 
 /// Everything an operator may decide; `docs/configuration.md` explains each.
 #[derive(Debug, Clone, Deserialize, Serialize)]
