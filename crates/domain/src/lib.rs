@@ -1,19 +1,21 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`user`], [`session`], [`blob`], [`page`] hold the words of the recorder's world,
+//! - [`recording`], [`user`], [`session`], [`blob`], [`plan`], [`page`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements.
-//! - [`upload`], [`auth`], [`list`] and [`sweep`] are the use cases: every decision is taken there.
+//! - [`upload`], [`direct`], [`auth`], [`list`] and [`sweep`] are the use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
 pub mod auth;
 pub mod blob;
 pub mod digest;
+pub mod direct;
 pub mod id;
 pub mod list;
 pub mod media_type;
 pub mod page;
+pub mod plan;
 pub mod ports;
 pub mod recording;
 pub mod session;
@@ -28,6 +30,8 @@ pub mod user;
 pub struct Services {
     /// Storing recordings.
     pub upload: upload::Upload,
+    /// Storing recordings that come in parts, past the server where the store allows it.
+    pub direct: direct::Direct,
     /// Who is asking.
     pub auth: auth::Auth,
     /// Finding, playing, renaming and deleting recordings.
@@ -43,8 +47,15 @@ pub struct Policy {
     pub limits: upload::Limits,
     /// Who may come in and for how long.
     pub auth: auth::AuthPolicy,
-    /// How old a blob without a recording must be before it is removed.
+    /// How old a blob without a recording must be before it is removed. An upload may take half of that.
     pub orphan_grace: chrono::TimeDelta,
+}
+
+impl Policy {
+    /// How long an upload may take: a blob must have its recording well before it could pass for an orphan.
+    fn upload_patience(&self) -> chrono::TimeDelta {
+        self.orphan_grace / 2
+    }
 }
 
 impl Services {
@@ -52,7 +63,8 @@ impl Services {
     #[must_use]
     pub fn new(ports: &ports::Ports, policy: &Policy) -> Self {
         Self {
-            upload: upload::Upload::new(ports, policy.limits),
+            upload: upload::Upload::new(ports, policy.limits, policy.upload_patience()),
+            direct: direct::Direct::new(ports, policy.limits, policy.upload_patience()),
             auth: auth::Auth::new(ports, policy.auth.clone()),
             list: list::List::new(ports),
             sweep: sweep::Sweep::new(ports, policy.orphan_grace),

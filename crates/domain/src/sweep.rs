@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 
 use crate::{
     blob::BlobRef,
-    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError, UserStore},
+    ports::{
+        BlobError, BlobStore, Clock, PlanStore, Ports, RecordStore, StagedBlobs, StoreError, Timestamp, UserStore,
+    },
 };
 
 /// What a sweep removed.
@@ -16,6 +18,10 @@ pub struct Swept {
     pub blobs: u64,
     /// Such blobs that could not be removed.
     pub failed: u64,
+    /// Plans of uploads that were never completed.
+    pub plans: u64,
+    /// Blobs whose parts were never put together.
+    pub staged: u64,
     /// Sessions past their expiry.
     pub sessions: u64,
 }
@@ -35,7 +41,9 @@ pub enum SweepError {
 #[derive(Clone)]
 pub struct Sweep {
     records: Arc<dyn RecordStore>,
+    plans: Arc<dyn PlanStore>,
     blobs: Arc<dyn BlobStore>,
+    staged: Arc<dyn StagedBlobs>,
     users: Arc<dyn UserStore>,
     clock: Arc<dyn Clock>,
     grace: TimeDelta,
@@ -45,24 +53,50 @@ impl Sweep {
     /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
-        let Ports { records, blobs, users, clock, .. } = ports.clone();
-        Self { records, blobs, users, clock, grace }
+        let Ports { records, plans, blobs, staging, users, clock, .. } = ports.clone();
+        Self { records, plans, blobs, staged: staging.blobs, users, clock, grace }
     }
 
-    /// Walks the blob store once, and then forgets expired sessions.
-    ///
-    /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
-    /// does not get one afterwards, for the grace is longer than an upload may pause.
+    /// Goes once through everything that may be left over.
     ///
     /// # Errors
     /// [`SweepError`].
     pub async fn run(&self) -> Result<Swept, SweepError> {
         let now = self.clock.now();
-        let mut swept = Swept::default();
+        let mut swept = Swept { plans: self.forget_plans(now).await?, ..Swept::default() };
+        swept.staged = self.staged.abort_begun_before(now - self.grace).await?;
+        self.remove_orphans(now, &mut swept).await?;
+        swept.sessions = self.users.remove_expired_sessions(now).await?;
+        Ok(swept)
+    }
+
+    /// The row goes first: whoever completes the upload at this moment finds it gone, or made it a recording.
+    async fn forget_plans(&self, now: Timestamp) -> Result<u64, SweepError> {
+        let mut forgotten = 0;
+        loop {
+            let expired = self.plans.expired_plans(now).await?;
+            if expired.is_empty() {
+                return Ok(forgotten);
+            }
+            for plan in expired {
+                if self.plans.release(&plan).await? {
+                    forgotten += 1;
+                    // What resists is swept by its age.
+                    let _ = self.staged.abort(&plan.staged).await;
+                }
+            }
+        }
+    }
+
+    /// Walks the blob store.
+    ///
+    /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
+    /// does not get one afterwards, for an upload may take half the grace at most.
+    async fn remove_orphans(&self, now: Timestamp, swept: &mut Swept) -> Result<(), SweepError> {
         let mut after: Option<BlobRef> = None;
         loop {
             let entries = self.blobs.list(after).await?;
-            let Some(last) = entries.last() else { break };
+            let Some(last) = entries.last() else { return Ok(()) };
             after = Some(last.blob.clone());
             let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
             for orphan in self.records.unreferenced(old.map(|entry| entry.blob).collect()).await? {
@@ -73,8 +107,6 @@ impl Sweep {
                 }
             }
         }
-        swept.sessions = self.users.remove_expired_sessions(now).await?;
-        Ok(swept)
     }
 }
 
@@ -91,6 +123,8 @@ mod tests {
         let now = ports.now();
         let blob = |name: &str| BlobRef::new(name.to_owned());
         let entry = move |name: &str, hours| BlobEntry { blob: blob(name), modified_at: now - TimeDelta::hours(hours) };
+        ports.plans.expect_expired_plans().with(eq(now)).returning(|_| Ok(Vec::new()));
+        ports.staged.expect_abort_begun_before().with(eq(now - TimeDelta::hours(24))).returning(|_| Ok(2));
         ports.users.expect_remove_expired_sessions().with(eq(now)).returning(|_| Ok(3));
         ports
             .blobs
@@ -109,6 +143,6 @@ mod tests {
 
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
 
-        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, sessions: 3 });
+        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, plans: 0, staged: 2, sessions: 3 });
     }
 }

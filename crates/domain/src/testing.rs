@@ -11,7 +11,10 @@ use crate::{
     digest::Sha256,
     id::{RecordingId, UserId},
     media_type::MediaType,
-    ports::{MockBlobStore, MockClock, MockPasswordHasher, MockRecordStore, MockUserStore, Ports, Timestamp},
+    ports::{
+        MockBlobStore, MockClock, MockPartStore, MockPasswordHasher, MockPlanStore, MockRecordStore, MockStagedBlobs,
+        MockUserStore, PartAccess, Ports, Staging, Timestamp,
+    },
     recording::{Recording, RecordingName, Revision},
 };
 
@@ -19,7 +22,10 @@ use crate::{
 #[derive(Default)]
 pub struct TestPorts {
     pub records: MockRecordStore,
+    pub plans: MockPlanStore,
     pub blobs: MockBlobStore,
+    pub staged: MockStagedBlobs,
+    pub parts: MockPartStore,
     pub users: MockUserStore,
     pub passwords: MockPasswordHasher,
     now: Timestamp,
@@ -40,7 +46,10 @@ impl TestPorts {
         clock.expect_now().return_const(self.now);
         Ports {
             records: Arc::new(self.records),
+            plans: Arc::new(self.plans),
             blobs: Arc::new(self.blobs),
+            staging: Staging { blobs: Arc::new(self.staged), parts: PartAccess::Here(Arc::new(self.parts)) },
+            links: None,
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
             clock: Arc::new(clock),

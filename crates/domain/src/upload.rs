@@ -4,10 +4,12 @@ mod body;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::body::{Allowance, metered};
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use futures_util::StreamExt as _;
 
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     digest::{Hasher, Sha256},
     id::{RecordingId, UserId},
     media_type::MediaType,
-    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError},
+    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Timestamp},
     recording::{Recording, RecordingName, Revision},
 };
 
@@ -87,13 +89,15 @@ pub struct Upload {
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    patience: TimeDelta,
 }
 
 impl Upload {
-    /// Wires the use case.
+    /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
-    pub fn new(ports: &Ports, limits: Limits) -> Self {
-        Self { records: ports.records.clone(), blobs: ports.blobs.clone(), clock: ports.clock.clone(), limits }
+    pub fn new(ports: &Ports, limits: Limits, patience: TimeDelta) -> Self {
+        let Ports { records, blobs, clock, .. } = ports.clone();
+        Self { records, blobs, clock, limits, patience }
     }
 
     /// Stores what `body` yields as a recording of `owner`.
@@ -118,17 +122,27 @@ impl Upload {
             return self.repeat(existing, &new, body).await;
         }
         let left = self.limits.quota_bytes.saturating_sub(self.records.used_bytes(owner).await?);
-        let allowance = body::Allowance { recording: self.limits.recording_bytes, quota: left };
+        let allowance = Allowance { recording: self.limits.recording_bytes, quota: left };
         allowance.admit(new.size.unwrap_or_default())?;
 
+        let begun_at = self.clock.now();
         let (head, body) = body::peek(body).await;
-        let blob = self.blobs.put(body::metered(body, allowance, new.size)).await?;
-        if let Err(mismatch) = check_digest(new.sha256, blob.sha256) {
+        let blob = self.blobs.put(metered(body, allowance, new.size)).await?;
+        if let Err(refusal) = self.check(&new, &blob, begun_at) {
             self.discard(&blob.blob).await;
-            return Err(mismatch);
+            return Err(refusal);
         }
         let recording = self.describe(owner, new, blob, &head);
         self.insert(recording).await
+    }
+
+    /// Refuses other bytes than announced, and a blob so old that the sweeper might take it for an orphan.
+    fn check(&self, new: &NewRecording, blob: &StoredBlob, begun_at: Timestamp) -> Result<(), UploadError> {
+        check_digest(new.sha256, blob.sha256)?;
+        if self.clock.now() - begun_at > self.patience {
+            return Err(BodyError::Stalled.into());
+        }
+        Ok(())
     }
 
     fn describe(&self, owner: UserId, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
@@ -153,6 +167,10 @@ impl Upload {
     async fn insert(&self, recording: Recording) -> Result<Stored, UploadError> {
         let refused = match self.records.insert(recording.clone(), self.limits.quota_bytes).await {
             Ok(()) => return Ok(Stored::Created(recording)),
+            // A store that repeated the write, for the reply was lost, finds its own row.
+            Err(InsertError::Taken(existing)) if existing.blob == recording.blob => {
+                return Ok(Stored::Created(*existing));
+            }
             // Whether the row is there is unknown. Its bytes must stay; the sweeper takes them if it is not.
             Err(InsertError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
             Err(refused) => refused,
@@ -179,8 +197,8 @@ impl Upload {
             return Err(UploadError::Conflict(existing.id));
         }
         let mut hasher = Hasher::default();
-        let same_length = body::Allowance { recording: existing.size, quota: u64::MAX };
-        let mut body = body::metered(body, same_length, new.size);
+        let same_length = Allowance { recording: existing.size, quota: u64::MAX };
+        let mut body = metered(body, same_length, new.size);
         while let Some(piece) = body.next().await {
             match piece {
                 Ok(bytes) => hasher.update(&bytes),
@@ -207,7 +225,7 @@ impl Upload {
 }
 
 /// The same instant and offset as every store keeps it; a leap second becomes the one after.
-fn to_microseconds(time: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+pub(crate) fn to_microseconds(time: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
     let instant = DateTime::from_timestamp_micros(time.timestamp_micros());
     instant.map_or(time, |instant| instant.with_timezone(time.offset()))
 }

@@ -6,22 +6,34 @@
 
 mod blobs;
 mod clock;
+mod links;
 mod passwords;
+mod plans;
 mod records;
+mod staging;
 mod users;
 
 use std::sync::Arc;
 
 #[cfg(test)]
 pub use self::{
-    blobs::MockBlobStore, clock::MockClock, passwords::MockPasswordHasher, records::MockRecordStore,
+    blobs::MockBlobStore,
+    clock::MockClock,
+    links::MockDownloadLinks,
+    passwords::MockPasswordHasher,
+    plans::MockPlanStore,
+    records::MockRecordStore,
+    staging::{MockPartLinks, MockPartStore, MockStagedBlobs},
     users::MockUserStore,
 };
 pub use self::{
     blobs::{BlobEntry, BlobError, BlobStore},
     clock::{Clock, SystemClock, Timestamp},
+    links::{DownloadLinks, Presentation},
     passwords::{HasherError, PasswordHasher},
+    plans::{PlanStore, ReserveError, SettleError},
     records::{InsertError, RecordStore},
+    staging::{Assembled, PartAccess, PartLinks, PartStore, SignedRequest, StagedBlobs, Staging},
     users::UserStore,
 };
 
@@ -33,8 +45,14 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Ports {
     /// Rows about recordings.
     pub records: Arc<dyn RecordStore>,
+    /// Plans of recordings.
+    pub plans: Arc<dyn PlanStore>,
     /// Bytes of recordings.
     pub blobs: Arc<dyn BlobStore>,
+    /// Bytes of recordings that come in parts.
+    pub staging: Staging,
+    /// Downloads past this server, where the blob store offers them and the operator wants them.
+    pub links: Option<Arc<dyn DownloadLinks>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
     /// The time.

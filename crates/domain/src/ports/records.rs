@@ -79,9 +79,9 @@ pub trait RecordStore: Send + Sync {
         expected: Option<Revision>,
     ) -> Result<Option<Recording>, StoreError>;
 
-    /// How many bytes the recordings of a user have together.
+    /// How many bytes a user uses.
     ///
-    /// - It MUST be the sum of their sizes.
+    /// - It MUST be the sum of the sizes of their recordings, and of their plans.
     async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError>;
 
     /// Picks out the blobs that no recording refers to.

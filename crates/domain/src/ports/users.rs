@@ -31,7 +31,7 @@ pub trait UserStore: Send + Sync {
     /// Looks up the session that `token` opens, and whose it is.
     ///
     /// - It MUST find the session that was opened, equal in every field.
-    /// - It MUST find it even past its expiry: deciding is the caller's business.
+    /// - It MUST find it even past its expiry, until it is forgotten: deciding is the caller's business.
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError>;
 
     /// Notes that a session was used.
@@ -63,7 +63,8 @@ pub trait UserStore: Send + Sync {
     /// - It MUST NOT end another user's sessions.
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError>;
 
-    /// Forgets the sessions that expired before `now`, and says how many.
+    /// Forgets the sessions that expired before `now`, as far as the store does not do so by itself,
+    /// and says how many.
     ///
     /// - It MUST leave the sessions that have not expired.
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError>;

@@ -1,6 +1,8 @@
 use futures_util::TryStreamExt as _;
 use mockall::{Sequence, predicate::always};
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::testing::{TestPorts, body, recording, stored_blob, unread_body};
 
@@ -36,7 +38,7 @@ fn keep_blobs(ports: &mut TestPorts) {
 }
 
 async fn store(ports: TestPorts, new: NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
-    Upload::new(&ports.build(), LIMITS).store(owner(), new, body).await
+    Upload::new(&ports.build(), LIMITS, TimeDelta::hours(12)).store(owner(), new, body).await
 }
 
 #[tokio::test]

@@ -1,0 +1,108 @@
+//! The ports for blobs that clients send in parts.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{BlobError, Timestamp};
+use crate::{
+    blob::{BodyError, ByteStream, StoredBlob},
+    digest::Sha256,
+    plan::{Parts, StagedRef},
+};
+
+/// What came of putting the parts together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assembled {
+    /// All parts were there.
+    Whole(StoredBlob),
+    /// This part was not, counted from 1.
+    Lacks(u32),
+}
+
+/// Puts blobs together from parts that were sent in any order.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait StagedBlobs: Send + Sync {
+    /// Makes a place for the parts of one blob.
+    ///
+    /// - It MUST give every blob a place of its own.
+    async fn begin(&self, parts: Parts) -> Result<StagedRef, BlobError>;
+
+    /// Puts the parts together.
+    ///
+    /// - It MUST return the blob only once its bytes would survive a power cut.
+    /// - It MUST return the size and the SHA-256 of exactly the bytes it kept.
+    /// - It MUST return `Lacks` with the first part that was never sent, and keep the others.
+    /// - It MUST return the blob again when it is repeated before [`Self::clear`], by itself or another.
+    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError>;
+
+    /// Removes the parts and keeps the blob they were put together to.
+    ///
+    /// - It MUST succeed when they are already gone.
+    async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError>;
+
+    /// Removes everything that was sent.
+    ///
+    /// - It MUST succeed when it is already gone.
+    async fn abort(&self, staged: &StagedRef) -> Result<(), BlobError>;
+
+    /// Removes parts of blobs that were begun before `then` and not put together, and says of how many blobs.
+    ///
+    /// - It MUST leave what was begun later.
+    async fn abort_begun_before(&self, then: Timestamp) -> Result<u64, BlobError>;
+}
+
+/// Takes parts from the server's own clients.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait PartStore: Send + Sync {
+    /// Keeps everything `body` yields as one part; sent again, the last one counts.
+    ///
+    /// - When the body fails, it MUST return that error and keep what was sent before.
+    async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError>;
+}
+
+/// A request that somebody without credentials may make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// Where to.
+    pub url: String,
+    /// What must be sent with it; names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Lets clients send parts to the store itself.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait PartLinks: Send + Sync {
+    /// The PUT that sends one part, good for `lifetime`; `sha256` is that of the whole blob.
+    ///
+    /// - It MUST NOT let anything else be written, nor anything be read.
+    async fn part_link(
+        &self,
+        staged: &StagedRef,
+        parts: Parts,
+        number: u32,
+        sha256: Sha256,
+        lifetime: Duration,
+    ) -> Result<SignedRequest, BlobError>;
+}
+
+/// Where clients send parts.
+#[derive(Clone)]
+pub enum PartAccess {
+    /// To this server.
+    Here(Arc<dyn PartStore>),
+    /// To the store itself.
+    Links(Arc<dyn PartLinks>),
+}
+
+/// Everything a direct upload needs of the blob store.
+#[derive(Clone)]
+pub struct Staging {
+    /// Puts the parts together.
+    pub blobs: Arc<dyn StagedBlobs>,
+    /// Takes them in.
+    pub parts: PartAccess,
+}
