@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tapebase_domain::ports::{BlobStore, BoxError, Ports, RecordStore, SystemClock, UserStore};
+use tapebase_domain::ports::{
+    BlobStore, BoxError, DownloadLinks, PartAccess, PartStore, PlanStore, Ports, RecordStore, StagedBlobs, Staging,
+    SystemClock, UserStore,
+};
 
 use crate::{argon2id::Argon2id, memory::Memory};
 
@@ -17,7 +20,7 @@ pub enum ConnectError {
         /// What the URL begins with; the rest may hold secrets.
         given: String,
         /// What it may be.
-        expected: &'static str,
+        expected: String,
     },
     /// Half of what belongs together would be gone after the next start.
     #[error("records and blobs: `memory:` goes with `memory:` only")]
@@ -32,39 +35,67 @@ pub enum ConnectError {
     },
 }
 
+/// How to talk to a store that is S3 or like it.
+#[derive(Debug, Clone, Default)]
+pub struct S3Dialect {
+    /// Whether the bucket goes into the path instead of the host's name.
+    pub path_style: bool,
+    /// The endpoint that clients reach, where it is another than this program's.
+    pub public_endpoint: Option<String>,
+    /// Whether the store does without SHA-256 checksums.
+    pub without_checksums: bool,
+    /// Whether clients download from the store itself.
+    pub redirect: bool,
+}
+
 /// Where everything is kept.
 #[derive(Debug)]
 pub struct Locations {
     records: Location,
     blobs: Location,
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "there is no S3 in this build"))]
+    s3: S3Dialect,
+    #[cfg(feature = "aws")]
+    sdk: crate::aws::Sdk,
 }
 
 #[derive(Debug)]
 enum Location {
     /// Gone with the process.
     Memory,
-    /// A file or a folder.
+    /// A database file.
     #[cfg(feature = "embedded")]
-    Path(std::path::PathBuf),
+    Sqlite(std::path::PathBuf),
+    /// A folder.
+    #[cfg(feature = "embedded")]
+    Folder(std::path::PathBuf),
+    /// A bucket, and what all keys in it begin with.
+    #[cfg(feature = "aws")]
+    S3(crate::s3::Place),
 }
 
 impl Locations {
-    /// Reads two URLs, for instance `sqlite:data/tapebase.db` and `file:data/blobs`.
+    /// Reads two URLs, for instance `sqlite:data/tapebase.db` and `file:data/blobs`,
+    /// or `dynamodb://table` and `s3://bucket/prefix`.
     ///
-    /// `memory:` keeps either in memory, until the process ends.
+    /// `memory:` keeps both in memory, until the process ends.
     ///
     /// # Errors
     /// [`ConnectError::UnknownUrl`] naming the setting at fault.
-    pub fn parse(records: &str, blobs: &str) -> Result<Self, ConnectError> {
-        let records = Location::parse("records", records, "sqlite", "sqlite:PATH or memory:")?;
-        let blobs = Location::parse("blobs", blobs, "file", "file:PATH or memory:")?;
+    pub fn parse(records: &str, blobs: &str, s3: S3Dialect) -> Result<Self, ConnectError> {
+        let records = Location::records(records).ok_or_else(|| unknown("records", records, RECORDS))?;
+        let blobs = Location::blobs(blobs).ok_or_else(|| unknown("blobs", blobs, BLOBS))?;
         // One without the other would be rows without audio, or audio without rows, after the next start.
-        match (&records, &blobs) {
-            (Location::Memory, Location::Memory) => Ok(Self { records, blobs }),
-            (Location::Memory, _) | (_, Location::Memory) => Err(ConnectError::HalfInMemory),
-            #[cfg(feature = "embedded")]
-            _ => Ok(Self { records, blobs }),
+        if matches!(records, Location::Memory) != matches!(blobs, Location::Memory) {
+            return Err(ConnectError::HalfInMemory);
         }
+        Ok(Self {
+            records,
+            blobs,
+            s3,
+            #[cfg(feature = "aws")]
+            sdk: crate::aws::Sdk::default(),
+        })
     }
 
     /// Opens the stores, and makes sure that they belong together.
@@ -72,54 +103,119 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn connect(&self) -> Result<Ports, ConnectError> {
-        let (records, users) = self.records.open_records().map_err(|source| open("records", source))?;
-        let blobs = self.blobs.open_blobs().map_err(|source| open("blobs", source))?;
-        let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
-        let ports = Ports { records, blobs, users, clock, passwords };
-        ports.pair().await.map_err(|error| open("blobs", error.into()))?;
+        let ports = self.open().await?;
+        ports.pair().await.map_err(|error| open("blobs", error))?;
         Ok(ports)
     }
+
+    /// Opens the stores without a question to any: whoever sweeps must call [`Ports::pair`] first.
+    ///
+    /// # Errors
+    /// [`ConnectError::Open`] naming the setting at fault.
+    pub async fn open(&self) -> Result<Ports, ConnectError> {
+        let rows = self.open_rows().await.map_err(|source| open("records", source))?;
+        let Blobs { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
+        let Rows { records, plans, users } = rows;
+        let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
+        Ok(Ports { records, plans, blobs, staging, links, users, clock, passwords })
+    }
+
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
+    async fn open_rows(&self) -> Result<Rows, BoxError> {
+        match &self.records {
+            #[cfg(feature = "embedded")]
+            Location::Sqlite(path) => Ok(Rows::of(crate::sqlite::Sqlite::open(path)?)),
+            _ => Ok(Rows::of(Memory::default())),
+        }
+    }
+
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
+    async fn open_blobs(&self) -> Result<Blobs, BoxError> {
+        match &self.blobs {
+            #[cfg(feature = "embedded")]
+            Location::Folder(path) => Ok(Blobs::here(crate::fs::Fs::open(path)?)),
+            #[cfg(feature = "aws")]
+            Location::S3(place) => {
+                let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
+                let staging = Staging { blobs: s3.clone(), parts: PartAccess::Links(s3.clone()) };
+                let links = self.s3.redirect.then(|| s3.clone() as Arc<dyn DownloadLinks>);
+                Ok(Blobs { blobs: s3, staging, links })
+            }
+            _ => Ok(Blobs::here(Memory::default())),
+        }
+    }
 }
 
-/// Recordings and users live in the same place.
-type RowStores = (Arc<dyn RecordStore>, Arc<dyn UserStore>);
+/// What `records` may be in this build, and `blobs`.
+const RECORDS: &[&str] = &[
+    #[cfg(feature = "embedded")]
+    "sqlite:PATH",
+    "memory:",
+];
+const BLOBS: &[&str] = &[
+    #[cfg(feature = "embedded")]
+    "file:PATH",
+    #[cfg(feature = "aws")]
+    "s3://BUCKET/PREFIX",
+    "memory:",
+];
 
 impl Location {
-    fn parse(setting: &'static str, url: &str, scheme: &str, expected: &'static str) -> Result<Self, ConnectError> {
-        match url.split_once(':') {
-            Some(("memory", "")) => Ok(Self::Memory),
+    fn records(url: &str) -> Option<Self> {
+        match url.split_once(':')? {
+            ("memory", "") => Some(Self::Memory),
             #[cfg(feature = "embedded")]
-            Some((given, path)) if given == scheme && !path.is_empty() => Ok(Self::Path(path.into())),
-            _ => {
-                let given = url.split(':').next().unwrap_or_default().to_owned();
-                Err(ConnectError::UnknownUrl { setting, given, expected })
-            }
+            ("sqlite", path) if !path.is_empty() => Some(Self::Sqlite(path.into())),
+            _ => None,
         }
     }
 
-    fn open_records(&self) -> Result<RowStores, BoxError> {
-        match self {
-            Self::Memory => {
-                let memory = Arc::new(Memory::default());
-                Ok((memory.clone(), memory))
-            }
+    fn blobs(url: &str) -> Option<Self> {
+        match url.split_once(':')? {
+            ("memory", "") => Some(Self::Memory),
             #[cfg(feature = "embedded")]
-            Self::Path(path) => {
-                let sqlite = Arc::new(crate::sqlite::Sqlite::open(path)?);
-                Ok((sqlite.clone(), sqlite))
-            }
-        }
-    }
-
-    fn open_blobs(&self) -> Result<Arc<dyn BlobStore>, BoxError> {
-        match self {
-            Self::Memory => Ok(Arc::new(Memory::default())),
-            #[cfg(feature = "embedded")]
-            Self::Path(path) => Ok(Arc::new(crate::fs::Fs::open(path)?)),
+            ("file", path) if !path.is_empty() => Some(Self::Folder(path.into())),
+            #[cfg(feature = "aws")]
+            ("s3", place) => place.strip_prefix("//").and_then(crate::s3::Place::parse).map(Self::S3),
+            _ => None,
         }
     }
 }
 
-fn open(setting: &'static str, source: BoxError) -> ConnectError {
-    ConnectError::Open { setting, source }
+/// Recordings, plans and users live in the same place.
+struct Rows {
+    records: Arc<dyn RecordStore>,
+    plans: Arc<dyn PlanStore>,
+    users: Arc<dyn UserStore>,
+}
+
+impl Rows {
+    fn of<S: RecordStore + PlanStore + UserStore + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { records: store.clone(), plans: store.clone(), users: store }
+    }
+}
+
+struct Blobs {
+    blobs: Arc<dyn BlobStore>,
+    staging: Staging,
+    links: Option<Arc<dyn DownloadLinks>>,
+}
+
+impl Blobs {
+    /// Clients reach the bytes through this program only.
+    fn here<S: BlobStore + StagedBlobs + PartStore + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        let staging = Staging { blobs: store.clone(), parts: PartAccess::Here(store.clone()) };
+        Self { blobs: store, staging, links: None }
+    }
+}
+
+fn unknown(setting: &'static str, url: &str, expected: &[&str]) -> ConnectError {
+    let given = url.split(':').next().unwrap_or_default().to_owned();
+    ConnectError::UnknownUrl { setting, given, expected: expected.join(" or ") }
+}
+
+fn open(setting: &'static str, source: impl Into<BoxError>) -> ConnectError {
+    ConnectError::Open { setting, source: source.into() }
 }

@@ -6,6 +6,7 @@
 //! blobs/VERSION             the layout's number
 //! blobs/ROWS                the id of the row store that knows what is an orphan here
 //! blobs/7f/7f3a…            one blob: 32 random hexadecimal digits, below the first two of them
+//! blobs/parts/e1c0…/2       the second part of a blob that is sent in parts
 //! ```
 //!
 //! A blob is written under its final name, flushed, and its directory flushed, before `put` returns.
@@ -15,6 +16,7 @@
 
 mod file;
 mod folder;
+mod parts;
 
 use std::{
     fs,

@@ -3,16 +3,22 @@
 //! | Adapter | Ports | Keeps |
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
-//! | `fs` | `BlobStore` | one file per recording |
-//! | `sqlite` | `RecordStore`, `UserStore` | one database file |
+//! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore` | one file per recording |
+//! | `sqlite` | `RecordStore`, `PlanStore`, `UserStore` | one database file |
+//! | `s3` | `BlobStore`, `StagedBlobs`, `PartLinks`, `DownloadLinks` | one object per recording |
+//! | `dynamodb` | `RecordStore`, `PlanStore`, `UserStore` | one table |
 //! | [`argon2id`] | `PasswordHasher` | nothing |
 //!
 //! [`connect`] picks the stores by URL; nothing else chooses.
 
 pub mod argon2id;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod connect;
 #[cfg(feature = "embedded")]
 pub mod fs;
 pub mod memory;
+#[cfg(feature = "aws")]
+pub mod s3;
 #[cfg(feature = "embedded")]
 pub mod sqlite;

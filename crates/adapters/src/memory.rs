@@ -1,5 +1,7 @@
 //! Every store on maps in memory, for tests and demonstrations: gone with the process.
 
+mod direct;
+
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
@@ -14,6 +16,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, StoreId, UserId},
     page::{Order, PageRequest},
+    plan::{StagedRef, UploadPlan},
     ports::{
         BlobEntry, BlobError, BlobStore, Clock as _, InsertError, RecordStore, StoreError, SystemClock, Timestamp,
         UserStore,
@@ -32,10 +35,12 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     blobs: BTreeMap<BlobRef, (Bytes, Timestamp)>,
-    blobs_ever: u64,
+    names_ever: u64,
     claimed_by: Option<StoreId>,
     id: Option<StoreId>,
     recordings: HashMap<(UserId, RecordingId), Recording>,
+    plans: HashMap<(UserId, RecordingId), UploadPlan>,
+    staged: HashMap<StagedRef, Staged>,
     accounts: HashMap<UserId, Account>,
     sessions: HashMap<TokenHash, Session>,
 }
@@ -47,9 +52,32 @@ impl Memory {
     }
 }
 
+/// The parts of one blob that were sent so far.
+#[derive(Debug)]
+struct Staged {
+    begun_at: Timestamp,
+    parts: BTreeMap<u32, Bytes>,
+}
+
 impl State {
+    /// Keeps `bytes` as a blob.
+    fn keep(&mut self, bytes: Bytes) -> StoredBlob {
+        let (size, sha256) = (bytes.len() as u64, Sha256::of(&bytes));
+        let blob = BlobRef::new(self.fresh_name());
+        self.blobs.insert(blob.clone(), (bytes, SystemClock.now()));
+        StoredBlob { blob, size, sha256 }
+    }
+
+    /// A name nothing had before.
+    fn fresh_name(&mut self) -> String {
+        self.names_ever += 1;
+        format!("{:016x}", self.names_ever)
+    }
+
     fn used_bytes(&self, owner: UserId) -> u64 {
-        self.recordings.values().filter(|recording| recording.owner == owner).map(|recording| recording.size).sum()
+        let recordings = self.recordings.values().filter(|recording| recording.owner == owner);
+        let plans = self.plans.values().filter(|plan| plan.owner == owner);
+        recordings.map(|recording| recording.size).chain(plans.map(|plan| plan.size)).sum()
     }
 
     fn account(&self, identity: &Identity) -> Option<&Account> {
@@ -74,12 +102,7 @@ impl State {
 impl BlobStore for Memory {
     async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let bytes = Bytes::from(body.try_collect::<Vec<Bytes>>().await?.concat());
-        let (size, sha256) = (bytes.len() as u64, Sha256::of(&bytes));
-        let mut state = self.state();
-        state.blobs_ever += 1;
-        let blob = BlobRef::new(format!("{:016x}", state.blobs_ever));
-        state.blobs.insert(blob.clone(), (bytes, SystemClock.now()));
-        Ok(StoredBlob { blob, size, sha256 })
+        Ok(self.state().keep(bytes))
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {

@@ -12,7 +12,7 @@ use bytesize::ByteSize;
 use chrono::TimeDelta;
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize, Serializer};
-use tapebase_adapters::connect::Locations;
+use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{Policy, auth::AuthPolicy, upload::Limits};
 use tapebase_http::HttpPolicy;
 
@@ -32,6 +32,11 @@ pub struct Config {
     /// Where audio is kept; in the data folder otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blobs: Option<StoreUrl>,
+    /// How audio gets from S3 to clients; through this program otherwise, and past a Lambda function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub downloads: Option<Downloads>,
+    /// How to talk to S3.
+    pub s3: S3Config,
     /// Who may come in.
     pub auth: AuthConfig,
     /// How much is taken.
@@ -51,6 +56,8 @@ impl Default for Config {
             data_dir: PathBuf::from("tapebase-data"),
             records: None,
             blobs: None,
+            downloads: None,
+            s3: S3Config::default(),
             auth: AuthConfig::default(),
             limits: LimitsConfig::default(),
             timeouts: TimeoutsConfig::default(),
@@ -58,6 +65,40 @@ impl Default for Config {
             log: LogConfig::default(),
         }
     }
+}
+
+/// How audio gets from S3 to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Downloads {
+    /// They are sent to S3 with a link that is good for a while.
+    Redirect,
+    /// Through this program.
+    Stream,
+}
+
+/// How to talk to S3, or to a store that is like it.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct S3Config {
+    /// Whether the bucket goes into the path instead of the host's name.
+    pub path_style: bool,
+    /// Where clients reach the store, if that is elsewhere than this program does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_endpoint: Option<String>,
+    /// Which checksums the store verifies.
+    pub checksums: Checksums,
+}
+
+/// Which checksums a store verifies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksums {
+    /// SHA-256, as S3 does.
+    #[default]
+    Sha256,
+    /// None it could be told.
+    None,
 }
 
 /// Who may come in, and for how long.
@@ -228,7 +269,13 @@ impl Config {
     /// Where the stores are.
     pub fn locations(&self) -> anyhow::Result<Locations> {
         let (records, blobs) = self.stores();
-        Ok(Locations::parse(&records.0, &blobs.0)?)
+        let dialect = S3Dialect {
+            path_style: self.s3.path_style,
+            public_endpoint: self.s3.public_endpoint.clone(),
+            without_checksums: self.s3.checksums == Checksums::None,
+            redirect: self.downloads == Some(Downloads::Redirect),
+        };
+        Ok(Locations::parse(&records.0, &blobs.0, dialect)?)
     }
 
     /// The stores' URLs, in the data folder where nothing else is set.
@@ -314,6 +361,8 @@ mod tests {
         let complete = Config {
             records: Some(StoreUrl("memory:".into())),
             blobs: Some(StoreUrl("memory:".into())),
+            downloads: Some(Downloads::Stream),
+            s3: S3Config { public_endpoint: Some("https://audio.example.com".into()), ..S3Config::default() },
             ..Config::default()
         };
         let table = toml::Table::try_from(complete).expect("serialises");

@@ -89,8 +89,12 @@ async fn sweep_regularly(sweep: Sweep, config: SweepConfig) {
     loop {
         due.tick().await;
         match sweep.run().await {
-            Ok(Swept { blobs, failed: 0, sessions }) => tracing::info!(blobs, sessions, "swept"),
-            Ok(Swept { blobs, failed, sessions }) => tracing::warn!(blobs, failed, sessions, "some blobs resist"),
+            Ok(Swept { blobs, failed, plans, staged, sessions }) => {
+                tracing::info!(blobs, failed, plans, staged, sessions, "swept");
+                if failed > 0 {
+                    tracing::warn!(failed, "some blobs resist");
+                }
+            }
             Err(error) => tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "cannot sweep"),
         }
     }

@@ -25,8 +25,9 @@ pub fn lay_out(root: &Path) -> io::Result<()> {
         let message = format!("{} has layout {}, this program knows 1", root.display(), version.trim());
         return Err(io::Error::new(ErrorKind::Unsupported, message));
     }
-    for prefix in 0..=u8::MAX {
-        DirBuilder::new().recursive(true).mode(0o700).create(root.join(format!("{prefix:02x}")))?;
+    let prefixes = (0..=u8::MAX).map(|prefix| format!("{prefix:02x}"));
+    for name in prefixes.chain(["parts".to_owned()]) {
+        DirBuilder::new().recursive(true).mode(0o700).create(root.join(name))?;
     }
     sync(root)?;
     root.parent().map_or(Ok(()), sync)

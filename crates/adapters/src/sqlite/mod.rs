@@ -4,6 +4,7 @@
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
 //! survives a power cut. One connection writes, see [`writer`]; a few others read, see [`readers`].
 
+mod plans;
 mod readers;
 mod records;
 mod rows;
@@ -25,7 +26,8 @@ use self::{
 };
 
 /// Each is applied once, in this order; never change one that was released.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/1-recordings-and-users.sql"))];
+const MIGRATIONS: &[M<'static>] =
+    &[M::up(include_str!("migrations/1-recordings-and-users.sql")), M::up(include_str!("migrations/2-plans.sql"))];
 
 /// Rows in one database file.
 pub struct Sqlite {

@@ -29,11 +29,9 @@ impl RecordStore for Sqlite {
                 let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 return Ok(Change::Undo(Err(InsertError::Taken(Box::new(existing)))));
             }
-            let quota = i64::try_from(quota).unwrap_or(i64::MAX);
-            let mut statement = connection.prepare_cached(USE_BYTES)?;
-            match statement.execute(params![recording.owner.to_string(), recording.size, quota])? {
-                0 => Ok(Change::Undo(Err(InsertError::OverQuota))),
-                _ => Ok(Change::Keep(Ok(()))),
+            match use_bytes(connection, recording.owner, recording.size, quota)? {
+                true => Ok(Change::Keep(Ok(()))),
+                false => Ok(Change::Undo(Err(InsertError::OverQuota))),
             }
         });
         inserted.await?
@@ -85,9 +83,7 @@ impl RecordStore for Sqlite {
             connection
                 .prepare_cached("DELETE FROM recordings WHERE owner = ?1 AND id = ?2")?
                 .execute(params![owner.to_string(), id.as_str()])?;
-            connection
-                .prepare_cached("UPDATE usage SET bytes = bytes - ?2 WHERE owner = ?1")?
-                .execute(params![owner.to_string(), found.size])?;
+            give_back(connection, owner, found.size)?;
             Ok(Change::Keep(Ok(Some(found))))
         });
         removed.await?
@@ -127,8 +123,22 @@ impl RecordStore for Sqlite {
     }
 }
 
+/// `false` if the quota does not allow it.
+pub fn use_bytes(connection: &Connection, owner: UserId, bytes: u64, quota: u64) -> rusqlite::Result<bool> {
+    let quota = i64::try_from(quota).unwrap_or(i64::MAX);
+    let changed = connection.prepare_cached(USE_BYTES)?.execute(params![owner.to_string(), bytes, quota])?;
+    Ok(changed == 1)
+}
+
+pub fn give_back(connection: &Connection, owner: UserId, bytes: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE usage SET bytes = bytes - ?2 WHERE owner = ?1")?
+        .execute(params![owner.to_string(), bytes])?;
+    Ok(())
+}
+
 /// `false` if the id is taken.
-fn insert_row(connection: &Connection, recording: &Recording) -> rusqlite::Result<bool> {
+pub fn insert_row(connection: &Connection, recording: &Recording) -> rusqlite::Result<bool> {
     let added = connection.prepare_cached(INSERT)?.execute(params![
         recording.owner.to_string(),
         recording.id.as_str(),
@@ -145,7 +155,7 @@ fn insert_row(connection: &Connection, recording: &Recording) -> rusqlite::Resul
     Ok(added == 1)
 }
 
-fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<Recording>> {
+pub fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<Recording>> {
     let query = format!("SELECT {} FROM recordings WHERE owner = ?1 AND id = ?2", rows::RECORDING);
     let mut statement = connection.prepare_cached(&query)?;
     statement.query_row(params![owner.to_string(), id.as_str()], rows::recording).optional()

@@ -7,6 +7,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
+    plan::{PlanKey, StagedRef, UploadPlan},
     ports::{BoxError, Timestamp},
     recording::{Recording, RecordingName, Revision},
     session::Session,
@@ -16,6 +17,9 @@ use tapebase_domain::{
 /// The columns [`recording`] reads, in its order.
 pub const RECORDING: &str =
     "owner, id, name, media_type, size, sha256, recorded_at, recorded_offset, received_at, revision, blob";
+/// The columns [`plan`] reads, in its order.
+pub const PLAN: &str =
+    "owner, id, name, media_type, size, sha256, recorded_at, recorded_offset, staged, key, expires_at";
 /// The columns [`account`] reads, in its order.
 pub const ACCOUNT: &str = "users.id, users.network, users.subject, users.created_at, users.password";
 /// The columns [`session`] reads, in its order, after as many others as it is told.
@@ -23,19 +27,32 @@ pub const SESSION: &str = "sessions.id, sessions.user, sessions.client, sessions
                            sessions.expires_at, sessions.ends_at";
 
 pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
-    let recorded_at = time(row, 6)?;
-    let offset = FixedOffset::east_opt(row.get(7)?).ok_or_else(|| broken(7, "not an offset"))?;
     Ok(Recording {
         owner: parsed(row, 0, UserId::parse)?,
         id: parsed(row, 1, RecordingId::parse)?,
         name: RecordingName::parse(row.get(2)?).map_err(|error| broken(2, error))?,
         media_type: parsed(row, 3, MediaType::parse)?,
         size: row.get(4)?,
-        sha256: Sha256::from_slice(row.get_ref(5)?.as_blob()?).ok_or_else(|| broken(5, "not a digest"))?,
-        recorded_at: recorded_at.with_timezone(&offset),
+        sha256: digest(row, 5)?,
+        recorded_at: local_time(row, 6, 7)?,
         received_at: time(row, 8)?,
         revision: Revision(row.get(9)?),
         blob: BlobRef::new(row.get(10)?),
+    })
+}
+
+pub fn plan(row: &Row<'_>) -> rusqlite::Result<UploadPlan> {
+    Ok(UploadPlan {
+        owner: parsed(row, 0, UserId::parse)?,
+        id: parsed(row, 1, RecordingId::parse)?,
+        name: RecordingName::parse(row.get(2)?).map_err(|error| broken(2, error))?,
+        media_type: parsed(row, 3, MediaType::parse)?,
+        size: row.get(4)?,
+        sha256: digest(row, 5)?,
+        recorded_at: local_time(row, 6, 7)?,
+        staged: StagedRef::new(row.get(8)?),
+        key: PlanKey(row.get(9)?),
+        expires_at: time(row, 10)?,
     })
 }
 
@@ -76,6 +93,16 @@ pub fn identity(identity: &Identity) -> (&str, &str) {
 
 pub fn micros<Z: chrono::TimeZone>(time: &DateTime<Z>) -> i64 {
     time.timestamp_micros()
+}
+
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha256> {
+    Sha256::from_slice(row.get_ref(column)?.as_blob()?).ok_or_else(|| broken(column, "not a digest"))
+}
+
+fn local_time(row: &Row<'_>, column: usize, offset_column: usize) -> rusqlite::Result<DateTime<FixedOffset>> {
+    let offset = FixedOffset::east_opt(row.get(offset_column)?);
+    let offset = offset.ok_or_else(|| broken(offset_column, "not an offset"))?;
+    Ok(time(row, column)?.with_timezone(&offset))
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {

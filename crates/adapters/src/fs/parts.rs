@@ -1,0 +1,137 @@
+//! Parts of blobs on their way, in a directory per blob, and how they are put together.
+//!
+//! A part is written and flushed like any blob, and then moved to its place; a blob is put together by
+//! writing it anew, so that nothing sent late can change what was hashed.
+
+use std::{
+    fs::{self, DirBuilder},
+    io::{self, ErrorKind},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use data_encoding::HEXLOWER;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tapebase_domain::{
+    blob::{BodyError, ByteRange, ByteStream},
+    id::random_bytes,
+    plan::{Parts, StagedRef},
+    ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp},
+};
+
+use super::{
+    Fs, blocking,
+    file::{self, BlobFile},
+    read_on,
+};
+
+impl Fs {
+    /// The directory of a blob's parts, if the reference is one this store makes.
+    fn staging(&self, staged: &StagedRef) -> Result<PathBuf, BlobError> {
+        let name = staged.as_str();
+        if file::is_blob_name(name) {
+            Ok(self.root.join("parts").join(name))
+        } else {
+            Err(BlobError::Unavailable(format!("{name:?} is not a place of this store").into()))
+        }
+    }
+}
+
+#[async_trait]
+impl StagedBlobs for Fs {
+    async fn begin(&self, _parts: Parts) -> Result<StagedRef, BlobError> {
+        let staged = StagedRef::new(HEXLOWER.encode(&random_bytes::<16>()));
+        let directory = self.staging(&staged)?;
+        blocking(move || DirBuilder::new().mode(0o700).create(directory)).await?;
+        Ok(staged)
+    }
+
+    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
+        let directory = self.staging(staged)?;
+        let opened = blocking(move || open_all(&directory, parts)).await?;
+        let files = match opened {
+            Ok(files) => files,
+            Err(missing) => return Ok(Assembled::Lacks(missing)),
+        };
+        let (failed, failure) = tokio::sync::oneshot::channel();
+        let mut failed = Some(failed);
+        let whole = stream::iter(files).flat_map(|(file, range)| read_on(Arc::new(file), range));
+        // A body that fails has no cause to tell; this one's is the disk's, and is told beside it.
+        let whole = whole.map_err(move |error| {
+            failed.take().map(|failed| failed.send(error));
+            BodyError::Incomplete
+        });
+        match self.put(Box::pin(whole)).await {
+            Err(BlobError::Body(error)) => Err(failure.await.unwrap_or(BlobError::Body(error))),
+            stored => Ok(Assembled::Whole(stored?)),
+        }
+    }
+
+    async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {
+        let directory = self.staging(staged)?;
+        blocking(move || remove(&directory)).await
+    }
+
+    async fn abort(&self, staged: &StagedRef) -> Result<(), BlobError> {
+        self.clear(staged).await
+    }
+
+    async fn abort_begun_before(&self, then: Timestamp) -> Result<u64, BlobError> {
+        let root = self.root.join("parts");
+        blocking(move || {
+            let mut removed = 0;
+            for entry in fs::read_dir(root)? {
+                let entry = entry?;
+                let modified = match entry.metadata().and_then(|metadata| metadata.modified()) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    modified => Timestamp::from(modified?),
+                };
+                if modified < then {
+                    remove(&entry.path())?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl PartStore for Fs {
+    async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError> {
+        let place = self.staging(staged)?.join(number.to_string());
+        let part = self.put(body).await?.blob;
+        let path = self.path(&part)?;
+        blocking(move || {
+            fs::rename(&path, place).inspect_err(|_| {
+                // The upload is over. If this fails too, the sweeper comes by.
+                let _ = fs::remove_file(&path);
+            })
+        })
+        .await
+    }
+}
+
+/// Every part, or the first that is missing.
+fn open_all(directory: &Path, parts: Parts) -> io::Result<Result<Vec<(BlobFile, ByteRange)>, u32>> {
+    let mut files = Vec::new();
+    for number in parts.numbers() {
+        let length = parts.range(number).map_or(0, |range| range.length);
+        let range = ByteRange::whole(length);
+        match BlobFile::open(&directory.join(number.to_string()), range)? {
+            Some(file) => files.push((file, range)),
+            None => return Ok(Err(number)),
+        }
+    }
+    Ok(Ok(files))
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

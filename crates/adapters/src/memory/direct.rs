@@ -1,0 +1,121 @@
+//! Plans of uploads, and their parts, in memory.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use tapebase_domain::{
+    blob::{BodyError, ByteStream},
+    id::{RecordingId, UserId},
+    plan::{Parts, StagedRef, UploadPlan},
+    ports::{
+        Assembled, BlobError, Clock as _, PartStore, PlanStore, ReserveError, SettleError, StagedBlobs, StoreError,
+        SystemClock, Timestamp,
+    },
+    recording::Recording,
+};
+
+use super::{Memory, Staged, State};
+
+impl State {
+    /// Whether this very plan is there, not another of its id.
+    fn has(&self, plan: &UploadPlan) -> bool {
+        let found = self.plans.get(&(plan.owner, plan.id.clone()));
+        found.is_some_and(|found| found.staged == plan.staged)
+    }
+}
+
+#[async_trait]
+impl PlanStore for Memory {
+    async fn reserve(&self, plan: UploadPlan, quota: u64) -> Result<(), ReserveError> {
+        let mut state = self.state();
+        let key = (plan.owner, plan.id.clone());
+        if let Some(existing) = state.plans.get(&key) {
+            return Err(ReserveError::Planned(Box::new(existing.clone())));
+        }
+        if state.used_bytes(plan.owner).saturating_add(plan.size) > quota {
+            return Err(ReserveError::OverQuota);
+        }
+        state.plans.insert(key, plan);
+        Ok(())
+    }
+
+    async fn plan(&self, owner: UserId, id: &RecordingId) -> Result<Option<UploadPlan>, StoreError> {
+        Ok(self.state().plans.get(&(owner, id.clone())).cloned())
+    }
+
+    async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<(), SettleError> {
+        let mut state = self.state();
+        if !state.has(plan) {
+            return Err(SettleError::Gone);
+        }
+        let key = (plan.owner, plan.id.clone());
+        if let Some(existing) = state.recordings.get(&key) {
+            return Err(SettleError::Taken(Box::new(existing.clone())));
+        }
+        state.plans.remove(&key);
+        state.recordings.insert(key, recording);
+        Ok(())
+    }
+
+    async fn release(&self, plan: &UploadPlan) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_there = state.has(plan);
+        if is_there {
+            state.plans.remove(&(plan.owner, plan.id.clone()));
+        }
+        Ok(is_there)
+    }
+
+    async fn expired_plans(&self, now: Timestamp) -> Result<Vec<UploadPlan>, StoreError> {
+        Ok(self.state().plans.values().filter(|plan| plan.expires_at < now).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl StagedBlobs for Memory {
+    async fn begin(&self, _parts: Parts) -> Result<StagedRef, BlobError> {
+        let mut state = self.state();
+        let staged = StagedRef::new(state.fresh_name());
+        let empty = Staged { begun_at: SystemClock.now(), parts: [].into() };
+        state.staged.insert(staged.clone(), empty);
+        Ok(staged)
+    }
+
+    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
+        let mut state = self.state();
+        let Some(Staged { parts: sent, .. }) = state.staged.get(staged) else { return Ok(Assembled::Lacks(1)) };
+        if let Some(missing) = parts.numbers().find(|number| !sent.contains_key(number)) {
+            return Ok(Assembled::Lacks(missing));
+        }
+        let whole: Vec<Bytes> = sent.values().cloned().collect();
+        Ok(Assembled::Whole(state.keep(whole.concat().into())))
+    }
+
+    async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {
+        self.state().staged.remove(staged);
+        Ok(())
+    }
+
+    async fn abort(&self, staged: &StagedRef) -> Result<(), BlobError> {
+        self.clear(staged).await
+    }
+
+    async fn abort_begun_before(&self, then: Timestamp) -> Result<u64, BlobError> {
+        let mut state = self.state();
+        let before = state.staged.len();
+        state.staged.retain(|_, staged| staged.begun_at >= then);
+        Ok((before - state.staged.len()) as u64)
+    }
+}
+
+#[async_trait]
+impl PartStore for Memory {
+    async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError> {
+        let bytes = Bytes::from(body.try_collect::<Vec<Bytes>>().await?.concat());
+        match self.state().staged.get_mut(staged) {
+            Some(staged) => staged.parts.insert(number, bytes),
+            None => return Err(BlobError::Unavailable("the upload is over".into())),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! `BlobStore` in S3, or a store that is like it, and what goes past this program: parts and downloads.
+//!
+//! A blob is one private object of a random name below the prefix, never overwritten and never renamed:
+//!
+//! ```text
+//! s3://bucket/prefix/7f3a…   one blob: 32 random hexadecimal digits
+//! s3://bucket/prefix/ROWS    the id of the row store that knows what is an orphan here
+//! ```
+//!
+//! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
+
+mod blobs;
+mod error;
+mod links;
+mod staging;
+mod upload;
+
+use aws_sdk_s3::Client;
+use data_encoding::HEXLOWER;
+use tapebase_domain::{blob::BlobRef, id::random_bytes, ports::BlobError};
+
+/// Blobs below one prefix of one bucket.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    client: Client,
+    /// The same store as clients reach it.
+    signer: Client,
+    place: Place,
+    without_checksums: bool,
+}
+
+/// A bucket, and what all keys in it begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    bucket: String,
+    prefix: String,
+}
+
+impl Place {
+    /// Reads `bucket`, or `bucket/prefix`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
+        let is_bucket = (3..=63).contains(&bucket.len())
+            && bucket.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'));
+        let prefix = prefix.trim_end_matches('/');
+        let is_clean = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.chars().any(char::is_control);
+        match prefix {
+            _ if !is_bucket => None,
+            "" => Some(Self { bucket: bucket.to_owned(), prefix: String::new() }),
+            _ if prefix.split('/').all(is_clean) => {
+                Some(Self { bucket: bucket.to_owned(), prefix: format!("{prefix}/") })
+            }
+            _ => None,
+        }
+    }
+
+    /// The key of the object of this name.
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+impl S3 {
+    /// Blobs at `place`, over `client`; links are signed by `signer`, which differs if clients reach the store
+    /// elsewhere.
+    #[must_use]
+    pub const fn new(client: Client, signer: Client, place: Place, without_checksums: bool) -> Self {
+        Self { client, signer, place, without_checksums }
+    }
+
+    /// The key of a blob, if the reference is one this store makes.
+    fn blob_key(&self, blob: &BlobRef) -> Result<String, BlobError> {
+        let name = blob.as_str();
+        if is_blob_name(name) {
+            Ok(self.place.key(name))
+        } else {
+            Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into()))
+        }
+    }
+}
+
+const NAME_DIGITS: usize = 32;
+
+fn fresh_name() -> String {
+    HEXLOWER.encode(&random_bytes::<{ NAME_DIGITS / 2 }>())
+}
+
+fn is_blob_name(name: &str) -> bool {
+    name.len() == NAME_DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_bucket_and_a_prefix() {
+        let place = |text| Place::parse(text).map(|place| (place.bucket, place.key("x")));
+        assert_eq!(place("tapes"), Some(("tapes".into(), "x".into())));
+        assert_eq!(place("tapes/"), Some(("tapes".into(), "x".into())));
+        assert_eq!(place("my.tapes-1/a/b/"), Some(("my.tapes-1".into(), "a/b/x".into())));
+        for text in ["", "/", "ab", "Tapes", "tapes//x", "tapes/../x", "tapes/a\nb", "user:secret@tapes"] {
+            assert_eq!(place(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `BlobStore` in S3.
+
+use async_trait::async_trait;
+use aws_sdk_s3::primitives::ByteStream as SdkStream;
+use bytes::Bytes;
+use chrono::DateTime;
+use futures_util::stream;
+use tapebase_domain::{
+    blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    id::StoreId,
+    ports::{BlobEntry, BlobError, BlobStore},
+};
+
+use super::{S3, error, is_blob_name};
+
+/// The object that names the rows the blobs belong to.
+const ROWS: &str = "ROWS";
+
+#[async_trait]
+impl BlobStore for S3 {
+    async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+        self.upload(body).await
+    }
+
+    async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
+        let key = self.blob_key(blob)?;
+        if range.length == 0 {
+            // S3 has no empty ranges.
+            let is_there = self.size(&key).await?.is_some();
+            return Ok(is_there.then(|| blob::once(Bytes::new())));
+        }
+        let bytes = format!("bytes={}-{}", range.start, range.end() - 1);
+        match self.client.get_object().bucket(&self.place.bucket).key(key).range(bytes).send().await {
+            Ok(object) => Ok(Some(exactly(object.body, range.length))),
+            Err(error) if error::has_code(&error, "NoSuchKey") => Ok(None),
+            Err(error) => Err(error::unavailable(error)),
+        }
+    }
+
+    async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
+        self.delete_object(&self.blob_key(blob)?).await
+    }
+
+    async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
+        // What begins with a prefix comes after the prefix itself.
+        let mut after = self.place.key(after.as_ref().map_or("", BlobRef::as_str));
+        loop {
+            let page = self.client.list_objects_v2().bucket(&self.place.bucket).prefix(&self.place.prefix);
+            let start_after = (!after.is_empty()).then_some(after);
+            let page = page.set_start_after(start_after).send().await.map_err(error::unavailable)?;
+            let entries: Vec<BlobEntry> = page.contents().iter().filter_map(|object| self.entry(object)).collect();
+            let last = page.contents().last().and_then(|object| object.key());
+            match last {
+                Some(last) if entries.is_empty() && page.is_truncated() == Some(true) => after = last.to_owned(),
+                _ => return Ok(entries),
+            }
+        }
+    }
+
+    async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
+        if let Some(owner) = self.claimed_by().await? {
+            return Ok(owner == rows.to_string());
+        }
+        let claim = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).if_none_match("*");
+        match claim.body(SdkStream::from(rows.to_string().into_bytes())).send().await {
+            // Somebody else was first, or this program in a try whose answer was lost.
+            Err(error) if !error::has_status(&error, 412) && !error::has_status(&error, 409) => {
+                Err(error::unavailable(error))
+            }
+            _ => Ok(self.claimed_by().await?.is_some_and(|owner| owner == rows.to_string())),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), BlobError> {
+        self.claimed_by().await.map(|_| ())
+    }
+}
+
+impl S3 {
+    /// The id in the claim, if there is one.
+    async fn claimed_by(&self) -> Result<Option<String>, BlobError> {
+        let claim = self.client.get_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).send().await;
+        let claim = match claim {
+            Ok(claim) => claim.body.collect().await.map_err(|error| BlobError::Unavailable(error.into()))?,
+            Err(error) if error::has_code(&error, "NoSuchKey") => return Ok(None),
+            Err(error) => return Err(error::unavailable(error)),
+        };
+        Ok(Some(String::from_utf8_lossy(&claim.into_bytes()).trim().to_owned()))
+    }
+
+    /// How many bytes an object has; `None` if it is not there.
+    pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
+        match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
+            Ok(object) => Ok(object.content_length().and_then(|length| u64::try_from(length).ok())),
+            Err(error) if error::has_status(&error, 404) => Ok(None),
+            Err(error) => Err(error::unavailable(error)),
+        }
+    }
+
+    pub(super) async fn delete_object(&self, key: &str) -> Result<(), BlobError> {
+        let deleted = self.client.delete_object().bucket(&self.place.bucket).key(key).send().await;
+        deleted.map(|_| ()).map_err(error::unavailable)
+    }
+
+    /// `None` for what is no blob.
+    fn entry(&self, object: &aws_sdk_s3::types::Object) -> Option<BlobEntry> {
+        let name = object.key()?.strip_prefix(&self.place.prefix).filter(|name| is_blob_name(name))?;
+        let modified = object.last_modified()?;
+        let modified_at = DateTime::from_timestamp(modified.secs(), modified.subsec_nanos())?;
+        Some(BlobEntry { blob: BlobRef::new(name.to_owned()), modified_at })
+    }
+}
+
+/// Passes on what S3 sends, and fails if that is more or less than was asked for.
+pub(super) fn exactly(body: SdkStream, length: u64) -> ByteStream<BlobError> {
+    Box::pin(stream::try_unfold((body, length), |(mut body, left)| async move {
+        let piece = body.try_next().await.map_err(|error| BlobError::Unavailable(error.into()))?;
+        let size = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        match (piece, left.checked_sub(size)) {
+            (None, Some(0)) => Ok(None),
+            (Some(piece), Some(left)) => Ok(Some((piece, (body, left)))),
+            _ => Err(BlobError::Unavailable("S3 sent another number of bytes than asked for".into())),
+        }
+    }))
+}

@@ -1,0 +1,170 @@
+//! `StagedBlobs` in S3: parts are S3's own, and one part alone is the object itself.
+
+use async_trait::async_trait;
+use aws_sdk_s3::types::{ChecksumMode, CompletedPart};
+use data_encoding::BASE64;
+use futures_util::TryStreamExt as _;
+use tapebase_domain::{
+    blob::{BlobRef, StoredBlob},
+    digest::{Hasher, Sha256},
+    plan::{Parts, StagedRef},
+    ports::{Assembled, BlobError, StagedBlobs, Timestamp},
+};
+
+use super::{S3, blobs::exactly, error, fresh_name, is_blob_name};
+
+/// Where the parts of one blob are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Staged {
+    /// In the object itself, which is sent whole.
+    Whole(String),
+    /// In an upload of parts to the object of this name.
+    Parts(String, String),
+}
+
+impl Staged {
+    pub(super) fn parse(staged: &StagedRef) -> Result<Self, BlobError> {
+        let text = staged.as_str();
+        let (name, upload) = text.split_once('.').map_or((text, None), |(name, upload)| (name, Some(upload)));
+        match upload {
+            _ if !is_blob_name(name) => {
+                Err(BlobError::Unavailable(format!("{text:?} is not a place of this store").into()))
+            }
+            None => Ok(Self::Whole(name.to_owned())),
+            Some(upload) => Ok(Self::Parts(name.to_owned(), upload.to_owned())),
+        }
+    }
+
+    fn name(&self) -> &str {
+        let (Self::Whole(name) | Self::Parts(name, _)) = self;
+        name
+    }
+}
+
+#[async_trait]
+impl StagedBlobs for S3 {
+    async fn begin(&self, parts: Parts) -> Result<StagedRef, BlobError> {
+        let name = fresh_name();
+        // Without a checksum in the link, an object sent whole could be sent anew when it is a recording already.
+        if parts.count() == 1 && !self.without_checksums {
+            return Ok(StagedRef::new(name));
+        }
+        let upload = self.begin_multipart(&self.place.key(&name), false).await?;
+        Ok(StagedRef::new(format!("{name}.{upload}")))
+    }
+
+    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
+        let staged = Staged::parse(staged)?;
+        let key = self.place.key(staged.name());
+        if let Staged::Parts(_, upload) = &staged
+            && let Some(missing) = self.put_together(&key, upload, parts).await?
+        {
+            return Ok(Assembled::Lacks(missing));
+        }
+        Ok(self.stored(staged.name()).await?.map_or(Assembled::Lacks(1), Assembled::Whole))
+    }
+
+    async fn clear(&self, _staged: &StagedRef) -> Result<(), BlobError> {
+        // S3 kept the parts as the object.
+        Ok(())
+    }
+
+    async fn abort(&self, staged: &StagedRef) -> Result<(), BlobError> {
+        let staged = Staged::parse(staged)?;
+        let key = self.place.key(staged.name());
+        if let Staged::Parts(_, upload) = &staged {
+            self.abort_multipart(&key, upload).await?;
+        }
+        self.delete_object(&key).await
+    }
+
+    async fn abort_begun_before(&self, then: Timestamp) -> Result<u64, BlobError> {
+        let mut aborted = 0;
+        let mut uploads = self.client.list_multipart_uploads().bucket(&self.place.bucket).prefix(&self.place.prefix);
+        loop {
+            let page = uploads.clone().send().await.map_err(error::unavailable)?;
+            for upload in page.uploads() {
+                let is_old = upload.initiated().is_some_and(|at| at.secs() < then.timestamp());
+                if let (true, Some(key), Some(id)) = (is_old, upload.key(), upload.upload_id()) {
+                    self.abort_multipart(key, id).await?;
+                    aborted += 1;
+                }
+            }
+            if page.is_truncated() != Some(true) {
+                return Ok(aborted);
+            }
+            uploads = uploads.set_key_marker(page.next_key_marker).set_upload_id_marker(page.next_upload_id_marker);
+        }
+    }
+}
+
+impl S3 {
+    /// Puts the parts that were sent together, unless that was done before; or the first that is missing.
+    async fn put_together(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<u32>, BlobError> {
+        let Some(sent) = self.sent(key, upload, parts).await? else { return Ok(None) };
+        if let Some(missing) = parts.numbers().find(|number| !sent.iter().any(|part| is_number(part, *number))) {
+            return Ok(Some(missing));
+        }
+        self.complete_multipart(key, upload, sent).await?;
+        Ok(None)
+    }
+
+    /// The parts that were sent and have their size; `None` if the upload is over.
+    async fn sent(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<Vec<CompletedPart>>, BlobError> {
+        let mut sent = Vec::new();
+        let mut list = self.client.list_parts().bucket(&self.place.bucket).key(key).upload_id(upload);
+        loop {
+            let page = match list.clone().send().await {
+                Err(error) if error::has_code(&error, "NoSuchUpload") => return Ok(None),
+                page => page.map_err(error::unavailable)?,
+            };
+            for part in page.parts() {
+                let number = part.part_number().and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+                let size = part.size().and_then(|size| u64::try_from(size).ok());
+                if parts.range(number).map(|range| range.length) == size {
+                    let completed = CompletedPart::builder().set_part_number(part.part_number);
+                    sent.push(completed.set_e_tag(part.e_tag.clone()).build());
+                }
+            }
+            if page.is_truncated() != Some(true) {
+                return Ok(Some(sent));
+            }
+            list = list.set_part_number_marker(page.next_part_number_marker);
+        }
+    }
+
+    /// What S3 keeps under a name; it is read unless S3 has checked its digest itself.
+    async fn stored(&self, name: &str) -> Result<Option<StoredBlob>, BlobError> {
+        let key = self.place.key(name);
+        let head = self.client.head_object().bucket(&self.place.bucket).key(&key);
+        let object = match head.checksum_mode(ChecksumMode::Enabled).send().await {
+            Err(error) if error::has_status(&error, 404) => return Ok(None),
+            object => object.map_err(error::unavailable)?,
+        };
+        let size = object.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or_default();
+        let sha256 = match object.checksum_sha256().and_then(whole_digest) {
+            Some(sha256) => sha256,
+            None => self.digest(&key, size).await?,
+        };
+        Ok(Some(StoredBlob { blob: BlobRef::new(name.to_owned()), size, sha256 }))
+    }
+
+    async fn digest(&self, key: &str, size: u64) -> Result<Sha256, BlobError> {
+        let object = self.client.get_object().bucket(&self.place.bucket).key(key).send().await;
+        let mut bytes = exactly(object.map_err(error::unavailable)?.body, size);
+        let mut hasher = Hasher::default();
+        while let Some(piece) = bytes.try_next().await? {
+            hasher.update(&piece);
+        }
+        Ok(hasher.finish().1)
+    }
+}
+
+fn is_number(part: &CompletedPart, number: u32) -> bool {
+    part.part_number().and_then(|number| u32::try_from(number).ok()) == Some(number)
+}
+
+/// The digest in a checksum of S3; `None` if it is one of the parts' digests instead.
+fn whole_digest(checksum: &str) -> Option<Sha256> {
+    Sha256::from_slice(&BASE64.decode(checksum.as_bytes()).ok()?)
+}

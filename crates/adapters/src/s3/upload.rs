@@ -1,0 +1,196 @@
+//! Blobs on their way to S3: in one request, or in parts with bounded memory.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::{
+    primitives::ByteStream as SdkStream,
+    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
+};
+use bytes::{Bytes, BytesMut};
+use data_encoding::BASE64;
+use futures_util::StreamExt as _;
+use tapebase_domain::{
+    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    digest::{Hasher, Sha256},
+    ports::BlobError,
+};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+
+use super::{S3, error, fresh_name};
+
+/// The size of every part but the last: S3 takes no smaller one than 5 MiB.
+const PART_BYTES: usize = 8 << 20;
+/// Parts of larger blobs grow, for S3 takes 10,000 of them.
+const PARTS_OF_ONE_SIZE: usize = 1_000;
+/// How many parts of one blob are on their way at once.
+const IN_FLIGHT: usize = 3;
+/// Pieces up to this size are hashed where they are.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// The next bytes of a body, enough for one request.
+struct Part {
+    bytes: Bytes,
+    is_last: bool,
+}
+
+impl S3 {
+    /// Keeps everything `body` yields.
+    pub(super) async fn upload(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+        let name = fresh_name();
+        let first = gather(&mut body, PART_BYTES).await?;
+        if first.is_last {
+            return self.put_object(name, first.bytes).await;
+        }
+        let key = self.place.key(&name);
+        let upload = Arc::new(Multipart { id: self.begin_multipart(&key, true).await?, key });
+        let sent = self.send_parts(&upload, first, &mut body).await;
+        match sent {
+            Ok((size, sha256)) => Ok(StoredBlob { blob: BlobRef::new(name), size, sha256 }),
+            Err(error) => {
+                // If this fails too, the sweeper comes by.
+                let _ = self.abort_multipart(&upload.key, &upload.id).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn put_object(&self, name: String, bytes: Bytes) -> Result<StoredBlob, BlobError> {
+        let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
+        let key = self.place.key(&name);
+        let put = self.client.put_object().bucket(&self.place.bucket).key(&key).if_none_match("*");
+        let put = put.set_checksum_sha256(self.checksum(sha256)).body(SdkStream::from(bytes.clone()));
+        match put.customize().disable_payload_signing().send().await {
+            Ok(_) => {}
+            // The name is random: what has it is this very blob, of a try whose answer was lost.
+            Err(error) if error::has_status(&error, 412) && self.size(&key).await? == Some(bytes.len() as u64) => {}
+            Err(error) => return Err(error::unavailable(error)),
+        }
+        Ok(StoredBlob { blob: BlobRef::new(name), size: bytes.len() as u64, sha256 })
+    }
+
+    /// Begins an object that comes in parts, and says its upload's id.
+    pub(super) async fn begin_multipart(&self, key: &str, with_checksums: bool) -> Result<String, BlobError> {
+        let algorithm = (with_checksums && !self.without_checksums).then_some(ChecksumAlgorithm::Sha256);
+        let begun = self.client.create_multipart_upload().bucket(&self.place.bucket).key(key);
+        let begun = begun.set_checksum_algorithm(algorithm).send().await.map_err(error::unavailable)?;
+        begun.upload_id.ok_or_else(|| BlobError::Unavailable("S3 gave no id to an upload".into()))
+    }
+
+    pub(super) async fn abort_multipart(&self, key: &str, id: &str) -> Result<(), BlobError> {
+        let aborted = self.client.abort_multipart_upload().bucket(&self.place.bucket).key(key).upload_id(id);
+        match aborted.send().await {
+            Err(error) if !error::has_code(&error, "NoSuchUpload") => Err(error::unavailable(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends all parts, the next while a few are on their way, and puts them together.
+    async fn send_parts(
+        &self,
+        upload: &Arc<Multipart>,
+        mut part: Part,
+        body: &mut ByteStream<BodyError>,
+    ) -> Result<(u64, Sha256), BlobError> {
+        let mut hasher = Hasher::default();
+        let mut sending = JoinSet::new();
+        let mut sent = Vec::new();
+        for number in 1.. {
+            hasher = hash(hasher, part.bytes.clone()).await?;
+            if sending.len() == IN_FLIGHT {
+                sent.extend(joined(sending.join_next().await)?);
+            }
+            let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
+            sending.spawn(async move { store.send_part(&upload, number, bytes).await });
+            if part.is_last {
+                break;
+            }
+            part = gather(body, PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE)).await?;
+        }
+        while !sending.is_empty() {
+            sent.extend(joined(sending.join_next().await)?);
+        }
+        self.complete_multipart(&upload.key, &upload.id, sent).await?;
+        Ok(hasher.finish())
+    }
+
+    async fn send_part(&self, upload: &Multipart, number: i32, bytes: Bytes) -> Result<CompletedPart, BlobError> {
+        let checksum = if self.without_checksums {
+            None
+        } else {
+            let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
+            self.checksum(sha256)
+        };
+        let part = self.client.upload_part().bucket(&self.place.bucket).key(&upload.key).upload_id(&upload.id);
+        let part = part.part_number(number).set_checksum_sha256(checksum.clone()).body(SdkStream::from(bytes));
+        let sent = part.customize().disable_payload_signing().send().await.map_err(error::unavailable)?;
+        let completed = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
+        Ok(completed.set_checksum_sha256(checksum).build())
+    }
+
+    /// Puts the parts together; create-only, as every write.
+    pub(super) async fn complete_multipart(
+        &self,
+        key: &str,
+        id: &str,
+        mut parts: Vec<CompletedPart>,
+    ) -> Result<(), BlobError> {
+        parts.sort_by_key(CompletedPart::part_number);
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let complete = self.client.complete_multipart_upload().bucket(&self.place.bucket).key(key).upload_id(id);
+        match complete.if_none_match("*").multipart_upload(parts).send().await {
+            Ok(_) => Ok(()),
+            // A try whose answer was lost has done it.
+            Err(error) if is_done(&error) && self.size(key).await?.is_some() => Ok(()),
+            Err(error) => Err(error::unavailable(error)),
+        }
+    }
+
+    /// The digest as S3 wants it, if it wants it.
+    pub(super) fn checksum(&self, sha256: Sha256) -> Option<String> {
+        (!self.without_checksums).then(|| BASE64.encode(&sha256.0))
+    }
+}
+
+/// An object that comes in parts.
+struct Multipart {
+    key: String,
+    id: String,
+}
+
+/// Whether an upload is over already.
+fn is_done<E: aws_sdk_s3::error::ProvideErrorMetadata>(error: &aws_sdk_s3::error::SdkError<E>) -> bool {
+    error::has_code(error, "NoSuchUpload") || error::has_status(error, 412)
+}
+
+fn joined(
+    sent: Option<Result<Result<CompletedPart, BlobError>, JoinError>>,
+) -> Result<Option<CompletedPart>, BlobError> {
+    sent.transpose().map_err(|error| BlobError::Unavailable(error.into()))?.transpose()
+}
+
+/// Collects pieces until there are `size` bytes, or a few more, or no more come.
+async fn gather(body: &mut ByteStream<BodyError>, size: usize) -> Result<Part, BodyError> {
+    let mut bytes = BytesMut::new();
+    while bytes.len() < size {
+        match body.next().await {
+            // The only piece there is needs no copy.
+            Some(piece) if bytes.is_empty() => bytes = piece?.into(),
+            Some(piece) => bytes.extend_from_slice(&piece?),
+            None => return Ok(Part { bytes: bytes.freeze(), is_last: true }),
+        }
+    }
+    Ok(Part { bytes: bytes.freeze(), is_last: false })
+}
+
+/// Hashes where it holds nobody up.
+async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher, BlobError> {
+    if bytes.len() <= SMALL_BYTES {
+        hasher.update(&bytes);
+        return Ok(hasher);
+    }
+    let hashed = spawn_blocking(move || {
+        hasher.update(&bytes);
+        hasher
+    });
+    hashed.await.map_err(|error| BlobError::Unavailable(error.into()))
+}
