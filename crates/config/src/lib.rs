@@ -304,7 +304,7 @@ impl Config {
 
     /// What the HTTP API is told.
     pub const fn http_policy(&self) -> HttpPolicy {
-        HttpPolicy { body_timeout: self.timeouts.body }
+        HttpPolicy { body_timeout: self.timeouts.body, body_bytes: None }
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -21,6 +21,12 @@ impl Sha256 {
         bytes.try_into().ok().map(Self)
     }
 
+    /// Reads 64 hexadecimal digits, in any letter case.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        Self::from_slice(&data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?)
+    }
+
     /// The digest as 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {

@@ -3,13 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     blob::{ByteRange, ByteStream},
     id::{RecordingId, UserId},
     page::{Cursor, Page, PageRequest, Position},
-    ports::{BlobError, BlobStore, BoxError, Ports, RecordStore, StoreError},
+    ports::{BlobError, BlobStore, BoxError, DownloadLinks, Ports, Presentation, RecordStore, StoreError},
     recording::{Recording, RecordingName, Revision},
 };
 
@@ -35,13 +35,17 @@ pub enum ListError {
 pub struct List {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
+    links: Option<Arc<dyn DownloadLinks>>,
 }
 
 impl List {
+    /// How long a download may begin past this program.
+    pub const LINK_LIFETIME: Duration = Duration::from_mins(15);
+
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        Self { records: ports.records.clone(), blobs: ports.blobs.clone() }
+        Self { records: ports.records.clone(), blobs: ports.blobs.clone(), links: ports.links.clone() }
     }
 
     /// Some recordings of `owner`.
@@ -76,6 +80,17 @@ impl List {
         match self.blobs.open(&recording.blob, range).await? {
             Some(bytes) => Ok(bytes),
             None => Err(self.explain_missing(recording).await?),
+        }
+    }
+
+    /// Where clients play a recording past this program, if that is how they do here.
+    ///
+    /// # Errors
+    /// [`ListError::Unavailable`].
+    pub async fn link(&self, recording: &Recording, presentation: Presentation) -> Result<Option<String>, ListError> {
+        match &self.links {
+            Some(links) => Ok(Some(links.download_link(&recording.blob, presentation, Self::LINK_LIFETIME).await?)),
+            None => Ok(None),
         }
     }
 

@@ -48,6 +48,14 @@ impl FromRequest for Incoming {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let policy = request.app_data::<web::Data<HttpPolicy>>();
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let most = policy.and_then(|policy| policy.body_bytes).unwrap_or(u64::MAX);
+        if length.is_some_and(|length| length > most) {
+            let detail = format!(
+                "At most {most} bytes are taken in one request here: announce the recording at POST /v1/direct, \
+                 and send it where the answer says."
+            );
+            return std::future::ready(Err(Problem::new(ProblemKind::TooLarge, detail)));
+        }
         std::future::ready(Ok(Self {
             payload: payload.take(),
             timeout: policy.map_or(Duration::from_secs(30), |policy| policy.body_timeout),

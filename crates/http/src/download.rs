@@ -13,12 +13,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
-    ports::BlobError,
+    ports::{BlobError, Presentation},
     recording::Recording,
 };
 
 use crate::{
-    conditions::{self, REVALIDATE, Read},
+    conditions::{self, NO_STORE, REVALIDATE, Read},
     digests, names,
     problem::{Problem, ProblemKind, causes},
 };
@@ -33,6 +33,9 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
         return Ok(conditions::not_modified(&tag));
     }
     let is_head = request.method() == Method::HEAD;
+    if !is_head && let Some(elsewhere) = redirect(list, recording).await? {
+        return Ok(elsewhere);
+    }
     let ranges = if is_head || !conditions::range_applies(request, &tag) {
         None
     } else {
@@ -47,6 +50,18 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
         Some(ranges) if ranges.len() == 1 => part(list, recording, ranges[0]).await,
         Some(ranges) => parts(list, recording, ranges).await,
     }
+}
+
+/// Sends the client to where the audio is, if it is to be had there; ranges are that store's business then.
+async fn redirect(list: &List, recording: &Recording) -> Result<Option<HttpResponse>, Problem> {
+    let presentation = Presentation {
+        content_type: recording.media_type.to_string(),
+        content_disposition: names::attachment(&recording.name),
+    };
+    let Some(link) = list.link(recording, presentation).await? else { return Ok(None) };
+    let mut response = head(StatusCode::TEMPORARY_REDIRECT, recording);
+    // The link expires: nothing may be made of it later.
+    Ok(Some(response.insert_header((header::LOCATION, link)).insert_header(NO_STORE).finish()))
 }
 
 /// The satisfiable ranges of the request; `None` if there are no ranges to heed.

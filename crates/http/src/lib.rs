@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod conditions;
 mod digests;
+mod direct;
 mod download;
 mod health;
 mod legacy;
@@ -31,4 +32,6 @@ use std::time::Duration;
 pub struct HttpPolicy {
     /// How long a client may take for the next few bytes of a body.
     pub body_timeout: Duration,
+    /// The most bytes of a body this front end is handed; any number otherwise.
+    pub body_bytes: Option<u64>,
 }

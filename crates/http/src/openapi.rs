@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
+use crate::{accounts, direct, health, legacy, problem::ProblemBody, recordings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +25,7 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
+        direct::plan, direct::put_part, direct::complete, direct::abort,
         health::healthz, health::readyz, health::problem, description, page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
@@ -32,6 +33,7 @@ use crate::{accounts, health, legacy, problem::ProblemBody, recordings};
     tags(
         (name = "Accounts", description = "Signing up and in, and looking after one's sessions."),
         (name = "Recordings", description = "Everything one does with recordings."),
+        (name = "Direct uploads", description = "Sending a recording in parts, past this server where the audio is kept elsewhere."),
         (name = "2018", description = "The routes of the server of 2018, for its clients."),
         (name = "Server", description = "For operators and the curious."),
     ),

@@ -123,7 +123,7 @@ pub struct UploadForm {
 }
 
 /// 201 for a new recording, 200 for one that was there.
-fn stored(stored: &Stored) -> HttpResponse {
+pub fn stored(stored: &Stored) -> HttpResponse {
     match stored {
         Stored::Created(recording) => {
             let location = format!("/v1/recordings/{}", recording.id);

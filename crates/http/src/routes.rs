@@ -7,7 +7,7 @@ use actix_web::{
 };
 
 use crate::{
-    accounts, health, legacy, openapi,
+    accounts, direct, health, legacy, openapi,
     problem::{Problem, ProblemKind},
     recordings,
 };
@@ -64,6 +64,11 @@ fn table() -> Vec<Endpoint> {
         at("/v1/recordings/{id}").get(recordings::get).on(Method::PUT, recordings::put)
             .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
         at("/v1/recordings/{id}/audio").get(recordings::audio),
+
+        at("/v1/direct").on(Method::POST, direct::plan),
+        at("/v1/direct/{id}").on(Method::DELETE, direct::abort),
+        at("/v1/direct/{id}/parts/{number}").on(Method::PUT, direct::put_part),
+        at("/v1/direct/{id}/complete").on(Method::POST, direct::complete),
 
         at("/healthz").get(health::healthz),
         at("/readyz").get(health::readyz),

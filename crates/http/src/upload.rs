@@ -82,7 +82,12 @@ pub fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem>
 /// The declared type; nothing declared is bytes of which nothing is said.
 pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(MediaType::octet_stream()) };
-    value.to_str().ok().and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
+    parse_media_type(value.to_str().ok())
+}
+
+/// A type as clients write it.
+pub fn parse_media_type(text: Option<&str>) -> Result<MediaType, Problem> {
+    text.and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
         let detail = "Send Content-Type: audio/*, video/mp4, video/webm or application/octet-stream.";
         Problem::new(ProblemKind::UnsupportedMediaType, detail)
     })

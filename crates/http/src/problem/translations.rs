@@ -4,6 +4,7 @@ use actix_web::http::header;
 use tapebase_domain::{
     auth::AuthError,
     blob::BodyError,
+    direct::DirectError,
     id::InvalidId,
     list::ListError,
     ports::{BlobError, StoreError},
@@ -77,6 +78,29 @@ impl From<UploadError> for Problem {
             ),
             UploadError::Full(cause) => Self::storage_full(cause),
             UploadError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<DirectError> for Problem {
+    fn from(error: DirectError) -> Self {
+        match error {
+            DirectError::Upload(UploadError::DigestMismatch { received }) => Self::new(
+                ProblemKind::DigestMismatch,
+                format!("The upload is over, for what arrived has SHA-256 {}. Announce it again.", received.to_hex()),
+            ),
+            DirectError::Upload(error) => error.into(),
+            DirectError::NotFound => {
+                Self::new(ProblemKind::NotFound, "You have no upload of this id under way. Announce it again.")
+            }
+            DirectError::Lacks { number, count } => Self::new(
+                ProblemKind::UploadIncomplete,
+                format!("Part {number} of {count} is missing. Send it, and complete the upload again."),
+            ),
+            DirectError::InvalidLink => Self::new(
+                ProblemKind::InvalidLink,
+                "Announce the recording again for fresh links, if it is not stored.",
+            ),
         }
     }
 }

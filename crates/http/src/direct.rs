@@ -1,0 +1,192 @@
+//! Endpoints under `/v1/direct`: announcing a recording, sending its parts, and completing it.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, rt, web};
+use chrono::DateTime;
+use serde::Deserialize;
+use tapebase_domain::{
+    Services,
+    digest::Sha256,
+    direct::{Announcement, PartLink, Planned},
+    id::{RecordingId, UserId},
+    media_type::MediaType,
+    plan::{PartTicket, Parts, UploadPlan},
+    recording::RecordingName,
+};
+use utoipa::IntoParams;
+
+use crate::{
+    body::{Incoming, Json},
+    caller::Caller,
+    conditions::NO_STORE,
+    problem::{Problem, ProblemKind},
+    query,
+    recordings::stored,
+    upload,
+    wire::{AnnouncementBody, PartBody, PlanBody, RecordingBody},
+};
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// Announce a recording
+///
+/// The answer says where to send its parts, in any order and at once if you like. Then complete it.
+/// Announcing the same again under the same id answers the same plan with fresh links.
+#[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = AnnouncementBody, responses(
+    (status = 201, description = "Send the parts", body = PlanBody),
+    (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = PlanBody),
+    (status = 409, description = "The id has other content"),
+))]
+pub async fn plan(
+    caller: Caller,
+    request: HttpRequest,
+    body: Json<AnnouncementBody>,
+    services: web::Data<Services>,
+) -> Answer {
+    let planned = services.direct.plan(caller.user.id, announcement(body.0)?).await?;
+    let (mut response, body) = match planned {
+        Planned::Fresh(plan) => (HttpResponse::Created(), plan_body(&request, &services, &plan).await?),
+        Planned::Again(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
+        Planned::Stored(recording) => {
+            let part_size = Parts::of(recording.size).part_size();
+            let id = recording.id.to_string();
+            (HttpResponse::Ok(), PlanBody { id, expires_at: None, links_expire_at: None, part_size, parts: Vec::new() })
+        }
+    };
+    Ok(response.insert_header(NO_STORE).json(body))
+}
+
+/// What a client announces, in the domain's words.
+fn announcement(body: AnnouncementBody) -> Result<Announcement, Problem> {
+    let AnnouncementBody { id, name, media_type, size, sha256, recorded_at } = body;
+    let sha256 = Sha256::from_hex(&sha256)
+        .ok_or_else(|| Problem::new(ProblemKind::InvalidBody, "Send sha256 as 64 hexadecimal digits."))?;
+    Ok(Announcement {
+        id: id.map(|id| RecordingId::parse(&id)).transpose()?,
+        name: name.map(RecordingName::parse).transpose()?,
+        media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| upload::parse_media_type(Some(&text)))?,
+        recorded_at: recorded_at.map(|text| upload::recorded_at(Some(&text))).transpose()?,
+        size,
+        sha256,
+    })
+}
+
+async fn plan_body(request: &HttpRequest, services: &Services, plan: &UploadPlan) -> Result<PlanBody, Problem> {
+    let (links, links_expire_at) = services.direct.links(plan).await?;
+    let parts = plan.parts();
+    let part = |(number, link)| {
+        let (url, headers) = match link {
+            PartLink::Here(ticket, signature) => (here(request, &ticket, &signature), BTreeMap::new()),
+            PartLink::There(request) => (request.url, request.headers.into_iter().collect()),
+        };
+        let size = parts.range(number).map_or(0, |range| range.length);
+        PartBody { number, size, method: "PUT", url, headers }
+    };
+    Ok(PlanBody {
+        id: plan.id.to_string(),
+        expires_at: Some(plan.expires_at),
+        links_expire_at: Some(links_expire_at),
+        part_size: parts.part_size(),
+        parts: parts.numbers().zip(links).map(part).collect(),
+    })
+}
+
+/// Where this server takes a part, as the client knows the server.
+fn here(request: &HttpRequest, ticket: &PartTicket, signature: &str) -> String {
+    let connection = request.connection_info();
+    let (scheme, host) = (connection.scheme(), connection.host());
+    let PartTicket { owner, id, number, expires_at } = ticket;
+    let expires = expires_at.timestamp();
+    format!("{scheme}://{host}/v1/direct/{id}/parts/{number}?owner={owner}&expires={expires}&signature={signature}")
+}
+
+/// What proves that a part may be sent.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TicketQuery {
+    /// Whose upload it is.
+    owner: String,
+    /// Until when, in seconds since 1970.
+    expires: i64,
+    /// Of the server, over the others and the path.
+    signature: String,
+}
+
+/// Send a part
+///
+/// Only where a plan's link leads here; links to elsewhere are answered there. Sent again, the last one counts.
+#[utoipa::path(put, path = "/v1/direct/{id}/parts/{number}", tag = "Direct uploads", security(()),
+    params(
+        ("id" = String, Path, description = "The upload's id"),
+        ("number" = String, Path, description = "The part, from 1"),
+        TicketQuery,
+    ),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 204, description = "Kept"),
+        (status = 403, description = "The link is not valid, or no longer"),
+    ))]
+pub async fn put_part(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    incoming: Incoming,
+    services: web::Data<Services>,
+) -> Answer {
+    let (id, number) = path.into_inner();
+    let (ticket, signature) = ticket(&request, &id, &number)
+        .ok_or_else(|| Problem::new(ProblemKind::InvalidLink, "Use a link as POST /v1/direct gave it."))?;
+    upload::refuse_unstorable(request.headers())?;
+    let length = incoming.announced_length()?;
+    let body = incoming.into_stream();
+    // In a task of its own, as every upload.
+    let storing = rt::spawn(async move { services.direct.put_part(&ticket, &signature, length, body).await });
+    storing.await.map_err(Problem::internal)??;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, String)> {
+    let TicketQuery { owner, expires, signature } = query::parse(request).ok()?;
+    let ticket = PartTicket {
+        owner: UserId::parse(&owner).ok()?,
+        id: RecordingId::parse(id).ok()?,
+        number: number.parse().ok()?,
+        expires_at: DateTime::from_timestamp(expires, 0)?,
+    };
+    Some((ticket, signature))
+}
+
+/// Complete an upload
+///
+/// Once every part is there, this makes the recording. Safe to repeat.
+#[utoipa::path(post, path = "/v1/direct/{id}/complete", tag = "Direct uploads",
+    params(("id" = String, Path, description = "The upload's id")),
+    responses(
+        (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
+        (status = 200, description = "Stored already", body = RecordingBody),
+        (status = 404, description = "No such upload"),
+        (status = 409, description = "A part is missing, or the id has other content"),
+    ))]
+pub async fn complete(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    let (owner, id) = (caller.user.id, upload_id(&path)?);
+    // In a task of its own, as every upload.
+    let completing = rt::spawn(async move { services.direct.complete(owner, &id).await });
+    Ok(stored(&completing.await.map_err(Problem::internal)??))
+}
+
+/// Abort an upload
+#[utoipa::path(delete, path = "/v1/direct/{id}", tag = "Direct uploads",
+    params(("id" = String, Path, description = "The upload's id")),
+    responses(
+        (status = 204, description = "It is over, and what was sent is gone"),
+        (status = 404, description = "No such upload"),
+    ))]
+pub async fn abort(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    services.direct.abort(caller.user.id, &upload_id(&path)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// What cannot be an id is the id of nothing.
+fn upload_id(text: &str) -> Result<RecordingId, Problem> {
+    RecordingId::parse(text).map_err(|_| Problem::new(ProblemKind::NotFound, "You have no upload of this id."))
+}
