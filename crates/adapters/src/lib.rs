@@ -15,6 +15,8 @@ pub mod argon2id;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod connect;
+#[cfg(feature = "aws")]
+pub mod finding;
 #[cfg(feature = "embedded")]
 pub mod fs;
 pub mod memory;

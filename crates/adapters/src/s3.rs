@@ -10,8 +10,10 @@
 //! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
 
 mod blobs;
+mod doctor;
 mod error;
 mod links;
+mod setup;
 mod staging;
 mod upload;
 

@@ -1,0 +1,181 @@
+//! Makes the bucket and brings its settings right, or only looks at them.
+//!
+//! It needs `s3:CreateBucket`, `ListBucket` and the `Get…` and `Put…` actions of the settings below on the
+//! bucket; serving does not. Rules that others made are kept.
+
+use std::{error::Error, future::Future};
+
+use aws_sdk_s3::{
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    types::{
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, CorsConfiguration,
+        CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+        PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+        ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    },
+};
+
+use super::{S3, error};
+use crate::finding::{Finding, Outcome};
+
+/// After how many days S3 itself drops parts nobody put together; the sweeper does so earlier.
+const ABORT_AFTER_DAYS: i32 = 2;
+
+type Step = Result<Outcome, String>;
+
+impl S3 {
+    /// Makes the bucket if it is not there, and brings its settings right. Run again, it changes nothing.
+    pub async fn set_up(&self) -> Vec<Finding> {
+        self.inspect(true).await
+    }
+
+    /// Looks at the bucket and its settings; with `mends` it brings them right.
+    pub(super) async fn inspect(&self, mends: bool) -> Vec<Finding> {
+        let bucket = &self.place.bucket;
+        let mut findings = vec![finding(format!("bucket {bucket} is there"), self.bucket(mends)).await];
+        if findings[0].is_fine() {
+            findings.push(finding("nothing in it is public".to_owned(), self.public_access(mends)).await);
+            findings.push(finding("it is encrypted at rest".to_owned(), self.encryption(mends)).await);
+            findings
+                .push(finding("browsers may send parts and read their ETag (CORS)".to_owned(), self.cors(mends)).await);
+            findings.push(finding("parts nobody puts together are dropped".to_owned(), self.lifecycle(mends)).await);
+        }
+        findings
+    }
+
+    async fn bucket(&self, mends: bool) -> Step {
+        let bucket = &self.place.bucket;
+        match self.client.head_bucket().bucket(bucket).send().await {
+            Ok(_) => return Ok(Outcome::AlreadyRight),
+            Err(error) if error::has_status(&error, 404) => {}
+            Err(error) => return Err(reason(&error)),
+        }
+        if !mends {
+            return Err("it is not: run `tapebase setup`".to_owned());
+        }
+        let region = self.client.config().region().map(ToString::to_string);
+        // The oldest region is the one that must not be named.
+        let elsewhere = region.filter(|region| region != "us-east-1").map(|region| {
+            let region = BucketLocationConstraint::from(region.as_str());
+            CreateBucketConfiguration::builder().location_constraint(region).build()
+        });
+        let created = self.client.create_bucket().bucket(bucket).set_create_bucket_configuration(elsewhere);
+        created.send().await.map(|_| Outcome::Done).map_err(|error| reason(&error))
+    }
+
+    async fn public_access(&self, mends: bool) -> Step {
+        let found = self.client.get_public_access_block().bucket(&self.place.bucket).send().await;
+        let found = unless_absent(found, "NoSuchPublicAccessBlockConfiguration")?;
+        let blocks = found.and_then(|found| found.public_access_block_configuration);
+        let is_right = blocks.is_some_and(|blocks| {
+            let PublicAccessBlockConfiguration {
+                block_public_acls: Some(true),
+                ignore_public_acls: Some(true),
+                block_public_policy: Some(true),
+                restrict_public_buckets: Some(true),
+                ..
+            } = blocks
+            else {
+                return false;
+            };
+            true
+        });
+        let all = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(true)
+            .ignore_public_acls(true)
+            .block_public_policy(true)
+            .restrict_public_buckets(true)
+            .build();
+        let put = self.client.put_public_access_block().bucket(&self.place.bucket);
+        mend(is_right, mends, put.public_access_block_configuration(all).send()).await
+    }
+
+    async fn encryption(&self, mends: bool) -> Step {
+        let found = self.client.get_bucket_encryption().bucket(&self.place.bucket).send().await;
+        let found = unless_absent(found, "ServerSideEncryptionConfigurationNotFoundError")?;
+        let is_right = found.and_then(|found| found.server_side_encryption_configuration).is_some();
+        let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build();
+        let by_default = by_default.map_err(|error| error.to_string())?;
+        let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();
+        let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build();
+        let put = self.client.put_bucket_encryption().bucket(&self.place.bucket);
+        let rules = rules.map_err(|error| error.to_string())?;
+        mend(is_right, mends, put.server_side_encryption_configuration(rules).send()).await
+    }
+
+    async fn cors(&self, mends: bool) -> Step {
+        let found = self.client.get_bucket_cors().bucket(&self.place.bucket).send().await;
+        let found = unless_absent(found, "NoSuchCORSConfiguration")?;
+        let mut rules = found.and_then(|found| found.cors_rules).unwrap_or_default();
+        let is_right = rules.iter().any(lets_browsers_send);
+        rules.push(browser_rule()?);
+        let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
+        let put = self.client.put_bucket_cors().bucket(&self.place.bucket);
+        let rules = rules.map_err(|error| error.to_string())?;
+        mend(is_right, mends, put.cors_configuration(rules).send()).await
+    }
+
+    async fn lifecycle(&self, mends: bool) -> Step {
+        let found = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
+        let found = unless_absent(found, "NoSuchLifecycleConfiguration")?;
+        let mut rules = found.and_then(|found| found.rules).unwrap_or_default();
+        let is_right = rules
+            .iter()
+            .any(|rule| rule.status == ExpirationStatus::Enabled && rule.abort_incomplete_multipart_upload.is_some());
+        let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABORT_AFTER_DAYS).build();
+        let rule = LifecycleRule::builder()
+            .id("tapebase-incomplete-uploads")
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix(&self.place.prefix).build())
+            .abort_incomplete_multipart_upload(abort)
+            .build();
+        rules.push(rule.map_err(|error| error.to_string())?);
+        let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
+        let put = self.client.put_bucket_lifecycle_configuration().bucket(&self.place.bucket);
+        let rules = rules.map_err(|error| error.to_string())?;
+        mend(is_right, mends, put.lifecycle_configuration(rules).send()).await
+    }
+}
+
+/// Any origin: what counts is the signature in the link.
+fn browser_rule() -> Result<CorsRule, String> {
+    let rule = CorsRule::builder().id("tapebase-browsers").allowed_origins("*").allowed_headers("*");
+    let rule = ["GET", "HEAD", "PUT"].into_iter().fold(rule, |rule, method| rule.allowed_methods(method));
+    let exposed = ["ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"];
+    let rule = exposed.into_iter().fold(rule, |rule, header| rule.expose_headers(header));
+    rule.max_age_seconds(3_600).build().map_err(|error| error.to_string())
+}
+
+fn lets_browsers_send(rule: &CorsRule) -> bool {
+    let has = |list: &[String], wanted: &str| list.iter().any(|item| item.eq_ignore_ascii_case(wanted));
+    has(rule.allowed_methods(), "PUT") && has(rule.expose_headers(), "ETag")
+}
+
+pub(super) async fn finding(what: String, look: impl Future<Output = Step>) -> Finding {
+    Finding { what, outcome: look.await.unwrap_or_else(Outcome::Failed) }
+}
+
+/// Sends `change` if that is needed and wanted; a request that is not sent does nothing.
+async fn mend<T, E: Error + 'static>(is_right: bool, mends: bool, change: impl Future<Output = Result<T, E>>) -> Step {
+    match (is_right, mends) {
+        (true, _) => Ok(Outcome::AlreadyRight),
+        (false, false) => Err("it is not so: run `tapebase setup`".to_owned()),
+        (false, true) => change.await.map(|_| Outcome::Done).map_err(|error| reason(&error)),
+    }
+}
+
+/// What S3 answers for a setting that was never made is an error, of this code.
+fn unless_absent<T, E>(found: Result<T, SdkError<E>>, code: &str) -> Result<Option<T>, String>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error::has_code(&error, code) => Ok(None),
+        Err(error) => Err(reason(&error)),
+    }
+}
+
+pub(super) fn reason(error: &(impl Error + 'static)) -> String {
+    DisplayErrorContext(error).to_string()
+}

@@ -1,0 +1,31 @@
+//! Blobs in S3 keep every promise of their port.
+
+#![expect(clippy::expect_used, reason = "a failed promise panics")]
+
+use std::sync::Arc;
+
+use tapebase_adapters::{
+    aws::Sdk,
+    connect::S3Dialect,
+    s3::{Place, S3},
+};
+use tapebase_domain::id::random_bytes;
+
+/// A bucket of its own, set up as an operator would.
+async fn fresh() -> (Arc<S3>, ()) {
+    (Arc::new(bucket(&S3Dialect { path_style: true, ..S3Dialect::default() }).await), ())
+}
+
+async fn bucket(dialect: &S3Dialect) -> S3 {
+    // Never the real one.
+    std::env::var("AWS_ENDPOINT_URL_S3")
+        .expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`");
+    let name = format!("test-{:016x}", u64::from_be_bytes(random_bytes()));
+    let place = Place::parse(&format!("{name}/some/prefix")).expect("a place");
+    let store = Sdk::default().s3(&place, dialect).await.expect("a region is set");
+    let made = store.set_up().await;
+    assert!(made[0].is_fine(), "{made:?}");
+    store
+}
+
+tapebase_conformance::blob_store_tests!(fresh());
