@@ -14,6 +14,7 @@
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
+pub mod aws_proxy;
 pub mod blobs;
 pub mod http;
 pub mod records;

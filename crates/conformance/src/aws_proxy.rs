@@ -1,0 +1,136 @@
+//! A proxy between an AWS client and the engine of a test: it counts requests, and breaks some of them.
+//!
+//! Everything passes as it came, `Host` included, for requests are signed over it. Clients send to
+//! [`AwsProxy::address`]; buckets go into the path.
+
+mod actions;
+mod connection;
+mod faults;
+mod wire;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use self::{actions::Action, faults::Dice};
+pub use self::{
+    actions::permission,
+    faults::{Fault, Faults},
+};
+
+/// Serves until it is dropped.
+pub struct AwsProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+/// What all connections share.
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    counts: BTreeMap<String, u64>,
+    dice: Option<Dice>,
+    injected: u64,
+}
+
+impl AwsProxy {
+    /// Listens on a free port of this machine and passes everything to `upstream`; needs a `tokio` runtime.
+    #[must_use]
+    pub fn start(upstream: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+        listener.set_nonblocking(true).expect("a socket can be so");
+        let listener = TcpListener::from_std(listener).expect("there is a runtime");
+        let address = listener.local_addr().expect("it is bound");
+        let shared = Arc::new(Shared { upstream, state: Mutex::default() });
+        let accepting = tokio::spawn(accept(listener, shared.clone()));
+        Self { address, shared, accepting }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients take for the endpoint.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How many requests came, of each action, broken ones included.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.shared.lock().counts.clone()
+    }
+
+    /// Counts from zero again.
+    pub fn reset_counts(&self) {
+        self.shared.lock().counts.clear();
+    }
+
+    /// Breaks requests from now on.
+    pub fn inject(&self, faults: Faults) {
+        self.shared.lock().dice = Some(Dice::new(faults));
+    }
+
+    /// Breaks nothing from now on.
+    pub fn stop_injecting(&self) {
+        self.shared.lock().dice = None;
+    }
+
+    /// How many requests were broken.
+    #[must_use]
+    pub fn injected(&self) -> u64 {
+        self.shared.lock().injected
+    }
+}
+
+impl Drop for AwsProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request, and decides whether and how to break it.
+    fn admit(&self, action: &Action) -> Option<Fault> {
+        let mut state = self.lock();
+        *state.counts.entry(action.name.clone()).or_default() += 1;
+        let fault = state.dice.as_mut().and_then(|dice| dice.throw(action));
+        state.injected += u64::from(fault.is_some());
+        fault
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let shared = shared.clone();
+        // A connection that fails is the client's concern.
+        tokio::spawn(async move { connection::serve(client, &shared).await });
+    }
+}
+
+/// Ends a connection with a reset instead of a farewell.
+fn reset(stream: &TcpStream) {
+    let _ = stream.set_zero_linger();
+}
+
+#[cfg(test)]
+mod tests;
