@@ -16,6 +16,8 @@ pub mod argon2id;
 pub mod aws;
 pub mod connect;
 #[cfg(feature = "aws")]
+pub mod dynamodb;
+#[cfg(feature = "aws")]
 pub mod finding;
 #[cfg(feature = "embedded")]
 pub mod fs;

@@ -1,0 +1,108 @@
+//! `RecordStore`, `PlanStore` and `UserStore` in one DynamoDB table.
+//!
+//! | Item | `pk` | `sk` | Indexed by |
+//! |---|---|---|---|
+//! | recording | `U#<owner>` | `R#<id>` | `by_received`, `by_recorded`, `sweep`: `B#<2 characters>`, `<blob>` |
+//! | plan of an upload | `U#<owner>` | `P#<id>` | `sweep`: `P#<hexadecimal digit>`, `<expiry>#<owner>#<id>` |
+//! | bytes a user uses | `U#<owner>` | `USAGE` | |
+//! | user | `U#<id>` | `ACCOUNT` | |
+//! | session of a user | `U#<user>` | `S#<id>` | |
+//! | who has an identity | `I#<kind>#<subject>` | `IDENTITY` | |
+//! | session of a token | `T#<hash>` | `SESSION` | |
+//! | the table's own id | `STORE` | `ID` | |
+//!
+//! | To | it takes |
+//! |---|---|
+//! | insert, reserve | 1 transaction: the item, the bytes used |
+//! | settle | 1 transaction: the plan, the recording |
+//! | release | 1 transaction: the plan, the bytes used |
+//! | find, plan, used bytes | 1 consistent read |
+//! | list a page | 1 consistent query of `by_received` or `by_recorded`; more only past 1 MB |
+//! | rename | 1 conditional update |
+//! | remove | 1 consistent read, 1 transaction: the recording, the bytes used |
+//! | find unreferenced blobs | 1 query of `sweep` for each pair of first characters among them |
+//! | find expired plans | 16 queries of `sweep`, 1 consistent read for each plan |
+//! | sign up | 1 transaction: the user, the identity |
+//! | find an account | 2 consistent reads |
+//! | open a session | 1 consistent read of the user, 1 transaction: the session under its user and its token |
+//! | authenticate | 1 consistent read |
+//! | touch, close a session | 1 consistent read, 1 transaction |
+//! | list sessions | 1 consistent query |
+//! | close all sessions | as many queries, and transactions of 50 sessions, as it takes |
+//!
+//! Nothing is ever scanned, and nothing filtered that a key could select. What has to be right together is
+//! one transaction, so it is right on its own after a crash at any point.
+//!
+//! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
+//! Sessions are removed by the table's time to live (attribute `ttl`), a day after they expire or later.
+//!
+//! [`setup`] makes the table, [`doctor`] looks whether everything works. Serving needs the permissions
+//! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes.
+
+pub mod doctor;
+mod errors;
+mod items;
+mod keys;
+mod list;
+mod plans;
+mod query;
+mod records;
+mod schema;
+mod sessions;
+pub mod setup;
+mod transact;
+mod users;
+
+use aws_sdk_dynamodb::Client;
+use tapebase_domain::{
+    id::StoreId,
+    ports::{Clock as _, StoreError, SystemClock},
+};
+use tokio::sync::OnceCell;
+
+use self::{errors::from_sdk, items::Item};
+
+/// Rows in one table.
+pub struct DynamoDb {
+    client: Client,
+    table: String,
+    id: OnceCell<StoreId>,
+}
+
+impl DynamoDb {
+    /// Rows in `table`, which [`setup`] has made. Nothing is sent yet.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table, id: OnceCell::new() }
+    }
+
+    /// Reads one item as every write before has left it.
+    async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        Ok(get.send().await.map_err(from_sdk)?.item)
+    }
+
+    /// The table's own id, drawn the first time and asked for once in a process.
+    async fn identify(&self) -> Result<StoreId, StoreError> {
+        self.id.get_or_try_init(|| self.read_id()).await.copied()
+    }
+
+    async fn read_id(&self) -> Result<StoreId, StoreError> {
+        if let Some(item) = self.get(keys::store()).await? {
+            return items::store_id(&item);
+        }
+        let fresh = StoreId::generate(SystemClock.now());
+        let mut drawn = self.transaction();
+        drawn.add(items::of_store(fresh))?;
+        match drawn.commit().await? {
+            Ok(()) => Ok(fresh),
+            // Somebody else drew one at the same moment.
+            Err(refusal) => items::store_id(&refusal.item()?),
+        }
+    }
+
+    /// Fails unless the table answers.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.get(keys::store()).await.map(|_| ())
+    }
+}

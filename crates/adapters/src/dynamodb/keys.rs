@@ -1,0 +1,222 @@
+//! Keys: where each item is, and where the indexes have it.
+
+use std::cmp::{max, min};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tapebase_domain::{
+    blob::BlobRef,
+    digest::Sha256,
+    id::{RecordingId, SessionId, UserId},
+    page::{Order, PageRequest, Position, TimeField},
+    ports::Timestamp,
+    session::TokenHash,
+    user::Identity,
+};
+
+use super::items::Item;
+
+/// What the sort keys of a user's recordings begin with.
+pub const RECORDING: &str = "R#";
+/// What the sort keys of a user's plans begin with.
+pub const PLAN: &str = "P#";
+/// What the sort keys of a user's sessions begin with.
+pub const SESSION: &str = "S#";
+
+/// How many partitions of the index expired plans are found in: one for each hexadecimal digit.
+pub const PLAN_SHARDS: u8 = 16;
+
+pub fn recording(owner: UserId, id: &RecordingId) -> Item {
+    key(of_user(owner), format!("{RECORDING}{id}"))
+}
+
+pub fn plan(owner: UserId, id: &RecordingId) -> Item {
+    key(of_user(owner), format!("{PLAN}{id}"))
+}
+
+pub fn usage(owner: UserId) -> Item {
+    key(of_user(owner), "USAGE".to_owned())
+}
+
+pub fn account(user: UserId) -> Item {
+    key(of_user(user), "ACCOUNT".to_owned())
+}
+
+pub fn session(user: UserId, id: SessionId) -> Item {
+    key(of_user(user), format!("{SESSION}{id}"))
+}
+
+pub fn token(token: TokenHash) -> Item {
+    key(format!("T#{}", token.0.to_hex()), "SESSION".to_owned())
+}
+
+/// A network's name may hold any character. Escaped, it ends where the next `#` is, and no two identities
+/// share a key.
+pub fn identity(identity: &Identity) -> Item {
+    let pk = match identity {
+        Identity::Email(email) => format!("I#email#{}", email.as_str()),
+        Identity::Social(social) => {
+            let network = social.network().replace('%', "%25").replace('#', "%23");
+            format!("I#social/{network}#{}", social.id())
+        }
+    };
+    key(pk, "IDENTITY".to_owned())
+}
+
+pub fn store() -> Item {
+    key("STORE".to_owned(), "ID".to_owned())
+}
+
+pub fn key(pk: String, sk: String) -> Item {
+    Item::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+}
+
+/// The partition everything of a user is in.
+pub fn of_user(user: UserId) -> String {
+    format!("U#{user}")
+}
+
+/// The partition of the index that tells whether a blob is referred to: one for each pair of first characters,
+/// so that neither all writes meet in one nor a sweep asks one by one.
+pub fn blob_shard(blob: &BlobRef) -> String {
+    let first: String = blob.as_str().chars().take(2).collect();
+    format!("B#{first}")
+}
+
+/// The partition of the index that a plan's expiry is found in.
+pub fn plan_shard(id: &RecordingId) -> String {
+    numbered_plan_shard(Sha256::of(id.as_str().as_bytes()).0[0] % PLAN_SHARDS)
+}
+
+pub fn numbered_plan_shard(number: u8) -> String {
+    format!("P#{number:x}")
+}
+
+/// Where in its shard a plan is: by its expiry.
+pub fn plan_expiry(expires_at: Timestamp, owner: UserId, id: &RecordingId) -> String {
+    format!("{}#{owner}#{id}", instant(expires_at))
+}
+
+/// An instant as text that sorts as time does, also before 1970.
+pub fn instant(time: Timestamp) -> String {
+    format!("{:016x}", time.timestamp_micros().cast_unsigned() ^ (1 << 63))
+}
+
+/// A place among the recordings of a user, as text that sorts by time, then by id.
+pub fn position(time: Timestamp, id: &RecordingId) -> String {
+    format!("{}#{id}", instant(time))
+}
+
+/// The index that has recordings by this time, and its sort key.
+pub const fn index(by: TimeField) -> (&'static str, &'static str) {
+    match by {
+        TimeField::Received => ("by_received", "received_key"),
+        TimeField::Recorded => ("by_recorded", "recorded_key"),
+    }
+}
+
+/// The first and the last sort key that a page may have, both inclusive; `None` if it can have none.
+pub fn bounds(page: &PageRequest) -> Option<(String, String)> {
+    // An instant alone sorts just before all positions of that instant: inclusive below, exclusive above.
+    // Positions begin with a hexadecimal digit: "0" is below all of them, "g" above.
+    let mut first = page.from.map_or_else(|| "0".to_owned(), instant);
+    let mut last = page.to.map_or_else(|| "g".to_owned(), instant);
+    if let Some(after) = &page.after {
+        match page.order {
+            Order::Oldest => first = max(first, just_above(after)),
+            Order::Newest => last = min(last, just_below(after)),
+        }
+    }
+    (first <= last).then_some((first, last))
+}
+
+/// Sorts after this position and before every other that sorts after it: `!` is below all that ids are made of.
+fn just_above(place: &Position) -> String {
+    position(place.time, &place.id) + "!"
+}
+
+/// Sorts before this position and after every other that sorts before it: `~` is above all that ids are made of.
+fn just_below(place: &Position) -> String {
+    let mut text = position(place.time, &place.id);
+    // Ids are ASCII letters, digits and hyphens: each has a character before it.
+    let before = text.pop().and_then(|last| char::from_u32(u32::from(last).saturating_sub(1)));
+    text.extend(before);
+    text.push('~');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tapebase_domain::user::SocialId;
+
+    use super::*;
+
+    fn time(micros: i64) -> Timestamp {
+        Timestamp::from_timestamp_micros(micros).expect("in range")
+    }
+
+    fn ids() -> [RecordingId; 5] {
+        [
+            "00000000000000000000000000",
+            "01JD9Z8Q3NVX4T6M2K7C5B1ARE",
+            "01JD9Z8Q3NVX4T6M2K7C5B1ARF",
+            "0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d60",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        ]
+        .map(|id| RecordingId::parse(id).expect("an id"))
+    }
+
+    #[test]
+    fn positions_sort_by_time_then_by_id() {
+        let times = [-62_167_219_200_000_000, -1, 0, 1, 1_763_859_125_123_456, 253_402_300_799_999_999];
+        let mut ids = ids();
+        ids.sort();
+        let positions: Vec<String> =
+            times.iter().flat_map(|micros| ids.iter().map(|id| position(time(*micros), id))).collect();
+
+        assert!(positions.is_sorted_by(|one, next| one < next), "{positions:#?}");
+    }
+
+    #[test]
+    fn bounds_are_just_beside_what_they_leave_out() {
+        let places: Vec<Position> =
+            [-1, 0, 1].iter().flat_map(|at| ids().map(|id| Position { time: time(*at), id })).collect();
+        for after in &places {
+            for order in [Order::Newest, Order::Oldest] {
+                let page = PageRequest { order, after: Some(after.clone()), ..PageRequest::default() };
+                let (first, last) = bounds(&page).expect("some");
+                for place in &places {
+                    let (key, ordering) =
+                        (position(place.time, &place.id), (place.time, &place.id).cmp(&(after.time, &after.id)));
+                    let is_in = if order == Order::Oldest { ordering.is_gt() } else { ordering.is_lt() };
+                    assert_eq!((first..=last.clone()).contains(&key), is_in, "{key} after {after:?} {order:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn from_is_inclusive_and_to_is_exclusive() {
+        let page = |from, to| bounds(&PageRequest { from, to, ..PageRequest::default() });
+        let key = position(time(5), &ids()[0]);
+        let holds = |from, to| page(from, to).is_some_and(|(first, last)| (first..=last).contains(&key));
+
+        assert!(holds(None, None) && holds(Some(time(5)), Some(time(6))) && holds(Some(time(-5)), None));
+        assert!(!holds(Some(time(6)), None) && !holds(None, Some(time(5))) && !holds(Some(time(5)), Some(time(5))));
+        assert_eq!(page(Some(time(6)), Some(time(5))), None);
+    }
+
+    #[test]
+    fn no_two_identities_share_a_key_and_none_is_too_long() {
+        let social = |network: &str, id: &str| {
+            Identity::Social(SocialId::parse(network.into(), id.into()).expect("a social id"))
+        };
+        let exotic = ["#", "%", "%23", "%2523", "##", "a", "a#", "#a", "a#b", "a%23b", "/", "\0", "\u{10ffff}"];
+        let pairs = exotic.iter().flat_map(|network| exotic.iter().map(|id| social(network, id)));
+        let keys: std::collections::HashSet<String> =
+            pairs.map(|pair| format!("{:?}", identity(&pair)["pk"])).collect();
+        assert_eq!(keys.len(), exotic.len() * exotic.len());
+
+        let longest = identity(&social(&"#".repeat(255), &"가".repeat(85)));
+        assert!(longest["pk"].as_s().expect("text").len() <= 2_048);
+    }
+}

@@ -1,0 +1,82 @@
+//! Queries, past the 1 MB that one answer may have.
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use tapebase_domain::ports::StoreError;
+
+use super::{
+    DynamoDb,
+    errors::from_sdk,
+    items::{Item, text},
+};
+
+impl DynamoDb {
+    /// A query of the table, or of one of its indexes.
+    pub(super) fn query(&self) -> QueryFluentBuilder {
+        self.client.query().table_name(&self.table)
+    }
+}
+
+/// The answers to a query, one after the other.
+pub struct Pages {
+    query: QueryFluentBuilder,
+    is_over: bool,
+}
+
+pub fn pages(query: QueryFluentBuilder) -> Pages {
+    Pages { query, is_over: false }
+}
+
+impl Pages {
+    fn at_most(&mut self, items: usize) -> &mut Self {
+        self.query = self.query.clone().limit(i32::try_from(items).unwrap_or(i32::MAX));
+        self
+    }
+
+    /// The next items, which may be none; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<Item>>, StoreError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let page = self.query.clone().send().await.map_err(from_sdk)?;
+        self.is_over = page.last_evaluated_key.is_none();
+        self.query = self.query.clone().set_exclusive_start_key(page.last_evaluated_key);
+        Ok(Some(page.items.unwrap_or_default()))
+    }
+}
+
+/// The first `most` items that a query finds.
+pub async fn first(query: QueryFluentBuilder, most: usize) -> Result<Vec<Item>, StoreError> {
+    let mut pages = pages(query);
+    let mut found = Vec::new();
+    while found.len() < most
+        && let Some(items) = pages.at_most(most - found.len()).next().await?
+    {
+        found.extend(items);
+    }
+    Ok(found)
+}
+
+/// Every item that a query finds.
+pub async fn all(query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+    let mut pages = pages(query);
+    let mut found = Vec::new();
+    while let Some(items) = pages.next().await? {
+        found.extend(items);
+    }
+    Ok(found)
+}
+
+/// The items of one partition whose sort key lies between two, both inclusive.
+pub fn between(
+    query: QueryFluentBuilder,
+    (pk, partition): (&str, String),
+    (sk, first, last): (&str, String, String),
+) -> QueryFluentBuilder {
+    query
+        .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+        .expression_attribute_names("#pk", pk)
+        .expression_attribute_names("#sk", sk)
+        .expression_attribute_values(":pk", text(partition))
+        .expression_attribute_values(":first", text(first))
+        .expression_attribute_values(":last", text(last))
+}

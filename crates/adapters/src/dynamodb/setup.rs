@@ -1,0 +1,226 @@
+//! Makes the table, and brings its settings right.
+//!
+//! It needs `dynamodb:CreateTable`, `DescribeTable`, `UpdateTable`, `DescribeTimeToLive`, `UpdateTimeToLive`,
+//! `DescribeContinuousBackups` and `UpdateContinuousBackups` on the table; serving does not.
+
+use std::{error::Error, time::Duration};
+
+use aws_sdk_dynamodb::{
+    operation::describe_table::DescribeTableError,
+    types::{
+        ContinuousBackupsDescription, GlobalSecondaryIndexUpdate, PointInTimeRecoverySpecification,
+        PointInTimeRecoveryStatus, TableDescription, TableStatus, TimeToLiveDescription, TimeToLiveSpecification,
+        TimeToLiveStatus,
+    },
+};
+use tapebase_domain::ports::BoxError;
+use tokio::time::sleep;
+
+use super::{DynamoDb, schema};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What must be so.
+    pub what: String,
+    /// Whether it is.
+    pub outcome: Outcome,
+}
+
+/// What came of looking at something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was right already.
+    AlreadyRight,
+    /// It is right now.
+    Done,
+    /// It is not, for this reason.
+    Failed(String),
+}
+
+/// How long a table may take until it serves; filling a new index of a large one takes longer than this.
+const PATIENCE: Duration = Duration::from_mins(10);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Makes the table if it is not there, and brings its settings right if it is. Run again, it changes nothing.
+pub async fn set_up(store: &DynamoDb) -> Vec<Finding> {
+    Inspection { store, mends: true, findings: Vec::new() }.run().await
+}
+
+/// Makes the table if it is not there, with its keys and indexes and nothing else set.
+pub async fn make_table(store: &DynamoDb) -> Finding {
+    let mut inspection = Inspection { store, mends: true, findings: Vec::new() };
+    let outcome = inspection.look_at_table().await;
+    Finding { what: TABLE.to_owned(), outcome }
+}
+
+/// Looks at the table and its settings, and changes nothing.
+pub(super) async fn look(store: &DynamoDb) -> Vec<Finding> {
+    Inspection { store, mends: false, findings: Vec::new() }.run().await
+}
+
+const TABLE: &str = "the table is there";
+
+/// Goes through all that must be so.
+struct Inspection<'a> {
+    store: &'a DynamoDb,
+    mends: bool,
+    findings: Vec<Finding>,
+}
+
+impl Inspection<'_> {
+    async fn run(mut self) -> Vec<Finding> {
+        let outcome = self.look_at_table().await;
+        let is_there = !matches!(outcome, Outcome::Failed(_));
+        self.note(TABLE, outcome);
+        if is_there {
+            self.look_at_indexes().await;
+            self.look_at_settings().await;
+        }
+        self.findings
+    }
+
+    async fn look_at_table(&mut self) -> Outcome {
+        let store = self.store;
+        let is_there = store.describe().await.map(|table| table.is_some());
+        self.judge(is_there, store.create_table()).await
+    }
+
+    async fn look_at_indexes(&mut self) {
+        let store = self.store;
+        let Ok(Some(table)) = store.describe().await else { return };
+        let unchangeable = async { Err("it cannot be changed: choose another table".into()) };
+        let outcome = self.judge(Ok(schema::has_keys(&table)), unchangeable).await;
+        self.note("its keys are pk and sk", outcome);
+        let unchangeable = async { Err("they cannot be added: choose another table".into()) };
+        let outcome = self.judge(Ok(schema::has_local_indexes(&table)), unchangeable).await;
+        self.note("its local indexes are by_received and by_recorded", outcome);
+        let sweep = match schema::has_sweep(&table) {
+            Some(false) => Err("it has other keys: delete it and run this again".into()),
+            found => Ok(found.is_some()),
+        };
+        let outcome = self.judge(sweep, store.add_sweep()).await;
+        self.note("its global index is sweep", outcome);
+    }
+
+    async fn look_at_settings(&mut self) {
+        let store = self.store;
+        let outcome = self.judge(store.is_protected().await, store.protect()).await;
+        self.note("it is protected from deletion", outcome);
+        let outcome = self.judge(store.forgets_expired().await, store.forget_expired()).await;
+        self.note("it forgets items past their `ttl`", outcome);
+        let outcome = self.judge(store.is_backed_up().await, store.back_up()).await;
+        self.note("it can be restored to any point in time", outcome);
+    }
+
+    /// Mends what is not right, where that is wanted.
+    async fn judge(
+        &self,
+        is_right: Result<bool, BoxError>,
+        mend: impl Future<Output = Result<(), BoxError>>,
+    ) -> Outcome {
+        match is_right {
+            Ok(true) => Outcome::AlreadyRight,
+            Ok(false) if self.mends => mend.await.map_or_else(|error| failed(error.as_ref()), |()| Outcome::Done),
+            Ok(false) => Outcome::Failed("it is not".to_owned()),
+            Err(error) => failed(error.as_ref()),
+        }
+    }
+
+    fn note(&mut self, what: &str, outcome: Outcome) {
+        self.findings.push(Finding { what: what.to_owned(), outcome });
+    }
+}
+
+/// The error and its causes in one line.
+pub(super) fn failed(error: &(dyn Error + 'static)) -> Outcome {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason = format!("{reason}: {error}");
+        cause = error.source();
+    }
+    Outcome::Failed(reason)
+}
+
+impl DynamoDb {
+    async fn describe(&self) -> Result<Option<TableDescription>, BoxError> {
+        match self.client.describe_table().table_name(&self.table).send().await {
+            Ok(described) => Ok(described.table),
+            Err(error) if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) => {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn create_table(&self) -> Result<(), BoxError> {
+        schema::define(self.client.create_table().table_name(&self.table))?.send().await?;
+        self.settle_down().await
+    }
+
+    async fn add_sweep(&self) -> Result<(), BoxError> {
+        let (action, [pk, sk]) = schema::add_sweep()?;
+        let add = GlobalSecondaryIndexUpdate::builder().create(action).build();
+        let update = self.client.update_table().table_name(&self.table);
+        update.attribute_definitions(pk).attribute_definitions(sk).global_secondary_index_updates(add).send().await?;
+        self.settle_down().await
+    }
+
+    async fn is_protected(&self) -> Result<bool, BoxError> {
+        let table = self.describe().await?.ok_or("there is no such table")?;
+        Ok(table.deletion_protection_enabled() == Some(true))
+    }
+
+    async fn protect(&self) -> Result<(), BoxError> {
+        self.client.update_table().table_name(&self.table).deletion_protection_enabled(true).send().await?;
+        self.settle_down().await
+    }
+
+    async fn forgets_expired(&self) -> Result<bool, BoxError> {
+        let described = self.client.describe_time_to_live().table_name(&self.table).send().await?;
+        let is_on = |ttl: &TimeToLiveDescription| {
+            let status = ttl.time_to_live_status();
+            matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+                && ttl.attribute_name() == Some("ttl")
+        };
+        Ok(described.time_to_live_description().is_some_and(is_on))
+    }
+
+    async fn forget_expired(&self) -> Result<(), BoxError> {
+        let on = TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl").build()?;
+        self.client.update_time_to_live().table_name(&self.table).time_to_live_specification(on).send().await?;
+        Ok(())
+    }
+
+    async fn is_backed_up(&self) -> Result<bool, BoxError> {
+        let described = self.client.describe_continuous_backups().table_name(&self.table).send().await?;
+        let recovery = described
+            .continuous_backups_description()
+            .and_then(ContinuousBackupsDescription::point_in_time_recovery_description);
+        let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
+        Ok(status == Some(&PointInTimeRecoveryStatus::Enabled))
+    }
+
+    async fn back_up(&self) -> Result<(), BoxError> {
+        let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build()?;
+        let update = self.client.update_continuous_backups().table_name(&self.table);
+        update.point_in_time_recovery_specification(on).send().await?;
+        Ok(())
+    }
+
+    /// Waits until the table and its indexes serve.
+    async fn settle_down(&self) -> Result<(), BoxError> {
+        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+            let table = self.describe().await?;
+            let is_ready = |table: &TableDescription| {
+                table.table_status() == Some(&TableStatus::Active) && schema::is_sweep_active(table)
+            };
+            if table.as_ref().is_some_and(is_ready) {
+                return Ok(());
+            }
+            sleep(PAUSE).await;
+        }
+        Err("it takes longer than 10 minutes; run this again later".into())
+    }
+}

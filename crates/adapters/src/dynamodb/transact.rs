@@ -1,0 +1,213 @@
+//! Transactions: everything or nothing, again when others were in the way.
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata as _, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld,
+        TransactWriteItem, Update, builders::UpdateBuilder, error::TransactionCanceledException,
+    },
+};
+use tapebase_domain::{
+    id::{UserId, random_bytes},
+    ports::StoreError,
+};
+
+use super::{
+    DynamoDb,
+    errors::{Backoff, from_build, from_sdk},
+    items::{Item, number},
+    keys,
+};
+
+/// Some writes that happen together or not at all. What is most decisive comes first: see [`Refusal`].
+pub struct Transaction<'a> {
+    store: &'a DynamoDb,
+    actions: Vec<TransactWriteItem>,
+}
+
+/// The first action, in their order, whose condition does not hold; nothing was written.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Which it is, counted from 0.
+    pub action: usize,
+    there: Option<Item>,
+}
+
+impl Refusal {
+    /// The item that is there.
+    pub fn item(self) -> Result<Item, StoreError> {
+        self.there.ok_or_else(|| StoreError::Unavailable("a condition failed on an item that is not there".into()))
+    }
+
+    /// The item that is there, if one is.
+    pub fn into_item(self) -> Option<Item> {
+        self.there
+    }
+}
+
+impl DynamoDb {
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        Transaction { store: self, actions: Vec::new() }
+    }
+}
+
+impl Transaction<'_> {
+    /// Adds an item that must not be there yet.
+    pub fn add(&mut self, item: Item) -> Result<(), StoreError> {
+        let put = Put::builder()
+            .table_name(&self.store.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(AllOld)
+            .build()
+            .map_err(from_build)?;
+        self.actions.push(TransactWriteItem::builder().put(put).build());
+        Ok(())
+    }
+
+    /// Takes out an item that must be as `condition` says, with `values` for its placeholders.
+    pub fn take_out(&mut self, key: Item, condition: &str, values: Item) -> Result<(), StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(key))
+            .condition_expression(condition)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .return_values_on_condition_check_failure(AllOld)
+            .build()
+            .map_err(from_build)?;
+        self.actions.push(TransactWriteItem::builder().delete(delete).build());
+        Ok(())
+    }
+
+    /// Takes out an item if it is there.
+    pub fn clear(&mut self, key: Item) -> Result<(), StoreError> {
+        let delete = Delete::builder().table_name(&self.store.table).set_key(Some(key)).build().map_err(from_build)?;
+        self.actions.push(TransactWriteItem::builder().delete(delete).build());
+        Ok(())
+    }
+
+    /// Changes an item that must be there.
+    pub fn change(&mut self, key: Item, update: &str, names: &[(&str, &str)], values: Item) -> Result<(), StoreError> {
+        let update = names
+            .iter()
+            .fold(Update::builder(), |update, (placeholder, name)| {
+                update.expression_attribute_names(*placeholder, *name)
+            })
+            .table_name(&self.store.table)
+            .set_key(Some(key))
+            .update_expression(update)
+            .condition_expression("attribute_exists(pk)")
+            .set_expression_attribute_values(Some(values))
+            .build()
+            .map_err(from_build)?;
+        self.actions.push(TransactWriteItem::builder().update(update).build());
+        Ok(())
+    }
+
+    /// Counts bytes as used by `owner`, who must have `room` for them: use that much at most by now.
+    pub fn use_bytes(&mut self, owner: UserId, bytes: u64, room: u64) -> Result<(), StoreError> {
+        let update = self
+            .count_bytes(owner, number(bytes))
+            .condition_expression("attribute_not_exists(#bytes) OR #bytes <= :room")
+            .expression_attribute_values(":room", number(room));
+        self.push_update(update)
+    }
+
+    /// Gives bytes back to the quota of `owner`.
+    pub fn give_back_bytes(&mut self, owner: UserId, bytes: u64) -> Result<(), StoreError> {
+        let update = self.count_bytes(owner, number(-i128::from(bytes)));
+        self.push_update(update)
+    }
+
+    fn count_bytes(&self, owner: UserId, bytes: AttributeValue) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(keys::usage(owner)))
+            .update_expression("ADD #bytes :bytes")
+            .expression_attribute_names("#bytes", "bytes")
+            .expression_attribute_values(":bytes", bytes)
+    }
+
+    fn push_update(&mut self, update: UpdateBuilder) -> Result<(), StoreError> {
+        let update = update.build().map_err(from_build)?;
+        self.actions.push(TransactWriteItem::builder().update(update).build());
+        Ok(())
+    }
+
+    /// Writes everything, or nothing and says which condition does not hold.
+    ///
+    /// One token goes with all tries of which the outcome is not known: a lost reply is no second write.
+    pub async fn commit(self) -> Result<Result<(), Refusal>, StoreError> {
+        let mut backoff = Backoff::default();
+        let mut token = fresh_token();
+        loop {
+            let write = self.store.client.transact_write_items().set_transact_items(Some(self.actions.clone()));
+            let Err(error) = write.client_request_token(&token).send().await else { return Ok(Ok(())) };
+            match judge(error) {
+                Verdict::Refused(refusal) => return Ok(Err(refusal)),
+                Verdict::Failed(error) => return Err(error),
+                Verdict::InTheWay(error) => {
+                    // Cancelled for good: with the same token the answer might stay the same.
+                    token = fresh_token();
+                    backoff.wait(error).await?;
+                }
+                Verdict::InProgress(error) => backoff.wait(error).await?,
+            }
+        }
+    }
+}
+
+fn fresh_token() -> String {
+    data_encoding::HEXLOWER.encode(&random_bytes::<16>())
+}
+
+type TransactError = SdkError<TransactWriteItemsError>;
+
+/// What to make of a transaction that failed.
+enum Verdict {
+    Refused(Refusal),
+    /// Nothing was written, because others wrote at the same moment or too much was written.
+    InTheWay(TransactError),
+    /// The same transaction, sent before, is still under way.
+    InProgress(TransactError),
+    Failed(StoreError),
+}
+
+fn judge(error: TransactError) -> Verdict {
+    if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+        return match decisive(cancelled) {
+            Some(Decisive::Condition(refusal)) => Verdict::Refused(refusal),
+            Some(Decisive::InTheWay) => Verdict::InTheWay(error),
+            Some(Decisive::Full) => Verdict::Failed(StoreError::Full(error.into())),
+            Some(Decisive::Other) | None => Verdict::Failed(from_sdk(error)),
+        };
+    }
+    match error.code() {
+        Some("TransactionInProgressException") => Verdict::InProgress(error),
+        _ => Verdict::Failed(from_sdk(error)),
+    }
+}
+
+/// Why a transaction was cancelled.
+enum Decisive {
+    Condition(Refusal),
+    InTheWay,
+    Full,
+    Other,
+}
+
+/// The first action that has something to say speaks for all: what it says does not depend on the later ones.
+fn decisive(cancelled: &TransactionCanceledException) -> Option<Decisive> {
+    let spoken = |(action, reason): (usize, &CancellationReason)| match reason.code() {
+        None | Some("None") => None,
+        Some("ConditionalCheckFailed") => {
+            let there = reason.item.clone().filter(|item| !item.is_empty());
+            Some(Decisive::Condition(Refusal { action, there }))
+        }
+        Some("TransactionConflict" | "ProvisionedThroughputExceeded" | "ThrottlingError") => Some(Decisive::InTheWay),
+        Some("ItemCollectionSizeLimitExceeded") => Some(Decisive::Full),
+        Some(_) => Some(Decisive::Other),
+    };
+    cancelled.cancellation_reasons().iter().enumerate().find_map(spoken)
+}
