@@ -1,0 +1,141 @@
+//! What each call costs, in the units AWS charges for.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        ConfigBag, Intercept, RuntimeComponents,
+        interceptors::{AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut},
+    },
+    error::BoxError,
+    operation::{
+        get_item::{GetItemInput, GetItemOutput},
+        query::{QueryInput, QueryOutput},
+        transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput},
+        update_item::{UpdateItemInput, UpdateItemOutput},
+    },
+    types::{ConsumedCapacity, ReturnConsumedCapacity},
+};
+use tapebase_adapters::dynamodb::DynamoDb;
+use tapebase_domain::{
+    page::PageRequest,
+    ports::{PlanStore as _, RecordStore, UserStore},
+};
+
+use crate::{
+    engine,
+    samples::{account, name, plan, recording, session, stranger},
+};
+
+/// Has every reply say what it cost, and adds it up.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<Mutex<(f64, f64)>>);
+
+impl Meter {
+    fn take(&self) -> (f64, f64) {
+        std::mem::take(&mut self.0.lock().expect("whole"))
+    }
+
+    fn add(&self, consumed: &[ConsumedCapacity], is_write: bool) {
+        let units: f64 = consumed.iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        let mut sums = self.0.lock().expect("whole");
+        if is_write { sums.1 += units } else { sums.0 += units }
+    }
+}
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "Meter"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (input, wanted) = (context.input_mut(), Some(ReturnConsumedCapacity::Total));
+        if let Some(get) = input.downcast_mut::<GetItemInput>() {
+            get.return_consumed_capacity = wanted;
+        } else if let Some(query) = input.downcast_mut::<QueryInput>() {
+            query.return_consumed_capacity = wanted;
+        } else if let Some(transaction) = input.downcast_mut::<TransactWriteItemsInput>() {
+            transaction.return_consumed_capacity = wanted;
+        } else if let Some(update) = input.downcast_mut::<UpdateItemInput>() {
+            update.return_consumed_capacity = wanted;
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Ok(output) = context.output_or_error() else { return Ok(()) };
+        if let Some(got) = output.downcast_ref::<GetItemOutput>() {
+            self.add(got.consumed_capacity.as_slice(), false);
+        } else if let Some(found) = output.downcast_ref::<QueryOutput>() {
+            self.add(found.consumed_capacity.as_slice(), false);
+        } else if let Some(written) = output.downcast_ref::<TransactWriteItemsOutput>() {
+            self.add(written.consumed_capacity(), true);
+        } else if let Some(updated) = output.downcast_ref::<UpdateItemOutput>() {
+            self.add(updated.consumed_capacity.as_slice(), true);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn calls_cost_what_the_documentation_says() {
+    let meter = Meter::default();
+    let config = engine::config(&engine::endpoint()).interceptor(meter.clone()).build();
+    let store = DynamoDb::new(Client::from_conf(config), engine::fresh_table().await);
+    let mut costs = Vec::new();
+    let mut note = |what: &'static str| {
+        let (reads, writes) = meter.take();
+        costs.push((what, reads, writes));
+    };
+    let first = recording(stranger());
+    let owner = first.owner;
+
+    store.insert(first.clone(), u64::MAX).await.expect("inserted");
+    note("insert");
+    RecordStore::find(&store, owner, &first.id).await.expect("found");
+    note("find");
+    store.used_bytes(owner).await.expect("counted");
+    note("used bytes");
+    store.rename(owner, &first.id, name("renamed"), None).await.expect("renamed");
+    note("rename");
+    for _ in 0..60 {
+        store.insert(recording(owner), u64::MAX).await.expect("inserted");
+    }
+    meter.take();
+    store.list(owner, PageRequest::default()).await.expect("listed");
+    note("list of 50");
+    store.remove(owner, &first.id, None).await.expect("removed");
+    note("remove");
+    let planned = plan(&first);
+    store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
+    note("reserve");
+    store.settle(&planned, first.clone()).await.expect("settled");
+    note("settle");
+    let account = account();
+    store.create(account.clone()).await.expect("created");
+    note("sign up");
+    UserStore::find(&store, &account.user.identity).await.expect("found");
+    note("find an account");
+    let (begun, token) = session(account.user.id);
+    store.open_session(begun.clone(), token).await.expect("opened");
+    note("open a session");
+    store.session(token).await.expect("found");
+    note("authenticate");
+    store.touch_session(begun.user, begun.id, begun.created_at, begun.ends_at).await.expect("touched");
+    note("touch a session");
+    store.close_session(begun.user, begun.id).await.expect("closed");
+    note("close a session");
+
+    println!("{costs:#?}");
+}

@@ -1,0 +1,165 @@
+//! Behind a proxy: how many calls it takes, and what comes of calls that break.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tapebase_adapters::dynamodb::DynamoDb;
+use tapebase_conformance::aws_proxy::{AwsProxy, Fault, Faults};
+use tapebase_domain::{
+    page::{Limit, PageRequest},
+    ports::{InsertError, PlanStore as _, RecordStore, StoreError, UserStore},
+    recording::{Recording, Revision},
+};
+
+use crate::{
+    engine,
+    samples::{account, name, plan, recording, session, stranger},
+};
+
+/// A store on a table of its own behind a proxy of its own.
+async fn fresh() -> (DynamoDb, AwsProxy) {
+    let table = engine::fresh_table().await;
+    let proxy = AwsProxy::start(engine::address());
+    (DynamoDb::new(engine::client(&proxy.url()), table), proxy)
+}
+
+fn counts<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    expected.map(|(action, count)| (action.to_owned(), count)).into()
+}
+
+#[tokio::test]
+async fn each_call_takes_the_fewest_requests() {
+    let (store, proxy) = fresh().await;
+    let taken = async |expected: &[(&str, u64)], what: &str| {
+        let expected = expected.iter().map(|(action, count)| ((*action).to_owned(), *count)).collect();
+        assert_eq!(proxy.counts(), expected, "{what}");
+        proxy.reset_counts();
+    };
+    let owner = stranger();
+    let first = recording(owner);
+    store.insert(first.clone(), u64::MAX).await.expect("inserted");
+    taken(&[("TransactWriteItems", 1)], "insert").await;
+    store.insert(first.clone(), u64::MAX).await.expect_err("taken");
+    taken(&[("TransactWriteItems", 1)], "insert what is there").await;
+    RecordStore::find(&store, owner, &first.id).await.expect("found");
+    taken(&[("GetItem", 1)], "find").await;
+    store.rename(owner, &first.id, name("other"), Some(Revision(1))).await.expect("renamed");
+    taken(&[("UpdateItem", 1)], "rename").await;
+    for _ in 0..60 {
+        store.insert(recording(owner), u64::MAX).await.expect("inserted");
+    }
+    proxy.reset_counts();
+    for limit in [Limit::default(), Limit::MAX] {
+        store.list(owner, PageRequest { limit, ..PageRequest::default() }).await.expect("listed");
+        taken(&[("Query", 1)], "list a page").await;
+    }
+    store.remove(owner, &first.id, None).await.expect("removed");
+    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "remove").await;
+    store.used_bytes(owner).await.expect("counted");
+    taken(&[("GetItem", 1)], "used bytes").await;
+
+    let planned = plan(&first);
+    store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
+    taken(&[("TransactWriteItems", 1)], "reserve").await;
+    store.settle(&planned, first).await.expect("settled");
+    taken(&[("TransactWriteItems", 1)], "settle").await;
+    store.release(&planned).await.expect("answered");
+    taken(&[("TransactWriteItems", 1)], "release").await;
+
+    let account = account();
+    store.create(account.clone()).await.expect("created");
+    taken(&[("TransactWriteItems", 1)], "sign up").await;
+    UserStore::find(&store, &account.user.identity).await.expect("found");
+    taken(&[("GetItem", 2)], "find an account").await;
+    let (begun, token) = session(account.user.id);
+    store.open_session(begun.clone(), token).await.expect("opened");
+    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "open a session").await;
+    store.session(token).await.expect("found");
+    taken(&[("GetItem", 1)], "authenticate").await;
+    store.touch_session(begun.user, begun.id, begun.created_at, begun.ends_at).await.expect("touched");
+    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "touch").await;
+    store.close_session(begun.user, begun.id).await.expect("closed");
+    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "close").await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_no_second_write() {
+    let (store, proxy) = fresh().await;
+    let first = recording(stranger());
+    // Of two tries about one loses its reply; the others are told what has become of the first.
+    for seed in 0..40 {
+        let other = Recording { owner: first.owner, ..recording(first.owner) };
+        let used = store.used_bytes(first.owner).await.expect("counted");
+        proxy.inject(Faults { seed, rate: 0.4, kinds: vec![Fault::LostReply, Fault::CutReply] });
+        let inserted = store.insert(other.clone(), u64::MAX).await;
+        let renamed = store.rename(other.owner, &other.id, name("renamed"), Some(Revision(1))).await;
+        let removed = store.remove(other.owner, &other.id, Some(Revision(2))).await;
+        proxy.stop_injecting();
+
+        if matches!(inserted, Err(InsertError::Store(StoreError::Unavailable(_)))) {
+            continue;
+        }
+        inserted.expect("inserted once");
+        match renamed {
+            Ok(Some(renamed)) => assert_eq!((renamed.revision, renamed.name.as_str()), (Revision(2), "renamed")),
+            Err(StoreError::Unavailable(_)) => continue,
+            other => panic!("{other:?}"),
+        }
+        match removed {
+            Ok(Some(_)) => assert_eq!(store.used_bytes(first.owner).await.expect("counted"), used),
+            Err(StoreError::Unavailable(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(proxy.injected() > 20, "{}", proxy.injected());
+}
+
+#[tokio::test]
+async fn conflicts_and_throttling_are_waited_out() {
+    let (store, proxy) = fresh().await;
+    let owner = stranger();
+    let kinds = vec![Fault::TransactionConflict, Fault::Throttling, Fault::ThroughputExceeded, Fault::SlowDown];
+    proxy.inject(Faults { seed: 3, rate: 0.3, kinds });
+
+    for _ in 0..30 {
+        store.insert(recording(owner), u64::MAX).await.expect("inserted");
+    }
+
+    proxy.stop_injecting();
+    assert!(proxy.injected() > 5);
+    assert_eq!(store.used_bytes(owner).await.expect("counted"), 30_000_000);
+}
+
+#[tokio::test]
+async fn conflicts_without_end_are_an_error_after_ten_tries() {
+    let (store, proxy) = fresh().await;
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::TransactionConflict] });
+
+    let refused = store.insert(recording(stranger()), u64::MAX).await;
+
+    assert!(matches!(refused, Err(InsertError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    assert_eq!(proxy.counts(), counts([("TransactWriteItems", 10)]));
+}
+
+#[tokio::test]
+async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
+    let table = engine::fresh_table().await;
+    let proxy = AwsProxy::start(engine::address());
+    let timeouts = aws_sdk_dynamodb::config::timeout::TimeoutConfig::builder();
+    let timeouts = timeouts.operation_attempt_timeout(Duration::from_millis(200)).build();
+    let config = engine::config(&proxy.url()).timeout_config(timeouts);
+    let store = DynamoDb::new(aws_sdk_dynamodb::Client::from_conf(config.build()), table);
+    let first = recording(stranger());
+    proxy.inject(Faults { seed: 5, rate: 0.5, kinds: vec![Fault::Delay(Duration::from_millis(400))] });
+
+    for _ in 0..10 {
+        match store.insert(first.clone(), u64::MAX).await {
+            Ok(()) | Err(InsertError::Taken(_) | InsertError::Store(StoreError::Unavailable(_))) => {}
+            refused => panic!("{refused:?}"),
+        }
+    }
+
+    // What was late may yet come.
+    proxy.stop_injecting();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(store.used_bytes(first.owner).await.expect("counted"), first.size);
+}

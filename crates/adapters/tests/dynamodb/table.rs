@@ -1,0 +1,140 @@
+//! Making a table, and examining it.
+
+use tapebase_adapters::dynamodb::{
+    DynamoDb, doctor,
+    setup::{self, Finding, Outcome},
+};
+use tapebase_domain::{
+    blob::BlobRef,
+    id::UserId,
+    ports::{Clock as _, RecordStore as _, SystemClock, Timestamp, UserStore},
+    recording::Recording,
+    user::{Account, Identity, SocialId, User},
+};
+
+use crate::{
+    engine,
+    samples::{account, name, recording, stranger},
+};
+
+/// What the engine does not have.
+const BACKUPS: &str = "it can be restored to any point in time";
+
+fn outcomes(findings: &[Finding]) -> Vec<&Outcome> {
+    findings.iter().filter(|finding| finding.what != BACKUPS).map(|finding| &finding.outcome).collect()
+}
+
+#[tokio::test]
+async fn setup_makes_what_is_missing_and_leaves_what_is_right() {
+    let store = DynamoDb::new(engine::client(&engine::endpoint()), engine::table_name());
+
+    let first = setup::set_up(&store).await;
+    let second = setup::set_up(&store).await;
+
+    let [done, right] = [&Outcome::Done, &Outcome::AlreadyRight];
+    assert_eq!(outcomes(&first), [done, right, right, right, done, done], "{first:#?}");
+    assert_eq!(outcomes(&second), [right; 6], "{second:#?}");
+    assert_eq!(first.len(), 7, "{first:#?}");
+}
+
+#[tokio::test]
+async fn setup_completes_a_table_that_has_only_its_keys() {
+    let store = engine::fresh().await;
+
+    let findings = setup::set_up(&store).await;
+
+    let [done, right] = [&Outcome::Done, &Outcome::AlreadyRight];
+    assert_eq!(outcomes(&findings), [right, right, right, right, done, done], "{findings:#?}");
+}
+
+#[tokio::test]
+async fn setup_adds_the_index_that_can_be_added_and_says_what_cannot() {
+    use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+    let (client, table) = (engine::client(&engine::endpoint()), engine::table_name());
+    let mut create = client.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
+    for (attribute, role) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
+        let definition = AttributeDefinition::builder().attribute_name(attribute);
+        let definition = definition.attribute_type(ScalarAttributeType::S).build().expect("whole");
+        let key = KeySchemaElement::builder().attribute_name(attribute).key_type(role).build().expect("whole");
+        create = create.attribute_definitions(definition).key_schema(key);
+    }
+    create.send().await.expect("made");
+
+    let findings = setup::set_up(&DynamoDb::new(client, table)).await;
+
+    let [done, right] = [&Outcome::Done, &Outcome::AlreadyRight];
+    let unchangeable = Outcome::Failed("they cannot be added: choose another table".to_owned());
+    assert_eq!(outcomes(&findings), [right, right, &unchangeable, done, done, done], "{findings:#?}");
+}
+
+#[tokio::test]
+async fn the_doctor_finds_nothing_wrong_with_a_table_that_was_set_up() {
+    let store = DynamoDb::new(engine::client(&engine::endpoint()), engine::table_name());
+    setup::set_up(&store).await;
+
+    let findings = doctor::examine(&store).await;
+
+    assert_eq!(outcomes(&findings), [&Outcome::AlreadyRight; 13], "{findings:#?}");
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_and_changes_nothing() {
+    let absent = DynamoDb::new(engine::client(&engine::endpoint()), engine::table_name());
+    let unset = engine::fresh().await;
+
+    let of_absent = doctor::examine(&absent).await;
+    let of_unset = doctor::examine(&unset).await;
+
+    assert_eq!(of_absent[0].outcome, Outcome::Failed("it is not".to_owned()));
+    assert!(absent.id().await.is_err());
+    let wrong = of_unset.iter().filter(|finding| finding.outcome != Outcome::AlreadyRight && finding.what != BACKUPS);
+    let wrong: Vec<&str> = wrong.map(|finding| finding.what.as_str()).collect();
+    assert_eq!(wrong, ["it is protected from deletion", "it forgets items past their `ttl`"], "{of_unset:#?}");
+}
+
+#[tokio::test]
+async fn two_that_start_at_once_take_one_id_and_other_tables_have_others() {
+    let table = engine::fresh_table().await;
+    let stores = [(); 8].map(|()| DynamoDb::new(engine::client(&engine::endpoint()), table.clone()));
+
+    let ids = futures_util::future::join_all(stores.iter().map(DynamoDb::id)).await;
+
+    let ids: Vec<_> = ids.into_iter().map(|id| id.expect("an id")).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_ne!(engine::fresh().await.id().await.expect("an id"), ids[0]);
+}
+
+#[tokio::test]
+async fn fields_may_be_as_long_as_they_can_be() {
+    let store = engine::fresh().await;
+    let decomposed = name(&"\u{1112}\u{1161}\u{11ab}".repeat(500));
+    let blob = BlobRef::new("x".repeat(1_024));
+    let longest = Recording { name: decomposed, blob, size: u64::MAX / 2, ..recording(stranger()) };
+
+    store.insert(longest.clone(), u64::MAX).await.expect("inserted");
+
+    assert_eq!(store.list(longest.owner, Default::default()).await.expect("listed"), [longest]);
+    for network in ["#".repeat(255), "\0".repeat(255), "%".repeat(255)] {
+        let identity = Identity::Social(SocialId::parse(network, "\u{1}".repeat(255)).expect("a social id"));
+        let user = User { identity: identity.clone(), ..account().user };
+        let account = Account { user, password: None };
+        store.create(account.clone()).await.expect("created");
+        assert_eq!(UserStore::find(&store, &identity).await.expect("an answer"), Some(account));
+    }
+}
+
+#[tokio::test]
+async fn times_of_any_age_are_listed_in_order() {
+    let store = engine::fresh().await;
+    let owner: UserId = stranger();
+    let times = [-62_167_219_200_000_000, -1, 0, 1, SystemClock.now().timestamp_micros(), 253_402_300_799_999_999];
+    for micros in [3, 0, 5, 1, 4, 2].map(|index: usize| times[index]) {
+        let received_at = Timestamp::from_timestamp_micros(micros).expect("in range");
+        store.insert(Recording { received_at, ..recording(owner) }, u64::MAX).await.expect("inserted");
+    }
+
+    let listed = store.list(owner, Default::default()).await.expect("listed");
+
+    let micros: Vec<i64> = listed.iter().rev().map(|recording| recording.received_at.timestamp_micros()).collect();
+    assert_eq!(micros, times);
+}
