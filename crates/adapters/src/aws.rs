@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     connect::S3Dialect,
+    dynamodb::DynamoDb,
     s3::{Place, S3},
 };
 
@@ -26,6 +27,10 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(15);
 /// For a TCP connection with TLS.
 const CONNECT: Duration = Duration::from_secs(3);
+/// For one try of a call to DynamoDB, which answers within milliseconds or not at all.
+const ROW_ATTEMPT: Duration = Duration::from_secs(3);
+/// For all tries together.
+const ROW_CALL: Duration = Duration::from_secs(10);
 /// For one try of a call to S3 until its answer begins, with 8 MiB to send.
 const BLOB_ATTEMPT: Duration = Duration::from_secs(60);
 /// For all tries together.
@@ -42,6 +47,17 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 pub struct Sdk(OnceCell<SdkConfig>);
 
 impl Sdk {
+    /// Rows in a table of the account the environment has credentials for.
+    ///
+    /// # Errors
+    /// If no region is set.
+    pub async fn dynamodb(&self, table: &str) -> Result<DynamoDb, BoxError> {
+        let config = aws_sdk_dynamodb::config::Builder::from(self.config().await?)
+            .timeout_config(timeouts(ROW_ATTEMPT, ROW_CALL))
+            .build();
+        Ok(DynamoDb::new(aws_sdk_dynamodb::Client::from_conf(config), table.to_owned()))
+    }
+
     /// Blobs in a bucket.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Picks the adapters by URL: the one place that knows them all.
 
+mod inspect;
+
 use std::sync::Arc;
 
 use tapebase_domain::ports::{
@@ -69,6 +71,9 @@ enum Location {
     /// A folder.
     #[cfg(feature = "embedded")]
     Folder(std::path::PathBuf),
+    /// A table.
+    #[cfg(feature = "aws")]
+    DynamoDb(String),
     /// A bucket, and what all keys in it begin with.
     #[cfg(feature = "aws")]
     S3(crate::s3::Place),
@@ -125,6 +130,8 @@ impl Locations {
         match &self.records {
             #[cfg(feature = "embedded")]
             Location::Sqlite(path) => Ok(Rows::of(crate::sqlite::Sqlite::open(path)?)),
+            #[cfg(feature = "aws")]
+            Location::DynamoDb(table) => Ok(Rows::of(self.sdk.dynamodb(table).await?)),
             _ => Ok(Rows::of(Memory::default())),
         }
     }
@@ -150,6 +157,8 @@ impl Locations {
 const RECORDS: &[&str] = &[
     #[cfg(feature = "embedded")]
     "sqlite:PATH",
+    #[cfg(feature = "aws")]
+    "dynamodb://TABLE",
     "memory:",
 ];
 const BLOBS: &[&str] = &[
@@ -166,6 +175,11 @@ impl Location {
             ("memory", "") => Some(Self::Memory),
             #[cfg(feature = "embedded")]
             ("sqlite", path) if !path.is_empty() => Some(Self::Sqlite(path.into())),
+            #[cfg(feature = "aws")]
+            ("dynamodb", table) => {
+                let table = table.strip_prefix("//").filter(|table| !table.is_empty() && !table.contains('/'))?;
+                Some(Self::DynamoDb(table.to_owned()))
+            }
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What `tapebase setup` and `tapebase doctor` report.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Outcome {
     AlreadyRight,
     /// It is right now.
     Done,
+    /// The store has no such setting.
+    Unsupported,
     /// It is not, for this reason; says what to do.
     Failed(String),
 }
@@ -36,7 +38,19 @@ impl fmt::Display for Finding {
         match outcome {
             Outcome::AlreadyRight => write!(formatter, "ok      {what}"),
             Outcome::Done => write!(formatter, "done    {what}"),
+            Outcome::Unsupported => write!(formatter, "none    {what}: this store knows no such setting"),
             Outcome::Failed(reason) => write!(formatter, "FAILED  {what}: {reason}"),
         }
     }
+}
+
+/// An error and everything that led to it.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }

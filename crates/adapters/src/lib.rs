@@ -17,7 +17,6 @@ pub mod aws;
 pub mod connect;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
-#[cfg(feature = "aws")]
 pub mod finding;
 #[cfg(feature = "embedded")]
 pub mod fs;

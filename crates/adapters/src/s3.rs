@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_place_is_a_bucket_and_a_prefix() {
-        let place = |text| Place::parse(text).map(|place| (place.bucket, place.key("x")));
+        let place = |text| Place::parse(text).map(|place| (place.bucket.clone(), place.key("x")));
         assert_eq!(place("tapes"), Some(("tapes".into(), "x".into())));
         assert_eq!(place("tapes/"), Some(("tapes".into(), "x".into())));
         assert_eq!(place("my.tapes-1/a/b/"), Some(("my.tapes-1".into(), "a/b/x".into())));

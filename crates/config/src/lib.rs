@@ -278,6 +278,12 @@ impl Config {
         Ok(Locations::parse(&records.0, &blobs.0, dialect)?)
     }
 
+    /// Whether a store is in the data folder.
+    #[must_use]
+    pub const fn keeps_data_dir(&self) -> bool {
+        self.records.is_none() || self.blobs.is_none()
+    }
+
     /// The stores' URLs, in the data folder where nothing else is set.
     fn stores(&self) -> (StoreUrl, StoreUrl) {
         let in_data_dir =

@@ -22,6 +22,11 @@ pub fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
     Ok(is_first)
 }
 
+/// Makes the data folder if a store is in it.
+pub fn prepare_stores(config: &Config) -> anyhow::Result<()> {
+    if config.keeps_data_dir() { prepare(&config.data_dir).map(|_| ()) } else { Ok(()) }
+}
+
 fn make(data_dir: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
     if fs::metadata(data_dir)?.permissions().mode() & 0o077 != 0 {

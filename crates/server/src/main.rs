@@ -2,7 +2,9 @@
 
 mod connections;
 mod first_run;
+mod inspect;
 mod serve;
+mod sweep;
 mod user;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -28,6 +30,12 @@ enum Command {
     Serve,
     /// Check the configuration and print what is in effect.
     CheckConfig,
+    /// Make what is missing of the stores, and bring their settings right; may be run again.
+    Setup,
+    /// Check that the stores have and allow everything that serving needs.
+    Doctor,
+    /// Remove what crashes, failed deletes and abandoned uploads left behind, once; the server does so by itself.
+    Sweep,
     /// Look after users.
     #[command(subcommand)]
     User(UserCommand),
@@ -60,6 +68,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config).await,
         Command::CheckConfig => config.print(),
+        Command::Setup => inspect::set_up(&config).await,
+        Command::Doctor => inspect::diagnose(&config).await,
+        Command::Sweep => sweep::once(&config).await,
         Command::User(UserCommand::Add { email }) => user::add(&config, &email).await,
     }
 }

@@ -5,15 +5,11 @@ use std::io::{self, IsTerminal as _};
 use actix_web::{App, HttpServer, middleware::from_fn, rt, web::Data};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tapebase_config::{Config, SweepConfig, logging};
-use tapebase_domain::{
-    Services,
-    sweep::{Sweep, Swept},
-};
+use tapebase_config::{Config, logging};
+use tapebase_domain::Services;
 use tapebase_http::{request_log, routes::routes};
-use tokio::time::interval;
 
-use crate::{connections, first_run};
+use crate::{connections, first_run, sweep};
 
 /// Serves the API until SIGTERM, and then finishes what is in flight.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -25,7 +21,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     warn_of_risks(&config);
 
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
-    let sweep = services.sweep.clone();
+    let sweeper = services.sweep.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::new(services.clone()))
@@ -53,7 +49,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         first_run::print_walk(&config, address)?;
     }
     tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-    let sweeper = rt::spawn(sweep_regularly(sweep, config.sweep));
+    let sweeper = rt::spawn(sweep::regularly(sweeper, config.sweep.every));
     server.run().await?;
     sweeper.abort();
     tracing::info!("stopped");
@@ -81,21 +77,5 @@ fn warn_of_risks(config: &Config) {
     }
     if !config.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.listen, "listening beyond this machine without TLS: put a TLS proxy in front");
-    }
-}
-
-async fn sweep_regularly(sweep: Sweep, config: SweepConfig) {
-    let mut due = interval(config.every);
-    loop {
-        due.tick().await;
-        match sweep.run().await {
-            Ok(Swept { blobs, failed, plans, staged, sessions }) => {
-                tracing::info!(blobs, failed, plans, staged, sessions, "swept");
-                if failed > 0 {
-                    tracing::warn!(failed, "some blobs resist");
-                }
-            }
-            Err(error) => tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "cannot sweep"),
-        }
     }
 }

@@ -14,7 +14,7 @@ use crate::first_run;
 pub async fn add(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse(email)?;
     let password = Password::parse(&read_password()?)?;
-    first_run::prepare(&config.data_dir)?;
+    first_run::prepare_stores(config)?;
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
     let user = services.auth.add_user(email, password).await?;
     println!("added user {}", user.id);

@@ -15,8 +15,9 @@ use super::{
     DynamoDb,
     items::{self, Item, number, text},
     keys,
-    setup::{Finding, Outcome, failed, look},
+    setup::{failed, look},
 };
+use crate::finding::{Finding, Outcome};
 
 /// Examines the table; what is not `AlreadyRight` is wrong.
 pub async fn examine(store: &DynamoDb) -> Vec<Finding> {

@@ -17,26 +17,7 @@ use tapebase_domain::ports::BoxError;
 use tokio::time::sleep;
 
 use super::{DynamoDb, schema};
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What must be so.
-    pub what: String,
-    /// Whether it is.
-    pub outcome: Outcome,
-}
-
-/// What came of looking at something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was right already.
-    AlreadyRight,
-    /// It is right now.
-    Done,
-    /// It is not, for this reason.
-    Failed(String),
-}
+use crate::finding::{Finding, Outcome, causes};
 
 /// How long a table may take until it serves; filling a new index of a large one takes longer than this.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -134,13 +115,9 @@ impl Inspection<'_> {
 
 /// The error and its causes in one line.
 pub(super) fn failed(error: &(dyn Error + 'static)) -> Outcome {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        reason = format!("{reason}: {error}");
-        cause = error.source();
-    }
-    Outcome::Failed(reason)
+    let reason = causes(error);
+    // DynamoDB Local does not know every setting.
+    if reason.contains("UnknownOperationException") { Outcome::Unsupported } else { Outcome::Failed(reason) }
 }
 
 impl DynamoDb {

@@ -1,25 +1,23 @@
 //! Tries everything that serving needs on objects of its own, and says what to fix.
 
-use std::time::SystemTime;
-
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use data_encoding::BASE64;
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange},
     digest::Sha256,
-    ports::{BlobStore as _, Timestamp},
+    ports::{BlobStore as _, Clock as _, SystemClock},
 };
 
 use super::{
     S3, error, fresh_name,
-    setup::{finding, reason},
+    setup::{failed, finding},
 };
-use crate::finding::{Finding, Outcome};
+use crate::finding::{Finding, Outcome, causes};
 
-/// Presigned links break at a quarter of an hour; this is time enough to repair the clock.
+/// A request signed a quarter of an hour off is refused; this is time enough to repair the clock.
 const SKEW_SECONDS: i64 = 60;
 
-type Step = Result<Outcome, String>;
+type Step = Result<Outcome, Outcome>;
 
 impl S3 {
     /// Checks the bucket, its settings, and what this program is allowed there. What it writes, it removes.
@@ -28,7 +26,7 @@ impl S3 {
         let bytes = b"tapebase doctor";
         let stored = self.put(blob::once(bytes.as_slice().into())).await;
         let probe = stored.as_ref().map(|stored| stored.blob.clone());
-        let wrote = async { stored.as_ref().map(|_| Outcome::AlreadyRight).map_err(|error| reason(error)) };
+        let wrote = async { stored.as_ref().map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(error))) };
         findings.push(finding("this program may write (s3:PutObject)".to_owned(), wrote).await);
         let Ok(probe) = probe else { return findings };
         findings.push(finding("it may read (s3:GetObject)".to_owned(), self.may_read(&probe)).await);
@@ -38,7 +36,7 @@ impl S3 {
         findings.push(finding("damaged bytes are refused (SHA-256 checksums)".to_owned(), self.verifies()).await);
         findings.push(finding("this machine's clock is right".to_owned(), self.clock(&probe)).await);
         let removed =
-            async { self.delete(&probe).await.map(|()| Outcome::AlreadyRight).map_err(|error| reason(&error)) };
+            async { self.delete(&probe).await.map(|()| Outcome::AlreadyRight).map_err(|error| failed(causes(&error))) };
         findings.push(finding("it may delete (s3:DeleteObject)".to_owned(), removed).await);
         findings
     }
@@ -46,36 +44,36 @@ impl S3 {
     async fn may_read(&self, probe: &BlobRef) -> Step {
         match self.open(probe, ByteRange { start: 1, length: 3 }).await {
             Ok(Some(_)) => Ok(Outcome::AlreadyRight),
-            Ok(None) => Err("what was just written is not there".to_owned()),
-            Err(error) => Err(reason(&error)),
+            Ok(None) => Err(failed("what was just written is not there")),
+            Err(error) => Err(failed(causes(&error))),
         }
     }
 
     async fn may_list(&self) -> Step {
-        self.list(None).await.map(|_| Outcome::AlreadyRight).map_err(|error| reason(&error))
+        self.list(None).await.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
     }
 
     async fn may_abort(&self) -> Step {
         let key = self.place.key(&fresh_name());
-        let upload = self.begin_multipart(&key, false).await.map_err(|error| reason(&error))?;
+        let upload = self.begin_multipart(&key, false).await.map_err(|error| failed(causes(&error)))?;
         let listed = self.client.list_multipart_uploads().bucket(&self.place.bucket).prefix(&key).send().await;
-        self.abort_multipart(&key, &upload).await.map_err(|error| reason(&error))?;
-        listed.map(|_| Outcome::AlreadyRight).map_err(|error| reason(&error))
+        self.abort_multipart(&key, &upload).await.map_err(|error| failed(causes(&error)))?;
+        listed.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
     }
 
     async fn is_create_only(&self, probe: &BlobRef) -> Step {
         let key = self.place.key(probe.as_str());
         let again = self.client.put_object().bucket(&self.place.bucket).key(key).if_none_match("*");
         match again.body(SdkStream::from_static(b"another")).send().await {
-            Ok(_) => Err("the store ignores If-None-Match: use one that does not".to_owned()),
+            Ok(_) => Err(failed("the store ignores If-None-Match: use one that does not")),
             Err(error) if error::has_status(&error, 412) => Ok(Outcome::AlreadyRight),
-            Err(error) => Err(reason(&error)),
+            Err(error) => Err(failed(causes(&error))),
         }
     }
 
     async fn verifies(&self) -> Step {
         if self.without_checksums {
-            return Err("s3.checksums is none: direct uploads are read once more to check them".to_owned());
+            return Err(failed("s3.checksums is none: direct uploads are read once more to check them"));
         }
         let name = fresh_name();
         let other = BASE64.encode(&Sha256::of(b"other bytes").0);
@@ -83,23 +81,23 @@ impl S3 {
         match put.body(SdkStream::from_static(b"these bytes")).send().await {
             Ok(_) => {
                 let removed = self.delete_object(&self.place.key(&name)).await;
-                removed.map_err(|error| reason(&error))?;
-                Err("the store ignores x-amz-checksum-sha256: set s3.checksums to none".to_owned())
+                removed.map_err(|error| failed(causes(&error)))?;
+                Err(failed("the store ignores x-amz-checksum-sha256: set s3.checksums to none"))
             }
             Err(error) if error::has_status(&error, 400) => Ok(Outcome::AlreadyRight),
-            Err(error) => Err(reason(&error)),
+            Err(error) => Err(failed(causes(&error))),
         }
     }
 
     async fn clock(&self, probe: &BlobRef) -> Step {
         let key = self.place.key(probe.as_str());
         let object = self.client.head_object().bucket(&self.place.bucket).key(key).send().await;
-        let object = object.map_err(|error| reason(&error))?;
-        let here = Timestamp::from(SystemTime::now()).timestamp();
+        let object = object.map_err(|error| failed(causes(&error)))?;
+        let here = SystemClock.now().timestamp();
         let skew = object.last_modified().map_or(0, |there| here - there.secs());
         if skew.abs() <= SKEW_SECONDS {
             return Ok(Outcome::AlreadyRight);
         }
-        Err(format!("it is {skew} seconds ahead of the store's: links would not be valid; synchronise it"))
+        Err(failed(format!("it is {skew} seconds ahead of the store's: links would not be valid; synchronise it")))
     }
 }

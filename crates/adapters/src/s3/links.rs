@@ -65,7 +65,9 @@ fn signing(lifetime: Duration) -> Result<PresigningConfig, BlobError> {
     PresigningConfig::expires_in(lifetime).map_err(|error| BlobError::Unavailable(error.into()))
 }
 
+/// Every client sends the length by itself, and browsers let nobody set it.
 fn signed(request: &PresignedRequest) -> SignedRequest {
-    let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let headers = request.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
     SignedRequest { url: request.uri().to_owned(), headers: headers.collect() }
 }

@@ -6,7 +6,7 @@
 use std::{error::Error, future::Future};
 
 use aws_sdk_s3::{
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     types::{
         AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, CorsConfiguration,
         CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
@@ -16,12 +16,13 @@ use aws_sdk_s3::{
 };
 
 use super::{S3, error};
-use crate::finding::{Finding, Outcome};
+use crate::finding::{Finding, Outcome, causes};
 
 /// After how many days S3 itself drops parts nobody put together; the sweeper does so earlier.
 const ABORT_AFTER_DAYS: i32 = 2;
 
-type Step = Result<Outcome, String>;
+/// What came of one look; what stopped it is an outcome, too.
+type Step = Result<Outcome, Outcome>;
 
 impl S3 {
     /// Makes the bucket if it is not there, and brings its settings right. Run again, it changes nothing.
@@ -48,10 +49,10 @@ impl S3 {
         match self.client.head_bucket().bucket(bucket).send().await {
             Ok(_) => return Ok(Outcome::AlreadyRight),
             Err(error) if error::has_status(&error, 404) => {}
-            Err(error) => return Err(reason(&error)),
+            Err(error) => return Err(refused(&error)),
         }
         if !mends {
-            return Err("it is not: run `tapebase setup`".to_owned());
+            return Err(failed("it is not: run `tapebase setup`"));
         }
         let region = self.client.config().region().map(ToString::to_string);
         // The oldest region is the one that must not be named.
@@ -60,7 +61,7 @@ impl S3 {
             CreateBucketConfiguration::builder().location_constraint(region).build()
         });
         let created = self.client.create_bucket().bucket(bucket).set_create_bucket_configuration(elsewhere);
-        created.send().await.map(|_| Outcome::Done).map_err(|error| reason(&error))
+        created.send().await.map(|_| Outcome::Done).map_err(|error| refused(&error))
     }
 
     async fn public_access(&self, mends: bool) -> Step {
@@ -95,11 +96,11 @@ impl S3 {
         let found = unless_absent(found, "ServerSideEncryptionConfigurationNotFoundError")?;
         let is_right = found.and_then(|found| found.server_side_encryption_configuration).is_some();
         let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build();
-        let by_default = by_default.map_err(|error| error.to_string())?;
+        let by_default = by_default.map_err(failed)?;
         let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();
         let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build();
         let put = self.client.put_bucket_encryption().bucket(&self.place.bucket);
-        let rules = rules.map_err(|error| error.to_string())?;
+        let rules = rules.map_err(failed)?;
         mend(is_right, mends, put.server_side_encryption_configuration(rules).send()).await
     }
 
@@ -111,7 +112,7 @@ impl S3 {
         rules.push(browser_rule()?);
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
         let put = self.client.put_bucket_cors().bucket(&self.place.bucket);
-        let rules = rules.map_err(|error| error.to_string())?;
+        let rules = rules.map_err(failed)?;
         mend(is_right, mends, put.cors_configuration(rules).send()).await
     }
 
@@ -129,21 +130,21 @@ impl S3 {
             .filter(LifecycleRuleFilter::builder().prefix(&self.place.prefix).build())
             .abort_incomplete_multipart_upload(abort)
             .build();
-        rules.push(rule.map_err(|error| error.to_string())?);
+        rules.push(rule.map_err(failed)?);
         let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         let put = self.client.put_bucket_lifecycle_configuration().bucket(&self.place.bucket);
-        let rules = rules.map_err(|error| error.to_string())?;
+        let rules = rules.map_err(failed)?;
         mend(is_right, mends, put.lifecycle_configuration(rules).send()).await
     }
 }
 
 /// Any origin: what counts is the signature in the link.
-fn browser_rule() -> Result<CorsRule, String> {
+fn browser_rule() -> Result<CorsRule, Outcome> {
     let rule = CorsRule::builder().id("tapebase-browsers").allowed_origins("*").allowed_headers("*");
     let rule = ["GET", "HEAD", "PUT"].into_iter().fold(rule, |rule, method| rule.allowed_methods(method));
     let exposed = ["ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"];
     let rule = exposed.into_iter().fold(rule, |rule, header| rule.expose_headers(header));
-    rule.max_age_seconds(3_600).build().map_err(|error| error.to_string())
+    rule.max_age_seconds(3_600).build().map_err(failed)
 }
 
 fn lets_browsers_send(rule: &CorsRule) -> bool {
@@ -152,30 +153,38 @@ fn lets_browsers_send(rule: &CorsRule) -> bool {
 }
 
 pub(super) async fn finding(what: String, look: impl Future<Output = Step>) -> Finding {
-    Finding { what, outcome: look.await.unwrap_or_else(Outcome::Failed) }
+    Finding { what, outcome: look.await.unwrap_or_else(|outcome| outcome) }
 }
 
 /// Sends `change` if that is needed and wanted; a request that is not sent does nothing.
-async fn mend<T, E: Error + 'static>(is_right: bool, mends: bool, change: impl Future<Output = Result<T, E>>) -> Step {
+async fn mend<T, E>(is_right: bool, mends: bool, change: impl Future<Output = Result<T, SdkError<E>>>) -> Step
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
     match (is_right, mends) {
         (true, _) => Ok(Outcome::AlreadyRight),
-        (false, false) => Err("it is not so: run `tapebase setup`".to_owned()),
-        (false, true) => change.await.map(|_| Outcome::Done).map_err(|error| reason(&error)),
+        (false, false) => Err(failed("it is not so: run `tapebase setup`")),
+        (false, true) => change.await.map(|_| Outcome::Done).map_err(|error| refused(&error)),
     }
 }
 
 /// What S3 answers for a setting that was never made is an error, of this code.
-fn unless_absent<T, E>(found: Result<T, SdkError<E>>, code: &str) -> Result<Option<T>, String>
+fn unless_absent<T, E>(found: Result<T, SdkError<E>>, code: &str) -> Result<Option<T>, Outcome>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if error::has_code(&error, code) => Ok(None),
-        Err(error) => Err(reason(&error)),
+        Err(error) => Err(refused(&error)),
     }
 }
 
-pub(super) fn reason(error: &(impl Error + 'static)) -> String {
-    DisplayErrorContext(error).to_string()
+/// Stores that are like S3 do not know every setting of it.
+fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
+    if error::has_status(error, 501) { Outcome::Unsupported } else { Outcome::Failed(causes(error)) }
+}
+
+pub(super) fn failed(reason: impl ToString) -> Outcome {
+    Outcome::Failed(reason.to_string())
 }

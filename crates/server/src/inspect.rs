@@ -1,0 +1,28 @@
+//! `tapebase setup` and `tapebase doctor`: what is right with the stores, and what is not.
+
+use anyhow::ensure;
+use tapebase_adapters::finding::Finding;
+use tapebase_config::Config;
+
+use crate::first_run;
+
+/// Makes what is missing, and says what was.
+pub async fn set_up(config: &Config) -> anyhow::Result<()> {
+    first_run::prepare_stores(config)?;
+    print(&config.locations()?.set_up().await?)
+}
+
+/// Looks at everything, and changes nothing.
+pub async fn diagnose(config: &Config) -> anyhow::Result<()> {
+    print(&config.locations()?.diagnose().await?)
+}
+
+/// One line for each; an error if any is not right.
+fn print(findings: &[Finding]) -> anyhow::Result<()> {
+    for finding in findings {
+        println!("{finding}");
+    }
+    let failed = findings.iter().filter(|finding| !finding.is_fine()).count();
+    ensure!(failed == 0, "{failed} of {} are not right", findings.len());
+    Ok(())
+}

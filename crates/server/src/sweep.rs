@@ -1,0 +1,43 @@
+//! Sweeping: on a timer beside the server, or once by hand.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use tapebase_config::Config;
+use tapebase_domain::{
+    Services,
+    sweep::{Sweep, Swept},
+};
+use tokio::time::interval;
+
+use crate::first_run;
+
+/// Sweeps now and every so often, and logs what came of it.
+pub async fn regularly(sweep: Sweep, every: Duration) {
+    let mut due = interval(every);
+    loop {
+        due.tick().await;
+        match sweep.run().await {
+            Ok(Swept { blobs, failed, plans, staged, sessions }) => {
+                tracing::info!(blobs, failed, plans, staged, sessions, "swept");
+                if failed > 0 {
+                    tracing::warn!(failed, "some blobs resist");
+                }
+            }
+            Err(error) => tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "cannot sweep"),
+        }
+    }
+}
+
+/// `tapebase sweep`: sweeps once, and prints what was removed.
+pub async fn once(config: &Config) -> anyhow::Result<()> {
+    first_run::prepare_stores(config)?;
+    let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
+    let Swept { blobs, failed, plans, staged, sessions } = services.sweep.run().await?;
+    println!("audio without a recording     {blobs}");
+    println!("uploads never completed       {plans}");
+    println!("parts never put together      {staged}");
+    println!("expired sessions              {sessions}");
+    ensure!(failed == 0, "{failed} pieces of audio without a recording could not be removed");
+    Ok(())
+}
