@@ -16,7 +16,7 @@ use tokio::task::{JoinSet, yield_now};
 use crate::samples::noon;
 
 /// Larger than any buffer on the way.
-const LARGE: usize = 3 << 20;
+pub(crate) const LARGE: usize = 3 << 20;
 
 /// Put MUST return the size and the SHA-256 of exactly the bytes it kept.
 pub async fn put_answers_the_size_and_digest_of_exactly_what_it_kept(store: Arc<dyn BlobStore>) {
@@ -259,7 +259,7 @@ pub async fn a_blob_store_that_serves_answers_pings(store: Arc<dyn BlobStore>) {
 }
 
 /// Bytes of which no two stretches are alike, so that a piece out of place shows.
-fn noise(size: usize) -> Bytes {
+pub(crate) fn noise(size: usize) -> Bytes {
     let mut state = 0x9e37_79b9_u32 ^ u32::try_from(size).unwrap_or_default();
     let mut next = || {
         state ^= state << 13;
@@ -270,13 +270,13 @@ fn noise(size: usize) -> Bytes {
     (0..size).map(|_| next()).collect()
 }
 
-fn pieces(bytes: &Bytes, size: usize) -> Vec<Result<Bytes, BodyError>> {
+pub(crate) fn pieces(bytes: &Bytes, size: usize) -> Vec<Result<Bytes, BodyError>> {
     let starts = (0..bytes.len()).step_by(size);
     starts.map(|start| Ok(bytes.slice(start..bytes.len().min(start + size)))).collect()
 }
 
 /// A body that lets others go first between its pieces.
-fn body<I>(pieces: I) -> ByteStream<BodyError>
+pub(crate) fn body<I>(pieces: I) -> ByteStream<BodyError>
 where
     I: IntoIterator<Item = Result<Bytes, BodyError>>,
     I::IntoIter: Send + 'static,
@@ -287,11 +287,11 @@ where
     }))
 }
 
-async fn put(store: &Arc<dyn BlobStore>, bytes: &[u8]) -> StoredBlob {
+pub(crate) async fn put(store: &Arc<dyn BlobStore>, bytes: &[u8]) -> StoredBlob {
     store.put(body([Ok(Bytes::copy_from_slice(bytes))])).await.expect("kept")
 }
 
-async fn read(store: &Arc<dyn BlobStore>, stored: &StoredBlob) -> Bytes {
+pub(crate) async fn read(store: &Arc<dyn BlobStore>, stored: &StoredBlob) -> Bytes {
     let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await.expect("opened");
     drain(opened.expect("it is there")).await.expect("read")
 }
@@ -301,7 +301,7 @@ async fn drain(opened: ByteStream<BlobError>) -> Result<Bytes, BlobError> {
 }
 
 /// Everything the store lists; fails rather than walk in circles.
-async fn walk(store: &Arc<dyn BlobStore>) -> Vec<BlobEntry> {
+pub(crate) async fn walk(store: &Arc<dyn BlobStore>) -> Vec<BlobEntry> {
     let (mut walked, mut seen) = (Vec::new(), HashSet::new());
     loop {
         let after = walked.last().map(|entry: &BlobEntry| entry.blob.clone());
@@ -316,6 +316,6 @@ async fn walk(store: &Arc<dyn BlobStore>) -> Vec<BlobEntry> {
     }
 }
 
-fn blobs(entries: &[BlobEntry]) -> Vec<BlobRef> {
+pub(crate) fn blobs(entries: &[BlobEntry]) -> Vec<BlobRef> {
     entries.iter().map(|entry| entry.blob.clone()).collect()
 }

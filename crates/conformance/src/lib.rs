@@ -17,8 +17,11 @@
 pub mod aws_proxy;
 pub mod blobs;
 pub mod http;
+pub mod links;
+pub mod plans;
 pub mod records;
 mod samples;
+pub mod staging;
 pub mod users;
 
 /// One test per promise of a `RecordStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
@@ -64,6 +67,48 @@ macro_rules! record_store_tests {
     };
 }
 
+/// One test per promise of a `PlanStore`, each on a fresh one that is a `RecordStore` too: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! plan_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, plans:
+            reserve_answers_planned_with_the_plan_that_is_there,
+            reserve_answers_planned_even_when_the_quota_is_used_up,
+            reserve_gives_an_id_to_one_of_many_at_once,
+            reserve_fills_the_quota_to_the_last_byte_and_no_further,
+            recordings_and_plans_fill_one_quota,
+            reserve_and_insert_keep_one_quota_however_many_at_once,
+            reserve_counts_only_the_owners_bytes_towards_the_quota,
+            reserve_takes_the_largest_quota,
+            a_plan_and_a_recording_can_have_the_same_id,
+            two_users_can_have_plans_of_the_same_id,
+            finds_what_was_reserved_equal_in_every_field,
+            finds_a_plan_even_past_its_expiry,
+            finds_no_plan_of_another_user,
+            used_bytes_is_the_sum_of_recordings_and_plans,
+            a_plan_is_no_recording,
+            lists_expired_plans_of_all_users_until_all_are_released,
+            lists_expired_plans_equal_in_every_field,
+            lists_no_plan_that_has_not_expired,
+            lists_no_plan_that_is_over,
+            settle_makes_the_plan_a_recording,
+            a_settled_recording_is_like_any_other,
+            settle_keeps_the_bytes_counted_once,
+            settle_answers_gone_and_adds_nothing_if_this_very_plan_is_not_there,
+            settle_answers_gone_if_it_is_repeated,
+            settle_makes_one_recording_of_many_at_once,
+            settle_answers_taken_and_leaves_the_plan,
+            an_id_is_settled_or_inserted_and_never_both,
+            settle_leaves_another_users_plan_of_the_same_id,
+            release_gives_back_the_bytes_and_the_id,
+            release_answers_false_and_gives_nothing_back_if_this_very_plan_is_not_there,
+            release_gives_back_the_bytes_once_of_many_at_once,
+            a_plan_is_settled_or_released_and_never_both,
+        }
+    };
+}
+
 /// One test per promise of a `BlobStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
 #[macro_export]
 macro_rules! blob_store_tests {
@@ -85,6 +130,74 @@ macro_rules! blob_store_tests {
             a_walk_goes_on_when_what_it_passed_is_deleted,
             claim_is_granted_to_one_store_for_ever,
             a_blob_store_that_serves_answers_pings,
+        }
+    };
+}
+
+/// One test per promise of a `StagedBlobs`, each on a fresh one that is a `BlobStore` too: a future of
+/// `(Arc<store>, what must outlive it)`, and which `PartAccess` the store offers, `Here` or `Links`.
+#[macro_export]
+macro_rules! staged_blob_tests {
+    ($fresh:expr, $access:ident) => {
+        $crate::tests! { $crate::parted!($fresh, $access), staging:
+            begin_gives_every_blob_a_place_of_its_own,
+            assemble_answers_the_size_and_digest_of_exactly_what_was_sent,
+            assemble_puts_parts_together_that_were_sent_in_any_order,
+            assemble_has_a_part_once_that_was_sent_again,
+            assemble_answers_the_first_part_that_was_never_sent_and_keeps_the_others,
+            assemble_answers_the_blob_again_until_the_parts_are_cleared,
+            assemble_answers_the_blob_to_each_of_many_at_once,
+            clear_keeps_the_blob_and_nothing_else,
+            clear_succeeds_when_the_parts_are_already_gone,
+            abort_removes_everything_that_was_sent,
+            abort_succeeds_when_everything_is_already_gone,
+            abort_begun_before_leaves_what_was_begun_later,
+            abort_begun_before_removes_parts_that_were_never_put_together,
+        }
+    };
+}
+
+/// One test per promise of a `PartStore`, each on a fresh one that is a `BlobStore` and `StagedBlobs` too: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! part_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $crate::parted!($fresh, Here), staging:
+            put_part_counts_the_last_one_that_was_sent,
+            put_part_keeps_one_of_many_at_once_whole,
+            put_part_answers_the_error_of_a_failing_body_and_keeps_what_was_sent_before,
+            put_part_keeps_the_other_parts_when_a_body_fails,
+        }
+    };
+}
+
+/// One test per promise of `PartLinks`, each on a fresh store that is a `BlobStore` and `StagedBlobs` too: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! part_link_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $crate::parted!($fresh, Links), staging:
+            a_part_link_takes_no_other_bytes_than_announced,
+            a_part_link_expires,
+            a_part_link_leads_to_its_own_blob_only,
+            a_part_link_is_for_writing_alone,
+            a_part_link_changes_no_blob_that_is_put_together,
+        }
+    };
+}
+
+/// One test per promise of `DownloadLinks`, each on a fresh store that is a `BlobStore` too: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! download_link_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, links:
+            a_download_link_yields_exactly_the_bytes_presented_as_told,
+            a_download_link_yields_any_range,
+            a_download_link_expires,
+            a_download_link_leads_to_its_own_blob_only,
+            a_download_link_is_for_reading_alone,
+            a_download_link_outlives_no_blob,
         }
     };
 }
@@ -114,7 +227,31 @@ macro_rules! user_store_tests {
             close_answers_false_if_there_is_no_such_session,
             close_leaves_another_users_session,
             close_sessions_ends_all_of_a_user_and_nobody_elses,
+            leaves_sessions_that_have_not_expired,
+        }
+    };
+}
+
+/// One test per promise of a `UserStore` that forgets expired sessions when it is told to, and not by itself.
+#[macro_export]
+macro_rules! session_sweep_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, users:
             removes_expired_sessions_and_leaves_the_others,
+        }
+    };
+}
+
+/// What takes parts of blobs, made of a fresh store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! parted {
+    ($fresh:expr, $access:ident) => {
+        async {
+            let (store, kept) = $fresh.await;
+            let parts = $crate::staging::PartAccess::$access(store.clone());
+            let staging = $crate::staging::Staging { blobs: store.clone(), parts };
+            ($crate::staging::Parted { blobs: store, staging }, kept)
         }
     };
 }
@@ -147,6 +284,12 @@ mod tests {
     fn every_promise_is_run() {
         let cases = concat!(
             include_str!("blobs.rs"),
+            include_str!("links.rs"),
+            include_str!("plans.rs"),
+            include_str!("plans/settle.rs"),
+            include_str!("staging.rs"),
+            include_str!("staging/links.rs"),
+            include_str!("staging/parts.rs"),
             include_str!("records.rs"),
             include_str!("records/changes.rs"),
             include_str!("records/list.rs"),

@@ -157,7 +157,7 @@ impl Direct {
             return if is_same { Ok(Some(Planned::Stored(recording))) } else { Err(conflict(id)) };
         }
         match self.plans.plan(owner, id).await? {
-            Some(plan) if plan.expires_at <= self.clock.now() => {
+            Some(plan) if self.has_expired(&plan) => {
                 self.give_up(&plan).await?;
                 Ok(None)
             }
@@ -238,7 +238,9 @@ impl Direct {
         let Some(plan) = self.plans.plan(owner, id).await? else {
             return self.completed_before(owner, id).await;
         };
-        self.check_time(&plan).await?;
+        if self.has_expired(&plan) {
+            return self.expire(&plan).await;
+        }
         let blob = match self.staging.blobs.assemble(&plan.staged, plan.parts()).await? {
             Assembled::Whole(blob) => blob,
             Assembled::Lacks(number) => return Err(DirectError::Lacks { number, count: plan.parts().count() }),
@@ -250,7 +252,11 @@ impl Direct {
         }
         let recording = self.describe(&plan, blob).await?;
         // It took a while, and a blob must have its recording before the sweeper might take it for an orphan.
-        self.check_time(&plan).await?;
+        if self.has_expired(&plan) {
+            let answer = self.expire(&plan).await;
+            self.discard(&plan, &recording.blob).await?;
+            return answer;
+        }
         self.settle(&plan, recording).await
     }
 
@@ -259,12 +265,16 @@ impl Direct {
         Ok(Stored::Existing(recording))
     }
 
-    async fn check_time(&self, plan: &UploadPlan) -> Result<(), DirectError> {
-        if self.clock.now() < plan.expires_at {
-            return Ok(());
+    fn has_expired(&self, plan: &UploadPlan) -> bool {
+        plan.expires_at <= self.clock.now()
+    }
+
+    /// Takes back a plan whose time is over, unless somebody else completed it in time.
+    async fn expire(&self, plan: &UploadPlan) -> Result<Stored, DirectError> {
+        if self.give_up(plan).await? {
+            return Err(DirectError::NotFound);
         }
-        self.give_up(plan).await?;
-        Err(DirectError::NotFound)
+        self.completed_before(plan.owner, &plan.id).await
     }
 
     async fn describe(&self, plan: &UploadPlan, blob: StoredBlob) -> Result<Recording, DirectError> {

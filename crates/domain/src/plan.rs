@@ -207,6 +207,23 @@ mod tests {
     }
 
     #[test]
+    fn small_blobs_are_one_part_and_huge_ones_no_more_than_fit_in_an_answer() {
+        let mebibyte = 1 << 20;
+        for (size, count, part_size) in [
+            (0, 1, 16 * mebibyte),
+            (1, 1, 16 * mebibyte),
+            (16 * mebibyte, 1, 16 * mebibyte),
+            (16 * mebibyte + 1, 3, 8 * mebibyte),
+            (8_000 * mebibyte, 1_000, 8 * mebibyte),
+            (8_000 * mebibyte + 1, 889, 9 * mebibyte),
+            (100 << 30, 995, 103 * mebibyte),
+        ] {
+            let parts = Parts::of(size);
+            assert_eq!((parts.size(), parts.count(), parts.part_size()), (size, count, part_size), "{size}");
+        }
+    }
+
+    #[test]
     fn a_ticket_is_good_for_one_part_of_one_plan_until_it_expires() {
         let at = |seconds: i64| Timestamp::from_timestamp(1_763_859_125 + seconds, 0).expect("in range");
         let ticket = PartTicket {

@@ -112,14 +112,21 @@ impl Sweep {
 
 #[cfg(test)]
 mod tests {
-    use mockall::predicate::eq;
+    use mockall::{Sequence, predicate::eq};
 
     use super::*;
-    use crate::{ports::BlobEntry, testing::TestPorts};
+    use crate::{
+        id::{RecordingId, UserId},
+        plan::{PlanKey, StagedRef, UploadPlan},
+        ports::BlobEntry,
+        testing::{TestPorts, recording, timestamp},
+    };
+
+    const NOW: &str = "2026-11-23T12:00:00Z";
 
     #[tokio::test]
     async fn only_old_blobs_without_a_recording_are_removed() {
-        let mut ports = TestPorts::at("2026-11-23T12:00:00Z");
+        let mut ports = TestPorts::at(NOW);
         let now = ports.now();
         let blob = |name: &str| BlobRef::new(name.to_owned());
         let entry = move |name: &str, hours| BlobEntry { blob: blob(name), modified_at: now - TimeDelta::hours(hours) };
@@ -144,5 +151,83 @@ mod tests {
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
 
         assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, plans: 0, staged: 2, sessions: 3 });
+    }
+
+    #[tokio::test]
+    async fn an_expired_plan_goes_before_what_was_sent_for_it() {
+        let mut ports = nothing_else_to_sweep();
+        let mut order = Sequence::new();
+        expect_expired(&mut ports, &mut order, vec![plan("first"), plan("stuck")]);
+        for (name, aborted) in [("first", Ok(())), ("stuck", Err(BlobError::Unavailable("it resists".into())))] {
+            ports.plans.expect_release().with(eq(plan(name))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
+            let staged = plan(name).staged;
+            ports.staged.expect_abort().with(eq(staged)).times(1).in_sequence(&mut order).return_once(|_| aborted);
+        }
+        // As many as suit the store, until there are none.
+        expect_expired(&mut ports, &mut order, vec![plan("last")]);
+        ports.plans.expect_release().with(eq(plan("last"))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
+        ports.staged.expect_abort().times(1).in_sequence(&mut order).returning(|_| Ok(()));
+        expect_expired(&mut ports, &mut order, Vec::new());
+
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+
+        assert_eq!(swept.expect("stores answer"), Swept { plans: 3, ..Swept::default() });
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_is_completed_meanwhile_keeps_its_blob() {
+        let mut ports = nothing_else_to_sweep();
+        let mut order = Sequence::new();
+        expect_expired(&mut ports, &mut order, vec![plan("completed")]);
+        ports.plans.expect_release().times(1).returning(|_| Ok(false));
+        ports.staged.expect_abort().never();
+        expect_expired(&mut ports, &mut order, Vec::new());
+
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+
+        assert_eq!(swept.expect("stores answer"), Swept::default());
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_stays_when_the_fate_of_its_plan_is_unknown() {
+        let mut ports = TestPorts::at(NOW);
+        ports.plans.expect_expired_plans().returning(|_| Ok(vec![plan("expired")]));
+        ports.plans.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
+        ports.staged.expect_abort().never();
+
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+
+        assert!(matches!(swept, Err(SweepError::Rows(_))), "{swept:?}");
+    }
+
+    /// Stores with no leftovers but plans.
+    fn nothing_else_to_sweep() -> TestPorts {
+        let mut ports = TestPorts::at(NOW);
+        ports.staged.expect_abort_begun_before().returning(|_| Ok(0));
+        ports.blobs.expect_list().returning(|_| Ok(Vec::new()));
+        ports.users.expect_remove_expired_sessions().returning(|_| Ok(0));
+        ports
+    }
+
+    fn expect_expired(ports: &mut TestPorts, order: &mut Sequence, plans: Vec<UploadPlan>) {
+        let now = ports.now();
+        ports.plans.expect_expired_plans().with(eq(now)).times(1).in_sequence(order).return_once(|_| Ok(plans));
+    }
+
+    /// A plan whose parts are in a place of this name.
+    fn plan(staged: &str) -> UploadPlan {
+        let recorded = recording(UserId::generate(timestamp(NOW)), b"speech");
+        UploadPlan {
+            id: RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID"),
+            owner: UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID"),
+            name: recorded.name,
+            media_type: recorded.media_type,
+            size: recorded.size,
+            sha256: recorded.sha256,
+            recorded_at: recorded.recorded_at,
+            staged: StagedRef::new(staged.to_owned()),
+            key: PlanKey([7; 32]),
+            expires_at: timestamp(NOW),
+        }
     }
 }

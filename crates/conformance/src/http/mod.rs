@@ -3,12 +3,13 @@
 pub mod cases;
 pub mod seed;
 mod tcp;
+mod web;
 
 use std::fmt;
 
 use serde_json::Value;
 
-pub use self::tcp::Tcp;
+pub use self::{tcp::Tcp, web::Web};
 
 /// A front end that answers HTTP requests.
 pub trait Client: Sync {

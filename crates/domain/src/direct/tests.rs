@@ -1,1 +1,61 @@
+mod announcing;
+mod completing;
+mod sending;
 
+use super::*;
+use crate::{plan::StagedRef, testing::TestPorts};
+
+const AUDIO: &[u8] = b"OggS some speech";
+const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
+
+fn ports() -> TestPorts {
+    TestPorts::at("2026-11-23T12:00:00.25Z")
+}
+
+fn owner() -> UserId {
+    UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID")
+}
+
+fn direct(ports: &Ports) -> Direct {
+    Direct::new(ports, LIMITS, TimeDelta::hours(12))
+}
+
+/// A plan of `AUDIO`, just made.
+fn plan() -> UploadPlan {
+    UploadPlan {
+        id: RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID"),
+        owner: owner(),
+        name: RecordingName::parse("memo.ogg".into()).expect("a name"),
+        media_type: MediaType::parse("audio/ogg").expect("a type"),
+        size: AUDIO.len() as u64,
+        sha256: Sha256::of(AUDIO),
+        recorded_at: ports().now().fixed_offset(),
+        staged: StagedRef::new("planned".into()),
+        key: PlanKey([7; 32]),
+        expires_at: ports().now() + TimeDelta::hours(12),
+    }
+}
+
+/// A plan store that has this plan.
+fn find_plan(ports: &mut TestPorts, plan: &UploadPlan) {
+    let plan = plan.clone();
+    let (owner, id) = (plan.owner, plan.id.clone());
+    ports
+        .plans
+        .expect_plan()
+        .withf(move |by, of| (*by, of) == (owner, &id))
+        .returning(move |_, _| Ok(Some(plan.clone())));
+}
+
+/// A plan store the plan is taken out of, and a blob store that removes what was sent for it.
+fn expect_given_up(ports: &mut TestPorts, plan: &UploadPlan) {
+    let (released, staged) = (plan.clone(), plan.staged.clone());
+    ports.plans.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
+    expect_abandoned(ports, staged);
+}
+
+/// A blob store that is told to remove what was sent; that it fails is of no consequence.
+fn expect_abandoned(ports: &mut TestPorts, staged: StagedRef) {
+    let resists = |_: &_| Err(BlobError::Unavailable("it resists".into()));
+    ports.staged.expect_abort().withf(move |aborted| *aborted == staged).times(1).returning(resists);
+}

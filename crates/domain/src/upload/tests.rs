@@ -1,10 +1,14 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
 use mockall::{Sequence, predicate::always};
 
-use chrono::TimeDelta;
-
 use super::*;
-use crate::testing::{TestPorts, body, recording, stored_blob, unread_body};
+use crate::{
+    ports::MockClock,
+    testing::{TestPorts, body, recording, stored_blob, unread_body},
+};
 
 const AUDIO: &[u8] = b"OggS some speech";
 const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
@@ -215,6 +219,48 @@ async fn the_loser_of_a_race_for_an_id_removes_its_blob() {
         match stored {
             Ok(Stored::Existing(_)) => assert!(is_same),
             Err(UploadError::Conflict(_)) => assert!(!is_same),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_repeats_the_write_and_finds_its_own_recording_has_made_it() {
+    let mut ports = ports();
+    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_insert().returning(|recording, _| Err(InsertError::Taken(Box::new(recording))));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().never();
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(&stored, Ok(Stored::Created(recording)) if recording.blob.as_str() == "new"), "{stored:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_takes_too_long_is_refused_and_leaves_nothing() {
+    for (seconds, is_in_time) in [(12 * 60 * 60, true), (12 * 60 * 60 + 1, false)] {
+        let mut ports = ports();
+        let (began, elapsed) = (ports.now(), Arc::new(AtomicI64::new(0)));
+        let taken = elapsed.clone();
+        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.blobs.expect_put().returning(move |_| {
+            taken.store(seconds, Ordering::Relaxed);
+            Ok(stored_blob("new", AUDIO))
+        });
+        ports.records.expect_insert().times(usize::from(is_in_time)).returning(|_, _| Ok(()));
+        let discarded = ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new");
+        discarded.times(usize::from(!is_in_time)).returning(|_| Ok(()));
+        let mut clock = MockClock::new();
+        clock.expect_now().returning(move || began + TimeDelta::seconds(elapsed.load(Ordering::Relaxed)));
+        let ports = Ports { clock: Arc::new(clock), ..ports.build() };
+
+        let upload = Upload::new(&ports, LIMITS, TimeDelta::hours(12));
+        let stored = upload.store(owner(), announcement(), body(vec![Ok(AUDIO)])).await;
+
+        match stored {
+            Ok(Stored::Created(_)) => assert!(is_in_time),
+            Err(UploadError::Body(BodyError::Stalled)) => assert!(!is_in_time),
             other => panic!("{other:?}"),
         }
     }
