@@ -1,7 +1,9 @@
 //! The development commands of Tapebase, run as `cargo xtask COMMAND`.
 
+mod cache;
 mod fixtures;
 mod program;
+mod python;
 mod schemathesis;
 mod test;
 mod workspace;

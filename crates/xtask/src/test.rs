@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::workspace::cargo;
-use crate::{program, schemathesis};
+use crate::{program, python, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
 pub fn run() -> Result<()> {
-    schemathesis::require_python()?;
+    python::require()?;
     let mut steps = Steps::default();
     steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.time("lints", || {
