@@ -1,6 +1,7 @@
 //! The development commands of Tapebase, run as `cargo xtask COMMAND`.
 
 mod cache;
+mod deploy;
 mod fixtures;
 mod program;
 mod python;
@@ -9,6 +10,7 @@ mod test;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +35,11 @@ enum Command {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
+    DeployLint {
+        /// Another template.
+        template: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -50,5 +57,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::DeployLint { template } => deploy::run(template),
     }
 }
