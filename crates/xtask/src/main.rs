@@ -2,7 +2,9 @@
 
 mod cache;
 mod deploy;
+mod engines;
 mod fixtures;
+mod log;
 mod program;
 mod python;
 mod schemathesis;
@@ -25,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks the format, the lints, the tests and the running API, in this order.
+    /// Checks the format, the lints, the deployment, the tests and the running API, in this order.
     Test,
     /// Makes the recordings in crates/conformance/fixtures anew.
     Fixtures,
@@ -34,6 +36,11 @@ enum Command {
         /// Options for `schemathesis run`, which win over crates/xtask/schemathesis.toml.
         #[arg(last = true)]
         options: Vec<OsString>,
+    },
+    /// Runs the engines that the AWS adapters are tested against.
+    Engines {
+        #[command(subcommand)]
+        command: engines::Command,
     },
     /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
     DeployLint {
@@ -57,6 +64,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::Engines { command } => engines::run(&command),
         Command::DeployLint { template } => deploy::run(template),
     }
 }
