@@ -81,8 +81,9 @@ impl Process {
 
     /// Fails when the server has ended by itself.
     pub fn ensure_running(&mut self) -> Result<()> {
-        let ended = self.child.try_wait()?;
-        ensure!(ended.is_none(), "{} has ended: {ended:?}{}", self.name, self.last_words());
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} has ended by itself ({status}){}", self.name, self.last_words());
+        }
         Ok(())
     }
 
