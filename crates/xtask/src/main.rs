@@ -1,12 +1,18 @@
 //! The development commands of Tapebase, run as `cargo xtask COMMAND`.
 
+mod cache;
+mod deploy;
+mod engines;
 mod fixtures;
+mod log;
 mod program;
+mod python;
 mod schemathesis;
 mod test;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks the format, the lints, the tests and the running API, in this order.
+    /// Checks the format, the lints, the deployment, the tests and the running API, in this order.
     Test,
     /// Makes the recordings in crates/conformance/fixtures anew.
     Fixtures,
@@ -30,6 +36,16 @@ enum Command {
         /// Options for `schemathesis run`, which win over crates/xtask/schemathesis.toml.
         #[arg(last = true)]
         options: Vec<OsString>,
+    },
+    /// Runs the engines that the AWS adapters are tested against.
+    Engines {
+        #[command(subcommand)]
+        command: engines::Command,
+    },
+    /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
+    DeployLint {
+        /// Another template.
+        template: Option<PathBuf>,
     },
 }
 
@@ -48,5 +64,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::Engines { command } => engines::run(&command),
+        Command::DeployLint { template } => deploy::run(template),
     }
 }

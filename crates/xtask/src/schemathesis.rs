@@ -1,6 +1,5 @@
 //! `cargo xtask schemathesis`: fuzzes a freshly started server along its own `OpenAPI` document.
 
-mod environment;
 mod server;
 
 use std::ffi::OsString;
@@ -10,17 +9,23 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-pub use environment::require_python;
 use server::Server;
 
+use crate::python::{self, Environment};
 use crate::workspace;
+
+const ENVIRONMENT: Environment = Environment {
+    name: "schemathesis",
+    requirements: include_str!("../requirements/schemathesis.txt"),
+    works: |home| python::runs(home, &["-m", "schemathesis.cli", "--version"]),
+};
 
 /// What ends the session of its caller. It is called last, and for an account of its own.
 const LAST: [&str; 3] = ["POST /v1/auth/logout", "DELETE /v1/me/sessions", "DELETE /v1/me/sessions/{id}"];
 
 /// Builds and starts the server, signs up, and lets Schemathesis loose on it; `options` go to `schemathesis run`.
 pub fn run(options: &[OsString]) -> Result<()> {
-    let python = environment::python()?;
+    let python = python::interpreter(&ENVIRONMENT.find()?);
     let binary = server::build()?;
     let folder = tempfile::tempdir()?;
     let mut server = Server::start(&binary, folder.path())?;

@@ -8,28 +8,33 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::engines::{self, Engines};
 use crate::workspace::cargo;
-use crate::{program, schemathesis};
+use crate::{deploy, program, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
 pub fn run() -> Result<()> {
-    schemathesis::require_python()?;
+    engines::require_programs()?;
     let mut steps = Steps::default();
     steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.time("lints", || {
         program::succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    let tally = steps.time("tests", count_tests)?;
+    steps.time("deploy", || deploy::run(None))?;
+    let engines = steps.time("engines", Engines::start)?;
+    let tally = steps.time("tests", || count_tests(&engines))?;
+    engines.stop()?;
     steps.time("fuzz-api", || schemathesis::run(&[]))?;
     steps.print();
     println!("{tally}");
     Ok(())
 }
 
-/// Runs the tests of every crate and counts them.
-fn count_tests() -> Result<Tally> {
+/// Runs the tests of every crate, and counts them.
+fn count_tests(engines: &Engines) -> Result<Tally> {
     let mut command = cargo(&["test", "--workspace"]);
+    engines.lend_to(&mut command);
     let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
     let tally = child.stdout.take().map(show_and_count).transpose();
     let status = child.wait().context("`cargo test` was lost")?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::log::last_words;
 use crate::program;
 use crate::workspace::cargo;
 
@@ -118,11 +119,7 @@ fn log(folder: &Path) -> PathBuf {
 
 /// Shows the end of what the server has said.
 pub fn print_log(folder: &Path) {
-    let log = std::fs::read(log(folder)).unwrap_or_default();
-    let log = String::from_utf8_lossy(&log);
-    let lines: Vec<_> = log.lines().collect();
-    let end = &lines[lines.len().saturating_sub(40)..];
-    eprintln!("the server's last words ({} of {} lines):\n{}", end.len(), lines.len(), end.join("\n"));
+    eprintln!("the server's {}", last_words(&log(folder)));
 }
 
 #[cfg(test)]

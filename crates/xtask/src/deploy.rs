@@ -1,0 +1,45 @@
+//! `cargo xtask deploy-lint`: finds mistakes in the deployment template, without an AWS account.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::python::{self, Environment};
+use crate::{program, workspace};
+
+const ENVIRONMENT: Environment = Environment {
+    name: "deploy-lint",
+    requirements: include_str!("../requirements/deploy.txt"),
+    works: |home| python::runs(home, &["-c", "import samcli, samtranslator"]),
+};
+
+const REGION: &str = "us-east-1";
+
+/// Lints a template, or the one that is deployed, twice: as it is, and translated to what AWS would see.
+pub fn run(template: Option<PathBuf>) -> Result<()> {
+    let template = template.unwrap_or_else(|| workspace::path("deploy/aws/template.yaml"));
+    ensure!(template.is_file(), "there is no {}", template.display());
+    let python = python::interpreter(&ENVIRONMENT.find()?);
+    let folder = tempfile::tempdir()?;
+    // SAM asks for a newer version of itself now and then: it is told that it has asked, long after now.
+    std::fs::write(folder.path().join("metadata.json"), r#"{"lastVersionCheck": 9999999999}"#)?;
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(&python);
+        command
+            .args(arguments)
+            .env("SAM_CLI_TELEMETRY", "0")
+            .env("__SAM_CLI_APP_DIR", folder.path())
+            // Neither is used, but the AWS library in there wants to have some.
+            .env("AWS_ACCESS_KEY_ID", "none")
+            .env("AWS_SECRET_ACCESS_KEY", "none")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env_remove("AWS_PROFILE");
+        command
+    };
+    program::succeed(
+        command(&["-m", "samcli", "validate", "--lint", "--region", REGION, "--template"]).arg(&template),
+    )?;
+    let script = workspace::path("crates/xtask/lint_translated.py");
+    program::succeed(command(&[]).arg(script).arg(&template).arg(REGION)).context("linting the translated template")
+}
