@@ -18,7 +18,6 @@ use actix_web::http::{
 use bytes::Bytes;
 use data_encoding::BASE64;
 use futures_util::stream;
-use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 
 /// The stage whose name is not in the path.
@@ -87,12 +86,6 @@ pub enum EventError {
     Malformed(&'static str),
 }
 
-impl From<EventError> for Diagnostic {
-    fn from(error: EventError) -> Self {
-        Self { error_type: "Tapebase.Event".to_owned(), error_message: error.to_string() }
-    }
-}
-
 impl Event {
     /// Reads what is asked for.
     pub fn work(self) -> Result<Work, EventError> {
@@ -147,15 +140,13 @@ fn header_value(value: String) -> Result<HeaderValue, EventError> {
 /// A body that is not as long as was announced came damaged, and must not pass for whole.
 fn payload(body: Bytes, headers: &mut HeaderMap) -> Payload {
     let announced = headers.get(header::CONTENT_LENGTH).map(|value| value.to_str().ok().and_then(|it| it.parse().ok()));
-    match announced {
-        Some(length) if length != Some(body.len()) => {
-            let pieces = [Ok(body), Err(PayloadError::Incomplete(None))];
-            return Payload::Stream { payload: Box::pin(stream::iter(pieces)) };
-        }
-        None if !body.is_empty() => headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len())),
-        _ => return Payload::from(body),
-    };
-    Payload::from(body)
+    if announced.is_none() && !body.is_empty() {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    if announced.is_none_or(|length| length == Some(body.len())) {
+        return Payload::from(body);
+    }
+    Payload::Stream { payload: Box::pin(stream::iter([Ok(body), Err(PayloadError::Incomplete(None))])) }
 }
 
 /// The path behind the stage's name, which is a part of it unless the stage is the default one.

@@ -29,7 +29,13 @@ enum Failure {
     #[error(transparent)]
     Answer(#[from] AnswerError),
     #[error("cannot sweep: {0}")]
-    Sweep(#[from] SweepError),
+    Sweep(String),
+}
+
+impl Failure {
+    fn from_sweep(error: SweepError) -> Self {
+        Self::Sweep(format!("{:#}", anyhow::Error::from(error)))
+    }
 }
 
 impl From<Failure> for Diagnostic {
@@ -68,9 +74,7 @@ where
             Ok(Work::Sweep) => self.sweep().await,
             Err(error) => Err(error.into()),
         };
-        result.inspect_err(|failure| {
-            tracing::error!(cause = format!("{failure:#}"), "an invocation failed");
-        })
+        result.inspect_err(|failure| tracing::error!(cause = %failure, "an invocation failed"))
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, Failure> {
@@ -88,8 +92,12 @@ where
     }
 
     async fn sweep(&self) -> Result<Answer, Failure> {
-        let Swept { blobs, failed, sessions } = self.sweep.run().await?;
-        tracing::info!(blobs, failed, sessions, "swept");
+        let Swept { blobs, failed, sessions } = self.sweep.run().await.map_err(Failure::from_sweep)?;
+        if failed == 0 {
+            tracing::info!(blobs, sessions, "swept");
+        } else {
+            tracing::warn!(blobs, failed, sessions, "some blobs resist");
+        }
         let report = json!({"blobs": blobs, "failed": failed, "sessions": sessions});
         Ok(FunctionResponse::BufferedResponse(to_raw_value(&report).map_err(AnswerError::from)?))
     }
