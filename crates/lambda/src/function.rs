@@ -92,13 +92,13 @@ where
     }
 
     async fn sweep(&self) -> Result<Answer, Failure> {
-        let Swept { blobs, failed, sessions } = self.sweep.run().await.map_err(Failure::from_sweep)?;
-        if failed == 0 {
-            tracing::info!(blobs, sessions, "swept");
-        } else {
-            tracing::warn!(blobs, failed, sessions, "some blobs resist");
+        let swept = self.sweep.run().await.map_err(Failure::from_sweep)?;
+        let Swept { blobs, failed, plans, staged, sessions } = swept;
+        tracing::info!(blobs, failed, plans, staged, sessions, "swept");
+        if failed > 0 {
+            tracing::warn!(failed, "some blobs resist");
         }
-        let report = json!({"blobs": blobs, "failed": failed, "sessions": sessions});
+        let report = json!({"blobs": blobs, "failed": failed, "plans": plans, "staged": staged, "sessions": sessions});
         Ok(FunctionResponse::BufferedResponse(to_raw_value(&report).map_err(AnswerError::from)?))
     }
 }

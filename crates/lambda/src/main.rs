@@ -17,6 +17,7 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context as _, ensure};
 use tapebase_config::{Config, logging};
 use tapebase_domain::Services;
+use tapebase_http::HttpPolicy;
 
 use crate::function::Function;
 
@@ -27,6 +28,9 @@ const SET_BY_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
+
+/// The most bytes of a body an event holds: base64 of 6 MB, and a head.
+const EVENT_BODY_BYTES: u64 = (6 << 20) / 4 * 3 - (16 << 10);
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -48,7 +52,8 @@ async fn run() -> anyhow::Result<()> {
     let ports = config.locations()?.connect().await?;
     let services = Services::new(&ports, &config.policy()?);
     let sweep = services.sweep.clone();
-    let app = app::start(services, ports, config.http_policy()).await?;
+    let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
+    let app = app::start(services, ports, policy).await?;
     let function = Function::new(app, sweep, config.lambda.stream);
     let mut terminated = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     tokio::select! {
