@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use bytesize::ByteSize;
 use chrono::TimeDelta;
-use config::{Environment, File, FileFormat};
+use config::{ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
 use serde::{Deserialize, Serialize, Serializer};
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{Policy, auth::AuthPolicy, upload::Limits};
@@ -47,6 +47,8 @@ pub struct Config {
     pub sweep: SweepConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// How AWS Lambda is answered.
+    pub lambda: LambdaConfig,
 }
 
 impl Default for Config {
@@ -63,6 +65,7 @@ impl Default for Config {
             timeouts: TimeoutsConfig::default(),
             sweep: SweepConfig::default(),
             log: LogConfig::default(),
+            lambda: LambdaConfig::default(),
         }
     }
 }
@@ -211,6 +214,14 @@ impl Default for LogConfig {
     }
 }
 
+/// How AWS Lambda is answered; the server does not look at it.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LambdaConfig {
+    /// Whether answers go out piece by piece.
+    pub stream: bool,
+}
+
 /// A store's URL; prints without what may be secret in it.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
@@ -245,12 +256,21 @@ impl Config {
             Some(path) => File::from(path).format(FileFormat::Toml),
             None => File::new("tapebase.toml", FileFormat::Toml).required(false),
         };
+        Self::read(config::Config::builder().add_source(source))
+    }
+
+    /// Reads the environment alone.
+    pub fn from_environment() -> anyhow::Result<Self> {
+        Self::read(config::Config::builder())
+    }
+
+    fn read(files: ConfigBuilder<DefaultState>) -> anyhow::Result<Self> {
         let environment = Environment::with_prefix("TAPEBASE")
             .prefix_separator("_")
             .separator("__")
             .ignore_empty(true)
             .try_parsing(true);
-        let config = config::Config::builder().add_source(source).add_source(environment).build();
+        let config = files.add_source(environment).build();
         let config: Self = config.and_then(config::Config::try_deserialize).with_context(|| {
             "bad configuration (in tapebase.toml, or in a TAPEBASE_ variable, where two underscores stand for the dot)"
         })?;

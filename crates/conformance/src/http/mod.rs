@@ -1,6 +1,7 @@
 //! Requests and answers as data, sent through any front end that serves the API.
 
 pub mod cases;
+pub mod lambda;
 pub mod seed;
 mod tcp;
 mod web;

@@ -16,3 +16,4 @@ fn shared() -> (Tcp, Arc<Server>) {
 }
 
 tapebase_conformance::http_tests!(shared());
+tapebase_conformance::raw_head_tests!(shared());

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! The expression is a [`Client`] and whatever must outlive it.
+//! A front end that sees heads as they are sent runs `raw_head_tests!` as well.
 //! Every case has accounts of its own, so that all can run on one server, at once and again.
 
 #![expect(missing_docs, reason = "the name of a case is the sentence it checks")]
@@ -103,7 +104,6 @@ macro_rules! http_tests {
             every_digit_of_a_token_counts,
             other_schemes_are_no_way_in,
             a_token_counts_in_the_authorization_header_only,
-            two_authorizations_are_one_too_many,
         }
         $crate::http_cases! { $server, uploads:
             what_is_uploaded_is_what_is_found,
@@ -224,6 +224,14 @@ macro_rules! http_tests {
             another_users_recording_is_not_there,
             another_users_recording_is_answered_like_none,
         }
+        $crate::answer_tests! { $server }
+    };
+}
+
+/// Those of them that show whether answers come as they are made: with every kind of head and body.
+#[macro_export]
+macro_rules! answer_tests {
+    ($server:expr) => {
         $crate::http_cases! { $server, playback:
             audio_comes_whole_and_described,
             audio_can_be_asked_for_its_head,
@@ -253,6 +261,22 @@ macro_rules! http_tests {
             health_and_readiness_need_no_token,
             the_api_describes_itself,
             the_description_is_there_to_be_read,
+        }
+    };
+}
+
+/// More cases, for front ends that see the bytes and lines of a head as they are sent.
+///
+/// API Gateway and function URLs do not: they join lines of one name by commas, even where the field is no
+/// list, and pass values on in JSON, which has no bytes.
+#[macro_export]
+macro_rules! raw_head_tests {
+    ($server:expr) => {
+        $crate::http_cases! { $server, authorization:
+            two_authorizations_are_one_too_many,
+        }
+        $crate::http_cases! { $server, names:
+            a_header_that_is_not_utf_8_has_no_name,
         }
     };
 }

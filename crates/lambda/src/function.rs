@@ -1,0 +1,104 @@
+//! The function: what is done for each event.
+
+use actix_http::Request;
+use actix_service::Service;
+use actix_web::{Error, HttpResponse, body::MessageBody, dev::ServiceResponse, http::Method};
+use lambda_runtime::{Diagnostic, FunctionResponse, LambdaEvent, service_fn};
+use serde_json::{json, value::to_raw_value};
+use tapebase_domain::sweep::{Sweep, SweepError, Swept};
+
+use crate::{
+    answer::{self, Answer, AnswerError},
+    event::{Event, EventError, Work},
+    pieces::Abort,
+};
+
+/// The app behind Lambda's events.
+pub struct Function<A> {
+    app: A,
+    sweep: Sweep,
+    streams: bool,
+    abort: Abort,
+}
+
+/// Why an invocation fails: what no client asked for, or could be told.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    #[error("cannot sweep: {0}")]
+    Sweep(String),
+}
+
+impl Failure {
+    fn from_sweep(error: SweepError) -> Self {
+        Self::Sweep(format!("{:#}", anyhow::Error::from(error)))
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure {
+            Failure::Event(_) => "Tapebase.Event",
+            Failure::Answer(_) => "Tapebase.Answer",
+            Failure::Sweep(_) => "Tapebase.Sweep",
+        };
+        Self { error_type: kind.to_owned(), error_message: failure.to_string() }
+    }
+}
+
+impl<A, B> Function<A>
+where
+    A: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    /// Puts `app` behind events. With `streams`, answers go out piece by piece.
+    pub fn new(app: A, sweep: Sweep, streams: bool) -> Self {
+        Self { app, sweep, streams, abort: Abort::default() }
+    }
+
+    /// Does what events ask for, one after the other, until an answer breaks off or Lambda is gone.
+    pub async fn serve(&self) -> anyhow::Result<()> {
+        let handler = service_fn(|event: LambdaEvent<Event>| self.handle(event.payload));
+        tokio::select! {
+            result = lambda_runtime::run(handler) => result.map_err(anyhow::Error::from_boxed),
+            () = self.abort.called() => anyhow::bail!("an answer broke off: ending, so that it does not pass for whole"),
+        }
+    }
+
+    async fn handle(&self, event: Event) -> Result<Answer, Failure> {
+        let result = match event.work() {
+            Ok(Work::Answer(request)) => self.answer(request).await,
+            Ok(Work::Sweep) => self.sweep().await,
+            Err(error) => Err(error.into()),
+        };
+        result.inspect_err(|failure| tracing::error!(cause = %failure, "an invocation failed"))
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+        let is_head = request.method() == Method::HEAD;
+        let response = match self.app.call(request).await {
+            Ok(response) => response.into_parts().1.map_into_boxed_body(),
+            Err(error) => HttpResponse::from_error(error),
+        };
+        let answer = if self.streams {
+            answer::streamed(response, is_head, &self.abort)
+        } else {
+            answer::whole(response, is_head).await
+        };
+        Ok(answer?)
+    }
+
+    async fn sweep(&self) -> Result<Answer, Failure> {
+        let swept = self.sweep.run().await.map_err(Failure::from_sweep)?;
+        let Swept { blobs, failed, plans, staged, sessions } = swept;
+        tracing::info!(blobs, failed, plans, staged, sessions, "swept");
+        if failed > 0 {
+            tracing::warn!(failed, "some blobs resist");
+        }
+        let report = json!({"blobs": blobs, "failed": failed, "plans": plans, "staged": staged, "sessions": sessions});
+        Ok(FunctionResponse::BufferedResponse(to_raw_value(&report).map_err(AnswerError::from)?))
+    }
+}

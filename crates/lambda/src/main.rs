@@ -1,0 +1,63 @@
+//! `bootstrap`: the Tapebase API as an AWS Lambda function.
+//!
+//! An event becomes a request ([`event`]), the same actix app as the server's answers it ([`app`]), and the
+//! answer becomes what Lambda passes on ([`answer`]), whole or piece by piece ([`pieces`]).
+//! Nothing is written to disk and nothing goes on after an answer: Lambda freezes the process there.
+
+mod answer;
+mod app;
+mod event;
+mod function;
+mod pieces;
+mod problem;
+
+use std::process::ExitCode;
+
+use actix_web::rt::signal::unix::{SignalKind, signal};
+use anyhow::{Context as _, ensure};
+use tapebase_config::{Config, logging};
+use tapebase_domain::Services;
+use tapebase_http::HttpPolicy;
+
+use crate::function::Function;
+
+/// What Lambda sets for every function, and its runtime cannot do without.
+const SET_BY_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+];
+
+/// The most bytes of a body an event holds: base64 of 6 MB, and a head.
+const EVENT_BODY_BYTES: u64 = (6 << 20) / 4 * 3 - (16 << 10);
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
+    let config = Config::from_environment()?;
+    logging::start(&config.log.filter)?;
+    for name in SET_BY_LAMBDA {
+        ensure!(std::env::var_os(name).is_some(), "{name} is not set: this program is for Lambda to start");
+    }
+    let ports = config.locations()?.connect().await?;
+    let services = Services::new(&ports, &config.policy()?);
+    let sweep = services.sweep.clone();
+    let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
+    let app = app::start(services, ports, policy).await?;
+    let function = Function::new(app, sweep, config.lambda.stream);
+    let mut terminated = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    tokio::select! {
+        result = function.serve() => result,
+        _ = terminated.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,60 @@
+//! What clients are told where Lambda cannot pass the app's answer on: problem documents like the app's.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{self, HeaderName, HeaderValue},
+};
+use serde_json::json;
+
+/// Names the request in every answer.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why there is no answer to pass on.
+#[derive(Debug, Clone, Copy)]
+pub enum Problem {
+    /// It is more than Lambda takes in one piece.
+    TooLarge,
+    /// Its body broke off.
+    Broken,
+}
+
+impl Problem {
+    /// The problem document, under the request's own id.
+    pub fn response(self, request_id: Option<HeaderValue>) -> HttpResponse {
+        let (kind, title, detail, is_retryable, mut response) = match self {
+            Self::TooLarge => (
+                "about:blank",
+                "Payload Too Large",
+                "The answer is larger than this server can send at once: ask for ranges of up to 4 MiB.",
+                false,
+                HttpResponse::PayloadTooLarge(),
+            ),
+            Self::Broken => (
+                "/problems/unavailable",
+                "A store of this server does not answer",
+                "The recording could not be read to its end; try again.",
+                true,
+                HttpResponse::ServiceUnavailable(),
+            ),
+        };
+        if is_retryable {
+            response.insert_header((header::RETRY_AFTER, "2"));
+        }
+        let mut instance = String::new();
+        if let Some(id) = request_id {
+            instance = format!("urn:uuid:{}", id.to_str().unwrap_or_default());
+            response.insert_header((X_REQUEST_ID, id));
+        }
+        response
+            .content_type("application/problem+json")
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        let response = response.finish();
+        let status = response.status().as_u16();
+        let body = json!({
+            "type": kind, "title": title, "status": status, "detail": detail, "instance": instance,
+            "retryable": is_retryable,
+        });
+        response.set_body(actix_web::body::BoxBody::new(body.to_string()))
+    }
+}

@@ -1,0 +1,13 @@
+//! Every case of the API, and of the routes of 2018, with answers in one piece.
+
+use crate::rie::Shared;
+
+static SHARED: Shared = Shared::new(&[("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")]);
+
+mod cases {
+    tapebase_conformance::http_tests!((super::SHARED.caller(), ()));
+}
+
+mod seed {
+    tapebase_conformance::seed_tests!((super::SHARED.caller(), ()));
+}
