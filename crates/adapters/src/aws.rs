@@ -32,7 +32,7 @@ const ROW_ATTEMPT: Duration = Duration::from_secs(3);
 /// For all tries together.
 const ROW_CALL: Duration = Duration::from_secs(10);
 /// For one try of a call to S3 until its answer begins, with 8 MiB to send.
-const BLOB_ATTEMPT: Duration = Duration::from_secs(60);
+const BLOB_ATTEMPT: Duration = Duration::from_mins(1);
 /// For all tries together.
 const BLOB_CALL: Duration = Duration::from_mins(3);
 /// For S3 to send on, once it has begun; a client may hold it up for as long as it likes.

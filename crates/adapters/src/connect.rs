@@ -119,7 +119,7 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
-        let Blobs { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
+        let Audio { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
         let Rows { records, plans, users } = rows;
         let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
         Ok(Ports { records, plans, blobs, staging, links, users, clock, passwords })
@@ -137,18 +137,18 @@ impl Locations {
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
-    async fn open_blobs(&self) -> Result<Blobs, BoxError> {
+    async fn open_blobs(&self) -> Result<Audio, BoxError> {
         match &self.blobs {
             #[cfg(feature = "embedded")]
-            Location::Folder(path) => Ok(Blobs::here(crate::fs::Fs::open(path)?)),
+            Location::Folder(path) => Ok(Audio::here(crate::fs::Fs::open(path)?)),
             #[cfg(feature = "aws")]
             Location::S3(place) => {
                 let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
                 let staging = Staging { blobs: s3.clone(), parts: PartAccess::Links(s3.clone()) };
                 let links = self.s3.redirect.then(|| s3.clone() as Arc<dyn DownloadLinks>);
-                Ok(Blobs { blobs: s3, staging, links })
+                Ok(Audio { blobs: s3, staging, links })
             }
-            _ => Ok(Blobs::here(Memory::default())),
+            _ => Ok(Audio::here(Memory::default())),
         }
     }
 }
@@ -210,13 +210,13 @@ impl Rows {
     }
 }
 
-struct Blobs {
+struct Audio {
     blobs: Arc<dyn BlobStore>,
     staging: Staging,
     links: Option<Arc<dyn DownloadLinks>>,
 }
 
-impl Blobs {
+impl Audio {
     /// Clients reach the bytes through this program only.
     fn here<S: BlobStore + StagedBlobs + PartStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);

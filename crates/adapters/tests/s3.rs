@@ -18,7 +18,7 @@ async fn fresh() -> (Arc<S3>, ()) {
 
 async fn bucket(dialect: &S3Dialect) -> S3 {
     // Never the real one.
-    std::env::var("AWS_ENDPOINT_URL_S3")
+    std::env::var_os("AWS_ENDPOINT_URL_S3")
         .expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`");
     let name = format!("test-{:016x}", u64::from_be_bytes(random_bytes()));
     let place = Place::parse(&format!("{name}/some/prefix")).expect("a place");
@@ -29,3 +29,6 @@ async fn bucket(dialect: &S3Dialect) -> S3 {
 }
 
 tapebase_conformance::blob_store_tests!(fresh());
+tapebase_conformance::staged_blob_tests!(fresh(), Links);
+tapebase_conformance::part_link_tests!(fresh());
+tapebase_conformance::download_link_tests!(fresh());

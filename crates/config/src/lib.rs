@@ -251,6 +251,9 @@ impl Serialize for StoreUrl {
 
 impl Config {
     /// Reads the file, if it is there or was named, and the environment, which wins.
+    ///
+    /// # Errors
+    /// If a source cannot be read, or a setting is unknown or out of range.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         let source = match file {
             Some(path) => File::from(path).format(FileFormat::Toml),
@@ -260,6 +263,9 @@ impl Config {
     }
 
     /// Reads the environment alone.
+    ///
+    /// # Errors
+    /// If a setting is unknown or out of range.
     pub fn from_environment() -> anyhow::Result<Self> {
         Self::read(config::Config::builder())
     }
@@ -279,6 +285,9 @@ impl Config {
     }
 
     /// Prints what is in effect, without secrets, as a configuration file.
+    ///
+    /// # Errors
+    /// If they cannot be written down.
     pub fn print(&self) -> anyhow::Result<()> {
         let (records, blobs) = self.stores();
         let in_effect = Self { records: Some(records), blobs: Some(blobs), ..self.clone() };
@@ -287,6 +296,9 @@ impl Config {
     }
 
     /// Where the stores are.
+    ///
+    /// # Errors
+    /// If a URL is none of a store of this build.
     pub fn locations(&self) -> anyhow::Result<Locations> {
         let (records, blobs) = self.stores();
         let dialect = S3Dialect {
@@ -315,6 +327,9 @@ impl Config {
     }
 
     /// What the use cases are told.
+    ///
+    /// # Errors
+    /// If a duration is out of range.
     pub fn policy(&self) -> anyhow::Result<Policy> {
         Ok(Policy {
             limits: Limits { recording_bytes: self.limits.recording.as_u64(), quota_bytes: self.limits.quota.as_u64() },
@@ -329,6 +344,7 @@ impl Config {
     }
 
     /// What the HTTP API is told.
+    #[must_use]
     pub const fn http_policy(&self) -> HttpPolicy {
         HttpPolicy { body_timeout: self.timeouts.body, body_bytes: None }
     }

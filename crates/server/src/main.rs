@@ -54,7 +54,7 @@ enum UserCommand {
 async fn main() -> ExitCode {
     // Recordings are private: whatever is created belongs to this user alone.
     umask(Mode::RWXG | Mode::RWXO);
-    match run(Cli::parse()).await {
+    match Box::pin(run(Cli::parse())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

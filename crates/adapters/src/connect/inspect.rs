@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use futures_util::FutureExt as _;
 use tapebase_domain::ports::{BoxError, Ports};
 
 use super::{ConnectError, Locations, open};
@@ -16,7 +17,7 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn set_up(&self) -> Result<Vec<Finding>, ConnectError> {
         let mut findings = self.look_at_rows(true).await.map_err(|source| open("records", source))?;
-        findings.extend(self.look_at_blobs(true).await.map_err(|source| open("blobs", source))?);
+        findings.extend(self.look_at_blobs(true).boxed().await.map_err(|source| open("blobs", source))?);
         findings.extend(self.try_out(&findings).await?);
         Ok(findings)
     }
@@ -27,7 +28,7 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn diagnose(&self) -> Result<Vec<Finding>, ConnectError> {
         let mut findings = self.look_at_rows(false).await.map_err(|source| open("records", source))?;
-        findings.extend(self.look_at_blobs(false).await.map_err(|source| open("blobs", source))?);
+        findings.extend(self.look_at_blobs(false).boxed().await.map_err(|source| open("blobs", source))?);
         findings.extend(self.try_out(&findings).await?);
         Ok(findings)
     }

@@ -46,12 +46,12 @@ impl BlobStore for S3 {
         let mut after = self.place.key(after.as_ref().map_or("", BlobRef::as_str));
         loop {
             let page = self.client.list_objects_v2().bucket(&self.place.bucket).prefix(&self.place.prefix);
-            let start_after = (!after.is_empty()).then_some(after);
+            let start_after = (!after.is_empty()).then(|| after.clone());
             let page = page.set_start_after(start_after).send().await.map_err(error::unavailable)?;
             let entries: Vec<BlobEntry> = page.contents().iter().filter_map(|object| self.entry(object)).collect();
             let last = page.contents().last().and_then(|object| object.key());
             match last {
-                Some(last) if entries.is_empty() && page.is_truncated() == Some(true) => after = last.to_owned(),
+                Some(last) if entries.is_empty() && page.is_truncated() == Some(true) => last.clone_into(&mut after),
                 _ => return Ok(entries),
             }
         }

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use data_encoding::BASE64;
+use futures_util::{FutureExt as _, future::ready};
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange},
     digest::Sha256,
@@ -10,14 +11,12 @@ use tapebase_domain::{
 
 use super::{
     S3, error, fresh_name,
-    setup::{failed, finding},
+    setup::{Step, failed, finding},
 };
 use crate::finding::{Finding, Outcome, causes};
 
 /// A request signed a quarter of an hour off is refused; this is time enough to repair the clock.
 const SKEW_SECONDS: i64 = 60;
-
-type Step = Result<Outcome, Outcome>;
 
 impl S3 {
     /// Checks the bucket, its settings, and what this program is allowed there. What it writes, it removes.
@@ -25,20 +24,27 @@ impl S3 {
         let mut findings = self.inspect(false).await;
         let bytes = b"tapebase doctor";
         let stored = self.put(blob::once(bytes.as_slice().into())).await;
-        let probe = stored.as_ref().map(|stored| stored.blob.clone());
-        let wrote = async { stored.as_ref().map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(error))) };
-        findings.push(finding("this program may write (s3:PutObject)".to_owned(), wrote).await);
-        let Ok(probe) = probe else { return findings };
-        findings.push(finding("it may read (s3:GetObject)".to_owned(), self.may_read(&probe)).await);
-        findings.push(finding("it may list (s3:ListBucket)".to_owned(), self.may_list()).await);
-        findings.push(finding("it may list and abort unfinished uploads".to_owned(), self.may_abort()).await);
-        findings.push(finding("nothing is overwritten (If-None-Match)".to_owned(), self.is_create_only(&probe)).await);
-        findings.push(finding("damaged bytes are refused (SHA-256 checksums)".to_owned(), self.verifies()).await);
-        findings.push(finding("this machine's clock is right".to_owned(), self.clock(&probe)).await);
-        let removed =
-            async { self.delete(&probe).await.map(|()| Outcome::AlreadyRight).map_err(|error| failed(causes(&error))) };
-        findings.push(finding("it may delete (s3:DeleteObject)".to_owned(), removed).await);
+        let probe = stored.as_ref().ok().map(|stored| stored.blob.clone());
+        let wrote = stored.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)));
+        findings.push(finding("this program may write (s3:PutObject)", ready(wrote).boxed()).await);
+        let Some(probe) = probe else { return findings };
+        let tries = [
+            ("it may read (s3:GetObject)", self.may_read(&probe).boxed()),
+            ("it may list (s3:ListBucket)", self.may_list().boxed()),
+            ("it may list and abort unfinished uploads", self.may_abort().boxed()),
+            ("nothing is overwritten (If-None-Match)", self.is_create_only(&probe).boxed()),
+            ("damaged bytes are refused (SHA-256 checksums)", self.verifies().boxed()),
+            ("this machine's clock is right", self.clock(&probe).boxed()),
+            ("it may delete (s3:DeleteObject)", self.may_delete(&probe).boxed()),
+        ];
+        for (what, attempt) in tries {
+            findings.push(finding(what, attempt).await);
+        }
         findings
+    }
+
+    async fn may_delete(&self, probe: &BlobRef) -> Step {
+        self.delete(probe).await.map(|()| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
     }
 
     async fn may_read(&self, probe: &BlobRef) -> Step {

@@ -11,9 +11,11 @@ use aws_sdk_s3::{
         AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, CorsConfiguration,
         CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
         PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-        ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+        ServerSideEncryptionConfiguration, ServerSideEncryptionRule, builders::CorsRuleBuilder,
     },
 };
+
+use futures_util::{FutureExt as _, future::BoxFuture};
 
 use super::{S3, error};
 use crate::finding::{Finding, Outcome, causes};
@@ -22,7 +24,7 @@ use crate::finding::{Finding, Outcome, causes};
 const ABORT_AFTER_DAYS: i32 = 2;
 
 /// What came of one look; what stopped it is an outcome, too.
-type Step = Result<Outcome, Outcome>;
+pub(super) type Step = Result<Outcome, Outcome>;
 
 impl S3 {
     /// Makes the bucket if it is not there, and brings its settings right. Run again, it changes nothing.
@@ -33,13 +35,18 @@ impl S3 {
     /// Looks at the bucket and its settings; with `mends` it brings them right.
     pub(super) async fn inspect(&self, mends: bool) -> Vec<Finding> {
         let bucket = &self.place.bucket;
-        let mut findings = vec![finding(format!("bucket {bucket} is there"), self.bucket(mends)).await];
-        if findings[0].is_fine() {
-            findings.push(finding("nothing in it is public".to_owned(), self.public_access(mends)).await);
-            findings.push(finding("it is encrypted at rest".to_owned(), self.encryption(mends)).await);
-            findings
-                .push(finding("browsers may send parts and read their ETag (CORS)".to_owned(), self.cors(mends)).await);
-            findings.push(finding("parts nobody puts together are dropped".to_owned(), self.lifecycle(mends)).await);
+        let mut findings = vec![finding(&format!("bucket {bucket} is there"), self.bucket(mends).boxed()).await];
+        if !findings[0].is_fine() {
+            return findings;
+        }
+        let settings = [
+            ("nothing in it is public", self.public_access(mends).boxed()),
+            ("it is encrypted at rest", self.encryption(mends).boxed()),
+            ("browsers may send parts and read their ETag (CORS)", self.cors(mends).boxed()),
+            ("parts nobody puts together are dropped", self.lifecycle(mends).boxed()),
+        ];
+        for (what, look) in settings {
+            findings.push(finding(what, look).await);
         }
         findings
     }
@@ -96,11 +103,11 @@ impl S3 {
         let found = unless_absent(found, "ServerSideEncryptionConfigurationNotFoundError")?;
         let is_right = found.and_then(|found| found.server_side_encryption_configuration).is_some();
         let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build();
-        let by_default = by_default.map_err(failed)?;
+        let by_default = by_default.map_err(|error| failed(causes(&error)))?;
         let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();
         let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build();
         let put = self.client.put_bucket_encryption().bucket(&self.place.bucket);
-        let rules = rules.map_err(failed)?;
+        let rules = rules.map_err(|error| failed(causes(&error)))?;
         mend(is_right, mends, put.server_side_encryption_configuration(rules).send()).await
     }
 
@@ -112,7 +119,7 @@ impl S3 {
         rules.push(browser_rule()?);
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
         let put = self.client.put_bucket_cors().bucket(&self.place.bucket);
-        let rules = rules.map_err(failed)?;
+        let rules = rules.map_err(|error| failed(causes(&error)))?;
         mend(is_right, mends, put.cors_configuration(rules).send()).await
     }
 
@@ -130,10 +137,10 @@ impl S3 {
             .filter(LifecycleRuleFilter::builder().prefix(&self.place.prefix).build())
             .abort_incomplete_multipart_upload(abort)
             .build();
-        rules.push(rule.map_err(failed)?);
+        rules.push(rule.map_err(|error| failed(causes(&error)))?);
         let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         let put = self.client.put_bucket_lifecycle_configuration().bucket(&self.place.bucket);
-        let rules = rules.map_err(failed)?;
+        let rules = rules.map_err(|error| failed(causes(&error)))?;
         mend(is_right, mends, put.lifecycle_configuration(rules).send()).await
     }
 }
@@ -141,10 +148,10 @@ impl S3 {
 /// Any origin: what counts is the signature in the link.
 fn browser_rule() -> Result<CorsRule, Outcome> {
     let rule = CorsRule::builder().id("tapebase-browsers").allowed_origins("*").allowed_headers("*");
-    let rule = ["GET", "HEAD", "PUT"].into_iter().fold(rule, |rule, method| rule.allowed_methods(method));
+    let rule = ["GET", "HEAD", "PUT"].into_iter().fold(rule, CorsRuleBuilder::allowed_methods);
     let exposed = ["ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"];
-    let rule = exposed.into_iter().fold(rule, |rule, header| rule.expose_headers(header));
-    rule.max_age_seconds(3_600).build().map_err(failed)
+    let rule = exposed.into_iter().fold(rule, CorsRuleBuilder::expose_headers);
+    rule.max_age_seconds(3_600).build().map_err(|error| failed(causes(&error)))
 }
 
 fn lets_browsers_send(rule: &CorsRule) -> bool {
@@ -152,8 +159,8 @@ fn lets_browsers_send(rule: &CorsRule) -> bool {
     has(rule.allowed_methods(), "PUT") && has(rule.expose_headers(), "ETag")
 }
 
-pub(super) async fn finding(what: String, look: impl Future<Output = Step>) -> Finding {
-    Finding { what, outcome: look.await.unwrap_or_else(|outcome| outcome) }
+pub(super) async fn finding(what: &str, look: BoxFuture<'_, Step>) -> Finding {
+    Finding { what: what.to_owned(), outcome: look.await.unwrap_or_else(|outcome| outcome) }
 }
 
 /// Sends `change` if that is needed and wanted; a request that is not sent does nothing.
@@ -185,6 +192,6 @@ fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Ou
     if error::has_status(error, 501) { Outcome::Unsupported } else { Outcome::Failed(causes(error)) }
 }
 
-pub(super) fn failed(reason: impl ToString) -> Outcome {
-    Outcome::Failed(reason.to_string())
+pub(super) fn failed(reason: impl Into<String>) -> Outcome {
+    Outcome::Failed(reason.into())
 }

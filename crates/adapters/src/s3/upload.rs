@@ -188,9 +188,9 @@ async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher, BlobError> {
         hasher.update(&bytes);
         return Ok(hasher);
     }
-    let hashed = spawn_blocking(move || {
+    let hashing = spawn_blocking(move || {
         hasher.update(&bytes);
         hasher
     });
-    hashed.await.map_err(|error| BlobError::Unavailable(error.into()))
+    hashing.await.map_err(|error| BlobError::Unavailable(error.into()))
 }

@@ -31,10 +31,10 @@ impl PlanStore for Sqlite {
                 let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 return Ok(Change::Undo(Err(ReserveError::Planned(Box::new(existing)))));
             }
-            match use_bytes(connection, plan.owner, plan.size, quota)? {
-                true => Ok(Change::Keep(Ok(()))),
-                false => Ok(Change::Undo(Err(ReserveError::OverQuota))),
+            if !use_bytes(connection, plan.owner, plan.size, quota)? {
+                return Ok(Change::Undo(Err(ReserveError::OverQuota)));
             }
+            Ok(Change::Keep(Ok(())))
         });
         reserved.await?
     }

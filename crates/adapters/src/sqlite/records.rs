@@ -29,10 +29,10 @@ impl RecordStore for Sqlite {
                 let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 return Ok(Change::Undo(Err(InsertError::Taken(Box::new(existing)))));
             }
-            match use_bytes(connection, recording.owner, recording.size, quota)? {
-                true => Ok(Change::Keep(Ok(()))),
-                false => Ok(Change::Undo(Err(InsertError::OverQuota))),
+            if !use_bytes(connection, recording.owner, recording.size, quota)? {
+                return Ok(Change::Undo(Err(InsertError::OverQuota)));
             }
+            Ok(Change::Keep(Ok(())))
         });
         inserted.await?
     }
