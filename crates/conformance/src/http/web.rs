@@ -8,8 +8,10 @@ use super::{Client, Request, Response};
 #[derive(Debug, Clone, Copy)]
 pub struct Web;
 
-impl Client for Web {
-    fn send(&self, request: &Request) -> Response {
+impl Web {
+    /// Sends a request; `None` if no whole answer comes.
+    #[must_use]
+    pub fn try_send(&self, request: &Request) -> Option<Response> {
         // A proxy of the environment is no way to this machine.
         let agent = ureq::Agent::config_builder()
             .proxy(None)
@@ -25,10 +27,16 @@ impl Client for Web {
         } else {
             agent.run(head.body(()).expect("a request"))
         };
-        let mut answer = answer.unwrap_or_else(|error| panic!("no answer to {}: {error}", request.target));
+        let mut answer = answer.ok()?;
         let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-        let body = answer.body_mut().with_config().limit(u64::MAX).read_to_vec().expect("a whole body");
-        Response { status: answer.status().as_u16(), headers, body }
+        let body = answer.body_mut().with_config().limit(u64::MAX).read_to_vec().ok()?;
+        Some(Response { status: answer.status().as_u16(), headers, body })
+    }
+}
+
+impl Client for Web {
+    fn send(&self, request: &Request) -> Response {
+        self.try_send(request).unwrap_or_else(|| panic!("no answer to {} {}", request.method, request.target))
     }
 }

@@ -1,18 +1,14 @@
 //! Every case of the API, through TCP.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use tapebase_conformance::http::Tcp;
 
-use crate::server::Server;
+use crate::server::{Server, Shared};
 
-/// The server all cases share that run at the same time; the last one to end takes it down.
 fn shared() -> (Tcp, Arc<Server>) {
-    static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let mut latest = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = latest.upgrade().unwrap_or_else(|| Arc::new(Server::start(&[])));
-    *latest = Arc::downgrade(&server);
-    (server.tcp(), server)
+    static SERVER: Shared = Shared::new();
+    SERVER.get(|| Server::start(&[]))
 }
 
 tapebase_conformance::http_tests!(shared());

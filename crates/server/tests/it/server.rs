@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use serde_json::{Value, json};
@@ -123,6 +124,22 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+}
+
+/// A server for all tests that run at the same time; the last one to end takes it down.
+pub struct Shared(Mutex<Weak<Server>>);
+
+impl Shared {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
+    }
+
+    pub fn get(&self, start: impl FnOnce() -> Server) -> (Tcp, Arc<Server>) {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = latest.upgrade().unwrap_or_else(|| Arc::new(start()));
+        *latest = Arc::downgrade(&server);
+        (server.tcp(), server)
     }
 }
 

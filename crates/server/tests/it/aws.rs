@@ -1,0 +1,8 @@
+//! The server on DynamoDB and S3: every case of the API again, and what only these stores can do to it.
+
+mod faults;
+mod http;
+mod memory;
+mod redirect;
+mod seed;
+mod stores;

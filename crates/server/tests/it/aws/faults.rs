@@ -1,0 +1,204 @@
+//! AWS at its worst: errors, throttling, time-outs, resets and lost replies, while clients upload and delete.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, atomic::AtomicU32, atomic::Ordering},
+    thread,
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tapebase_adapters::connect::{Locations, S3Dialect};
+use tapebase_conformance::{
+    aws_proxy::{AwsProxy, Fault, Faults},
+    http::{Request, Response, Tcp, Web},
+};
+use tapebase_domain::{
+    digest::Sha256,
+    id::{RecordingId, UserId, random_bytes},
+    ports::{Clock, Ports, SystemClock, Timestamp},
+    sweep::Sweep,
+};
+use tokio::runtime::Runtime;
+
+use super::stores;
+use crate::server::Server;
+
+const UPLOADS: u32 = 500;
+const CLIENTS: u32 = 8;
+/// From one packet to an object in parts; most are small.
+const SIZES: [usize; 8] = [0, 700, 700, 64 << 10, 64 << 10, 64 << 10, 300 << 10, 9 << 20];
+/// A client gives up after this many tries; it must never come to that.
+const TRIES: usize = 60;
+
+#[test]
+fn every_acknowledged_recording_is_there_once_whatever_aws_does() {
+    let runtime = Runtime::new().expect("a runtime");
+    let proxies = runtime.block_on(async {
+        [("AWS_ENDPOINT_URL_DYNAMODB", 1), ("AWS_ENDPOINT_URL_S3", 2)]
+            .map(|(name, seed)| (name, AwsProxy::start(stores::engine(name)), seed))
+    });
+    let stores = stores::fresh();
+    let mut settings = stores.clone();
+    settings.extend(proxies.iter().map(|(name, proxy, _)| (*name, proxy.url())));
+    let server = Server::start(&stores::borrowed(&settings));
+    let client = App::sign_in(&server);
+
+    for (_, proxy, seed) in &proxies {
+        proxy.inject(Faults { seed: *seed, rate: 0.08, kinds: kinds() });
+    }
+    let uploads = AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while uploads.fetch_add(1, Ordering::Relaxed) < UPLOADS {
+                    client.upload_one();
+                }
+            });
+        }
+    });
+    for (name, proxy, _) in &proxies {
+        proxy.stop_injecting();
+        assert!(proxy.injected() > 50, "only {} requests to {name} were broken", proxy.injected());
+    }
+
+    let stored = client.stored.into_inner().expect("no client panicked");
+    check_recordings(&server, &client.token, &stored);
+    runtime.block_on(check_stores(&stores, client.user, &stored));
+}
+
+fn kinds() -> Vec<Fault> {
+    vec![
+        Fault::InternalError,
+        Fault::SlowDown,
+        Fault::ThroughputExceeded,
+        Fault::Throttling,
+        Fault::TransactionConflict,
+        Fault::ResetBefore,
+        Fault::ResetInBody,
+        Fault::LostReply,
+        Fault::CutReply,
+        // Longer than the server waits for DynamoDB.
+        Fault::Delay(Duration::from_secs(4)),
+    ]
+}
+
+/// An app that repeats whatever may be repeated, and knows what was acknowledged.
+struct App {
+    tcp: Tcp,
+    token: String,
+    user: UserId,
+    stored: Mutex<HashMap<RecordingId, Sha256>>,
+}
+
+impl App {
+    fn sign_in(server: &Server) -> Self {
+        let token = server.sign_up("ann");
+        let me = server.send(&Request::new("GET", "/v1/me").bearer(&token)).expect(200).json();
+        let user = UserId::parse(me["id"].as_str().expect("an id")).expect("an id");
+        Self { tcp: server.tcp(), token, user, stored: Mutex::default() }
+    }
+
+    /// Uploads one recording, every fourth past the server, and deletes every eighth again.
+    fn upload_one(&self) {
+        let id = RecordingId::generate(SystemClock.now());
+        let [choice, way, seed] = random_bytes();
+        let size = SIZES[usize::from(choice) % SIZES.len()];
+        let audio: Vec<u8> = (0..=u8::MAX).map(|byte| byte ^ seed).cycle().take(size).collect();
+        if way % 4 == 0 {
+            self.upload_directly(&id, &audio);
+        } else {
+            let upload = Request::new("PUT", format!("/v1/recordings/{id}")).bearer(&self.token);
+            let _ = self.insist(&upload.body("audio/mp4", audio.clone()), &[200, 201]);
+        }
+        if way % 8 == 1 {
+            let delete = Request::new("DELETE", format!("/v1/recordings/{id}")).bearer(&self.token);
+            // 404 for a try whose answer was lost.
+            let _ = self.insist(&delete, &[204, 404]);
+        } else {
+            self.stored.lock().expect("no client panicked").insert(id, Sha256::of(&audio));
+        }
+    }
+
+    fn upload_directly(&self, id: &RecordingId, audio: &[u8]) {
+        let sha256 = Sha256::of(audio).to_hex();
+        let announcement = json!({"id": id.as_str(), "size": audio.len(), "sha256": sha256});
+        let announce = Request::new("POST", "/v1/direct").bearer(&self.token).json(&announcement);
+        let plan = self.insist(&announce, &[200, 201]).json();
+        for part in plan["parts"].as_array().expect("a list") {
+            let url = part["url"].as_str().expect("a link");
+            let headers = part["headers"].as_object().expect("headers").iter();
+            let send = Request { body: audio.to_vec(), ..Request::new("PUT", url) };
+            let send = headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()));
+            let is_sent = (0..TRIES).any(|_| Web.try_send(&send).is_some_and(|answer| answer.status == 200));
+            assert!(is_sent, "the store takes no part of {id}");
+        }
+        let complete = Request::new("POST", format!("/v1/direct/{id}/complete")).bearer(&self.token);
+        let _ = self.insist(&complete, &[200, 201]);
+    }
+
+    /// Repeats a request for as long as its answers allow that.
+    fn insist(&self, request: &Request, expected: &[u16]) -> Response {
+        for _ in 0..TRIES {
+            let Some(answer) = self.tcp.try_send(request) else { continue };
+            if expected.contains(&answer.status) {
+                return answer;
+            }
+            let problem = answer.json();
+            assert_eq!(problem["retryable"], true, "{} {}: {problem}", request.method, request.target);
+            assert!(answer.status != 503 || answer.header("retry-after").is_some(), "{answer:?}");
+        }
+        panic!("no luck with {} {}", request.method, request.target)
+    }
+}
+
+/// Each acknowledged recording is listed once, and plays what was sent; nothing else is there.
+fn check_recordings(server: &Server, token: &str, stored: &HashMap<RecordingId, Sha256>) {
+    let mut listed = BTreeMap::new();
+    for item in server.list_all(token) {
+        let (id, sha256) = (item["id"].as_str().expect("an id"), item["sha256"].as_str().expect("a digest"));
+        assert!(listed.insert(id.to_owned(), sha256.to_owned()).is_none(), "{item} is listed twice");
+    }
+    let expected = stored.iter().map(|(id, sha256)| (id.to_string(), sha256.to_hex()));
+    assert_eq!(listed, expected.collect::<BTreeMap<_, _>>());
+    for (id, sha256) in stored {
+        let audio = server.send(&Request::new("GET", format!("/v1/recordings/{id}/audio")).bearer(token)).expect(200);
+        assert_eq!(Sha256::of(&audio.body), *sha256, "{id} is what was sent");
+    }
+}
+
+/// The quota is what the recordings have, and once the sweeper has been by there is no blob without a recording.
+async fn check_stores(stores: &[(&str, String)], user: UserId, stored: &HashMap<RecordingId, Sha256>) {
+    let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
+    let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("they are known");
+    let ports = Ports { clock: Arc::new(InTwoDays), ..locations.connect().await.expect("they answer") };
+    let mut sizes = 0;
+    for id in stored.keys() {
+        sizes += ports.records.find(user, id).await.expect("read").expect("it is there").size;
+    }
+
+    let swept = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
+
+    println!("swept after {} recordings: {swept:?}", stored.len());
+    assert_eq!(swept.failed, 0);
+    assert_eq!(ports.records.used_bytes(user).await.expect("read"), sizes, "the quota adds up");
+    let mut blobs = BTreeSet::new();
+    while let Some(page) =
+        Some(ports.blobs.list(blobs.last().cloned()).await.expect("listed")).filter(|p| !p.is_empty())
+    {
+        blobs.extend(page.into_iter().map(|entry| entry.blob));
+    }
+    assert_eq!(blobs.len(), stored.len(), "blobs without a recording are left");
+    let again = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
+    assert_eq!((again.blobs, again.plans, again.staged), (0, 0, 0));
+}
+
+/// By then nobody uploads any more.
+struct InTwoDays;
+
+impl Clock for InTwoDays {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + TimeDelta::days(2)
+    }
+}

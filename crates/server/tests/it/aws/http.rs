@@ -1,0 +1,15 @@
+//! Every case of the API, through TCP.
+
+use std::sync::Arc;
+
+use tapebase_conformance::http::Tcp;
+
+use super::stores;
+use crate::server::{Server, Shared};
+
+fn shared() -> (Tcp, Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    SERVER.get(|| stores::serve(&[]))
+}
+
+tapebase_conformance::http_tests!(shared());
