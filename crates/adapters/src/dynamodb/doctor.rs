@@ -15,29 +15,31 @@ use super::{
     DynamoDb,
     items::{self, Item, number, text},
     keys,
-    setup::{failed, look},
+    setup::failed,
 };
 use crate::finding::{Finding, Outcome};
 
-/// Examines the table; what is not `AlreadyRight` is wrong.
-pub async fn examine(store: &DynamoDb) -> Vec<Finding> {
-    let mut findings = look(store).await;
-    let probe = Probe::new(store);
-    // Each depends on the one before.
-    let checks: [(&str, Result<(), BoxError>); 7] = [
-        ("transactions write", probe.write().await),
-        ("items are read", probe.read().await),
-        ("conditions are heeded", probe.write_again().await),
-        ("items are changed", probe.change().await),
-        ("the table and its indexes are queried", probe.query().await),
-        ("items are removed", probe.remove().await),
-        ("the clock is right", probe.compare_clocks().await),
-    ];
-    for (what, result) in checks {
-        let outcome = result.map_or_else(|error| failed(error.as_ref()), |()| Outcome::AlreadyRight);
-        findings.push(Finding { what: what.to_owned(), outcome });
+impl DynamoDb {
+    /// Checks the table, its settings, and what this program is allowed there. What it writes, it removes.
+    pub async fn diagnose(&self) -> Vec<Finding> {
+        let mut findings = self.inspect(false).await;
+        let probe = Probe::new(self);
+        // Each needs what the ones before it did.
+        let checks: [(&str, Result<(), BoxError>); 7] = [
+            ("this program may write (dynamodb:PutItem)", probe.write().await),
+            ("it may read (dynamodb:GetItem)", probe.read().await),
+            ("nothing is overwritten (conditional writes)", probe.write_again().await),
+            ("it may change items (dynamodb:UpdateItem)", probe.change().await),
+            ("it may list (dynamodb:Query on the table and its indexes)", probe.query().await),
+            ("it may delete (dynamodb:DeleteItem)", probe.remove().await),
+            ("this machine's clock is right", probe.compare_clocks().await),
+        ];
+        for (what, result) in checks {
+            let outcome = result.map_or_else(|error| failed(error.as_ref()), |()| Outcome::AlreadyRight);
+            findings.push(Finding { what: what.to_owned(), outcome });
+        }
+        findings
     }
-    findings
 }
 
 /// An item that is nobody's.
