@@ -36,10 +36,10 @@
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
 //! Sessions are removed by the table's time to live (attribute `ttl`), a day after they expire or later.
 //!
-//! [`setup`] makes the table, [`doctor`] looks whether everything works. Serving needs the permissions
+//! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes.
 
-pub mod doctor;
+mod doctor;
 mod errors;
 mod items;
 mod keys;
@@ -49,7 +49,7 @@ mod query;
 mod records;
 mod schema;
 mod sessions;
-pub mod setup;
+mod setup;
 mod transact;
 mod users;
 
@@ -70,7 +70,7 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Rows in `table`, which [`setup`] has made. Nothing is sent yet.
+    /// Rows in `table`, which [`Self::set_up`] has made. Nothing is sent yet.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table, id: OnceCell::new() }

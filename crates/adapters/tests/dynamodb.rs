@@ -12,6 +12,8 @@ mod engine;
 mod faults;
 #[path = "dynamodb/lists.rs"]
 mod lists;
+#[path = "dynamodb/many.rs"]
+mod many;
 #[path = "dynamodb/samples.rs"]
 mod samples;
 #[path = "dynamodb/table.rs"]
@@ -26,4 +28,5 @@ async fn fresh() -> (Arc<DynamoDb>, ()) {
 }
 
 tapebase_conformance::record_store_tests!(fresh());
+tapebase_conformance::plan_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());

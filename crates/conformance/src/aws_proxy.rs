@@ -16,6 +16,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -36,6 +37,7 @@ pub struct AwsProxy {
 struct Shared {
     upstream: SocketAddr,
     state: Mutex<State>,
+    under_way: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -53,7 +55,7 @@ impl AwsProxy {
         listener.set_nonblocking(true).expect("a socket can be so");
         let listener = TcpListener::from_std(listener).expect("there is a runtime");
         let address = listener.local_addr().expect("it is bound");
-        let shared = Arc::new(Shared { upstream, state: Mutex::default() });
+        let shared = Arc::new(Shared { upstream, state: Mutex::default(), under_way: watch::Sender::default() });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self { address, shared, accepting }
     }
@@ -91,6 +93,12 @@ impl AwsProxy {
         self.shared.lock().dice = None;
     }
 
+    /// Waits until no request is under way, delayed ones included.
+    pub async fn settle(&self) {
+        // An error says that there are no connections any more.
+        let _ = self.shared.under_way.subscribe().wait_for(|requests| *requests == 0).await;
+    }
+
     /// How many requests were broken.
     #[must_use]
     pub fn injected(&self) -> u64 {
@@ -116,6 +124,22 @@ impl Shared {
         let fault = state.dice.as_mut().and_then(|dice| dice.throw(action));
         state.injected += u64::from(fault.is_some());
         fault
+    }
+}
+
+/// A request under way, until this is dropped.
+struct UnderWay<'a>(&'a Shared);
+
+impl<'a> UnderWay<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.under_way.send_modify(|requests| *requests += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.send_modify(|requests| *requests -= 1);
     }
 }
 

@@ -6,8 +6,6 @@ use futures_util::FutureExt as _;
 use tapebase_domain::ports::{BoxError, Ports};
 
 use super::{ConnectError, Locations, open};
-#[cfg(feature = "aws")]
-use crate::dynamodb;
 use crate::finding::{Finding, Outcome, causes};
 
 impl Locations {
@@ -39,7 +37,7 @@ impl Locations {
             #[cfg(feature = "aws")]
             super::Location::DynamoDb(table) => {
                 let store = self.sdk.dynamodb(table).await?;
-                Ok(if mends { dynamodb::setup::set_up(&store).await } else { dynamodb::doctor::examine(&store).await })
+                Ok(if mends { store.set_up().await } else { store.diagnose().await })
             }
             _ => Ok(Vec::new()),
         }

@@ -15,29 +15,36 @@ use super::{
     DynamoDb,
     items::{self, Item, number, text},
     keys,
-    setup::{failed, look},
+    setup::failed,
 };
 use crate::finding::{Finding, Outcome};
 
-/// Examines the table; what is not `AlreadyRight` is wrong.
-pub async fn examine(store: &DynamoDb) -> Vec<Finding> {
-    let mut findings = look(store).await;
-    let probe = Probe::new(store);
-    // Each depends on the one before.
-    let checks: [(&str, Result<(), BoxError>); 7] = [
-        ("transactions write", probe.write().await),
-        ("items are read", probe.read().await),
-        ("conditions are heeded", probe.write_again().await),
-        ("items are changed", probe.change().await),
-        ("the table and its indexes are queried", probe.query().await),
-        ("items are removed", probe.remove().await),
-        ("the clock is right", probe.compare_clocks().await),
-    ];
-    for (what, result) in checks {
-        let outcome = result.map_or_else(|error| failed(error.as_ref()), |()| Outcome::AlreadyRight);
-        findings.push(Finding { what: what.to_owned(), outcome });
+impl DynamoDb {
+    /// Checks the table, its settings, and what this program is allowed there. What it writes, it removes.
+    pub async fn diagnose(&self) -> Vec<Finding> {
+        let mut findings = self.inspect(false).await;
+        let probe = Probe::new(self);
+        let written = probe.write().await;
+        let is_written = written.is_ok();
+        findings.push(finding("this program may write (dynamodb:PutItem)", written));
+        if is_written {
+            // Each needs what the ones before it did.
+            findings.extend([
+                finding("it may read (dynamodb:GetItem)", probe.read().await),
+                finding("nothing is overwritten (conditional writes)", probe.write_again().await),
+                finding("it may change items (dynamodb:UpdateItem)", probe.change().await),
+                finding("it may list (dynamodb:Query on the table and its indexes)", probe.query().await),
+                finding("it may delete (dynamodb:DeleteItem)", probe.remove().await),
+                finding("this machine's clock is right", probe.compare_clocks().await),
+            ]);
+        }
+        findings
     }
-    findings
+}
+
+fn finding(what: &str, result: Result<(), BoxError>) -> Finding {
+    let outcome = result.map_or_else(|error| failed(error.as_ref()), |()| Outcome::AlreadyRight);
+    Finding { what: what.to_owned(), outcome }
 }
 
 /// An item that is nobody's.
@@ -81,11 +88,10 @@ impl<'a> Probe<'a> {
     }
 
     async fn read(&self) -> Result<(), BoxError> {
-        let item = self.store.get(self.key()).await?;
-        if item == Some(self.item()) || item.is_some_and(|item| item.contains_key("ttl")) {
-            return Ok(());
+        match self.store.get(self.key()).await? {
+            Some(_) => Ok(()),
+            None => Err("what was just written is not there".into()),
         }
-        Err("what was just written is not there".into())
     }
 
     async fn change(&self) -> Result<(), BoxError> {

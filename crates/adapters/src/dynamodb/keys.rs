@@ -188,7 +188,7 @@ mod tests {
                     let (key, ordering) =
                         (position(place.time, &place.id), (place.time, &place.id).cmp(&(after.time, &after.id)));
                     let is_in = if order == Order::Oldest { ordering.is_gt() } else { ordering.is_lt() };
-                    assert_eq!((first.clone()..=last.clone()).contains(&key), is_in, "{key} after {after:?} {order:?}");
+                    assert_eq!((&first..=&last).contains(&&key), is_in, "{key} after {after:?} {order:?}");
                 }
             }
         }

@@ -17,6 +17,8 @@ use super::{
 
 /// About how many expired plans are listed at a time.
 const EXPIRED_PLANS: usize = 100;
+/// How many entries of the index one answer may have.
+const ENTRIES: i32 = 100;
 
 #[async_trait]
 impl PlanStore for DynamoDb {
@@ -85,7 +87,8 @@ impl DynamoDb {
                 .key_condition_expression("sweep_pk = :shard AND sweep_sk < :now")
                 .expression_attribute_values(":shard", text(keys::numbered_plan_shard(shard)))
                 .expression_attribute_values(":now", text(keys::instant(now)))
-                .projection_expression("pk, sk"),
+                .projection_expression("pk, sk")
+                .limit(ENTRIES),
         );
         while let Some(page) = entries.next().await? {
             for entry in page {

@@ -23,24 +23,22 @@ use crate::finding::{Finding, Outcome, causes};
 const PATIENCE: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Makes the table if it is not there, and brings its settings right if it is. Run again, it changes nothing.
-pub async fn set_up(store: &DynamoDb) -> Vec<Finding> {
-    Inspection { store, mends: true, findings: Vec::new() }.run().await
-}
+impl DynamoDb {
+    /// Makes the table if it is not there, and brings its settings right. Run again, it changes nothing.
+    pub async fn set_up(&self) -> Vec<Finding> {
+        self.inspect(true).await
+    }
 
-/// Makes the table if it is not there, with its keys and indexes and nothing else set.
-pub async fn make_table(store: &DynamoDb) -> Finding {
-    let mut inspection = Inspection { store, mends: true, findings: Vec::new() };
-    let outcome = inspection.look_at_table().await;
-    Finding { what: TABLE.to_owned(), outcome }
-}
+    /// Makes the table if it is not there, with its keys and indexes and nothing else set.
+    pub async fn make_table(&self) -> Finding {
+        Inspection { store: self, mends: true, findings: Vec::new() }.look_at_table().await
+    }
 
-/// Looks at the table and its settings, and changes nothing.
-pub(super) async fn look(store: &DynamoDb) -> Vec<Finding> {
-    Inspection { store, mends: false, findings: Vec::new() }.run().await
+    /// Looks at the table and its settings; with `mends` it brings them right.
+    pub(super) async fn inspect(&self, mends: bool) -> Vec<Finding> {
+        Inspection { store: self, mends, findings: Vec::new() }.run().await
+    }
 }
-
-const TABLE: &str = "the table is there";
 
 /// Goes through all that must be so.
 struct Inspection<'a> {
@@ -51,9 +49,9 @@ struct Inspection<'a> {
 
 impl Inspection<'_> {
     async fn run(mut self) -> Vec<Finding> {
-        let outcome = self.look_at_table().await;
-        let is_there = !matches!(outcome, Outcome::Failed(_));
-        self.note(TABLE, outcome);
+        let table = self.look_at_table().await;
+        let is_there = table.is_fine();
+        self.findings.push(table);
         if is_there {
             self.look_at_indexes().await;
             self.look_at_settings().await;
@@ -61,10 +59,11 @@ impl Inspection<'_> {
         self.findings
     }
 
-    async fn look_at_table(&mut self) -> Outcome {
+    async fn look_at_table(&self) -> Finding {
         let store = self.store;
         let is_there = store.describe().await.map(|table| table.is_some());
-        self.judge(is_there, store.create_table()).await
+        let outcome = self.judge(is_there, store.create_table()).await;
+        Finding { what: format!("table {} is there", store.table), outcome }
     }
 
     async fn look_at_indexes(&mut self) {
@@ -103,7 +102,7 @@ impl Inspection<'_> {
         match is_right {
             Ok(true) => Outcome::AlreadyRight,
             Ok(false) if self.mends => mend.await.map_or_else(|error| failed(error.as_ref()), |()| Outcome::Done),
-            Ok(false) => Outcome::Failed("it is not".to_owned()),
+            Ok(false) => Outcome::Failed("it is not so: run `tapebase setup`".to_owned()),
             Err(error) => failed(error.as_ref()),
         }
     }

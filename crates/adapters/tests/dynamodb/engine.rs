@@ -6,10 +6,7 @@ use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Builder, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
 };
-use tapebase_adapters::dynamodb::{
-    DynamoDb,
-    setup::{self, Outcome},
-};
+use tapebase_adapters::{dynamodb::DynamoDb, finding::Outcome};
 use tapebase_domain::{
     id::UserId,
     ports::{Clock as _, SystemClock},
@@ -24,7 +21,7 @@ pub async fn fresh() -> DynamoDb {
 /// The name of a new, empty table that forgets nothing by itself.
 pub async fn fresh_table() -> String {
     let name = table_name();
-    let made = setup::make_table(&DynamoDb::new(client(&endpoint()), name.clone())).await;
+    let made = DynamoDb::new(client(&endpoint()), name.clone()).make_table().await;
     assert_eq!(made.outcome, Outcome::Done);
     name
 }

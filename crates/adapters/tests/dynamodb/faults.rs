@@ -29,7 +29,7 @@ fn counts<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> {
 #[tokio::test]
 async fn each_call_takes_the_fewest_requests() {
     let (store, proxy) = fresh().await;
-    let taken = async |expected: &[(&str, u64)], what: &str| {
+    let cost = async |expected: &[(&str, u64)], what: &str| {
         let expected = expected.iter().map(|(action, count)| ((*action).to_owned(), *count)).collect();
         assert_eq!(proxy.counts(), expected, "{what}");
         proxy.reset_counts();
@@ -37,48 +37,48 @@ async fn each_call_takes_the_fewest_requests() {
     let owner = stranger();
     let first = recording(owner);
     store.insert(first.clone(), u64::MAX).await.expect("inserted");
-    taken(&[("TransactWriteItems", 1)], "insert").await;
+    cost(&[("TransactWriteItems", 1)], "insert").await;
     store.insert(first.clone(), u64::MAX).await.expect_err("taken");
-    taken(&[("TransactWriteItems", 1)], "insert what is there").await;
+    cost(&[("TransactWriteItems", 1)], "insert what is there").await;
     RecordStore::find(&store, owner, &first.id).await.expect("found");
-    taken(&[("GetItem", 1)], "find").await;
+    cost(&[("GetItem", 1)], "find").await;
     store.rename(owner, &first.id, name("other"), Some(Revision(1))).await.expect("renamed");
-    taken(&[("UpdateItem", 1)], "rename").await;
+    cost(&[("UpdateItem", 1)], "rename").await;
     for _ in 0..60 {
         store.insert(recording(owner), u64::MAX).await.expect("inserted");
     }
     proxy.reset_counts();
     for limit in [Limit::default(), Limit::MAX] {
         store.list(owner, PageRequest { limit, ..PageRequest::default() }).await.expect("listed");
-        taken(&[("Query", 1)], "list a page").await;
+        cost(&[("Query", 1)], "list a page").await;
     }
     store.remove(owner, &first.id, None).await.expect("removed");
-    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "remove").await;
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "remove").await;
     store.used_bytes(owner).await.expect("counted");
-    taken(&[("GetItem", 1)], "used bytes").await;
+    cost(&[("GetItem", 1)], "used bytes").await;
 
     let planned = plan(&first);
     store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
-    taken(&[("TransactWriteItems", 1)], "reserve").await;
+    cost(&[("TransactWriteItems", 1)], "reserve").await;
     store.settle(&planned, first).await.expect("settled");
-    taken(&[("TransactWriteItems", 1)], "settle").await;
+    cost(&[("TransactWriteItems", 1)], "settle").await;
     store.release(&planned).await.expect("answered");
-    taken(&[("TransactWriteItems", 1)], "release").await;
+    cost(&[("TransactWriteItems", 1)], "release").await;
 
-    let account = account();
-    store.create(account.clone()).await.expect("created");
-    taken(&[("TransactWriteItems", 1)], "sign up").await;
-    UserStore::find(&store, &account.user.identity).await.expect("found");
-    taken(&[("GetItem", 2)], "find an account").await;
-    let (begun, token) = session(account.user.id);
+    let ann = account();
+    store.create(ann.clone()).await.expect("created");
+    cost(&[("TransactWriteItems", 1)], "sign up").await;
+    UserStore::find(&store, &ann.user.identity).await.expect("found");
+    cost(&[("GetItem", 2)], "find an account").await;
+    let (begun, token) = session(ann.user.id);
     store.open_session(begun.clone(), token).await.expect("opened");
-    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "open a session").await;
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "open a session").await;
     store.session(token).await.expect("found");
-    taken(&[("GetItem", 1)], "authenticate").await;
+    cost(&[("GetItem", 1)], "authenticate").await;
     store.touch_session(begun.user, begun.id, begun.created_at, begun.ends_at).await.expect("touched");
-    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "touch").await;
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "touch").await;
     store.close_session(begun.user, begun.id).await.expect("closed");
-    taken(&[("GetItem", 1), ("TransactWriteItems", 1)], "close").await;
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "close").await;
 }
 
 #[tokio::test]
@@ -160,6 +160,6 @@ async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
 
     // What was late may yet come.
     proxy.stop_injecting();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    proxy.settle().await;
     assert_eq!(store.used_bytes(first.owner).await.expect("counted"), first.size);
 }

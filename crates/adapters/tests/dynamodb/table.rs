@@ -1,12 +1,13 @@
 //! Making a table, and examining it.
 
-use tapebase_adapters::dynamodb::{
-    DynamoDb, doctor,
-    setup::{self, Finding, Outcome},
+use tapebase_adapters::{
+    dynamodb::DynamoDb,
+    finding::{Finding, Outcome},
 };
 use tapebase_domain::{
     blob::BlobRef,
     id::UserId,
+    page::PageRequest,
     ports::{Clock as _, RecordStore as _, SystemClock, Timestamp, UserStore},
     recording::Recording,
     user::{Account, Identity, SocialId, User},
@@ -17,19 +18,17 @@ use crate::{
     samples::{account, name, recording, stranger},
 };
 
-/// What the engine does not have.
-const BACKUPS: &str = "it can be restored to any point in time";
-
+/// Whether there are backups is the one thing the engine cannot tell.
 fn outcomes(findings: &[Finding]) -> Vec<&Outcome> {
-    findings.iter().filter(|finding| finding.what != BACKUPS).map(|finding| &finding.outcome).collect()
+    findings.iter().map(|finding| &finding.outcome).filter(|outcome| **outcome != Outcome::Unsupported).collect()
 }
 
 #[tokio::test]
 async fn setup_makes_what_is_missing_and_leaves_what_is_right() {
     let store = DynamoDb::new(engine::client(&engine::endpoint()), engine::table_name());
 
-    let first = setup::set_up(&store).await;
-    let second = setup::set_up(&store).await;
+    let first = store.set_up().await;
+    let second = store.set_up().await;
 
     let [done, right] = [&Outcome::Done, &Outcome::AlreadyRight];
     assert_eq!(outcomes(&first), [done, right, right, right, done, done], "{first:#?}");
@@ -41,7 +40,7 @@ async fn setup_makes_what_is_missing_and_leaves_what_is_right() {
 async fn setup_completes_a_table_that_has_only_its_keys() {
     let store = engine::fresh().await;
 
-    let findings = setup::set_up(&store).await;
+    let findings = store.set_up().await;
 
     let [done, right] = [&Outcome::Done, &Outcome::AlreadyRight];
     assert_eq!(outcomes(&findings), [right, right, right, right, done, done], "{findings:#?}");
@@ -60,7 +59,7 @@ async fn setup_adds_the_index_that_can_be_added_and_says_what_cannot() {
     }
     create.send().await.expect("made");
 
-    let findings = setup::set_up(&DynamoDb::new(client, table)).await;
+    let findings = DynamoDb::new(client, table).set_up().await;
 
     let [done, right] = [&Outcome::Done, &Outcome::AlreadyRight];
     let unchangeable = Outcome::Failed("they cannot be added: choose another table".to_owned());
@@ -70,9 +69,9 @@ async fn setup_adds_the_index_that_can_be_added_and_says_what_cannot() {
 #[tokio::test]
 async fn the_doctor_finds_nothing_wrong_with_a_table_that_was_set_up() {
     let store = DynamoDb::new(engine::client(&engine::endpoint()), engine::table_name());
-    setup::set_up(&store).await;
+    store.set_up().await;
 
-    let findings = doctor::examine(&store).await;
+    let findings = store.diagnose().await;
 
     assert_eq!(outcomes(&findings), [&Outcome::AlreadyRight; 13], "{findings:#?}");
 }
@@ -82,12 +81,14 @@ async fn the_doctor_says_what_is_wrong_and_changes_nothing() {
     let absent = DynamoDb::new(engine::client(&engine::endpoint()), engine::table_name());
     let unset = engine::fresh().await;
 
-    let of_absent = doctor::examine(&absent).await;
-    let of_unset = doctor::examine(&unset).await;
+    let of_absent = absent.diagnose().await;
+    let of_unset = unset.diagnose().await;
 
-    assert_eq!(of_absent[0].outcome, Outcome::Failed("it is not".to_owned()));
+    assert_eq!(of_absent[0].outcome, Outcome::Failed("it is not so: run `tapebase setup`".to_owned()));
+    assert_eq!(of_absent.len(), 2, "{of_absent:#?}");
     assert!(absent.id().await.is_err());
-    let wrong = of_unset.iter().filter(|finding| finding.outcome != Outcome::AlreadyRight && finding.what != BACKUPS);
+    let wrong =
+        of_unset.iter().filter(|finding| !matches!(finding.outcome, Outcome::AlreadyRight | Outcome::Unsupported));
     let wrong: Vec<&str> = wrong.map(|finding| finding.what.as_str()).collect();
     assert_eq!(wrong, ["it is protected from deletion", "it forgets items past their `ttl`"], "{of_unset:#?}");
 }
@@ -113,7 +114,7 @@ async fn fields_may_be_as_long_as_they_can_be() {
 
     store.insert(longest.clone(), u64::MAX).await.expect("inserted");
 
-    assert_eq!(store.list(longest.owner, Default::default()).await.expect("listed"), [longest]);
+    assert_eq!(store.list(longest.owner, PageRequest::default()).await.expect("listed"), [longest]);
     for network in ["#".repeat(255), "\0".repeat(255), "%".repeat(255)] {
         let identity = Identity::Social(SocialId::parse(network, "\u{1}".repeat(255)).expect("a social id"));
         let user = User { identity: identity.clone(), ..account().user };
@@ -133,7 +134,7 @@ async fn times_of_any_age_are_listed_in_order() {
         store.insert(Recording { received_at, ..recording(owner) }, u64::MAX).await.expect("inserted");
     }
 
-    let listed = store.list(owner, Default::default()).await.expect("listed");
+    let listed = store.list(owner, PageRequest::default()).await.expect("listed");
 
     let micros: Vec<i64> = listed.iter().rev().map(|recording| recording.received_at.timestamp_micros()).collect();
     assert_eq!(micros, times);

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Shared,
+    Shared, UnderWay,
     actions::Action,
     faults::Fault,
     reset,
@@ -75,6 +75,7 @@ struct Wires<'a> {
 impl Wires<'_> {
     async fn exchange(&mut self, shared: &Shared) -> io::Result<Next> {
         let Some(request) = self.next_request().await? else { return Ok(Next::Close) };
+        let _until_answered = UnderWay::begin(shared);
         let action = Action::of(&request);
         let fault = shared.admit(&action);
         let answer = fault.and_then(|fault| fault.answer(action.service));

@@ -17,6 +17,7 @@ async fn echo() -> SocketAddr {
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).expect("a socket can be so");
             tokio::spawn(async move {
                 let (reader, mut writer) = stream.split();
                 let mut reader = BufReader::new(reader);
