@@ -243,7 +243,7 @@ impl Direct {
         }
         let blob = match self.staging.blobs.assemble(&plan.staged, plan.parts()).await? {
             Assembled::Whole(blob) => blob,
-            Assembled::Lacks(number) => return Err(DirectError::Lacks { number, count: plan.parts().count() }),
+            Assembled::Lacks(number) => return self.lacks(&plan, number).await,
         };
         if !plan.is_of(blob.size, blob.sha256) {
             self.give_up(&plan).await?;
@@ -263,6 +263,16 @@ impl Direct {
     async fn completed_before(&self, owner: UserId, id: &RecordingId) -> Result<Stored, DirectError> {
         let recording = self.records.find(owner, id).await?.ok_or(DirectError::NotFound)?;
         Ok(Stored::Existing(recording))
+    }
+
+    /// A part was never sent, or has gone since, for somebody else completed or aborted the upload.
+    async fn lacks(&self, plan: &UploadPlan, number: u32) -> Result<Stored, DirectError> {
+        match self.plans.plan(plan.owner, &plan.id).await? {
+            Some(still) if still.staged == plan.staged => {
+                Err(DirectError::Lacks { number, count: plan.parts().count() })
+            }
+            _ => self.completed_before(plan.owner, &plan.id).await,
+        }
     }
 
     fn has_expired(&self, plan: &UploadPlan) -> bool {

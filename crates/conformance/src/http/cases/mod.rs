@@ -14,14 +14,17 @@
 #![expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "a test uses what it makes")]
 
 pub mod accounts;
+pub mod announcements;
 pub mod authorization;
 mod contract;
 pub mod digests;
+pub mod direct;
 pub mod fixtures;
 pub mod form;
 pub mod forms;
 pub mod lists;
 pub mod names;
+pub mod parts;
 pub mod playback;
 pub mod problems;
 pub mod ranges;
@@ -126,6 +129,49 @@ macro_rules! http_tests {
             a_recording_of_no_told_time_is_of_now,
             what_is_no_time_is_refused,
             a_recording_without_a_name_is_called_by_its_time,
+        }
+        $crate::http_cases! { $server, announcements:
+            a_plan_says_how_to_send_every_part,
+            what_is_announced_is_kept,
+            an_announced_recording_without_a_name_is_called_by_its_time,
+            an_announced_id_is_a_ulid_or_uuid_in_any_letter_case,
+            announced_bytes_of_no_told_type_are_looked_at,
+            announcing_the_same_again_gives_fresh_links,
+            one_of_many_contents_announced_at_once_gets_the_id,
+            an_announced_id_keeps_its_first_content,
+            what_is_stored_already_has_no_parts_to_send,
+            a_deleted_recording_can_be_announced_again,
+            two_users_can_announce_the_same_id,
+            what_is_no_announcement_is_refused,
+            what_cannot_become_a_recording_is_refused,
+            what_is_announced_too_large_is_refused,
+            uploads_under_way_take_up_the_quota,
+            uploads_that_end_give_back_the_quota,
+        }
+        $crate::http_cases! { $server, parts:
+            an_empty_recording_is_one_empty_part,
+            many_parts_may_come_in_any_order,
+            many_parts_may_come_at_once,
+            a_missing_part_is_named,
+            a_part_that_arrived_damaged_can_be_sent_again,
+            a_part_of_another_length_is_refused,
+            an_altered_link_is_refused,
+            a_link_is_of_one_part,
+            a_link_is_for_sending_alone,
+            a_link_to_the_server_itself_ends_with_its_upload,
+        }
+        $crate::http_cases! { $server, direct:
+            what_is_sent_in_parts_is_what_is_found,
+            there_is_no_recording_before_it_is_completed,
+            completing_again_is_answered_the_same,
+            one_of_many_at_once_completes_an_upload,
+            an_announced_id_can_be_uploaded_otherwise_meanwhile,
+            other_bytes_than_announced_end_the_upload,
+            aborting_ends_an_upload,
+            what_is_complete_cannot_be_aborted,
+            what_was_never_announced_is_not_found,
+            another_users_upload_is_not_there,
+            direct_uploads_are_somebodys,
         }
         $crate::http_cases! { $server, types:
             bytes_of_no_told_type_are_looked_at,
@@ -303,6 +349,9 @@ mod tests {
             include_str!("sessions.rs"),
             include_str!("authorization.rs"),
             include_str!("uploads.rs"),
+            include_str!("announcements.rs"),
+            include_str!("parts.rs"),
+            include_str!("direct.rs"),
             include_str!("types.rs"),
             include_str!("digests.rs"),
             include_str!("forms.rs"),

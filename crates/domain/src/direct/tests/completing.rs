@@ -158,6 +158,31 @@ async fn a_missing_part_is_named_and_the_plan_stays() {
 }
 
 #[tokio::test]
+async fn parts_that_somebody_else_cleared_away_meanwhile_are_not_missing() {
+    let announced_anew = UploadPlan { staged: StagedRef::new("anew".into()), ..plan() };
+    for (there_now, recording) in [
+        (None, Some(existing(AUDIO, "there"))),
+        (Some(announced_anew.clone()), Some(existing(AUDIO, "there"))),
+        (None, None),
+        (Some(announced_anew), None),
+    ] {
+        let mut ports = ports();
+        ports.plans.expect_plan().times(1).returning(|_, _| Ok(Some(plan())));
+        ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::Lacks(1)));
+        ports.plans.expect_plan().times(1).returning(move |_, _| Ok(there_now.clone()));
+        find_recording(&mut ports, recording.clone());
+
+        let stored = complete(ports).await;
+
+        match stored {
+            Ok(Stored::Existing(found)) => assert_eq!(Some(found), recording),
+            Err(DirectError::NotFound) => assert_eq!(recording, None),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_plan_stays_when_its_parts_cannot_be_put_together() {
     for is_full in [true, false] {
         let mut ports = ports();
