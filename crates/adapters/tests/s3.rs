@@ -11,7 +11,7 @@ use tapebase_adapters::{
 };
 use tapebase_domain::id::random_bytes;
 
-/// A bucket of its own, set up as an operator would.
+/// A prefix of its own, in a bucket set up as an operator would.
 async fn fresh() -> (Arc<S3>, ()) {
     (Arc::new(bucket(&S3Dialect { path_style: true, ..S3Dialect::default() }).await), ())
 }
@@ -20,8 +20,8 @@ async fn bucket(dialect: &S3Dialect) -> S3 {
     // Never the real one.
     std::env::var_os("AWS_ENDPOINT_URL_S3")
         .expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`");
-    let name = format!("test-{:016x}", u64::from_be_bytes(random_bytes()));
-    let place = Place::parse(&format!("{name}/some/prefix")).expect("a place");
+    let name = format!("test/{:016x}", u64::from_be_bytes(random_bytes()));
+    let place = Place::parse(&format!("tapebase-tests/{name}")).expect("a place");
     let store = Sdk::default().s3(&place, dialect).await.expect("a region is set");
     let made = store.set_up().await;
     assert!(made[0].is_fine(), "{made:?}");

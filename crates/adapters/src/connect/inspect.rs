@@ -14,9 +14,9 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn set_up(&self) -> Result<Vec<Finding>, ConnectError> {
-        let mut findings = self.look_at_rows(true).await.map_err(|source| open("records", source))?;
+        let mut findings = self.look_at_rows(true).boxed().await.map_err(|source| open("records", source))?;
         findings.extend(self.look_at_blobs(true).boxed().await.map_err(|source| open("blobs", source))?);
-        findings.extend(self.try_out(&findings).await?);
+        findings.extend(self.try_out(&findings).boxed().await?);
         Ok(findings)
     }
 
@@ -25,9 +25,9 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn diagnose(&self) -> Result<Vec<Finding>, ConnectError> {
-        let mut findings = self.look_at_rows(false).await.map_err(|source| open("records", source))?;
+        let mut findings = self.look_at_rows(false).boxed().await.map_err(|source| open("records", source))?;
         findings.extend(self.look_at_blobs(false).boxed().await.map_err(|source| open("blobs", source))?);
-        findings.extend(self.try_out(&findings).await?);
+        findings.extend(self.try_out(&findings).boxed().await?);
         Ok(findings)
     }
 

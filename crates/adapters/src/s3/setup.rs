@@ -68,7 +68,12 @@ impl S3 {
             CreateBucketConfiguration::builder().location_constraint(region).build()
         });
         let created = self.client.create_bucket().bucket(bucket).set_create_bucket_configuration(elsewhere);
-        created.send().await.map(|_| Outcome::Done).map_err(|error| refused(&error))
+        match created.send().await {
+            Ok(_) => Ok(Outcome::Done),
+            // Somebody else was first, or this program in a try whose answer was lost.
+            Err(error) if error::has_code(&error, "BucketAlreadyOwnedByYou") => Ok(Outcome::AlreadyRight),
+            Err(error) => Err(refused(&error)),
+        }
     }
 
     async fn public_access(&self, mends: bool) -> Step {

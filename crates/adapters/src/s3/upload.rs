@@ -8,7 +8,7 @@ use aws_sdk_s3::{
 };
 use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::Fuse};
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteStream, StoredBlob},
     digest::{Hasher, Sha256},
@@ -35,9 +35,10 @@ struct Part {
 
 impl S3 {
     /// Keeps everything `body` yields.
-    pub(super) async fn upload(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+    pub(super) async fn upload(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let name = fresh_name();
-        let first = gather(&mut body, PART_BYTES).await?;
+        let mut body = Pieces { body: body.fuse(), rest: Bytes::new() };
+        let first = body.next_part(PART_BYTES).await?;
         if first.is_last {
             return self.put_object(name, first.bytes).await;
         }
@@ -89,7 +90,7 @@ impl S3 {
         &self,
         upload: &Arc<Multipart>,
         mut part: Part,
-        body: &mut ByteStream<BodyError>,
+        body: &mut Pieces,
     ) -> Result<(u64, Sha256), BlobError> {
         let mut hasher = Hasher::default();
         let mut sending = JoinSet::new();
@@ -104,7 +105,7 @@ impl S3 {
             if part.is_last {
                 break;
             }
-            part = gather(body, PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE)).await?;
+            part = body.next_part(PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE)).await?;
         }
         while !sending.is_empty() {
             sent.extend(joined(sending.join_next().await)?);
@@ -168,18 +169,45 @@ fn joined(
     sent.transpose().map_err(|error| BlobError::Unavailable(error.into()))?.transpose()
 }
 
-/// Collects pieces until there are `size` bytes, or a few more, or no more come.
-async fn gather(body: &mut ByteStream<BodyError>, size: usize) -> Result<Part, BodyError> {
-    let mut bytes = BytesMut::new();
-    while bytes.len() < size {
-        match body.next().await {
-            // The only piece there is needs no copy.
-            Some(piece) if bytes.is_empty() => bytes = piece?.into(),
-            Some(piece) => bytes.extend_from_slice(&piece?),
-            None => return Ok(Part { bytes: bytes.freeze(), is_last: true }),
+/// A body that is cut into parts.
+struct Pieces {
+    body: Fuse<ByteStream<BodyError>>,
+    /// What came and is in no part yet.
+    rest: Bytes,
+}
+
+impl Pieces {
+    /// A part of `size` bytes, unless it is the last. Room for it is made once: a buffer that grows is two.
+    async fn next_part(&mut self, size: usize) -> Result<Part, BodyError> {
+        let first = self.take(size).await?;
+        if !self.has_more().await? {
+            // The only piece needs no copy.
+            return Ok(Part { bytes: first, is_last: true });
         }
+        let mut bytes = BytesMut::with_capacity(size);
+        bytes.extend_from_slice(&first);
+        while bytes.len() < size && self.has_more().await? {
+            bytes.extend_from_slice(&self.take(size - bytes.len()).await?);
+        }
+        Ok(Part { bytes: bytes.freeze(), is_last: !self.has_more().await? })
     }
-    Ok(Part { bytes: bytes.freeze(), is_last: false })
+
+    /// Some bytes, `most` at most; none at the end.
+    async fn take(&mut self, most: usize) -> Result<Bytes, BodyError> {
+        self.has_more().await?;
+        Ok(self.rest.split_to(self.rest.len().min(most)))
+    }
+
+    /// Whether the end is still to come; if so, some of what is before it has come.
+    async fn has_more(&mut self) -> Result<bool, BodyError> {
+        while self.rest.is_empty() {
+            match self.body.next().await {
+                Some(piece) => self.rest = piece?,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Hashes where it holds nobody up.

@@ -63,9 +63,9 @@ fn every_acknowledged_recording_is_there_once_whatever_aws_does() {
         assert!(proxy.injected() > 50, "only {} requests to {name} were broken", proxy.injected());
     }
 
-    let stored = client.stored.into_inner().expect("no client panicked");
-    check_recordings(&server, &client.token, &stored);
-    runtime.block_on(check_stores(&stores, client.user, &stored));
+    let acknowledged = client.acknowledged.into_inner().expect("no client panicked");
+    check_recordings(&server, &client.token, &acknowledged);
+    runtime.block_on(check_stores(&stores, client.user, &acknowledged));
 }
 
 fn kinds() -> Vec<Fault> {
@@ -89,7 +89,7 @@ struct App {
     tcp: Tcp,
     token: String,
     user: UserId,
-    stored: Mutex<HashMap<RecordingId, Sha256>>,
+    acknowledged: Mutex<HashMap<RecordingId, Sha256>>,
 }
 
 impl App {
@@ -97,7 +97,7 @@ impl App {
         let token = server.sign_up("ann");
         let me = server.send(&Request::new("GET", "/v1/me").bearer(&token)).expect(200).json();
         let user = UserId::parse(me["id"].as_str().expect("an id")).expect("an id");
-        Self { tcp: server.tcp(), token, user, stored: Mutex::default() }
+        Self { tcp: server.tcp(), token, user, acknowledged: Mutex::default() }
     }
 
     /// Uploads one recording, every fourth past the server, and deletes every eighth again.
@@ -117,7 +117,7 @@ impl App {
             // 404 for a try whose answer was lost.
             let _ = self.insist(&delete, &[204, 404]);
         } else {
-            self.stored.lock().expect("no client panicked").insert(id, Sha256::of(&audio));
+            self.acknowledged.lock().expect("no client panicked").insert(id, Sha256::of(&audio));
         }
     }
 
@@ -154,33 +154,33 @@ impl App {
 }
 
 /// Each acknowledged recording is listed once, and plays what was sent; nothing else is there.
-fn check_recordings(server: &Server, token: &str, stored: &HashMap<RecordingId, Sha256>) {
+fn check_recordings(server: &Server, token: &str, acknowledged: &HashMap<RecordingId, Sha256>) {
     let mut listed = BTreeMap::new();
     for item in server.list_all(token) {
         let (id, sha256) = (item["id"].as_str().expect("an id"), item["sha256"].as_str().expect("a digest"));
         assert!(listed.insert(id.to_owned(), sha256.to_owned()).is_none(), "{item} is listed twice");
     }
-    let expected = stored.iter().map(|(id, sha256)| (id.to_string(), sha256.to_hex()));
+    let expected = acknowledged.iter().map(|(id, sha256)| (id.to_string(), sha256.to_hex()));
     assert_eq!(listed, expected.collect::<BTreeMap<_, _>>());
-    for (id, sha256) in stored {
+    for (id, sha256) in acknowledged {
         let audio = server.send(&Request::new("GET", format!("/v1/recordings/{id}/audio")).bearer(token)).expect(200);
         assert_eq!(Sha256::of(&audio.body), *sha256, "{id} is what was sent");
     }
 }
 
 /// The quota is what the recordings have, and once the sweeper has been by there is no blob without a recording.
-async fn check_stores(stores: &[(&str, String)], user: UserId, stored: &HashMap<RecordingId, Sha256>) {
+async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &HashMap<RecordingId, Sha256>) {
     let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
     let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("they are known");
     let ports = Ports { clock: Arc::new(InTwoDays), ..locations.connect().await.expect("they answer") };
     let mut sizes = 0;
-    for id in stored.keys() {
+    for id in acknowledged.keys() {
         sizes += ports.records.find(user, id).await.expect("read").expect("it is there").size;
     }
 
     let swept = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
 
-    println!("swept after {} recordings: {swept:?}", stored.len());
+    println!("swept after {} recordings: {swept:?}", acknowledged.len());
     assert_eq!(swept.failed, 0);
     assert_eq!(ports.records.used_bytes(user).await.expect("read"), sizes, "the quota adds up");
     let mut blobs = BTreeSet::new();
@@ -189,7 +189,7 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, stored: &HashMap<
     {
         blobs.extend(page.into_iter().map(|entry| entry.blob));
     }
-    assert_eq!(blobs.len(), stored.len(), "blobs without a recording are left");
+    assert_eq!(blobs.len(), acknowledged.len(), "blobs without a recording are left");
     let again = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
     assert_eq!((again.blobs, again.plans, again.staged), (0, 0, 0));
 }

@@ -1,4 +1,4 @@
-//! Players sent to the store itself find there what the server would have played.
+//! Players sent to the store itself find there what the server would have answer.
 
 use tapebase_conformance::http::{Client as _, Request, Response, Web};
 
@@ -42,12 +42,12 @@ fn the_store_plays_what_the_server_would_have() {
     for same in ["etag", "repr-digest", "content-disposition"] {
         assert_eq!(sent.header(same), described.header(same), "{same}");
     }
-    let played = Web.send(&Request::new("GET", sent.header("location").expect("somewhere"))).expect(200);
-    assert_eq!(played.body, audio);
+    let answer = Web.send(&Request::new("GET", sent.header("location").expect("somewhere"))).expect(200);
+    assert_eq!(answer.body, audio);
     for same in ["content-type", "content-length", "content-disposition", "accept-ranges"] {
-        assert_eq!(played.header(same), described.header(same), "{same}");
+        assert_eq!(answer.header(same), described.header(same), "{same}");
     }
-    assert!(played.header("etag").is_some_and(|tag| tag.starts_with('"')), "{played:?}");
+    assert!(answer.header("etag").is_some_and(|tag| tag.starts_with('"')), "{answer:?}");
 }
 
 #[test]
@@ -56,9 +56,9 @@ fn the_store_plays_ranges() {
     let sent = player.send(&player.ask("GET").header("Range", "bytes=2-4")).expect(307);
     let link = sent.header("location").expect("somewhere");
 
-    let played = Web.send(&Request::new("GET", link).header("Range", "bytes=2-4")).expect(206);
+    let answer = Web.send(&Request::new("GET", link).header("Range", "bytes=2-4")).expect(206);
 
-    assert_eq!((played.body.as_slice(), played.header("content-range")), (&b"234"[..], Some("bytes 2-4/10")));
+    assert_eq!((answer.body.as_slice(), answer.header("content-range")), (&b"234"[..], Some("bytes 2-4/10")));
     let _ = Web.send(&Request::new("GET", link).header("Range", "bytes=10-")).expect(416);
 }
 

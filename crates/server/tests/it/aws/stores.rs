@@ -1,4 +1,4 @@
-//! A table and a bucket for the server, made by its own `setup`.
+//! A table and a place in a bucket for the server, made by its own `setup`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::server::{Server, command};
 
-/// The settings of a table and a bucket of their own, made as an operator makes them.
+/// The settings of a table and a prefix of their own, made as an operator makes them.
 pub fn fresh() -> Vec<(&'static str, String)> {
     // Never the real ones.
     for engine in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"] {
@@ -19,7 +19,7 @@ pub fn fresh() -> Vec<(&'static str, String)> {
     let name = format!("test-{:016x}", u64::from_be_bytes(random_bytes()));
     let settings = vec![
         ("TAPEBASE_RECORDS", format!("dynamodb://{name}")),
-        ("TAPEBASE_BLOBS", format!("s3://{name}/some/prefix")),
+        ("TAPEBASE_BLOBS", format!("s3://tapebase-tests/{name}")),
         ("TAPEBASE_S3__PATH_STYLE", "true".to_owned()),
     ];
     let folder = TempDir::new().expect("a temporary folder");
@@ -34,7 +34,7 @@ pub fn engine(name: &str) -> SocketAddr {
     url.trim_start_matches("http://").parse().expect("an address")
 }
 
-/// Starts a server on a table and a bucket of its own.
+/// Starts a server on stores of its own.
 pub fn serve(more: &[(&str, &str)]) -> Server {
     let settings = fresh();
     Server::start(&[&borrowed(&settings), more].concat())
