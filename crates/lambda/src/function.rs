@@ -4,19 +4,19 @@ use actix_http::Request;
 use actix_service::Service;
 use actix_web::{Error, HttpResponse, body::MessageBody, dev::ServiceResponse, http::Method};
 use lambda_runtime::{Diagnostic, FunctionResponse, LambdaEvent, service_fn};
-use serde_json::{json, value::to_raw_value};
-use tapebase_domain::sweep::{Sweep, SweepError, Swept};
+use serde_json::value::to_raw_value;
 
 use crate::{
     answer::{self, Answer, AnswerError},
     event::{Event, EventError, Work},
     pieces::Abort,
+    sweeper::Sweeper,
 };
 
 /// The app behind Lambda's events.
 pub struct Function<A> {
     app: A,
-    sweep: Sweep,
+    sweeper: Sweeper,
     streams: bool,
     abort: Abort,
 }
@@ -30,12 +30,6 @@ enum Failure {
     Answer(#[from] AnswerError),
     #[error("cannot sweep: {0}")]
     Sweep(String),
-}
-
-impl Failure {
-    fn from_sweep(error: SweepError) -> Self {
-        Self::Sweep(format!("{:#}", anyhow::Error::from(error)))
-    }
 }
 
 impl From<Failure> for Diagnostic {
@@ -55,8 +49,8 @@ where
     B: MessageBody + 'static,
 {
     /// Puts `app` behind events. With `streams`, answers go out piece by piece.
-    pub fn new(app: A, sweep: Sweep, streams: bool) -> Self {
-        Self { app, sweep, streams, abort: Abort::default() }
+    pub fn new(app: A, sweeper: Sweeper, streams: bool) -> Self {
+        Self { app, sweeper, streams, abort: Abort::default() }
     }
 
     /// Does what events ask for, one after the other, until an answer breaks off or Lambda is gone.
@@ -92,13 +86,7 @@ where
     }
 
     async fn sweep(&self) -> Result<Answer, Failure> {
-        let swept = self.sweep.run().await.map_err(Failure::from_sweep)?;
-        let Swept { blobs, failed, plans, staged, sessions } = swept;
-        tracing::info!(blobs, failed, plans, staged, sessions, "swept");
-        if failed > 0 {
-            tracing::warn!(failed, "some blobs resist");
-        }
-        let report = json!({"blobs": blobs, "failed": failed, "plans": plans, "staged": staged, "sessions": sessions});
+        let report = self.sweeper.sweep().await.map_err(|error| Failure::Sweep(format!("{error:#}")))?;
         Ok(FunctionResponse::BufferedResponse(to_raw_value(&report).map_err(AnswerError::from)?))
     }
 }

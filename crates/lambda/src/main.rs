@@ -10,16 +10,17 @@ mod event;
 mod function;
 mod pieces;
 mod problem;
+mod sweeper;
 
 use std::process::ExitCode;
 
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context as _, ensure};
-use tapebase_config::{Config, logging};
+use tapebase_config::{Config, Downloads, logging};
 use tapebase_domain::Services;
 use tapebase_http::HttpPolicy;
 
-use crate::function::Function;
+use crate::{function::Function, sweeper::Sweeper};
 
 /// What Lambda sets for every function, and its runtime cannot do without.
 const SET_BY_LAMBDA: [&str; 4] = [
@@ -44,17 +45,20 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let config = Config::from_environment()?;
+    let mut config = Config::from_environment()?;
+    // An answer has 6 MB at most; S3 has any number, and does not bill the function's time.
+    config.downloads.get_or_insert(Downloads::Redirect);
     logging::start(&config.log.filter)?;
     for name in SET_BY_LAMBDA {
         ensure!(std::env::var_os(name).is_some(), "{name} is not set: this program is for Lambda to start");
     }
-    let ports = config.locations()?.connect().await?;
+    // Nothing is asked of the stores before the first request, which waits for this.
+    let ports = config.locations()?.open().await?;
     let services = Services::new(&ports, &config.policy()?);
-    let sweep = services.sweep.clone();
+    let sweeper = Sweeper::new(ports.clone(), services.sweep.clone());
     let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
     let app = app::start(services, ports, policy).await?;
-    let function = Function::new(app, sweep, config.lambda.stream);
+    let function = Function::new(app, sweeper, config.lambda.stream);
     let mut terminated = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     tokio::select! {
         result = function.serve() => result,

@@ -3,5 +3,8 @@
 
 mod buffered;
 mod events;
+mod flow;
+mod policy;
 mod rie;
+mod stores;
 mod streamed;

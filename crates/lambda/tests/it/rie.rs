@@ -13,10 +13,9 @@ use std::{
 use serde_json::Value;
 use tapebase_conformance::http::{Client, Request, Response, lambda};
 
-/// Where the function keeps everything.
-pub const STORES: [(&str, &str); 2] = [("TAPEBASE_RECORDS", "memory:"), ("TAPEBASE_BLOBS", "memory:")];
+use crate::stores;
 
-type Settings = &'static [(&'static str, &'static str)];
+type Settings<'a> = &'a [(&'static str, &'a str)];
 
 /// A function in one execution environment, until it is dropped.
 pub struct Function {
@@ -28,17 +27,22 @@ pub struct Function {
 
 impl Function {
     /// Starts the emulator, which starts the function when it is first invoked.
-    pub fn start(settings: Settings) -> Self {
+    pub fn start(settings: Settings<'_>) -> Self {
+        Self::start_on(&stores::fresh(), settings)
+    }
+
+    /// Starts it on stores that are there.
+    pub fn start_on(stores: &[(&'static str, String)], settings: Settings<'_>) -> Self {
         // Somebody else may take a free port before the emulator does.
         for _ in 0..5 {
-            if let Some(function) = Self::try_start(settings) {
+            if let Some(function) = Self::try_start(stores, settings) {
                 return function;
             }
         }
         panic!("the emulator does not start");
     }
 
-    fn try_start(settings: Settings) -> Option<Self> {
+    fn try_start(stores: &[(&str, String)], settings: Settings<'_>) -> Option<Self> {
         let (address, runtime_api) = free_addresses();
         let mut command = Command::new(emulator());
         for (name, _) in std::env::vars_os() {
@@ -50,7 +54,7 @@ impl Function {
             .args(["--runtime-interface-emulator-address", &address.to_string()])
             .args(["--runtime-api-address", &runtime_api.to_string()])
             .arg(env!("CARGO_BIN_EXE_bootstrap"))
-            .envs(STORES)
+            .envs(stores.iter().map(|(name, value)| (name, value)))
             .envs(settings.iter().copied())
             .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .stdout(Stdio::null())
@@ -129,12 +133,12 @@ impl Drop for Function {
 
 /// One function for all tests that run at the same time; the last one to end takes it down.
 pub struct Shared {
-    settings: Settings,
+    settings: Settings<'static>,
     latest: Mutex<Weak<Function>>,
 }
 
 impl Shared {
-    pub const fn new(settings: Settings) -> Self {
+    pub const fn new(settings: Settings<'static>) -> Self {
         Self { settings, latest: Mutex::new(Weak::new()) }
     }
 

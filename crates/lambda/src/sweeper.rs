@@ -1,0 +1,32 @@
+//! Sweeping, when the schedule says so.
+
+use serde_json::{Value, json};
+use tapebase_domain::{
+    ports::Ports,
+    sweep::{Sweep, Swept},
+};
+
+/// Sweeps audio that belongs to its rows, and no other.
+pub struct Sweeper {
+    ports: Ports,
+    sweep: Sweep,
+}
+
+impl Sweeper {
+    /// Sweeps behind these ports.
+    pub const fn new(ports: Ports, sweep: Sweep) -> Self {
+        Self { ports, sweep }
+    }
+
+    /// Sweeps once, and says what was removed.
+    pub async fn sweep(&self) -> anyhow::Result<Value> {
+        // No request asks this: to rows that know nothing of the audio, all of it would be orphans.
+        self.ports.pair().await?;
+        let Swept { blobs, failed, plans, staged, sessions } = self.sweep.run().await?;
+        tracing::info!(blobs, failed, plans, staged, sessions, "swept");
+        if failed > 0 {
+            tracing::warn!(failed, "some blobs resist");
+        }
+        Ok(json!({"blobs": blobs, "failed": failed, "plans": plans, "staged": staged, "sessions": sessions}))
+    }
+}

@@ -1,0 +1,71 @@
+//! The function may do what it does, and nothing else.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use serde_json::json;
+use tapebase_conformance::{
+    aws_proxy::{AwsProxy, permission},
+    http::{Client as _, Request},
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    flow::{deployed, sign_up, upload_directly},
+    rie::Caller,
+};
+
+const TEMPLATE: &str = include_str!("../../../../deploy/aws/template.yaml");
+
+#[test]
+fn the_templates_policy_grants_exactly_what_is_used() {
+    let runtime = Runtime::new().expect("a runtime");
+    let (rows, blobs) = runtime.block_on(async { (proxy("AWS_ENDPOINT_URL_DYNAMODB"), proxy("AWS_ENDPOINT_URL_S3")) });
+    let (rows_url, blobs_url) = (rows.url(), blobs.url());
+
+    do_everything(&deployed(&[("AWS_ENDPOINT_URL_DYNAMODB", &rows_url), ("AWS_ENDPOINT_URL_S3", &blobs_url)]));
+
+    let mut used = BTreeSet::new();
+    for action in rows.counts().keys() {
+        match action.as_str() {
+            // IAM asks for the actions of its parts.
+            "TransactWriteItems" => used.extend(["PutItem", "UpdateItem", "DeleteItem"].map(|it| format!("dynamodb:{it}"))),
+            action => used.extend([format!("dynamodb:{action}")]),
+        }
+    }
+    used.extend(blobs.counts().keys().map(|action| format!("s3:{}", permission(action))));
+    assert_eq!(granted(), used);
+}
+
+fn proxy(engine: &str) -> AwsProxy {
+    let url = std::env::var_os(engine).and_then(|url| url.into_string().ok()).expect("the engines run");
+    let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
+    AwsProxy::start(address)
+}
+
+/// Everything that makes another call to AWS.
+fn do_everything(caller: &Caller) {
+    let token = sign_up(caller);
+    let send = |request: Request| caller.send(&request.bearer(&token));
+    let credentials = json!({"email": "ann@example.com", "password": "correct horse"});
+    let _ = caller.send(&Request::new("POST", "/v1/auth/login").json(&credentials)).expect(200);
+    let _ = send(Request::new("GET", "/v1/me/sessions")).expect(200);
+    let recording = send(Request::new("POST", "/v1/recordings").body("audio/mp4", "speech")).expect(201).json();
+    let target = format!("/v1/recordings/{}", recording["id"].as_str().expect("an id"));
+    let _ = send(Request::new("PATCH", &target).json(&json!({"name": "memo.m4a"}))).expect(200);
+    let _ = send(Request::new("GET", "/v1/recordings")).expect(200);
+    let _ = upload_directly(caller, &token, b"speech").expect(201);
+    let _ = upload_directly(caller, &token, &vec![0; 17 << 20]).expect(201);
+    let abandoned = json!({"size": 17 << 20, "sha256": "0".repeat(64)});
+    let plan = send(Request::new("POST", "/v1/direct").json(&abandoned)).expect(201).json();
+    let _ = send(Request::new("DELETE", format!("/v1/direct/{}", plan["id"].as_str().expect("an id")))).expect(204);
+    let _ = send(Request::new("DELETE", &target)).expect(204);
+    let report = caller.invoke(&json!({"tapebase": "sweep"})).expect("an answer");
+    assert!(report.starts_with(b"{\"blobs\":"), "{}", String::from_utf8_lossy(&report));
+    let _ = send(Request::new("DELETE", "/v1/me/sessions")).expect(204);
+}
+
+/// The actions on rows and audio in the template, each on a line of its own.
+fn granted() -> BTreeSet<String> {
+    let lines = TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    lines.filter(|line| line.starts_with("dynamodb:") || line.starts_with("s3:")).map(str::to_owned).collect()
+}
