@@ -12,4 +12,5 @@ fn shared() -> (Tcp, Arc<Server>) {
 }
 
 tapebase_conformance::http_tests!(shared());
+tapebase_conformance::long_upload_tests!(shared());
 tapebase_conformance::raw_head_tests!(shared());

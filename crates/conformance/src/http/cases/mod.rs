@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The expression is a [`Client`] and whatever must outlive it.
-//! A front end that sees heads as they are sent runs `raw_head_tests!` as well.
+//! A front end that sees heads as they are sent runs `raw_head_tests!` as well, and one that takes requests of
+//! 8 MiB `long_upload_tests!`.
 //! Every case has accounts of its own, so that all can run on one server, at once and again.
 
 #![expect(missing_docs, reason = "the name of a case is the sentence it checks")]
@@ -23,6 +24,7 @@ pub mod fixtures;
 pub mod form;
 pub mod forms;
 pub mod lists;
+pub mod long;
 pub mod names;
 pub mod parts;
 pub mod playback;
@@ -146,12 +148,9 @@ macro_rules! http_tests {
             what_cannot_become_a_recording_is_refused,
             what_is_announced_too_large_is_refused,
             uploads_under_way_take_up_the_quota,
-            uploads_that_end_give_back_the_quota,
         }
         $crate::http_cases! { $server, parts:
             an_empty_recording_is_one_empty_part,
-            many_parts_may_come_in_any_order,
-            many_parts_may_come_at_once,
             a_missing_part_is_named,
             a_part_that_arrived_damaged_can_be_sent_again,
             a_part_of_another_length_is_refused,
@@ -166,7 +165,7 @@ macro_rules! http_tests {
             completing_again_is_answered_the_same,
             one_of_many_at_once_completes_an_upload,
             an_announced_id_can_be_uploaded_otherwise_meanwhile,
-            other_bytes_than_announced_end_the_upload,
+            other_bytes_than_announced_are_no_recording,
             aborting_ends_an_upload,
             what_is_complete_cannot_be_aborted,
             what_was_never_announced_is_not_found,
@@ -311,6 +310,21 @@ macro_rules! answer_tests {
     };
 }
 
+/// More cases, for front ends that take requests of 8 MiB, or hand out links to stores that do.
+#[macro_export]
+macro_rules! long_upload_tests {
+    ($server:expr) => {
+        $crate::http_cases! { $server, long:
+            many_parts_may_come_in_any_order,
+            many_parts_may_come_at_once,
+            the_first_missing_part_is_named,
+            announcing_the_same_again_keeps_what_was_sent,
+            other_bytes_than_announced_end_the_upload,
+            uploads_that_end_give_back_the_quota,
+        }
+    };
+}
+
 /// More cases, for front ends that see the bytes and lines of a head as they are sent.
 ///
 /// API Gateway and function URLs do not: they join lines of one name by commas, even where the field is no
@@ -352,6 +366,7 @@ mod tests {
             include_str!("announcements.rs"),
             include_str!("parts.rs"),
             include_str!("direct.rs"),
+            include_str!("long.rs"),
             include_str!("types.rs"),
             include_str!("digests.rs"),
             include_str!("forms.rs"),

@@ -13,3 +13,4 @@ fn shared() -> (Tcp, Arc<Server>) {
 }
 
 tapebase_conformance::http_tests!(shared());
+tapebase_conformance::long_upload_tests!(shared());
