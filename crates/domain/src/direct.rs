@@ -192,7 +192,8 @@ impl Direct {
         let now = self.clock.now();
         // To the second, as links have it.
         let expires_at = (now + Self::LINK_LIFETIME).min(plan.expires_at).trunc_subsecs(0);
-        let lifetime = (expires_at - now).to_std().unwrap_or_default();
+        // No signature is good for less than a second.
+        let lifetime = (expires_at - now).to_std().unwrap_or_default().max(Duration::from_secs(1));
         let mut links = Vec::new();
         for number in plan.parts().numbers() {
             links.push(match &self.staging.parts {

@@ -13,7 +13,10 @@ use tapebase_conformance::http::{
     lambda,
 };
 
-use crate::rie::{Function, STORES, Shared};
+use crate::rie::{Function, Shared};
+
+/// For what never comes to a request.
+const STORES: [(&str, &str); 2] = [("TAPEBASE_RECORDS", "memory:"), ("TAPEBASE_BLOBS", "memory:")];
 
 static SHARED: Shared = Shared::new(&[]);
 

@@ -28,7 +28,9 @@ fn the_templates_policy_grants_exactly_what_is_used() {
     for action in rows.counts().keys() {
         match action.as_str() {
             // IAM asks for the actions of its parts.
-            "TransactWriteItems" => used.extend(["PutItem", "UpdateItem", "DeleteItem"].map(|it| format!("dynamodb:{it}"))),
+            "TransactWriteItems" => {
+                used.extend(["PutItem", "UpdateItem", "DeleteItem"].map(|it| format!("dynamodb:{it}")));
+            }
             action => used.extend([format!("dynamodb:{action}")]),
         }
     }
