@@ -21,6 +21,7 @@ pub fn run() -> Result<()> {
     steps.time("lints", || {
         program::succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
+    steps.time("embedded", test_embedded)?;
     steps.time("deploy", || deploy::run(None))?;
     let engines = steps.time("engines", Engines::start)?;
     let tally = steps.time("tests", || count_tests(&engines))?;
@@ -29,6 +30,16 @@ pub fn run() -> Result<()> {
     steps.print();
     println!("{tally}");
     Ok(())
+}
+
+/// Lints and tests the build that leaves AWS out: its stores, and every case of the API.
+fn test_embedded() -> Result<()> {
+    let features = ["--no-default-features", "--features", "embedded"];
+    let server = ["clippy", "-p", "tapebase", "-p", "tapebase-adapters"];
+    program::succeed(cargo(&server).args(features).args(["--", "-D", "warnings"]))?;
+    program::succeed(cargo(&["test", "--quiet", "-p", "tapebase-adapters"]).args(features))?;
+    let cases = ["--test", "it", "--", "http::", "--skip", "aws::"];
+    program::succeed(cargo(&["test", "--quiet", "-p", "tapebase"]).args(features).args(cases))
 }
 
 /// Runs the tests of every crate, and counts them.

@@ -4,9 +4,8 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     operation::create_table::builders::CreateTableFluentBuilder,
     types::{
-        AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, IndexStatus,
-        KeySchemaElement, KeyType, LocalSecondaryIndex, Projection, ProjectionType, ScalarAttributeType,
-        TableDescription,
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, LocalSecondaryIndex,
+        Projection, ProjectionType, ScalarAttributeType, TableDescription,
     },
 };
 
@@ -19,7 +18,7 @@ const SWEEP_KEYS: [&str; 2] = ["sweep_pk", "sweep_sk"];
 const LOCAL: [(&str, [&str; 2]); 2] =
     [("by_received", ["pk", "received_key"]), ("by_recorded", ["pk", "recorded_key"])];
 
-/// All that cannot be had any more once the table is there, and what costs nothing to have from the start.
+/// Keys and local indexes cannot be had any more once the table is there.
 pub fn define(mut create: CreateTableFluentBuilder) -> Result<CreateTableFluentBuilder, BuildError> {
     for name in [KEYS[0], KEYS[1], LOCAL[0].1[1], LOCAL[1].1[1], SWEEP_KEYS[0], SWEEP_KEYS[1]] {
         create = create.attribute_definitions(text_attribute(name)?);
@@ -41,16 +40,6 @@ pub fn define(mut create: CreateTableFluentBuilder) -> Result<CreateTableFluentB
         .billing_mode(BillingMode::PayPerRequest))
 }
 
-/// The index that can be added later, and the attributes it needs.
-pub fn add_sweep() -> Result<(CreateGlobalSecondaryIndexAction, [AttributeDefinition; 2]), BuildError> {
-    let action = CreateGlobalSecondaryIndexAction::builder()
-        .index_name(SWEEP)
-        .set_key_schema(Some(key_schema(SWEEP_KEYS)?))
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
-        .build()?;
-    Ok((action, [text_attribute(SWEEP_KEYS[0])?, text_attribute(SWEEP_KEYS[1])?]))
-}
-
 pub fn has_keys(table: &TableDescription) -> bool {
     is_keyed(table, table.key_schema(), KEYS)
 }
@@ -64,16 +53,9 @@ pub fn has_local_indexes(table: &TableDescription) -> bool {
     })
 }
 
-/// `None` if there is no such index; otherwise whether it is as it must be.
-pub fn has_sweep(table: &TableDescription) -> Option<bool> {
-    let index = table.global_secondary_indexes().iter().find(|index| index.index_name() == Some(SWEEP))?;
-    Some(is_keyed(table, index.key_schema(), SWEEP_KEYS))
-}
-
-/// Whether the sweep's index has all that was written before it was made.
-pub fn is_sweep_active(table: &TableDescription) -> bool {
+pub fn has_sweep(table: &TableDescription) -> bool {
     let mut indexes = table.global_secondary_indexes().iter();
-    indexes.all(|index| index.index_name() != Some(SWEEP) || index.index_status() == Some(&IndexStatus::Active))
+    indexes.any(|index| index.index_name() == Some(SWEEP) && is_keyed(table, index.key_schema(), SWEEP_KEYS))
 }
 
 fn is_keyed(table: &TableDescription, schema: &[KeySchemaElement], [hash, range]: [&str; 2]) -> bool {

@@ -8,9 +8,8 @@ use std::{error::Error, time::Duration};
 use aws_sdk_dynamodb::{
     operation::describe_table::DescribeTableError,
     types::{
-        ContinuousBackupsDescription, GlobalSecondaryIndexUpdate, PointInTimeRecoverySpecification,
-        PointInTimeRecoveryStatus, TableDescription, TableStatus, TimeToLiveDescription, TimeToLiveSpecification,
-        TimeToLiveStatus,
+        ContinuousBackupsDescription, PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TableDescription,
+        TableStatus, TimeToLiveDescription, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 use tapebase_domain::ports::BoxError;
@@ -19,8 +18,8 @@ use tokio::time::sleep;
 use super::{DynamoDb, schema};
 use crate::finding::{Finding, Outcome, causes};
 
-/// How long a table may take until it serves; filling a new index of a large one takes longer than this.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a table may take until it serves.
+const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl DynamoDb {
@@ -69,18 +68,16 @@ impl Inspection<'_> {
     async fn look_at_indexes(&mut self) {
         let store = self.store;
         let Ok(Some(table)) = store.describe().await else { return };
-        let unchangeable = async { Err("it cannot be changed: choose another table".into()) };
-        let outcome = self.judge(Ok(schema::has_keys(&table)), unchangeable).await;
-        self.note("its keys are pk and sk", outcome);
-        let unchangeable = async { Err("they cannot be added: choose another table".into()) };
-        let outcome = self.judge(Ok(schema::has_local_indexes(&table)), unchangeable).await;
-        self.note("its local indexes are by_received and by_recorded", outcome);
-        let sweep = match schema::has_sweep(&table) {
-            Some(false) => Err("it has other keys: delete it and run this again".into()),
-            found => Ok(found.is_some()),
-        };
-        let outcome = self.judge(sweep, store.add_sweep()).await;
-        self.note("its global index is sweep", outcome);
+        let looks = [
+            ("its keys are pk and sk", schema::has_keys(&table)),
+            ("its local indexes are by_received and by_recorded", schema::has_local_indexes(&table)),
+            ("its global index is sweep", schema::has_sweep(&table)),
+        ];
+        for (what, is_right) in looks {
+            let outcome =
+                self.judge(Ok(is_right), async { Err("make another table with `tapebase setup`".into()) }).await;
+            self.note(what, outcome);
+        }
     }
 
     async fn look_at_settings(&mut self) {
@@ -135,14 +132,6 @@ impl DynamoDb {
         self.settle_down().await
     }
 
-    async fn add_sweep(&self) -> Result<(), BoxError> {
-        let (action, [pk, sk]) = schema::add_sweep()?;
-        let add = GlobalSecondaryIndexUpdate::builder().create(action).build();
-        let update = self.client.update_table().table_name(&self.table);
-        update.attribute_definitions(pk).attribute_definitions(sk).global_secondary_index_updates(add).send().await?;
-        self.settle_down().await
-    }
-
     async fn is_protected(&self) -> Result<bool, BoxError> {
         let table = self.describe().await?.ok_or("there is no such table")?;
         Ok(table.deletion_protection_enabled() == Some(true))
@@ -185,18 +174,15 @@ impl DynamoDb {
         Ok(())
     }
 
-    /// Waits until the table and its indexes serve.
+    /// Waits until the table serves.
     async fn settle_down(&self) -> Result<(), BoxError> {
         for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
             let table = self.describe().await?;
-            let is_ready = |table: &TableDescription| {
-                table.table_status() == Some(&TableStatus::Active) && schema::is_sweep_active(table)
-            };
-            if table.as_ref().is_some_and(is_ready) {
+            if table.is_some_and(|table| table.table_status() == Some(&TableStatus::Active)) {
                 return Ok(());
             }
             sleep(PAUSE).await;
         }
-        Err("it takes longer than 10 minutes; run this again later".into())
+        Err("it takes longer than two minutes; run this again later".into())
     }
 }
