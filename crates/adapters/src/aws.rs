@@ -10,6 +10,7 @@ use aws_config::{
     BehaviorVersion, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_http_client::{
     Builder as HttpClient,
     tls::{self, rustls_provider::CryptoMode},
@@ -67,6 +68,14 @@ impl Sdk {
             .timeout_config(timeouts(BLOB_ATTEMPT, BLOB_CALL))
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL).build())
             .force_path_style(dialect.path_style);
+        // By itself the SDK adds a checksum to whatever has none.
+        let config = if dialect.without_checksums {
+            config
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        } else {
+            config
+        };
         let public = match &dialect.public_endpoint {
             Some(endpoint) => config.clone().endpoint_url(endpoint),
             None => config.clone(),

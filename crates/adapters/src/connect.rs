@@ -53,28 +53,36 @@ pub struct S3Dialect {
 /// Where everything is kept.
 #[derive(Debug)]
 pub struct Locations {
-    records: Location,
-    blobs: Location,
+    records: Rows,
+    blobs: Audio,
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "there is no S3 in this build"))]
     s3: S3Dialect,
     #[cfg(feature = "aws")]
     sdk: crate::aws::Sdk,
 }
 
+/// Where recordings, plans and users are kept.
 #[derive(Debug)]
-enum Location {
+enum Rows {
     /// Gone with the process.
     Memory,
-    /// A database file.
+    /// In a database file.
     #[cfg(feature = "embedded")]
     Sqlite(std::path::PathBuf),
-    /// A folder.
-    #[cfg(feature = "embedded")]
-    Folder(std::path::PathBuf),
-    /// A table.
+    /// In a table.
     #[cfg(feature = "aws")]
     DynamoDb(String),
-    /// A bucket, and what all keys in it begin with.
+}
+
+/// Where audio is kept.
+#[derive(Debug)]
+enum Audio {
+    /// Gone with the process.
+    Memory,
+    /// In a folder.
+    #[cfg(feature = "embedded")]
+    Folder(std::path::PathBuf),
+    /// In a bucket.
     #[cfg(feature = "aws")]
     S3(crate::s3::Place),
 }
@@ -88,10 +96,10 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::UnknownUrl`] naming the setting at fault.
     pub fn parse(records: &str, blobs: &str, s3: S3Dialect) -> Result<Self, ConnectError> {
-        let records = Location::records(records).ok_or_else(|| unknown("records", records, RECORDS))?;
-        let blobs = Location::blobs(blobs).ok_or_else(|| unknown("blobs", blobs, BLOBS))?;
+        let records = Rows::parse(records).ok_or_else(|| unknown("records", records, RECORDS))?;
+        let blobs = Audio::parse(blobs).ok_or_else(|| unknown("blobs", blobs, BLOBS))?;
         // One without the other would be rows without audio, or audio without rows, after the next start.
-        if matches!(records, Location::Memory) != matches!(blobs, Location::Memory) {
+        if matches!(records, Rows::Memory) != matches!(blobs, Audio::Memory) {
             return Err(ConnectError::HalfInMemory);
         }
         Ok(Self {
@@ -119,36 +127,36 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
-        let Audio { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
-        let Rows { records, plans, users } = rows;
+        let BlobPorts { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
+        let RowPorts { records, plans, users } = rows;
         let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
         Ok(Ports { records, plans, blobs, staging, links, users, clock, passwords })
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
-    async fn open_rows(&self) -> Result<Rows, BoxError> {
+    async fn open_rows(&self) -> Result<RowPorts, BoxError> {
         match &self.records {
+            Rows::Memory => Ok(RowPorts::of(Memory::default())),
             #[cfg(feature = "embedded")]
-            Location::Sqlite(path) => Ok(Rows::of(crate::sqlite::Sqlite::open(path)?)),
+            Rows::Sqlite(path) => Ok(RowPorts::of(crate::sqlite::Sqlite::open(path)?)),
             #[cfg(feature = "aws")]
-            Location::DynamoDb(table) => Ok(Rows::of(self.sdk.dynamodb(table).await?)),
-            _ => Ok(Rows::of(Memory::default())),
+            Rows::DynamoDb(table) => Ok(RowPorts::of(self.sdk.dynamodb(table).await?)),
         }
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
-    async fn open_blobs(&self) -> Result<Audio, BoxError> {
+    async fn open_blobs(&self) -> Result<BlobPorts, BoxError> {
         match &self.blobs {
+            Audio::Memory => Ok(BlobPorts::here(Memory::default())),
             #[cfg(feature = "embedded")]
-            Location::Folder(path) => Ok(Audio::here(crate::fs::Fs::open(path)?)),
+            Audio::Folder(path) => Ok(BlobPorts::here(crate::fs::Fs::open(path)?)),
             #[cfg(feature = "aws")]
-            Location::S3(place) => {
+            Audio::S3(place) => {
                 let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
                 let staging = Staging { blobs: s3.clone(), parts: PartAccess::Links(s3.clone()) };
                 let links = self.s3.redirect.then(|| s3.clone() as Arc<dyn DownloadLinks>);
-                Ok(Audio { blobs: s3, staging, links })
+                Ok(BlobPorts { blobs: s3, staging, links })
             }
-            _ => Ok(Audio::here(Memory::default())),
         }
     }
 }
@@ -169,8 +177,8 @@ const BLOBS: &[&str] = &[
     "memory:",
 ];
 
-impl Location {
-    fn records(url: &str) -> Option<Self> {
+impl Rows {
+    fn parse(url: &str) -> Option<Self> {
         match url.split_once(':')? {
             ("memory", "") => Some(Self::Memory),
             #[cfg(feature = "embedded")]
@@ -183,8 +191,10 @@ impl Location {
             _ => None,
         }
     }
+}
 
-    fn blobs(url: &str) -> Option<Self> {
+impl Audio {
+    fn parse(url: &str) -> Option<Self> {
         match url.split_once(':')? {
             ("memory", "") => Some(Self::Memory),
             #[cfg(feature = "embedded")]
@@ -197,26 +207,26 @@ impl Location {
 }
 
 /// Recordings, plans and users live in the same place.
-struct Rows {
+struct RowPorts {
     records: Arc<dyn RecordStore>,
     plans: Arc<dyn PlanStore>,
     users: Arc<dyn UserStore>,
 }
 
-impl Rows {
+impl RowPorts {
     fn of<S: RecordStore + PlanStore + UserStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
         Self { records: store.clone(), plans: store.clone(), users: store }
     }
 }
 
-struct Audio {
+struct BlobPorts {
     blobs: Arc<dyn BlobStore>,
     staging: Staging,
     links: Option<Arc<dyn DownloadLinks>>,
 }
 
-impl Audio {
+impl BlobPorts {
     /// Clients reach the bytes through this program only.
     fn here<S: BlobStore + StagedBlobs + PartStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);

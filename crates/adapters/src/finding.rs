@@ -1,6 +1,6 @@
 //! What `tapebase setup` and `tapebase doctor` report.
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,15 +42,4 @@ impl fmt::Display for Finding {
             Outcome::Failed(reason) => write!(formatter, "FAILED  {what}: {reason}"),
         }
     }
-}
-
-/// An error and everything that led to it.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

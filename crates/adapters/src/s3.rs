@@ -57,6 +57,11 @@ impl Place {
         }
     }
 
+    /// The name of the blob that has this key, if one does.
+    fn name<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.strip_prefix(&self.prefix).filter(|name| is_blob_name(name))
+    }
+
     /// The key of the object of this name.
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)

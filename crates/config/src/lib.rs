@@ -317,7 +317,8 @@ impl Config {
     }
 
     /// The stores' URLs, in the data folder where nothing else is set.
-    fn stores(&self) -> (StoreUrl, StoreUrl) {
+    #[must_use]
+    pub fn stores(&self) -> (StoreUrl, StoreUrl) {
         let in_data_dir =
             |scheme: &str, name: &str| StoreUrl(format!("{scheme}:{}", self.data_dir.join(name).display()));
         (

@@ -17,7 +17,7 @@ use crate::{
     digest::Sha256,
     id::{RecordingId, UserId},
     media_type::MediaType,
-    plan::{PartTicket, PlanKey, UploadPlan},
+    plan::{PartTicket, Parts, PlanKey, UploadPlan},
     ports::{
         Assembled, BlobError, BlobStore, Clock, PartAccess, PlanStore, Ports, RecordStore, ReserveError, SettleError,
         SignedRequest, Staging, StoreError, Timestamp,
@@ -128,24 +128,15 @@ impl Direct {
         allowance.admit(new.size).map_err(UploadError::from)?;
 
         let plan = self.draw_up(owner, new).await?;
-        let refused = match self.plans.reserve(plan.clone(), self.limits.quota_bytes).await {
-            Ok(()) => return Ok(Planned::Fresh(plan)),
+        match self.plans.reserve(plan.clone(), self.limits.quota_bytes).await {
+            Ok(()) => Ok(Planned::Fresh(plan)),
+            // A store that repeated the write, for the reply was lost, finds its own plan.
+            Err(ReserveError::Planned(there)) if there.staged == plan.staged => Ok(Planned::Fresh(*there)),
             // Whether the plan is there is unknown; the sweeper looks after both.
-            Err(ReserveError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
-            Err(refused) => refused,
-        };
-        match refused {
-            ReserveError::Planned(existing) if existing.staged == plan.staged => Ok(Planned::Fresh(*existing)),
-            refused => {
+            Err(ReserveError::Store(error @ StoreError::Unavailable(_))) => Err(error.into()),
+            Err(refused) => {
                 self.abandon(&plan).await;
-                match refused {
-                    ReserveError::Planned(existing) if existing.is_of(plan.size, plan.sha256) => {
-                        Ok(Planned::Again(*existing))
-                    }
-                    ReserveError::Planned(existing) => Err(UploadError::Conflict(existing.id).into()),
-                    ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
-                    ReserveError::Store(error) => Err(error.into()),
-                }
+                planned_by_another(&plan, refused)
             }
         }
     }
@@ -178,7 +169,7 @@ impl Direct {
             size: new.size,
             sha256: new.sha256,
             recorded_at,
-            staged: self.staging.blobs.begin(crate::plan::Parts::of(new.size)).await?,
+            staged: self.staging.blobs.begin(Parts::of(new.size)).await?,
             key: PlanKey::generate(),
             expires_at: now + self.patience,
         })
@@ -367,6 +358,16 @@ impl Direct {
             let _ = self.blobs.delete(blob).await;
         }
         Ok(())
+    }
+}
+
+/// What a plan comes to that was not written down.
+fn planned_by_another(plan: &UploadPlan, refused: ReserveError) -> Result<Planned, DirectError> {
+    match refused {
+        ReserveError::Planned(there) if there.is_of(plan.size, plan.sha256) => Ok(Planned::Again(*there)),
+        ReserveError::Planned(there) => Err(conflict(&there.id)),
+        ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
+        ReserveError::Store(error) => Err(error.into()),
     }
 }
 

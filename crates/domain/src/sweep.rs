@@ -63,11 +63,13 @@ impl Sweep {
     /// [`SweepError`].
     pub async fn run(&self) -> Result<Swept, SweepError> {
         let now = self.clock.now();
-        let mut swept = Swept { plans: self.forget_plans(now).await?, ..Swept::default() };
-        swept.staged = self.staged.abort_begun_before(now - self.grace).await?;
-        self.remove_orphans(now, &mut swept).await?;
-        swept.sessions = self.users.remove_expired_sessions(now).await?;
-        Ok(swept)
+        let plans = self.forget_plans(now).await;
+        let staged = self.staged.abort_begun_before(now - self.grace).await;
+        let orphans = self.remove_orphans(now).await;
+        let sessions = self.users.remove_expired_sessions(now).await;
+        // What fails keeps nothing else from being swept.
+        let (blobs, failed) = orphans?;
+        Ok(Swept { blobs, failed, plans: plans?, staged: staged?, sessions: sessions? })
     }
 
     /// The row goes first: whoever completes the upload at this moment finds it gone, or made it a recording.
@@ -90,22 +92,23 @@ impl Sweep {
         }
     }
 
-    /// Walks the blob store.
+    /// Walks the blob store; how many orphans were removed, and how many resist.
     ///
     /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
     /// does not get one afterwards, for an upload may take half the grace at most.
-    async fn remove_orphans(&self, now: Timestamp, swept: &mut Swept) -> Result<(), SweepError> {
+    async fn remove_orphans(&self, now: Timestamp) -> Result<(u64, u64), SweepError> {
+        let (mut removed, mut failed) = (0, 0);
         let mut after: Option<BlobRef> = None;
         loop {
             let entries = self.blobs.list(after).await?;
-            let Some(last) = entries.last() else { return Ok(()) };
+            let Some(last) = entries.last() else { return Ok((removed, failed)) };
             after = Some(last.blob.clone());
             let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
             for orphan in self.records.unreferenced(old.map(|entry| entry.blob).collect()).await? {
                 match self.blobs.delete(&orphan).await {
-                    Ok(()) => swept.blobs += 1,
+                    Ok(()) => removed += 1,
                     // One that resists must not keep the others.
-                    Err(_) => swept.failed += 1,
+                    Err(_) => failed += 1,
                 }
             }
         }

@@ -13,18 +13,34 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
-    ports::{BlobError, Presentation},
+    ports::{BlobError, Presentation, causes},
     recording::Recording,
 };
 
 use crate::{
     conditions::{self, NO_STORE, REVALIDATE, Read},
     digests, names,
-    problem::{Problem, ProblemKind, causes},
+    problem::{Problem, ProblemKind},
 };
 
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
 const MAX_RANGES: usize = 16;
+
+/// Answers a GET or HEAD for the bytes of `recording`, or sends the client to where they are.
+pub async fn answer_or_redirect(
+    request: &HttpRequest,
+    list: &List,
+    recording: &Recording,
+) -> Result<HttpResponse, Problem> {
+    let is_proceeding = conditions::weigh(request, &conditions::audio_tag(recording))? == Read::Proceed;
+    if is_proceeding
+        && request.method() == Method::GET
+        && let Some(elsewhere) = redirect(list, recording).await?
+    {
+        return Ok(elsewhere);
+    }
+    answer(request, list, recording).await
+}
 
 /// Answers a GET or HEAD for the bytes of `recording`.
 pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
@@ -33,9 +49,6 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
         return Ok(conditions::not_modified(&tag));
     }
     let is_head = request.method() == Method::HEAD;
-    if !is_head && let Some(elsewhere) = redirect(list, recording).await? {
-        return Ok(elsewhere);
-    }
     let ranges = if is_head || !conditions::range_applies(request, &tag) {
         None
     } else {

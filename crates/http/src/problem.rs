@@ -2,14 +2,14 @@
 
 mod translations;
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::{borrow::Cow, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
 use serde::Serialize;
-use tapebase_domain::ports::BoxError;
+use tapebase_domain::ports::{BoxError, causes};
 use utoipa::ToSchema;
 
 use crate::{conditions::NO_STORE, request_log};
@@ -73,6 +73,7 @@ problem_kinds! {
     BodyTimeout 408 "body-timeout" "The body came too slowly" retryable: true,
     RecordingConflict 409 "recording-conflict" "A recording of this id exists with other content" retryable: false,
     UploadIncomplete 409 "upload-incomplete" "A part of the recording is missing" retryable: false,
+    UploadMismatch 409 "upload-mismatch" "The parts do not make up the recording that was announced" retryable: false,
     EmailTaken 409 "email-taken" "Another account has this email address" retryable: false,
     LengthRequired 411 "length-required" "The request announces no body" retryable: false,
     PreconditionFailed 412 "precondition-failed" "The recording has changed since you looked" retryable: false,
@@ -178,17 +179,6 @@ impl Problem {
             tracing::error!(problem = self.kind.slug(), cause = causes(&**cause), "request failed");
         }
     }
-}
-
-/// An error and everything that led to it, for the log.
-pub fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl fmt::Display for Problem {

@@ -237,6 +237,7 @@ pub async fn delete(
         )),
         (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
         (status = 304, description = "A tag in If-None-Match is the current one"),
+        (status = 307, description = "It is to be had elsewhere, for a quarter of an hour, without proof of who asks", headers(("Location" = String, description = "Where"))),
         (status = 404, description = "No such recording"),
         (status = 412, description = "No tag in If-Match is the current one"),
         (status = 416, description = "It is shorter than that"),
@@ -248,7 +249,7 @@ pub async fn audio(
     services: web::Data<Services>,
 ) -> Answer {
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
-    download::answer(&request, &services.list, &recording).await
+    download::answer_or_redirect(&request, &services.list, &recording).await
 }
 
 /// The revision a write depends on, if it has `If-Match`: the current one, which must be among its tags.

@@ -16,15 +16,15 @@ const SAMPLE: &[u8] = include_bytes!("../assets/hello.m4a");
 const SAMPLE_NAME: &str = "hello.m4a";
 
 /// Makes the data folder, for its owner's eyes only; `true` if there was none.
-pub fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
+fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
     let is_first = !data_dir.exists();
     make(data_dir).with_context(|| format!("data_dir = {}", data_dir.display()))?;
     Ok(is_first)
 }
 
-/// Makes the data folder if a store is in it.
-pub fn prepare_stores(config: &Config) -> anyhow::Result<()> {
-    if config.keeps_data_dir() { prepare(&config.data_dir).map(|_| ()) } else { Ok(()) }
+/// Makes the data folder if a store is in it; `true` if there was none.
+pub fn prepare_stores(config: &Config) -> anyhow::Result<bool> {
+    if config.keeps_data_dir() { prepare(&config.data_dir) } else { Ok(false) }
 }
 
 fn make(data_dir: &Path) -> std::io::Result<()> {
@@ -42,7 +42,10 @@ fn make(data_dir: &Path) -> std::io::Result<()> {
 
 /// Prints a walk through the API that works as it is pasted.
 pub fn print_walk(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    // The sample is there, wherever everything else is kept.
+    prepare(&config.data_dir)?;
     let data_dir = fs::canonicalize(&config.data_dir)?;
+    let (records, blobs) = config.stores();
     let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     if !config.auth.open_signup {
@@ -56,7 +59,7 @@ pub fn print_walk(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
     let password = &random.expose()[..20];
     println!(
         r#"
-Everything is kept in {data_dir}. Paste this into another terminal:
+Rows are kept in {records}, audio in {blobs}. Paste this into another terminal:
 
   API=http://{host}:{port}
   FILE='{sample}'
@@ -78,7 +81,6 @@ Everything is kept in {data_dir}. Paste this into another terminal:
 
 The whole API: http://{host}:{port}/docs
 "#,
-        data_dir = data_dir.display(),
         port = address.port(),
         sample = data_dir.join(SAMPLE_NAME).display().to_string().replace('\'', r"'\''"),
     );

@@ -12,8 +12,11 @@ pub async fn set_up(config: &Config) -> anyhow::Result<()> {
     print(&config.locations()?.set_up().await?)
 }
 
-/// Looks at everything, and changes nothing.
+/// Looks at everything, and changes nothing that stays.
 pub async fn diagnose(config: &Config) -> anyhow::Result<()> {
+    let data_dir = &config.data_dir;
+    let is_made = !config.keeps_data_dir() || data_dir.exists();
+    ensure!(is_made, "there is no {} yet: run `tapebase setup`, or start the server", data_dir.display());
     print(&config.locations()?.diagnose().await?)
 }
 

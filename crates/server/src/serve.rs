@@ -15,7 +15,7 @@ use crate::{connections, first_run, sweep};
 pub async fn run(config: Config) -> anyhow::Result<()> {
     logging::start(&config.log.filter)?;
     raise_file_limit();
-    let is_first = first_run::prepare(&config.data_dir)?;
+    let is_first = first_run::prepare_stores(&config)?;
     let ports = config.locations()?.connect().await?;
     let services = Services::new(&ports, &config.policy()?);
     warn_of_risks(&config);
@@ -48,7 +48,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if is_first || io::stdout().is_terminal() {
         first_run::print_walk(&config, address)?;
     }
-    tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
+    let (records, blobs) = config.stores();
+    tracing::info!(%address, %records, %blobs, "serving");
     let sweeper = rt::spawn(sweep::regularly(sweeper, config.sweep.every));
     server.run().await?;
     sweeper.abort();

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
+    ports::causes,
     sweep::{Sweep, Swept},
 };
 use tokio::time::interval;
@@ -24,7 +25,7 @@ pub async fn regularly(sweep: Sweep, every: Duration) {
                     tracing::warn!(failed, "some blobs resist");
                 }
             }
-            Err(error) => tracing::error!(cause = format!("{:#}", anyhow::Error::from(error)), "cannot sweep"),
+            Err(error) => tracing::error!(cause = causes(&error), "cannot sweep"),
         }
     }
 }

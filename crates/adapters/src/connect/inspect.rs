@@ -3,20 +3,22 @@
 use std::error::Error;
 
 use futures_util::FutureExt as _;
-use tapebase_domain::ports::{BoxError, Ports};
+use tapebase_domain::ports::{BoxError, Ports, causes};
 
 use super::{ConnectError, Locations, open};
-use crate::finding::{Finding, Outcome, causes};
+use crate::finding::{Finding, Outcome};
 
 impl Locations {
-    /// Makes what is missing of the stores, and brings their settings right.
+    /// Makes what is missing of the stores, brings their settings right, and ties audio and rows together.
     ///
     /// # Errors
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn set_up(&self) -> Result<Vec<Finding>, ConnectError> {
-        let mut findings = self.look_at_rows(true).boxed().await.map_err(|source| open("records", source))?;
-        findings.extend(self.look_at_blobs(true).boxed().await.map_err(|source| open("blobs", source))?);
-        findings.extend(self.try_out(&findings).boxed().await?);
+        let mut findings = self.look(true).await?;
+        if findings.iter().all(Finding::is_fine) {
+            let ports = self.open().await?;
+            findings.push(finding("the audio belongs to the rows", ports.pair().await));
+        }
         Ok(findings)
     }
 
@@ -25,9 +27,19 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn diagnose(&self) -> Result<Vec<Finding>, ConnectError> {
-        let mut findings = self.look_at_rows(false).boxed().await.map_err(|source| open("records", source))?;
-        findings.extend(self.look_at_blobs(false).boxed().await.map_err(|source| open("blobs", source))?);
-        findings.extend(self.try_out(&findings).boxed().await?);
+        let mut findings = self.look(false).await?;
+        if findings.iter().all(Finding::is_fine) {
+            let Ports { records, users, blobs, .. } = self.open().await?;
+            findings.push(finding("the rows can be read", records.ping().await));
+            findings.push(finding("the users can be read", users.ping().await));
+            findings.push(finding("the audio can be read", blobs.ping().await));
+        }
+        Ok(findings)
+    }
+
+    async fn look(&self, mends: bool) -> Result<Vec<Finding>, ConnectError> {
+        let mut findings = self.look_at_rows(mends).boxed().await.map_err(|source| open("records", source))?;
+        findings.extend(self.look_at_blobs(mends).boxed().await.map_err(|source| open("blobs", source))?);
         Ok(findings)
     }
 
@@ -35,7 +47,7 @@ impl Locations {
     async fn look_at_rows(&self, mends: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.records {
             #[cfg(feature = "aws")]
-            super::Location::DynamoDb(table) => {
+            super::Rows::DynamoDb(table) => {
                 let store = self.sdk.dynamodb(table).await?;
                 Ok(if mends { store.set_up().await } else { store.diagnose().await })
             }
@@ -47,27 +59,12 @@ impl Locations {
     async fn look_at_blobs(&self, mends: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.blobs {
             #[cfg(feature = "aws")]
-            super::Location::S3(place) => {
+            super::Audio::S3(place) => {
                 let store = self.sdk.s3(place, &self.s3).await?;
                 Ok(if mends { store.set_up().await } else { store.diagnose().await })
             }
             _ => Ok(Vec::new()),
         }
-    }
-
-    /// Opens the stores as serving does, unless it is known already that they cannot be.
-    async fn try_out(&self, findings: &[Finding]) -> Result<Vec<Finding>, ConnectError> {
-        if !findings.iter().all(Finding::is_fine) {
-            return Ok(Vec::new());
-        }
-        let ports = self.open().await?;
-        let Ports { records, users, blobs, .. } = &ports;
-        Ok(vec![
-            finding("the rows can be read", records.ping().await),
-            finding("the users can be read", users.ping().await),
-            finding("the audio can be read", blobs.ping().await),
-            finding("the audio belongs to the rows", ports.pair().await),
-        ])
     }
 }
 

@@ -12,11 +12,11 @@ use aws_sdk_dynamodb::{
         TableStatus, TimeToLiveDescription, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
-use tapebase_domain::ports::BoxError;
+use tapebase_domain::ports::{BoxError, causes};
 use tokio::time::sleep;
 
 use super::{DynamoDb, schema};
-use crate::finding::{Finding, Outcome, causes};
+use crate::finding::{Finding, Outcome};
 
 /// How long a table may take until it serves.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -49,13 +49,19 @@ struct Inspection<'a> {
 impl Inspection<'_> {
     async fn run(mut self) -> Vec<Finding> {
         let table = self.look_at_table().await;
-        let is_there = table.is_fine();
         self.findings.push(table);
-        if is_there {
-            self.look_at_indexes().await;
+        if self.is_fine() {
+            self.look_at_design().await;
+        }
+        // A table of another design is somebody else's, and its settings, too.
+        if self.is_fine() {
             self.look_at_settings().await;
         }
         self.findings
+    }
+
+    fn is_fine(&self) -> bool {
+        self.findings.iter().all(Finding::is_fine)
     }
 
     async fn look_at_table(&self) -> Finding {
@@ -65,9 +71,11 @@ impl Inspection<'_> {
         Finding { what: format!("table {} is there", store.table), outcome }
     }
 
-    async fn look_at_indexes(&mut self) {
-        let store = self.store;
-        let Ok(Some(table)) = store.describe().await else { return };
+    async fn look_at_design(&mut self) {
+        let table = match self.store.describe().await {
+            Ok(table) => table.unwrap_or_else(|| TableDescription::builder().build()),
+            Err(error) => return self.note("it can be described", failed(error.as_ref())),
+        };
         let looks = [
             ("its keys are pk and sk", schema::has_keys(&table)),
             ("its local indexes are by_received and by_recorded", schema::has_local_indexes(&table)),

@@ -11,7 +11,7 @@ use tapebase_domain::{
     ports::{BlobEntry, BlobError, BlobStore},
 };
 
-use super::{S3, error, is_blob_name};
+use super::{S3, error};
 
 /// The object that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
@@ -104,7 +104,7 @@ impl S3 {
 
     /// `None` for what is no blob.
     fn entry(&self, object: &aws_sdk_s3::types::Object) -> Option<BlobEntry> {
-        let name = object.key()?.strip_prefix(&self.place.prefix).filter(|name| is_blob_name(name))?;
+        let name = self.place.name(object.key()?)?;
         let modified = object.last_modified()?;
         let modified_at = DateTime::from_timestamp(modified.secs(), modified.subsec_nanos())?;
         Some(BlobEntry { blob: BlobRef::new(name.to_owned()), modified_at })

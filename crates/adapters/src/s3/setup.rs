@@ -17,8 +17,10 @@ use aws_sdk_s3::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
+use tapebase_domain::ports::causes;
+
 use super::{S3, error};
-use crate::finding::{Finding, Outcome, causes};
+use crate::finding::{Finding, Outcome};
 
 /// After how many days S3 itself drops parts nobody put together; the sweeper does so earlier.
 const ABORT_AFTER_DAYS: i32 = 2;
@@ -132,12 +134,11 @@ impl S3 {
         let found = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchLifecycleConfiguration")?;
         let mut rules = found.and_then(|found| found.rules).unwrap_or_default();
-        let is_right = rules
-            .iter()
-            .any(|rule| rule.status == ExpirationStatus::Enabled && rule.abort_incomplete_multipart_upload.is_some());
+        let prefix = &self.place.prefix;
+        let is_right = rules.iter().any(|rule| drops_parts(rule, prefix));
         let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABORT_AFTER_DAYS).build();
         let rule = LifecycleRule::builder()
-            .id("tapebase-incomplete-uploads")
+            .id(format!("tapebase-incomplete-uploads-{}", prefix.replace('/', "-")))
             .status(ExpirationStatus::Enabled)
             .filter(LifecycleRuleFilter::builder().prefix(&self.place.prefix).build())
             .abort_incomplete_multipart_upload(abort)
@@ -159,9 +160,16 @@ fn browser_rule() -> Result<CorsRule, Outcome> {
     rule.max_age_seconds(3_600).build().map_err(|error| failed(causes(&error)))
 }
 
+fn drops_parts(rule: &LifecycleRule, prefix: &str) -> bool {
+    let covered = rule.filter().and_then(LifecycleRuleFilter::prefix).unwrap_or_default();
+    let is_on = rule.status == ExpirationStatus::Enabled && rule.abort_incomplete_multipart_upload.is_some();
+    is_on && prefix.starts_with(covered)
+}
+
 fn lets_browsers_send(rule: &CorsRule) -> bool {
     let has = |list: &[String], wanted: &str| list.iter().any(|item| item.eq_ignore_ascii_case(wanted));
-    has(rule.allowed_methods(), "PUT") && has(rule.expose_headers(), "ETag")
+    let may = |method| has(rule.allowed_methods(), method);
+    may("PUT") && may("GET") && has(rule.allowed_headers(), "*") && has(rule.expose_headers(), "ETag")
 }
 
 pub(super) async fn finding(what: &str, look: BoxFuture<'_, Step>) -> Finding {

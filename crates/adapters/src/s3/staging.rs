@@ -85,7 +85,9 @@ impl StagedBlobs for S3 {
             let page = uploads.clone().send().await.map_err(error::unavailable)?;
             for upload in page.uploads() {
                 let is_old = upload.initiated().is_some_and(|at| at.secs() < then.timestamp());
-                if let (true, Some(key), Some(id)) = (is_old, upload.key(), upload.upload_id()) {
+                // What has another name is not of this store.
+                let key = upload.key().filter(|key| self.place.name(key).is_some());
+                if let (true, Some(key), Some(id)) = (is_old, key, upload.upload_id()) {
                     self.abort_multipart(key, id).await?;
                     aborted += 1;
                 }
@@ -137,7 +139,8 @@ impl S3 {
     async fn stored(&self, name: &str) -> Result<Option<StoredBlob>, BlobError> {
         let key = self.place.key(name);
         let head = self.client.head_object().bucket(&self.place.bucket).key(&key);
-        let object = match head.checksum_mode(ChecksumMode::Enabled).send().await {
+        let mode = (!self.without_checksums).then_some(ChecksumMode::Enabled);
+        let object = match head.set_checksum_mode(mode).send().await {
             Err(error) if error::has_status(&error, 404) => return Ok(None),
             object => object.map_err(error::unavailable)?,
         };

@@ -40,6 +40,18 @@ pub use self::{
 /// The driver's own error, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// An error and everything that led to it, in one line for the log.
+#[must_use]
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
 /// The plug board: one adapter per port.
 #[derive(Clone)]
 pub struct Ports {

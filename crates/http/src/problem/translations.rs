@@ -86,7 +86,7 @@ impl From<DirectError> for Problem {
     fn from(error: DirectError) -> Self {
         match error {
             DirectError::Upload(UploadError::DigestMismatch { received }) => Self::new(
-                ProblemKind::DigestMismatch,
+                ProblemKind::UploadMismatch,
                 format!("The upload is over, for what arrived has SHA-256 {}. Announce it again.", received.to_hex()),
             ),
             DirectError::Upload(error) => error.into(),

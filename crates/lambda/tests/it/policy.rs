@@ -36,6 +36,7 @@ fn the_templates_policy_grants_exactly_what_is_used() {
     }
     used.extend(blobs.counts().keys().map(|action| format!("s3:{}", permission(action))));
     assert_eq!(granted(), used);
+    assert!(!TEMPLATE.contains("Resource: \"*\"") && !TEMPLATE.contains("- \"*\"\n"), "it grants them on everything");
 }
 
 fn proxy(engine: &str) -> AwsProxy {

@@ -208,7 +208,7 @@ pub fn other_bytes_than_announced_are_no_recording(client: &dyn Client) {
     let is_taken = put(client, &parts(&plan)[0], &damaged(MEMO)).status < 300;
 
     let (told, then) = if is_taken {
-        ("400 digest-mismatch", "404 not-found")
+        ("409 upload-mismatch", "404 not-found")
     } else {
         ("409 upload-incomplete", "409 upload-incomplete")
     };

@@ -82,7 +82,7 @@ pub fn other_bytes_than_announced_end_the_upload(client: &dyn Client) {
 
     let answer = ann.send(complete(&plan));
 
-    assert_eq!(answer.outcome(), "400 digest-mismatch");
+    assert_eq!(answer.outcome(), "409 upload-mismatch");
     ann.expect_all([(complete(&plan), "404 not-found"), (abort(&plan), "404 not-found")]);
     assert!(ann.recordings().is_empty());
     assert_eq!(ann.send(announce_as(&id(&plan), MEMO)).outcome(), "201");
@@ -97,7 +97,7 @@ pub fn uploads_that_end_give_back_the_quota(client: &dyn Client) {
     let _ = ann.send(abort(&aborted)).expect(204);
     let failed = plan(&ann, &audio);
     send(client, &failed, &damaged(&audio));
-    ann.expect_all([(complete(&failed), "400 digest-mismatch")]);
+    ann.expect_all([(complete(&failed), "409 upload-mismatch")]);
 
     plan(&ann, &audio);
     ann.expect_all([(announce(&announcement(b".")), "507 quota-exceeded")]);

@@ -28,7 +28,27 @@ use crate::server::Server;
 const UPLOADS: u32 = 500;
 const CLIENTS: u32 = 8;
 /// From one packet to an object in parts; most are small.
-const SIZES: [usize; 8] = [0, 700, 700, 64 << 10, 64 << 10, 64 << 10, 300 << 10, 9 << 20];
+const SIZES: [usize; 16] = {
+    const KIB: usize = 1 << 10;
+    [
+        0,
+        700,
+        700,
+        700,
+        9 * KIB,
+        64 * KIB,
+        64 * KIB,
+        64 * KIB,
+        64 * KIB,
+        64 * KIB,
+        64 * KIB,
+        300 * KIB,
+        300 * KIB,
+        300 * KIB,
+        9 << 20,
+        17 << 20,
+    ]
+};
 /// A client gives up after this many tries; it must never come to that.
 const TRIES: usize = 60;
 
@@ -126,10 +146,13 @@ impl App {
         let announcement = json!({"id": id.as_str(), "size": audio.len(), "sha256": sha256});
         let announce = Request::new("POST", "/v1/direct").bearer(&self.token).json(&announcement);
         let plan = self.insist(&announce, &[200, 201]).json();
-        for part in plan["parts"].as_array().expect("a list") {
+        let part_size = plan["part_size"].as_u64().and_then(|size| usize::try_from(size).ok()).expect("a size");
+        let parts = plan["parts"].as_array().expect("a list");
+        for (number, part) in parts.iter().enumerate() {
+            let bytes = audio[number * part_size..].iter().take(part_size).copied().collect();
             let url = part["url"].as_str().expect("a link");
             let headers = part["headers"].as_object().expect("headers").iter();
-            let send = Request { body: audio.to_vec(), ..Request::new("PUT", url) };
+            let send = Request { body: bytes, ..Request::new("PUT", url) };
             let send = headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()));
             let is_sent = (0..TRIES).any(|_| Web.try_send(&send).is_some_and(|answer| answer.status == 200));
             assert!(is_sent, "the store takes no part of {id}");
