@@ -32,10 +32,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ROW_ATTEMPT: Duration = Duration::from_secs(3);
 /// For all tries together.
 const ROW_CALL: Duration = Duration::from_secs(10);
-/// For one try of a call to S3 until its answer begins, with 8 MiB to send.
-const BLOB_ATTEMPT: Duration = Duration::from_mins(1);
+/// For one try of a call to S3 that carries little, until its answer begins.
+const BLOB_ATTEMPT: Duration = Duration::from_secs(5);
 /// For all tries together.
-const BLOB_CALL: Duration = Duration::from_mins(3);
+const BLOB_CALL: Duration = Duration::from_secs(12);
+/// For one try with 8 MiB to send, or with parts to put together.
+const SEND_ATTEMPT: Duration = Duration::from_mins(1);
+/// For all tries together.
+const SEND_CALL: Duration = Duration::from_mins(3);
 /// For S3 to send on, once it has begun; a client may hold it up for as long as it likes.
 const STALL: Duration = Duration::from_secs(20);
 /// How often a call is tried.
@@ -80,8 +84,10 @@ impl Sdk {
             Some(endpoint) => config.clone().endpoint_url(endpoint),
             None => config.clone(),
         };
-        let [client, signer] = [config, public].map(|config| aws_sdk_s3::Client::from_conf(config.build()));
-        Ok(S3::new(client, signer, place.clone(), dialect.without_checksums))
+        let sending = config.clone().timeout_config(timeouts(SEND_ATTEMPT, SEND_CALL));
+        let clients = [config, sending, public].map(|config| aws_sdk_s3::Client::from_conf(config.build()));
+        let [client, sender, signer] = clients;
+        Ok(S3::new(client, sender, signer, place.clone(), dialect.without_checksums))
     }
 
     async fn config(&self) -> Result<&SdkConfig, BoxError> {

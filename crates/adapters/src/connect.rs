@@ -5,8 +5,8 @@ mod inspect;
 use std::sync::Arc;
 
 use tapebase_domain::ports::{
-    BlobStore, BoxError, DownloadLinks, PartAccess, PartStore, PlanStore, Ports, RecordStore, StagedBlobs, Staging,
-    SystemClock, UserStore,
+    BlobStore, BoxError, DownloadLinks, PairError, PartAccess, PartStore, PlanStore, Ports, RecordStore, StagedBlobs,
+    Staging, SystemClock, UserStore,
 };
 
 use crate::{argon2id::Argon2id, memory::Memory};
@@ -28,7 +28,7 @@ pub enum ConnectError {
     #[error("records and blobs: `memory:` goes with `memory:` only")]
     HalfInMemory,
     /// The adapter could not open its store.
-    #[error("{setting}: cannot open the store")]
+    #[error("{setting}: cannot open the store (`tapebase doctor` says what to fix)")]
     Open {
         /// The setting the URL was given in.
         setting: &'static str,
@@ -117,7 +117,10 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn connect(&self) -> Result<Ports, ConnectError> {
         let ports = self.open().await?;
-        ports.pair().await.map_err(|error| open("blobs", error))?;
+        ports.pair().await.map_err(|error| match error {
+            PairError::Rows(error) => open("records", error),
+            PairError::Strangers | PairError::Blobs(_) => open("blobs", error),
+        })?;
         Ok(ports)
     }
 

@@ -17,19 +17,30 @@ mod setup;
 mod staging;
 mod upload;
 
+use std::sync::Arc;
+
 use aws_sdk_s3::Client;
 use data_encoding::HEXLOWER;
 use tapebase_domain::{blob::BlobRef, id::random_bytes, ports::BlobError};
+use tokio::sync::Semaphore;
 
 /// Blobs below one prefix of one bucket.
 #[derive(Debug, Clone)]
 pub struct S3 {
+    /// For calls that carry little, and are answered at once or not at all.
     client: Client,
+    /// For those that carry megabytes, or have S3 handle them.
+    sender: Client,
     /// The same store as clients reach it.
     signer: Client,
     place: Place,
     without_checksums: bool,
+    /// Leave to have a part on its way, for all uploads together.
+    sending: Arc<Semaphore>,
 }
+
+/// How many parts of all uploads are on their way at once: each holds its bytes until S3 has them.
+const SENDING: usize = 16;
 
 /// A bucket, and what all keys in it begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +80,11 @@ impl Place {
 }
 
 impl S3 {
-    /// Blobs at `place`, over `client`; links are signed by `signer`, which differs if clients reach the store
-    /// elsewhere.
+    /// Blobs at `place`, over `client`, or `sender` where it takes longer; links are signed by `signer`, which
+    /// differs if clients reach the store elsewhere.
     #[must_use]
-    pub const fn new(client: Client, signer: Client, place: Place, without_checksums: bool) -> Self {
-        Self { client, signer, place, without_checksums }
+    pub fn new(client: Client, sender: Client, signer: Client, place: Place, without_checksums: bool) -> Self {
+        Self { client, sender, signer, place, without_checksums, sending: Arc::new(Semaphore::new(SENDING)) }
     }
 
     /// The key of a blob, if the reference is one this store makes.

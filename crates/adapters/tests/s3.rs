@@ -9,6 +9,7 @@ use tapebase_adapters::{
     connect::S3Dialect,
     s3::{Place, S3},
 };
+use tapebase_conformance::engines;
 use tapebase_domain::id::random_bytes;
 
 /// A prefix of its own, in a bucket set up as an operator would.
@@ -17,9 +18,7 @@ async fn fresh() -> (Arc<S3>, ()) {
 }
 
 async fn bucket(dialect: &S3Dialect) -> S3 {
-    // Never the real one.
-    std::env::var_os("AWS_ENDPOINT_URL_S3")
-        .expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`");
+    assert!(engines::address(engines::S3).ip().is_loopback(), "never the real one");
     let name = format!("test/{:016x}", u64::from_be_bytes(random_bytes()));
     let place = Place::parse(&format!("tapebase-tests/{name}")).expect("a place");
     let store = Sdk::default().s3(&place, dialect).await.expect("a region is set");

@@ -16,6 +16,7 @@
 
 pub mod aws_proxy;
 pub mod blobs;
+pub mod engines;
 pub mod http;
 pub mod links;
 pub mod plans;

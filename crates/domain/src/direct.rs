@@ -6,11 +6,15 @@
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta};
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, lock};
 
 use crate::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
@@ -95,6 +99,29 @@ pub struct Direct {
     clock: Arc<dyn Clock>,
     limits: Limits,
     patience: TimeDelta,
+    turns: Turns,
+}
+
+/// Lets uploads be completed one after the other that are the same: each costs a copy, or a reading, of all of it.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<HashMap<Upload, Weak<Turn>>>>);
+
+type Upload = (UserId, RecordingId);
+/// Held by whoever completes an upload.
+type Turn = lock::Mutex<()>;
+
+impl Turns {
+    fn of(&self, owner: UserId, id: &RecordingId) -> Arc<Turn> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let key = (owner, id.clone());
+        if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(key, Arc::downgrade(&turn));
+        turn
+    }
 }
 
 impl Direct {
@@ -105,7 +132,7 @@ impl Direct {
     #[must_use]
     pub fn new(ports: &Ports, limits: Limits, patience: TimeDelta) -> Self {
         let Ports { records, plans, blobs, staging, clock, .. } = ports.clone();
-        Self { records, plans, blobs, staging, clock, limits, patience }
+        Self { records, plans, blobs, staging, clock, limits, patience, turns: Turns::default() }
     }
 
     /// Plans the upload of a recording of `owner`, and reserves the quota for it.
@@ -219,7 +246,12 @@ impl Direct {
         let allowance = Allowance { recording: range.length, quota: u64::MAX };
         allowance.admit(announced.unwrap_or_default()).map_err(UploadError::from)?;
         let body = metered(body, allowance, Some(range.length));
-        Ok(store.put_part(&plan.staged, ticket.number, body).await?)
+        let kept = store.put_part(&plan.staged, ticket.number, body).await;
+        // Its place is gone when the upload is over: that is no failure of the store.
+        if matches!(kept, Err(BlobError::Unavailable(_))) && self.plans.plan(plan.owner, &plan.id).await?.is_none() {
+            return Err(DirectError::InvalidLink);
+        }
+        Ok(kept?)
     }
 
     /// Makes the recording, once all parts are there; repeating it answers the same recording.
@@ -227,6 +259,8 @@ impl Direct {
     /// # Errors
     /// [`DirectError`]. After a `DigestMismatch` the plan is gone, for it is not known which part is wrong.
     pub async fn complete(&self, owner: UserId, id: &RecordingId) -> Result<Stored, DirectError> {
+        let turn = self.turns.of(owner, id);
+        let _turn = turn.lock().await;
         let Some(plan) = self.plans.plan(owner, id).await? else {
             return self.completed_before(owner, id).await;
         };

@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_sent_stays_when_the_fate_of_its_plan_is_unknown() {
-        let mut ports = TestPorts::at(NOW);
+        let mut ports = nothing_else_to_sweep();
         ports.plans.expect_expired_plans().returning(|_| Ok(vec![plan("expired")]));
         ports.plans.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
         ports.staged.expect_abort().never();

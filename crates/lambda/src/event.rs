@@ -139,6 +139,8 @@ fn header_value(value: String) -> Result<HeaderValue, EventError> {
 
 /// A body that is not as long as was announced came damaged, and must not pass for whole.
 fn payload(body: Bytes, headers: &mut HeaderMap) -> Payload {
+    // How the client's connection framed the body says nothing about the event.
+    headers.remove(header::TRANSFER_ENCODING);
     let announced = headers.get(header::CONTENT_LENGTH).map(|value| value.to_str().ok().and_then(|it| it.parse().ok()));
     if announced.is_none() && !body.is_empty() {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

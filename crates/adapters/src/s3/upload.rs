@@ -58,7 +58,7 @@ impl S3 {
     async fn put_object(&self, name: String, bytes: Bytes) -> Result<StoredBlob, BlobError> {
         let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
         let key = self.place.key(&name);
-        let put = self.client.put_object().bucket(&self.place.bucket).key(&key).if_none_match("*");
+        let put = self.sender.put_object().bucket(&self.place.bucket).key(&key).if_none_match("*");
         let put = put.set_checksum_sha256(self.checksum(sha256)).body(SdkStream::from(bytes.clone()));
         match put.customize().disable_payload_signing().send().await {
             Ok(_) => {}
@@ -100,8 +100,13 @@ impl S3 {
             if sending.len() == IN_FLIGHT {
                 sent.extend(joined(sending.join_next().await)?);
             }
+            let leave = self.sending.clone().acquire_owned().await;
+            let leave = leave.map_err(|error| BlobError::Unavailable(error.into()))?;
             let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
-            sending.spawn(async move { store.send_part(&upload, number, bytes).await });
+            sending.spawn(async move {
+                let _leave = leave;
+                store.send_part(&upload, number, bytes).await
+            });
             if part.is_last {
                 break;
             }
@@ -121,7 +126,7 @@ impl S3 {
             let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
             self.checksum(sha256)
         };
-        let part = self.client.upload_part().bucket(&self.place.bucket).key(&upload.key).upload_id(&upload.id);
+        let part = self.sender.upload_part().bucket(&self.place.bucket).key(&upload.key).upload_id(&upload.id);
         let part = part.part_number(number).set_checksum_sha256(checksum.clone()).body(SdkStream::from(bytes));
         let sent = part.customize().disable_payload_signing().send().await.map_err(error::unavailable)?;
         let completed = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
@@ -137,7 +142,7 @@ impl S3 {
     ) -> Result<(), BlobError> {
         parts.sort_by_key(CompletedPart::part_number);
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let complete = self.client.complete_multipart_upload().bucket(&self.place.bucket).key(key).upload_id(id);
+        let complete = self.sender.complete_multipart_upload().bucket(&self.place.bucket).key(key).upload_id(id);
         match complete.if_none_match("*").multipart_upload(parts).send().await {
             Ok(_) => Ok(()),
             // A try whose answer was lost has done it.

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Builder, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
 };
 use tapebase_adapters::{dynamodb::DynamoDb, finding::Outcome};
+use tapebase_conformance::engines;
 use tapebase_domain::{
     id::UserId,
     ports::{Clock as _, SystemClock},
@@ -51,13 +52,9 @@ pub fn config(endpoint: &str) -> Builder {
 
 /// Where the engine is.
 pub fn endpoint() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests are told of their engines by those who start them")]
-    let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB");
-    endpoint.expect("start the engines: cargo xtask engines run -- cargo test, or cargo xtask test")
+    format!("http://{}", address())
 }
 
 pub fn address() -> SocketAddr {
-    let endpoint = endpoint();
-    let authority = endpoint.trim_start_matches("http://").trim_end_matches('/');
-    authority.parse().expect("an engine on this machine, by its number")
+    engines::address(engines::DYNAMODB)
 }

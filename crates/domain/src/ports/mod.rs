@@ -79,7 +79,7 @@ pub enum PairError {
     /// The audio belongs to the rows of another store.
     #[error(
         "the audio belongs to other rows than these, and would be swept: check `records` and `blobs`, \
-         or remove the claim (`ROWS` in the folder) if those rows are gone for good"
+         or remove the claim (`ROWS` beside the audio) if those rows are gone for good"
     )]
     Strangers,
     /// The row store failed.

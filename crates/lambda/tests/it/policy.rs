@@ -1,10 +1,11 @@
 //! The function may do what it does, and nothing else.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, permission},
+    engines,
     http::{Client as _, Request},
 };
 use tokio::runtime::Runtime;
@@ -19,10 +20,12 @@ const TEMPLATE: &str = include_str!("../../../../deploy/aws/template.yaml");
 #[test]
 fn the_templates_policy_grants_exactly_what_is_used() {
     let runtime = Runtime::new().expect("a runtime");
-    let (rows, blobs) = runtime.block_on(async { (proxy("AWS_ENDPOINT_URL_DYNAMODB"), proxy("AWS_ENDPOINT_URL_S3")) });
+    let (rows, blobs) = runtime.block_on(async {
+        (AwsProxy::start(engines::address(engines::DYNAMODB)), AwsProxy::start(engines::address(engines::S3)))
+    });
     let (rows_url, blobs_url) = (rows.url(), blobs.url());
 
-    do_everything(&deployed(&[("AWS_ENDPOINT_URL_DYNAMODB", &rows_url), ("AWS_ENDPOINT_URL_S3", &blobs_url)]));
+    do_everything(&deployed(&[(engines::DYNAMODB, &rows_url), (engines::S3, &blobs_url)]));
 
     let mut used = BTreeSet::new();
     for action in rows.counts().keys() {
@@ -37,12 +40,6 @@ fn the_templates_policy_grants_exactly_what_is_used() {
     used.extend(blobs.counts().keys().map(|action| format!("s3:{}", permission(action))));
     assert_eq!(granted(), used);
     assert!(!TEMPLATE.contains("Resource: \"*\"") && !TEMPLATE.contains("- \"*\"\n"), "it grants them on everything");
-}
-
-fn proxy(engine: &str) -> AwsProxy {
-    let url = std::env::var_os(engine).and_then(|url| url.into_string().ok()).expect("the engines run");
-    let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
-    AwsProxy::start(address)
 }
 
 /// Everything that makes another call to AWS.

@@ -12,6 +12,7 @@ use serde_json::json;
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, Fault, Faults},
+    engines,
     http::{Request, Response, Tcp, Web},
 };
 use tapebase_domain::{
@@ -56,8 +57,8 @@ const TRIES: usize = 60;
 fn every_acknowledged_recording_is_there_once_whatever_aws_does() {
     let runtime = Runtime::new().expect("a runtime");
     let proxies = runtime.block_on(async {
-        [("AWS_ENDPOINT_URL_DYNAMODB", 1), ("AWS_ENDPOINT_URL_S3", 2)]
-            .map(|(name, seed)| (name, AwsProxy::start(stores::engine(name)), seed))
+        [(engines::DYNAMODB, 1), (engines::S3, 2)]
+            .map(|(name, seed)| (name, AwsProxy::start(engines::address(name)), seed))
     });
     let stores = stores::fresh();
     let mut settings = stores.clone();

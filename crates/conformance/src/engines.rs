@@ -1,0 +1,37 @@
+//! The real engines that tests run against, as whoever starts them says in the environment.
+
+use std::net::SocketAddr;
+
+use tapebase_domain::id::random_bytes;
+
+/// Names where DynamoDB Local listens.
+pub const DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+/// Names where the S3 server listens.
+pub const S3: &str = "AWS_ENDPOINT_URL_S3";
+
+/// Where an engine listens: never the real AWS, which is far away.
+///
+/// # Panics
+/// If nobody has started it.
+#[must_use]
+pub fn address(engine: &str) -> SocketAddr {
+    let url = std::env::var_os(engine).and_then(|url| url.into_string().ok());
+    let address = url.and_then(|url| url.strip_prefix("http://")?.trim_end_matches('/').parse().ok());
+    address.expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`")
+}
+
+/// The settings of a table and a place in a bucket that nobody else uses. They are still to be set up.
+///
+/// # Panics
+/// If nobody has started the engines.
+#[must_use]
+pub fn fresh_stores() -> Vec<(&'static str, String)> {
+    assert!([DYNAMODB, S3].map(address).iter().all(|address| address.ip().is_loopback()), "no engines of this machine");
+    let name = format!("test-{:016x}", u64::from_be_bytes(random_bytes()));
+    vec![
+        ("TAPEBASE_RECORDS", format!("dynamodb://{name}")),
+        // One bucket for all: stores that are like S3 keep volumes for each.
+        ("TAPEBASE_BLOBS", format!("s3://tapebase-tests/{name}")),
+        ("TAPEBASE_S3__PATH_STYLE", "true".to_owned()),
+    ]
+}
