@@ -4,27 +4,93 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tapebase_adapters::{
     aws::Sdk,
     connect::S3Dialect,
+    finding::{Finding, Outcome},
     s3::{Place, S3},
 };
 use tapebase_conformance::engines;
-use tapebase_domain::id::random_bytes;
+use tapebase_domain::{
+    id::random_bytes,
+    plan::Parts,
+    ports::{BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
+};
 
 /// A prefix of its own, in a bucket set up as an operator would.
 async fn fresh() -> (Arc<S3>, ()) {
-    (Arc::new(bucket(&S3Dialect { path_style: true, ..S3Dialect::default() }).await), ())
+    (Arc::new(store_at(&prefix(), &dialect()).await), ())
 }
 
-async fn bucket(dialect: &S3Dialect) -> S3 {
+fn dialect() -> S3Dialect {
+    S3Dialect { path_style: true, ..S3Dialect::default() }
+}
+
+fn prefix() -> String {
+    format!("test/{:016x}", u64::from_be_bytes(random_bytes()))
+}
+
+async fn store_at(prefix: &str, dialect: &S3Dialect) -> S3 {
     assert!(engines::address(engines::S3).ip().is_loopback(), "never the real one");
-    let name = format!("test/{:016x}", u64::from_be_bytes(random_bytes()));
-    let place = Place::parse(&format!("tapebase-tests/{name}")).expect("a place");
+    let place = Place::parse(&format!("tapebase-tests/{prefix}")).expect("a place");
     let store = Sdk::default().s3(&place, dialect).await.expect("a region is set");
     let made = store.set_up().await;
     assert!(made[0].is_fine(), "{made:?}");
     store
+}
+
+#[tokio::test]
+async fn what_somebody_else_uploads_below_the_prefix_is_not_swept() {
+    let prefix = prefix();
+    let outer = store_at(&prefix, &dialect()).await;
+    let inner = store_at(&format!("{prefix}/other"), &dialect()).await;
+    let parts = Parts::of(Parts::SINGLE_BYTES + 1);
+    for store in [&outer, &inner] {
+        store.begin(parts).await.expect("begun");
+    }
+    let later = SystemClock.now() + TimeDelta::hours(1);
+
+    assert_eq!(outer.abort_begun_before(later).await.expect("swept"), 1);
+    assert_eq!(inner.abort_begun_before(later).await.expect("swept"), 1);
+}
+
+#[tokio::test]
+async fn setup_changes_nothing_the_second_time_and_the_doctor_finds_nothing_wrong() {
+    // In a bucket of its own, whose rules nobody else adds to meanwhile.
+    let place = Place::parse(&format!("setup-{:016x}", u64::from_be_bytes(random_bytes()))).expect("a place");
+    let store = Sdk::default().s3(&place, &dialect()).await.expect("a region is set");
+    assert_eq!(store.set_up().await[0].outcome, Outcome::Done);
+
+    let again = store.set_up().await;
+    let examined = store.diagnose().await;
+
+    assert!(again.iter().all(|finding| finding.outcome != Outcome::Done), "{again:?}");
+    assert!(examined.iter().all(Finding::is_fine), "{examined:?}");
+    assert!(examined.len() > again.len() && store.list(None).await.expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn the_doctor_misses_a_bucket_and_makes_none() {
+    let place = Place::parse(&format!("missing-{:016x}", u64::from_be_bytes(random_bytes()))).expect("a place");
+    let store = Sdk::default().s3(&place, &dialect()).await.expect("a region is set");
+
+    for _ in 0..2 {
+        let examined = store.diagnose().await;
+        assert!(matches!(&examined[0].outcome, Outcome::Failed(why) if why.contains("tapebase setup")), "{examined:?}");
+    }
+}
+
+/// The same promises where the store is told no checksums.
+mod without_checksums {
+    use super::{Arc, S3, S3Dialect, dialect, prefix, store_at};
+
+    async fn fresh() -> (Arc<S3>, ()) {
+        (Arc::new(store_at(&prefix(), &S3Dialect { without_checksums: true, ..dialect() }).await), ())
+    }
+
+    tapebase_conformance::blob_store_tests!(fresh());
+    tapebase_conformance::staged_blob_tests!(fresh(), Links);
 }
 
 tapebase_conformance::blob_store_tests!(fresh());
