@@ -44,6 +44,9 @@ const SMALL_PIECE_BYTES: usize = 4 << 10;
 /// How many bytes are read from the disk in one piece.
 const READ_BYTES: u64 = 256 << 10;
 
+/// The file that names the rows the blobs belong to.
+const ROWS: &str = "ROWS";
+
 /// Blobs below one directory.
 #[derive(Debug, Clone)]
 pub struct Fs {
@@ -132,11 +135,18 @@ impl BlobStore for Fs {
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
         let root = self.root.clone();
-        blocking(move || {
-            folder::write_once(&root, "ROWS", &format!("{rows}\n"))?;
-            Ok(fs::read_to_string(root.join("ROWS"))?.trim() == rows.to_string())
-        })
-        .await
+        blocking(move || folder::write_once(&root, ROWS, &format!("{rows}\n"))).await?;
+        Ok(self.claimed_by().await? == Some(rows))
+    }
+
+    async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
+        let claim = self.root.join(ROWS);
+        let owner = blocking(move || match fs::read_to_string(claim) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            owner => owner.map(Some),
+        });
+        let owner = owner.await?.map(|owner| StoreId::parse(owner.trim()));
+        owner.transpose().map_err(|error| BlobError::Unavailable(error.into()))
     }
 
     async fn ping(&self) -> Result<(), BlobError> {

@@ -130,6 +130,10 @@ impl BlobStore for Memory {
         Ok(*self.state().claimed_by.get_or_insert(rows) == rows)
     }
 
+    async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
+        Ok(self.state().claimed_by)
+    }
+
     async fn ping(&self) -> Result<(), BlobError> {
         Ok(())
     }

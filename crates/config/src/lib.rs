@@ -354,6 +354,11 @@ impl Config {
         self.policy()?;
         self.locations()?;
         logging::filter(&self.log.filter)?;
+        let has_scheme = |endpoint: &String| endpoint.starts_with("https://") || endpoint.starts_with("http://");
+        anyhow::ensure!(
+            self.s3.public_endpoint.as_ref().is_none_or(has_scheme),
+            "s3.public_endpoint must begin with https:// or http://"
+        );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
         let TimeoutsConfig { head, body, send, keep_alive, shutdown } = self.timeouts;

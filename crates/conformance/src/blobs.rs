@@ -241,6 +241,7 @@ pub async fn a_walk_goes_on_when_what_it_passed_is_deleted(store: Arc<dyn BlobSt
 /// Claim MUST return `true` to the first store that asks and to that one ever after, `false` to every other.
 pub async fn claim_is_granted_to_one_store_for_ever(store: Arc<dyn BlobStore>) {
     let (first, other) = (StoreId::generate(noon()), StoreId::generate(noon()));
+    assert_eq!(store.claimed_by().await.expect("an answer"), None);
 
     let mut answers = Vec::new();
     for rows in [first, other, first, other] {
@@ -248,6 +249,7 @@ pub async fn claim_is_granted_to_one_store_for_ever(store: Arc<dyn BlobStore>) {
     }
 
     assert_eq!(answers, [true, false, true, false]);
+    assert_eq!(store.claimed_by().await.expect("an answer"), Some(first));
     assert_eq!(walk(&store).await, [], "a claim is no blob");
 }
 

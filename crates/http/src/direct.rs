@@ -165,7 +165,7 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
         (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
         (status = 200, description = "Stored already", body = RecordingBody),
         (status = 404, description = "No such upload"),
-        (status = 409, description = "A part is missing, or the id has other content"),
+        (status = 409, description = "A part is missing, the parts are not what was announced, or the id has other content"),
     ))]
 pub async fn complete(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let (owner, id) = (caller.user.id, upload_id(&path)?);

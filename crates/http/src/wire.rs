@@ -180,7 +180,7 @@ pub struct AnnouncementBody {
 pub struct PlanBody {
     /// The id the recording will have.
     pub id: String,
-    /// Until when it can be completed.
+    /// Until when it can be completed: twelve hours, unless the operator says otherwise.
     pub expires_at: Option<DateTime<Utc>>,
     /// Until when the links are good; announcing the recording again gives fresh ones.
     pub links_expire_at: Option<DateTime<Utc>>,
@@ -196,12 +196,12 @@ pub struct PlanBody {
 pub struct PartBody {
     /// From 1.
     pub number: u32,
-    /// How many bytes it has.
+    /// How many bytes it has; send them with this `Content-Length`, not chunked.
     pub size: u64,
     /// Always `PUT`.
     #[schema(example = "PUT")]
     pub method: &'static str,
-    /// Where to; neither an `Authorization` header nor any other proof is needed.
+    /// Where to. Send no `Authorization` header: the link is the proof, and another store refuses two.
     pub url: String,
     /// What to send with it, beside the bytes.
     pub headers: std::collections::BTreeMap<String, String>,

@@ -29,10 +29,12 @@ impl Locations {
     pub async fn diagnose(&self) -> Result<Vec<Finding>, ConnectError> {
         let mut findings = self.look(false).await?;
         if findings.iter().all(Finding::is_fine) {
-            let Ports { records, users, blobs, .. } = self.open().await?;
+            let ports = self.open().await?;
+            let Ports { records, users, blobs, .. } = &ports;
             findings.push(finding("the rows can be read", records.ping().await));
             findings.push(finding("the users can be read", users.ping().await));
             findings.push(finding("the audio can be read", blobs.ping().await));
+            findings.push(finding("the audio belongs to the rows", ports.check_pair().await));
         }
         Ok(findings)
     }
@@ -43,7 +45,7 @@ impl Locations {
         Ok(findings)
     }
 
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
+    #[cfg_attr(not(feature = "aws"), expect(unused_variables, clippy::unused_async, reason = "only AWS is looked at"))]
     async fn look_at_rows(&self, mends: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.records {
             #[cfg(feature = "aws")]
@@ -55,7 +57,7 @@ impl Locations {
         }
     }
 
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
+    #[cfg_attr(not(feature = "aws"), expect(unused_variables, clippy::unused_async, reason = "only AWS is looked at"))]
     async fn look_at_blobs(&self, mends: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.blobs {
             #[cfg(feature = "aws")]

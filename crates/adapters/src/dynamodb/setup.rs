@@ -20,6 +20,8 @@ use crate::finding::{Finding, Outcome};
 
 /// How long a table may take until it serves.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// What to do about what is not as it must be.
+const ABSENT: &str = "it is not so: check the name in `records`; if it is right, `tapebase setup` mends it";
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl DynamoDb {
@@ -107,7 +109,7 @@ impl Inspection<'_> {
         match is_right {
             Ok(true) => Outcome::AlreadyRight,
             Ok(false) if self.mends => mend.await.map_or_else(|error| failed(error.as_ref()), |()| Outcome::Done),
-            Ok(false) => Outcome::Failed("it is not so: run `tapebase setup`".to_owned()),
+            Ok(false) => Outcome::Failed(ABSENT.to_owned()),
             Err(error) => failed(error.as_ref()),
         }
     }

@@ -59,7 +59,7 @@ impl BlobStore for S3 {
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
         if let Some(owner) = self.claimed_by().await? {
-            return Ok(owner == rows.to_string());
+            return Ok(owner == rows);
         }
         let claim = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).if_none_match("*");
         match claim.body(SdkStream::from(rows.to_string().into_bytes())).send().await {
@@ -67,8 +67,19 @@ impl BlobStore for S3 {
             Err(error) if !error::has_status(&error, 412) && !error::has_status(&error, 409) => {
                 Err(error::unavailable(error))
             }
-            _ => Ok(self.claimed_by().await?.is_some_and(|owner| owner == rows.to_string())),
+            _ => Ok(self.claimed_by().await? == Some(rows)),
         }
+    }
+
+    async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
+        let claim = self.client.get_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).send().await;
+        let claim = match claim {
+            Ok(claim) => claim.body.collect().await.map_err(|error| BlobError::Unavailable(error.into()))?,
+            Err(error) if error::has_code(&error, "NoSuchKey") => return Ok(None),
+            Err(error) => return Err(error::unavailable(error)),
+        };
+        let owner = StoreId::parse(String::from_utf8_lossy(&claim.into_bytes()).trim());
+        owner.map(Some).map_err(|error| BlobError::Unavailable(error.into()))
     }
 
     async fn ping(&self) -> Result<(), BlobError> {
@@ -77,17 +88,6 @@ impl BlobStore for S3 {
 }
 
 impl S3 {
-    /// The id in the claim, if there is one.
-    async fn claimed_by(&self) -> Result<Option<String>, BlobError> {
-        let claim = self.client.get_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).send().await;
-        let claim = match claim {
-            Ok(claim) => claim.body.collect().await.map_err(|error| BlobError::Unavailable(error.into()))?,
-            Err(error) if error::has_code(&error, "NoSuchKey") => return Ok(None),
-            Err(error) => return Err(error::unavailable(error)),
-        };
-        Ok(Some(String::from_utf8_lossy(&claim.into_bytes()).trim().to_owned()))
-    }
-
     /// How many bytes an object has; `None` if it is not there.
     pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
         match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {

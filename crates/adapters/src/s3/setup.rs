@@ -61,7 +61,9 @@ impl S3 {
             Err(error) => return Err(refused(&error)),
         }
         if !mends {
-            return Err(failed("it is not: run `tapebase setup`"));
+            return Err(failed(
+                "it is not: check the name in `blobs`; if it is right, `tapebase setup` makes the bucket",
+            ));
         }
         let region = self.client.config().region().map(ToString::to_string);
         // The oldest region is the one that must not be named.
@@ -202,7 +204,12 @@ where
 
 /// Stores that are like S3 do not know every setting of it.
 fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
-    if error::has_status(error, 501) { Outcome::Unsupported } else { Outcome::Failed(causes(error)) }
+    match error.raw_response().map(|response| response.status().as_u16()) {
+        Some(501) => Outcome::Unsupported,
+        // A HEAD has no body to say why.
+        Some(403) => failed(format!("refused (403): check the credentials and what they may do; {}", causes(error))),
+        _ => Outcome::Failed(causes(error)),
+    }
 }
 
 pub(super) fn failed(reason: impl Into<String>) -> Outcome {

@@ -84,7 +84,12 @@ async fn the_doctor_says_what_is_wrong_and_changes_nothing() {
     let of_absent = absent.diagnose().await;
     let of_unset = unset.diagnose().await;
 
-    assert_eq!(of_absent[0].outcome, Outcome::Failed("it is not so: run `tapebase setup`".to_owned()));
+    assert_eq!(
+        of_absent[0].outcome,
+        Outcome::Failed(
+            "it is not so: check the name in `records`; if it is right, `tapebase setup` mends it".to_owned()
+        )
+    );
     assert_eq!(of_absent.len(), 2, "{of_absent:#?}");
     assert!(absent.id().await.is_err());
     let wrong =

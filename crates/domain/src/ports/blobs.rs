@@ -70,6 +70,11 @@ pub trait BlobStore: Send + Sync {
     /// - It MUST return `true` to the first store that asks and to that one ever after, `false` to every other.
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError>;
 
+    /// Which store has taken the blobs, if one has.
+    ///
+    /// - It MUST return the store that [`Self::claim`] was granted to.
+    async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError>;
+
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), BlobError>;
 }

@@ -91,6 +91,17 @@ pub enum PairError {
 }
 
 impl Ports {
+    /// Fails if the blobs belong to other rows than these; unlike [`Self::pair`], it changes nothing.
+    ///
+    /// # Errors
+    /// [`PairError`].
+    pub async fn check_pair(&self) -> Result<(), PairError> {
+        match self.blobs.claimed_by().await? {
+            Some(owner) if owner != self.records.id().await? => Err(PairError::Strangers),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes sure that the blobs belong to these rows.
     ///
     /// Rows that know nothing of the blobs, through a mistyped path or a lost database, would make every one
