@@ -5,7 +5,7 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     rt, web,
 };
-use chrono::{DateTime, Datelike as _, FixedOffset, TimeDelta};
+use chrono::{DateTime, Datelike as _, FixedOffset, TimeDelta, Timelike as _};
 use serde::Deserialize;
 use tapebase_domain::{
     Services,
@@ -74,8 +74,9 @@ pub fn recorded_at_in_headers(headers: &HeaderMap) -> Result<Option<DateTime<Fix
 /// RFC 3339 with an offset: the client's clock as it showed.
 pub fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem> {
     let time = text.and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
-    // A leap second becomes the one after, which RFC 3339 can still write down.
-    let is_writable = |time: &DateTime<FixedOffset>| (*time + TimeDelta::seconds(1)).year() <= 9_999;
+    // A leap second becomes the one after, which RFC 3339 must still be able to write down.
+    let is_leap = |time: &DateTime<FixedOffset>| time.nanosecond() >= 1_000_000_000;
+    let is_writable = |time: &DateTime<FixedOffset>| !is_leap(time) || (*time + TimeDelta::seconds(1)).year() <= 9_999;
     time.filter(is_writable).ok_or_else(|| {
         let detail = "Send the time of recording as RFC 3339 with an offset, like 2026-11-23T09:30:00+09:00.";
         Problem::new(ProblemKind::InvalidParameter, detail)

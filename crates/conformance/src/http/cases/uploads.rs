@@ -314,6 +314,8 @@ pub fn what_is_no_time_is_refused(client: &dyn Client) {
         "1763859125",
         "Mon, 23 Nov 2026 09:30:00 GMT",
         "１９７０-01-01T00:00:00Z",
+        // The leap second after the last there is to write down.
+        "9999-12-31T23:59:60-23:59",
     ];
 
     ann.expect_all(times.map(|time| (post(MEMO).header("X-Recorded-At", time), "400 invalid-parameter")));
