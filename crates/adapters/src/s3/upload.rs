@@ -23,7 +23,7 @@ const PART_BYTES: usize = 8 << 20;
 /// Parts of larger blobs grow, for S3 takes 10,000 of them.
 const PARTS_OF_ONE_SIZE: usize = 1_000;
 /// How many parts of one blob are on their way at once.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 2;
 /// Pieces up to this size are hashed where they are.
 const SMALL_BYTES: usize = 64 << 10;
 
