@@ -36,6 +36,7 @@ use tapebase_domain::{
 use tokio::task::spawn_blocking;
 
 use self::file::{BlobFile, NewFile};
+use crate::blob_name;
 
 /// How many bytes are handed to the disk in one piece.
 const WRITE_BYTES: usize = 1 << 20;
@@ -66,7 +67,7 @@ impl Fs {
     /// The path of a blob, if the reference is one this store makes.
     fn path(&self, blob: &BlobRef) -> Result<PathBuf, BlobError> {
         let name = blob.as_str();
-        if file::is_blob_name(name) {
+        if blob_name::is_one(name) {
             Ok(self.root.join(&name[..2]).join(name))
         } else {
             Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into()))

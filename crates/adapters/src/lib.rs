@@ -14,6 +14,8 @@
 pub mod argon2id;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(any(feature = "embedded", feature = "aws"))]
+mod blob_name;
 pub mod connect;
 #[cfg(feature = "aws")]
 pub mod dynamodb;

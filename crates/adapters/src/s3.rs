@@ -20,9 +20,10 @@ mod upload;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
-use data_encoding::HEXLOWER;
-use tapebase_domain::{blob::BlobRef, id::random_bytes, ports::BlobError};
+use tapebase_domain::{blob::BlobRef, ports::BlobError};
 use tokio::sync::Semaphore;
+
+use crate::blob_name;
 
 /// Blobs below one prefix of one bucket.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ impl Place {
 
     /// The name of the blob that has this key, if one does.
     fn name<'k>(&self, key: &'k str) -> Option<&'k str> {
-        key.strip_prefix(&self.prefix).filter(|name| is_blob_name(name))
+        key.strip_prefix(&self.prefix).filter(|name| blob_name::is_one(name))
     }
 
     /// The key of the object of this name.
@@ -90,22 +91,12 @@ impl S3 {
     /// The key of a blob, if the reference is one this store makes.
     fn blob_key(&self, blob: &BlobRef) -> Result<String, BlobError> {
         let name = blob.as_str();
-        if is_blob_name(name) {
+        if blob_name::is_one(name) {
             Ok(self.place.key(name))
         } else {
             Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into()))
         }
     }
-}
-
-const NAME_DIGITS: usize = 32;
-
-fn fresh_name() -> String {
-    HEXLOWER.encode(&random_bytes::<{ NAME_DIGITS / 2 }>())
-}
-
-fn is_blob_name(name: &str) -> bool {
-    name.len() == NAME_DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -5,17 +5,15 @@
 
 #[cfg(test)]
 mod tests;
+mod turns;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta};
-use futures_util::{TryStreamExt as _, lock};
+use futures_util::TryStreamExt as _;
 
+use self::turns::Turns;
 use crate::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
     digest::Sha256,
@@ -100,28 +98,6 @@ pub struct Direct {
     limits: Limits,
     patience: TimeDelta,
     turns: Turns,
-}
-
-/// Lets uploads be completed one after the other that are the same: each costs a copy, or a reading, of all of it.
-#[derive(Clone, Default)]
-struct Turns(Arc<Mutex<HashMap<Upload, Weak<Turn>>>>);
-
-type Upload = (UserId, RecordingId);
-/// Held by whoever completes an upload.
-type Turn = lock::Mutex<()>;
-
-impl Turns {
-    fn of(&self, owner: UserId, id: &RecordingId) -> Arc<Turn> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let key = (owner, id.clone());
-        if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {
-            return turn;
-        }
-        let turn = Arc::default();
-        turns.insert(key, Arc::downgrade(&turn));
-        turn
-    }
 }
 
 impl Direct {

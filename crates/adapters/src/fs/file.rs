@@ -9,16 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use tapebase_domain::{
     blob::{BlobRef, ByteRange, StoredBlob},
     digest::Hasher,
-    id::random_bytes,
 };
+
+use crate::blob_name;
 
 /// What audio may not use up: with no space left at all, not even a delete could be written down.
 const RESERVED_BYTES: u64 = 16 << 20;
-const NAME_DIGITS: usize = 32;
 
 /// A blob while it is being written; removed again unless it is committed.
 pub struct NewFile {
@@ -31,7 +30,7 @@ pub struct NewFile {
 impl NewFile {
     /// Makes an empty file of a fresh random name.
     pub fn create(root: &Path) -> io::Result<Self> {
-        let name = HEXLOWER.encode(&random_bytes::<{ NAME_DIGITS / 2 }>());
+        let name = blob_name::fresh();
         let path = root.join(&name[..2]).join(&name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(Self { file, path, name, hasher: Hasher::default() })
@@ -106,9 +105,4 @@ impl BlobFile {
         self.0.read_exact_at(&mut bytes, range.start)?;
         Ok(bytes.into())
     }
-}
-
-/// Whether `name` is one this store gives out.
-pub fn is_blob_name(name: &str) -> bool {
-    name.len() == NAME_DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 use rustix::fs::StatVfsMountFlags;
 use tapebase_domain::{blob::BlobRef, id::random_bytes, ports::BlobEntry};
 
-use super::file::is_blob_name;
+use crate::blob_name;
 
 const VERSION: &str = "1\n";
 
@@ -74,7 +74,9 @@ pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
         for entry in fs::read_dir(root.join(format!("{prefix:02x}")))? {
             let entry = entry?;
             match entry.file_name().into_string() {
-                Ok(name) if is_blob_name(&name) && name.as_str() > after => entries.extend(describe(&entry, name)?),
+                Ok(name) if blob_name::is_one(&name) && name.as_str() > after => {
+                    entries.extend(describe(&entry, name)?);
+                }
                 _ => {}
             }
         }

@@ -12,26 +12,21 @@ use std::{
 };
 
 use async_trait::async_trait;
-use data_encoding::HEXLOWER;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
     blob::{BodyError, ByteRange, ByteStream},
-    id::random_bytes,
     plan::{Parts, StagedRef},
     ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp},
 };
 
-use super::{
-    Fs, blocking,
-    file::{self, BlobFile},
-    read_on,
-};
+use super::{Fs, blocking, file::BlobFile, read_on};
+use crate::blob_name;
 
 impl Fs {
     /// The directory of a blob's parts, if the reference is one this store makes.
     fn staging(&self, staged: &StagedRef) -> Result<PathBuf, BlobError> {
         let name = staged.as_str();
-        if file::is_blob_name(name) {
+        if blob_name::is_one(name) {
             Ok(self.root.join("parts").join(name))
         } else {
             Err(BlobError::Unavailable(format!("{name:?} is not a place of this store").into()))
@@ -42,7 +37,7 @@ impl Fs {
 #[async_trait]
 impl StagedBlobs for Fs {
     async fn begin(&self, _parts: Parts) -> Result<StagedRef, BlobError> {
-        let staged = StagedRef::new(HEXLOWER.encode(&random_bytes::<16>()));
+        let staged = StagedRef::new(blob_name::fresh());
         let directory = self.staging(&staged)?;
         blocking(move || DirBuilder::new().mode(0o700).create(directory)).await?;
         Ok(staged)

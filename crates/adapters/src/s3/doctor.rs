@@ -10,9 +10,10 @@ use tapebase_domain::{
 };
 
 use super::{
-    S3, error, fresh_name,
+    S3, error,
     setup::{Step, failed, finding},
 };
+use crate::blob_name;
 use crate::finding::{Finding, Outcome};
 
 /// A request signed a quarter of an hour off is refused; this is time enough to repair the clock.
@@ -60,7 +61,7 @@ impl S3 {
     }
 
     async fn may_abort(&self) -> Step {
-        let key = self.place.key(&fresh_name());
+        let key = self.place.key(&blob_name::fresh());
         let upload = self.begin_multipart(&key, false).await.map_err(|error| failed(causes(&error)))?;
         let listed = self.client.list_multipart_uploads().bucket(&self.place.bucket).prefix(&key).send().await;
         self.abort_multipart(&key, &upload).await.map_err(|error| failed(causes(&error)))?;
@@ -81,7 +82,7 @@ impl S3 {
         if self.without_checksums {
             return Ok(Outcome::Unsupported);
         }
-        let name = fresh_name();
+        let name = blob_name::fresh();
         let other = BASE64.encode(&Sha256::of(b"other bytes").0);
         let put = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(&name)).checksum_sha256(other);
         match put.body(SdkStream::from_static(b"these bytes")).send().await {

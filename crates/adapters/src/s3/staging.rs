@@ -11,7 +11,8 @@ use tapebase_domain::{
     ports::{Assembled, BlobError, StagedBlobs, Timestamp},
 };
 
-use super::{S3, blobs::exactly, error, fresh_name, is_blob_name};
+use super::{S3, blobs::exactly, error};
+use crate::blob_name;
 
 /// Where the parts of one blob are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Staged {
         let text = staged.as_str();
         let (name, upload) = text.split_once('.').map_or((text, None), |(name, upload)| (name, Some(upload)));
         match upload {
-            _ if !is_blob_name(name) => {
+            _ if !blob_name::is_one(name) => {
                 Err(BlobError::Unavailable(format!("{text:?} is not a place of this store").into()))
             }
             None => Ok(Self::Whole(name.to_owned())),
@@ -44,7 +45,7 @@ impl Staged {
 #[async_trait]
 impl StagedBlobs for S3 {
     async fn begin(&self, parts: Parts) -> Result<StagedRef, BlobError> {
-        let name = fresh_name();
+        let name = blob_name::fresh();
         // Without a checksum in the link, an object sent whole could be sent anew when it is a recording already.
         if parts.count() == 1 && !self.without_checksums {
             return Ok(StagedRef::new(name));

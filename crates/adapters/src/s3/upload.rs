@@ -16,7 +16,8 @@ use tapebase_domain::{
 };
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
-use super::{S3, error, fresh_name};
+use super::{S3, error};
+use crate::blob_name;
 
 /// The size of every part but the last: S3 takes no smaller one than 5 MiB.
 const PART_BYTES: usize = 8 << 20;
@@ -36,7 +37,7 @@ struct Part {
 impl S3 {
     /// Keeps everything `body` yields.
     pub(super) async fn upload(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        let name = fresh_name();
+        let name = blob_name::fresh();
         let mut body = Pieces { body: body.fuse(), rest: Bytes::new() };
         let first = body.next_part(PART_BYTES).await?;
         if first.is_last {
