@@ -1,7 +1,9 @@
 //! `StagedBlobs` in S3: parts are S3's own, and one part alone is the object itself.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use aws_sdk_s3::types::{ChecksumMode, CompletedPart};
+use aws_sdk_s3::types::{ChecksumMode, CompletedPart, Part};
 use data_encoding::BASE64;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
@@ -105,34 +107,40 @@ impl S3 {
     /// Puts the parts that were sent together, unless that was done before; or the first that is missing.
     async fn put_together(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<u32>, BlobError> {
         let Some(sent) = self.sent(key, upload, parts).await? else { return Ok(None) };
-        if let Some(missing) = parts.numbers().find(|number| !sent.iter().any(|part| is_number(part, *number))) {
+        if let Some(missing) = parts.numbers().find(|number| !sent.contains_key(number)) {
             return Ok(Some(missing));
         }
-        self.complete_multipart(key, upload, sent).await?;
+        let completed = sent.values().map(|part| {
+            CompletedPart::builder().set_part_number(part.part_number).set_e_tag(part.e_tag.clone()).build()
+        });
+        self.complete_multipart(key, upload, completed.collect()).await?;
         Ok(None)
     }
 
-    /// The parts that were sent and have their size; `None` if the upload is over.
-    async fn sent(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<Vec<CompletedPart>>, BlobError> {
-        let mut sent = Vec::new();
+    /// The parts that were sent and have their size, by number; `None` if the upload is over.
+    ///
+    /// `SeaweedFS` lists a part as often as it was sent. Each must be named once: it deletes the bytes of one that
+    /// is named again, and with them the recording's.
+    async fn sent(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<BTreeMap<u32, Part>>, BlobError> {
+        let mut sent = BTreeMap::<u32, Part>::new();
         let mut list = self.client.list_parts().bucket(&self.place.bucket).key(key).upload_id(upload);
         loop {
             let page = match list.clone().send().await {
                 Err(error) if error::has_code(&error, "NoSuchUpload") => return Ok(None),
                 page => page.map_err(error::unavailable)?,
             };
-            for part in page.parts() {
+            list = list.set_part_number_marker(page.next_part_number_marker);
+            for part in page.parts.unwrap_or_default() {
                 let number = part.part_number().and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
                 let size = part.size().and_then(|size| u64::try_from(size).ok());
-                if parts.range(number).map(|range| range.length) == size {
-                    let completed = CompletedPart::builder().set_part_number(part.part_number);
-                    sent.push(completed.set_e_tag(part.e_tag.clone()).build());
+                let is_latest = sent.get(&number).is_none_or(|other| other.last_modified <= part.last_modified);
+                if is_latest && parts.range(number).map(|range| range.length) == size {
+                    sent.insert(number, part);
                 }
             }
-            if page.is_truncated() != Some(true) {
+            if page.is_truncated != Some(true) {
                 return Ok(Some(sent));
             }
-            list = list.set_part_number_marker(page.next_part_number_marker);
         }
     }
 
@@ -162,10 +170,6 @@ impl S3 {
         }
         Ok(hasher.finish().1)
     }
-}
-
-fn is_number(part: &CompletedPart, number: u32) -> bool {
-    part.part_number().and_then(|number| u32::try_from(number).ok()) == Some(number)
 }
 
 /// The digest in a checksum of S3; `None` if it is one of the parts' digests instead.
