@@ -10,6 +10,7 @@
 //! | who has an identity | `I#<kind>#<subject>` | `IDENTITY` | |
 //! | session of a token | `T#<hash>` | `SESSION` | |
 //! | the table's own id | `STORE` | `ID` | |
+//! | tombstone of a recording or plan | as it had | as it had | |
 //!
 //! | To | it takes |
 //! |---|---|
@@ -34,7 +35,7 @@
 //! one transaction, so it is right on its own after a crash at any point.
 //!
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
-//! Sessions are removed by the table's time to live (attribute `ttl`), a day after they expire or later.
+//! Sessions and tombstones are removed by the table's time to live (attribute `ttl`), a day after they expire or later.
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes.
@@ -79,7 +80,7 @@ impl DynamoDb {
     /// Reads one item as every write before has left it.
     async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
-        Ok(get.send().await.map_err(from_sdk)?.item)
+        Ok(get.send().await.map_err(from_sdk)?.item.filter(items::is_alive))
     }
 
     /// The table's own id, drawn the first time and asked for once in a process.

@@ -23,7 +23,7 @@ use super::keys;
 /// Attributes by name, as the SDK has them.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// How long an item is kept past its expiry: until then it is found, and it is for the caller to decide.
+/// How long an item is kept past its expiry or its end: long after the last request sent before that has arrived.
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 
 pub fn of_recording(recording: &Recording) -> Item {
@@ -171,9 +171,25 @@ pub fn opened_session(item: &Item) -> Result<(User, Session), StoreError> {
     Ok((user, session_alone(item, item.parsed("session", SessionId::parse)?, id)?))
 }
 
-/// From when on the table may forget a session.
-pub fn time_to_live(expires_at: Timestamp) -> AttributeValue {
-    number(expires_at.timestamp() + KEPT_SECONDS)
+/// From when on the table may forget an item that has expired, or ended.
+pub fn time_to_live(expired_at: Timestamp) -> AttributeValue {
+    number(expired_at.timestamp() + KEPT_SECONDS)
+}
+
+/// What stays for a day where an item was, so that a late request to add it is refused.
+/// `stamp` tells it from any other that was or will be there.
+pub fn of_tombstone(key: Item, stamp: &[u8; 12], now: Timestamp) -> Item {
+    with(key, [("gone", binary(stamp)), ("ttl", time_to_live(now))])
+}
+
+/// The stamp of a tombstone; `None` if it is none.
+pub fn stamp(item: &Item) -> Option<&AttributeValue> {
+    item.get("gone")
+}
+
+/// Whether it is more than a tombstone.
+pub fn is_alive(item: &Item) -> bool {
+    stamp(item).is_none()
 }
 
 pub fn of_store(id: StoreId) -> Item {

@@ -44,7 +44,7 @@ impl PlanStore for DynamoDb {
 
     async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<(), SettleError> {
         let mut settle = self.transaction();
-        take_out(&mut settle, plan)?;
+        bury(&mut settle, plan)?;
         settle.add(items::of_recording(&recording))?;
         match settle.commit().await? {
             Ok(()) => Ok(()),
@@ -55,7 +55,7 @@ impl PlanStore for DynamoDb {
 
     async fn release(&self, plan: &UploadPlan) -> Result<bool, StoreError> {
         let mut release = self.transaction();
-        take_out(&mut release, plan)?;
+        bury(&mut release, plan)?;
         release.give_back_bytes(plan.owner, plan.size)?;
         Ok(release.commit().await?.is_ok())
     }
@@ -105,9 +105,9 @@ impl DynamoDb {
 }
 
 /// Takes out this very plan: no other has its place for the parts.
-fn take_out(transaction: &mut Transaction<'_>, plan: &UploadPlan) -> Result<(), StoreError> {
+fn bury(transaction: &mut Transaction<'_>, plan: &UploadPlan) -> Result<(), StoreError> {
     let values = Item::from([(":staged".to_owned(), text(plan.staged.as_str()))]);
-    transaction.take_out(keys::plan(plan.owner, &plan.id), "staged = :staged", values)
+    transaction.bury(keys::plan(plan.owner, &plan.id), "staged = :staged", values)
 }
 
 fn planned(existing: UploadPlan) -> ReserveError {

@@ -116,7 +116,7 @@ impl DynamoDb {
         expected: Option<Revision>,
         change: &[u8; 12],
     ) -> UpdateItemFluentBuilder {
-        let is_there = "attribute_exists(pk) AND (attribute_not_exists(#change) OR #change <> :change)";
+        let is_there = "attribute_exists(#revision) AND (attribute_not_exists(#change) OR #change <> :change)";
         let update = self
             .client
             .update_item()
@@ -147,7 +147,7 @@ impl DynamoDb {
             (":blob".to_owned(), text(seen.blob.as_str())),
         ]);
         let condition = "revision = :revision AND sweep_sk = :blob";
-        remove.take_out(keys::recording(seen.owner, &seen.id), condition, values)?;
+        remove.bury(keys::recording(seen.owner, &seen.id), condition, values)?;
         remove.give_back_bytes(seen.owner, seen.size)?;
         Ok(remove.commit().await?.err().map(super::transact::Refusal::into_item))
     }
@@ -163,7 +163,7 @@ async fn update_patiently(update: UpdateItemFluentBuilder) -> Result<Result<Item
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                return Ok(Err(failed.item.clone().filter(|item| !item.is_empty())));
+                return Ok(Err(failed.item.clone().filter(|item| !item.is_empty() && items::is_alive(item))));
             }
             Some(UpdateItemError::TransactionConflictException(_)) => backoff.wait(error).await?,
             _ => return Err(from_sdk(error)),

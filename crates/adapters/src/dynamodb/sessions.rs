@@ -68,7 +68,7 @@ impl DynamoDb {
     pub(super) async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
         let Some(item) = self.get(keys::session(user, id)).await? else { return Ok(false) };
         let mut end = self.transaction();
-        end.take_out(keys::session(user, id), "attribute_exists(pk)", Item::new())?;
+        end.take_out(keys::session(user, id))?;
         end.clear(keys::token(items::token(&item)?))?;
         Ok(end.commit().await?.is_ok())
     }

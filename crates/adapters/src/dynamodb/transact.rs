@@ -1,22 +1,29 @@
 //! Transactions: everything or nothing, again when others were in the way.
+//!
+//! A request may arrive long after its sender has given it up, and asked again, and gone on from there. Such a
+//! latecomer must not bring back what was taken out meanwhile, so what has an id of its client's choice leaves a
+//! tombstone where it was: adding expects nothing at all there, or the very tombstone it has seen.
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata as _, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld,
-        TransactWriteItem, Update, builders::UpdateBuilder, error::TransactionCanceledException,
+        AttributeValue, CancellationReason, Delete, Put,
+        ReturnValuesOnConditionCheckFailure::AllOld,
+        TransactWriteItem, Update,
+        builders::{DeleteBuilder, UpdateBuilder},
+        error::TransactionCanceledException,
     },
 };
 use tapebase_domain::{
     id::{UserId, random_bytes},
-    ports::StoreError,
+    ports::{Clock as _, StoreError, SystemClock},
 };
 
 use super::{
     DynamoDb,
     errors::{Backoff, from_build, from_sdk},
-    items::{Item, number},
+    items::{self, Item, number},
     keys,
 };
 
@@ -42,7 +49,7 @@ impl Refusal {
 
     /// The item that is there, if one is.
     pub fn into_item(self) -> Option<Item> {
-        self.there
+        self.there.filter(items::is_alive)
     }
 }
 
@@ -53,12 +60,23 @@ impl DynamoDb {
 }
 
 impl Transaction<'_> {
-    /// Adds an item that must not be there yet.
+    /// Adds an item that must not be there.
     pub fn add(&mut self, item: Item) -> Result<(), StoreError> {
+        self.put(item, "attribute_not_exists(pk)", Item::new())
+    }
+
+    /// Puts a tombstone in the place of an item that must be as `condition` says, with `values` for its placeholders.
+    pub fn bury(&mut self, key: Item, condition: &str, values: Item) -> Result<(), StoreError> {
+        let tombstone = items::of_tombstone(key, &random_bytes(), SystemClock.now());
+        self.put(tombstone, condition, values)
+    }
+
+    fn put(&mut self, item: Item, condition: &str, values: Item) -> Result<(), StoreError> {
         let put = Put::builder()
             .table_name(&self.store.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression(condition)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .return_values_on_condition_check_failure(AllOld)
             .build()
             .map_err(from_build)?;
@@ -66,23 +84,18 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Takes out an item that must be as `condition` says, with `values` for its placeholders.
-    pub fn take_out(&mut self, key: Item, condition: &str, values: Item) -> Result<(), StoreError> {
-        let delete = Delete::builder()
-            .table_name(&self.store.table)
-            .set_key(Some(key))
-            .condition_expression(condition)
-            .set_expression_attribute_values((!values.is_empty()).then_some(values))
-            .return_values_on_condition_check_failure(AllOld)
-            .build()
-            .map_err(from_build)?;
-        self.actions.push(TransactWriteItem::builder().delete(delete).build());
-        Ok(())
+    /// Takes out an item that must be there.
+    pub fn take_out(&mut self, key: Item) -> Result<(), StoreError> {
+        self.delete(Delete::builder().set_key(Some(key)).condition_expression("attribute_exists(pk)"))
     }
 
     /// Takes out an item if it is there.
     pub fn clear(&mut self, key: Item) -> Result<(), StoreError> {
-        let delete = Delete::builder().table_name(&self.store.table).set_key(Some(key)).build().map_err(from_build)?;
+        self.delete(Delete::builder().set_key(Some(key)))
+    }
+
+    fn delete(&mut self, delete: DeleteBuilder) -> Result<(), StoreError> {
+        let delete = delete.table_name(&self.store.table).build().map_err(from_build)?;
         self.actions.push(TransactWriteItem::builder().delete(delete).build());
         Ok(())
     }
@@ -138,14 +151,20 @@ impl Transaction<'_> {
     /// Writes everything, or nothing and says which condition does not hold.
     ///
     /// One token goes with all tries of which the outcome is not known: a lost reply is no second write.
-    pub async fn commit(self) -> Result<Result<(), Refusal>, StoreError> {
+    pub async fn commit(mut self) -> Result<Result<(), Refusal>, StoreError> {
         let mut backoff = Backoff::default();
         let mut token = fresh_token();
         loop {
             let write = self.store.client.transact_write_items().set_transact_items(Some(self.actions.clone()));
             let Err(error) = write.client_request_token(&token).send().await else { return Ok(Ok(())) };
             match judge(error) {
-                Verdict::Refused(refusal) => return Ok(Err(refusal)),
+                Verdict::Refused(refusal) => {
+                    if !self.add_over_tombstone(&refusal) {
+                        return Ok(Err(refusal));
+                    }
+                    token = fresh_token();
+                    backoff.wait("the item comes and goes all the time").await?;
+                }
                 Verdict::Failed(error) => return Err(error),
                 Verdict::InTheWay(error) => {
                     // Cancelled for good: with the same token the answer might stay the same.
@@ -155,6 +174,15 @@ impl Transaction<'_> {
                 Verdict::InProgress(error) => backoff.wait(error).await?,
             }
         }
+    }
+
+    /// Has an item that was refused take the place of the tombstone there; `false` if that is not why it was refused.
+    fn add_over_tombstone(&mut self, refusal: &Refusal) -> bool {
+        let put = self.actions[refusal.action].put.as_mut().filter(|put| items::is_alive(&put.item));
+        let Some((put, stamp)) = put.zip(refusal.there.as_ref().and_then(items::stamp)) else { return false };
+        put.condition_expression = Some("gone = :gone".to_owned());
+        put.expression_attribute_values = Some(Item::from([(":gone".to_owned(), stamp.clone())]));
+        true
     }
 }
 

@@ -136,10 +136,11 @@ async fn calls_cost_what_they_should() {
     note("list of 50");
     store.remove(owner, &first.id, None).await.expect("removed");
     note("remove");
-    let planned = plan(&first);
+    let completed = recording(owner);
+    let planned = plan(&completed);
     store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
     note("reserve");
-    store.settle(&planned, first.clone()).await.expect("settled");
+    store.settle(&planned, completed).await.expect("settled");
     note("settle");
     let account = account();
     store.create(account.clone()).await.expect("created");

@@ -2,6 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use aws_sdk_dynamodb::{
+    Client,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
+};
 use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_conformance::aws_proxy::{AwsProxy, Fault, Faults};
 use tapebase_domain::{
@@ -54,13 +58,18 @@ async fn each_call_takes_the_fewest_requests() {
     }
     store.remove(owner, &first.id, None).await.expect("removed");
     cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "remove").await;
+    store.insert(first.clone(), u64::MAX).await.expect("inserted");
+    cost(&[("TransactWriteItems", 2)], "insert what was removed").await;
+    store.remove(owner, &first.id, None).await.expect("removed");
+    proxy.reset_counts();
     store.used_bytes(owner).await.expect("counted");
     cost(&[("GetItem", 1)], "used bytes").await;
 
-    let planned = plan(&first);
+    let completed = recording(owner);
+    let planned = plan(&completed);
     store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
     cost(&[("TransactWriteItems", 1)], "reserve").await;
-    store.settle(&planned, first).await.expect("settled");
+    store.settle(&planned, completed).await.expect("settled");
     cost(&[("TransactWriteItems", 1)], "settle").await;
     store.release(&planned).await.expect("answered");
     cost(&[("TransactWriteItems", 1)], "release").await;
@@ -140,14 +149,19 @@ async fn conflicts_without_end_are_an_error_after_ten_tries() {
     assert_eq!(proxy.counts(), counts([("TransactWriteItems", 10)]));
 }
 
-#[tokio::test]
-async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
+/// A store that waits for no answer longer than a moment, and tries a call once or more often.
+async fn hasty(attempts: u32) -> (DynamoDb, AwsProxy, String) {
     let table = engine::fresh_table().await;
     let proxy = AwsProxy::start(engine::address());
-    let timeouts = aws_sdk_dynamodb::config::timeout::TimeoutConfig::builder();
-    let timeouts = timeouts.operation_attempt_timeout(Duration::from_millis(200)).build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(200)).build();
     let config = engine::config(&proxy.url()).timeout_config(timeouts);
-    let store = DynamoDb::new(aws_sdk_dynamodb::Client::from_conf(config.build()), table);
+    let config = config.retry_config(RetryConfig::standard().with_max_attempts(attempts));
+    (DynamoDb::new(Client::from_conf(config.build()), table.clone()), proxy, table)
+}
+
+#[tokio::test]
+async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
+    let (store, proxy, _) = hasty(4).await;
     let first = recording(stranger());
     proxy.inject(Faults { seed: 5, rate: 0.5, kinds: vec![Fault::Delay(Duration::from_millis(400))] });
 
@@ -162,4 +176,32 @@ async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
     proxy.stop_injecting();
     proxy.settle().await;
     assert_eq!(store.used_bytes(first.owner).await.expect("counted"), first.size);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_too_late_brings_nothing_back() {
+    let (store, proxy, table) = hasty(1).await;
+    let patient = DynamoDb::new(engine::client(&engine::endpoint()), table);
+    let owner = stranger();
+    let (deleted, aborted, completed) = (recording(owner), plan(&recording(owner)), recording(owner));
+    let settled = plan(&completed);
+
+    // The store does not hear of these before it has heard of all that follows.
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Delay(Duration::from_secs(6))] });
+    store.insert(deleted.clone(), u64::MAX).await.expect_err("no answer in time");
+    store.reserve(aborted.clone(), u64::MAX).await.expect_err("no answer in time");
+    store.reserve(settled.clone(), u64::MAX).await.expect_err("no answer in time");
+    patient.insert(deleted.clone(), u64::MAX).await.expect("inserted");
+    patient.remove(owner, &deleted.id, None).await.expect("removed");
+    patient.reserve(aborted.clone(), u64::MAX).await.expect("reserved");
+    assert!(patient.release(&aborted).await.expect("released"));
+    patient.reserve(settled.clone(), u64::MAX).await.expect("reserved");
+    patient.settle(&settled, completed.clone()).await.expect("settled");
+    proxy.settle().await;
+
+    assert_eq!(RecordStore::find(&patient, owner, &deleted.id).await.expect("read"), None);
+    assert_eq!(patient.plan(owner, &aborted.id).await.expect("read"), None);
+    assert_eq!(patient.plan(owner, &settled.id).await.expect("read"), None);
+    assert_eq!(patient.list(owner, PageRequest::default()).await.expect("listed"), std::slice::from_ref(&completed));
+    assert_eq!(patient.used_bytes(owner).await.expect("counted"), completed.size);
 }

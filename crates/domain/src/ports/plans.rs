@@ -40,6 +40,7 @@ pub enum SettleError {
 /// Keeps plans of uploads, in the store that keeps the recordings: both count towards one quota.
 ///
 /// A successful write MUST survive a power cut. Every write is one transaction.
+/// One that failed with `Unavailable` may yet happen, but MUST NOT bring back what was taken out after it.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait PlanStore: Send + Sync {

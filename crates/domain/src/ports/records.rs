@@ -27,6 +27,7 @@ pub enum InsertError {
 /// Keeps what is known about recordings.
 ///
 /// A successful write MUST survive a power cut. Every write is one transaction.
+/// One that failed with `Unavailable` may yet happen, but MUST NOT bring back what was taken out after it.
 /// An owner need not be known to the `UserStore`, and no two recordings ever share a blob.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
