@@ -23,7 +23,8 @@ use super::keys;
 /// Attributes by name, as the SDK has them.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// How long an item is kept past its expiry or its end: long after the last request sent before that has arrived.
+/// How long an item is kept past its expiry or its end. An expired one is found until then, for the caller to
+/// decide; a tombstone must outlast every request that was sent before it.
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 
 pub fn of_recording(recording: &Recording) -> Item {

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::{
 };
 use tapebase_domain::{
     id::{UserId, random_bytes},
-    ports::{Clock as _, StoreError, SystemClock},
+    ports::{BoxError, Clock as _, StoreError, SystemClock},
 };
 
 use super::{
@@ -150,7 +150,8 @@ impl Transaction<'_> {
 
     /// Writes everything, or nothing and says which condition does not hold.
     ///
-    /// One token goes with all tries of which the outcome is not known: a lost reply is no second write.
+    /// One token goes with all tries of the same actions, for an earlier one may still be on its way: whichever
+    /// arrives first writes, and the others change nothing. DynamoDB remembers the tokens of what has succeeded.
     pub async fn commit(mut self) -> Result<Result<(), Refusal>, StoreError> {
         let mut backoff = Backoff::default();
         let mut token = fresh_token();
@@ -166,12 +167,7 @@ impl Transaction<'_> {
                     backoff.wait("the item comes and goes all the time").await?;
                 }
                 Verdict::Failed(error) => return Err(error),
-                Verdict::InTheWay(error) => {
-                    // Cancelled for good: with the same token the answer might stay the same.
-                    token = fresh_token();
-                    backoff.wait(error).await?;
-                }
-                Verdict::InProgress(error) => backoff.wait(error).await?,
+                Verdict::InTheWay(error) => backoff.wait(error).await?,
             }
         }
     }
@@ -180,7 +176,7 @@ impl Transaction<'_> {
     fn add_over_tombstone(&mut self, refusal: &Refusal) -> bool {
         let put = self.actions[refusal.action].put.as_mut().filter(|put| items::is_alive(&put.item));
         let Some((put, stamp)) = put.zip(refusal.there.as_ref().and_then(items::stamp)) else { return false };
-        put.condition_expression = Some("gone = :gone".to_owned());
+        put.condition_expression = Some("attribute_not_exists(pk) OR gone = :gone".to_owned());
         put.expression_attribute_values = Some(Item::from([(":gone".to_owned(), stamp.clone())]));
         true
     }
@@ -195,10 +191,8 @@ type TransactError = SdkError<TransactWriteItemsError>;
 /// What to make of a transaction that failed.
 enum Verdict {
     Refused(Refusal),
-    /// Nothing was written, because others wrote at the same moment or too much was written.
-    InTheWay(TransactError),
-    /// The same transaction, sent before, is still under way.
-    InProgress(TransactError),
+    /// Others wrote at the same moment, or too much, or the same transaction, sent before, is still under way.
+    InTheWay(BoxError),
     Failed(StoreError),
 }
 
@@ -206,13 +200,13 @@ fn judge(error: TransactError) -> Verdict {
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
         return match decisive(cancelled) {
             Some(Decisive::Condition(refusal)) => Verdict::Refused(refusal),
-            Some(Decisive::InTheWay) => Verdict::InTheWay(error),
+            Some(Decisive::InTheWay) => Verdict::InTheWay(error.into()),
             Some(Decisive::Full) => Verdict::Failed(StoreError::Full(error.into())),
             Some(Decisive::Other) | None => Verdict::Failed(from_sdk(error)),
         };
     }
     match error.code() {
-        Some("TransactionInProgressException") => Verdict::InProgress(error),
+        Some("TransactionInProgressException") => Verdict::InTheWay(error.into()),
         _ => Verdict::Failed(from_sdk(error)),
     }
 }

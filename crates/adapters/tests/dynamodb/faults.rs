@@ -205,3 +205,33 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     assert_eq!(patient.list(owner, PageRequest::default()).await.expect("listed"), std::slice::from_ref(&completed));
     assert_eq!(patient.used_bytes(owner).await.expect("counted"), completed.size);
 }
+
+#[tokio::test]
+async fn a_try_that_follows_one_still_on_its_way_brings_nothing_back() {
+    let (store, proxy, table) = hasty(2).await;
+    let patient = DynamoDb::new(engine::client(&engine::endpoint()), table);
+    let first = recording(stranger());
+    let inject = |kind| proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![kind] });
+
+    // The first try is held back and then does it; the others are told of conflicts until it is deleted again.
+    inject(Fault::Delay(Duration::from_secs(1)));
+    let (inserted, ()) = tokio::join!(store.insert(first.clone(), u64::MAX), async {
+        until(async || proxy.counts().contains_key("TransactWriteItems")).await;
+        inject(Fault::TransactionConflict);
+        until(async || RecordStore::find(&patient, first.owner, &first.id).await.expect("read").is_some()).await;
+        patient.remove(first.owner, &first.id, None).await.expect("removed").expect("it was there");
+        proxy.stop_injecting();
+    });
+    inserted.expect("it was inserted");
+
+    assert!(proxy.counts()["TransactWriteItems"] > 2, "{:?}", proxy.counts());
+    assert_eq!(RecordStore::find(&patient, first.owner, &first.id).await.expect("read"), None);
+    assert_eq!(patient.used_bytes(first.owner).await.expect("counted"), 0);
+}
+
+/// Waits until something is so.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    while !is_so().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
