@@ -14,8 +14,8 @@
 //!
 //! | To | it takes |
 //! |---|---|
-//! | insert, reserve | 1 transaction: the item, the bytes used |
-//! | settle | 1 transaction: the plan, the recording |
+//! | insert, reserve | 1 transaction: the item, the bytes used; 2 over a tombstone |
+//! | settle | 1 transaction: the plan, the recording; 2 over a tombstone |
 //! | release | 1 transaction: the plan, the bytes used |
 //! | find, plan, used bytes | 1 consistent read |
 //! | list a page | 1 consistent query of `by_received` or `by_recorded`; more only past 1 MB |

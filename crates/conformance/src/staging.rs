@@ -77,7 +77,7 @@ pub async fn assemble_has_a_part_once_that_was_sent_again(store: Parted) {
     for number in [1, 1] {
         store.send(&alone, number).await;
     }
-    for number in [1, 2, 3, 3, 1] {
+    for number in [1, 2, 3, 3, 2, 1] {
         store.send(&some, number).await;
     }
 

@@ -188,9 +188,9 @@ pub fn stamp(item: &Item) -> Option<&AttributeValue> {
     item.get("gone")
 }
 
-/// Whether it is more than a tombstone.
+/// Whether it is more than a tombstone, or the empty item that stands for none in some answers.
 pub fn is_alive(item: &Item) -> bool {
-    stamp(item).is_none()
+    !item.is_empty() && stamp(item).is_none()
 }
 
 pub fn of_store(id: StoreId) -> Item {

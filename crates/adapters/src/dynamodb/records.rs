@@ -163,7 +163,7 @@ async fn update_patiently(update: UpdateItemFluentBuilder) -> Result<Result<Item
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                return Ok(Err(failed.item.clone().filter(|item| !item.is_empty() && items::is_alive(item))));
+                return Ok(Err(failed.item.clone().filter(items::is_alive)));
             }
             Some(UpdateItemError::TransactionConflictException(_)) => backoff.wait(error).await?,
             _ => return Err(from_sdk(error)),

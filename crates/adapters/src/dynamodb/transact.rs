@@ -42,12 +42,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The item that is there.
+    /// The item that is there, where one must be.
     pub fn item(self) -> Result<Item, StoreError> {
-        self.there.ok_or_else(|| StoreError::Unavailable("a condition failed on an item that is not there".into()))
+        self.into_item()
+            .ok_or_else(|| StoreError::Unavailable("a condition failed on an item that is not there".into()))
     }
 
-    /// The item that is there, if one is.
+    /// The item that is there, if there is more than a tombstone.
     pub fn into_item(self) -> Option<Item> {
         self.there.filter(items::is_alive)
     }
@@ -223,10 +224,7 @@ enum Decisive {
 fn decisive(cancelled: &TransactionCanceledException) -> Option<Decisive> {
     let spoken = |(action, reason): (usize, &CancellationReason)| match reason.code() {
         None | Some("None") => None,
-        Some("ConditionalCheckFailed") => {
-            let there = reason.item.clone().filter(|item| !item.is_empty());
-            Some(Decisive::Condition(Refusal { action, there }))
-        }
+        Some("ConditionalCheckFailed") => Some(Decisive::Condition(Refusal { action, there: reason.item.clone() })),
         Some("TransactionConflict" | "ProvisionedThroughputExceeded" | "ThrottlingError") => Some(Decisive::InTheWay),
         Some("ItemCollectionSizeLimitExceeded") => Some(Decisive::Full),
         Some(_) => Some(Decisive::Other),
