@@ -9,14 +9,14 @@ mod faults;
 mod wire;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinHandle,
 };
 
@@ -38,11 +38,15 @@ struct Shared {
     upstream: SocketAddr,
     state: Mutex<State>,
     under_way: watch::Sender<usize>,
+    /// Where requests are held, until there are permits.
+    gate: Semaphore,
 }
 
 #[derive(Default)]
 struct State {
     counts: BTreeMap<String, u64>,
+    /// How the next requests are broken, whatever the dice say.
+    next: VecDeque<Fault>,
     dice: Option<Dice>,
     injected: u64,
 }
@@ -55,7 +59,8 @@ impl AwsProxy {
         listener.set_nonblocking(true).expect("a socket can be so");
         let listener = TcpListener::from_std(listener).expect("there is a runtime");
         let address = listener.local_addr().expect("it is bound");
-        let shared = Arc::new(Shared { upstream, state: Mutex::default(), under_way: watch::Sender::default() });
+        let (state, under_way, gate) = (Mutex::default(), watch::Sender::default(), Semaphore::new(0));
+        let shared = Arc::new(Shared { upstream, state, under_way, gate });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self { address, shared, accepting }
     }
@@ -86,6 +91,16 @@ impl AwsProxy {
     /// Breaks requests from now on.
     pub fn inject(&self, faults: Faults) {
         self.shared.lock().dice = Some(Dice::new(faults));
+    }
+
+    /// Breaks the next request in this way, before whatever else is injected.
+    pub fn inject_next(&self, fault: Fault) {
+        self.shared.lock().next.push_back(fault);
+    }
+
+    /// Passes on what is held, and holds nothing from now on.
+    pub fn let_go(&self) {
+        self.shared.gate.add_permits(Semaphore::MAX_PERMITS);
     }
 
     /// Breaks nothing from now on.
@@ -121,7 +136,8 @@ impl Shared {
     fn admit(&self, action: &Action) -> Option<Fault> {
         let mut state = self.lock();
         *state.counts.entry(action.name.clone()).or_default() += 1;
-        let fault = state.dice.as_mut().and_then(|dice| dice.throw(action));
+        let next = state.next.pop_front();
+        let fault = next.or_else(|| state.dice.as_mut().and_then(|dice| dice.throw(action)));
         state.injected += u64::from(fault.is_some());
         fault
     }

@@ -187,7 +187,7 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     let settled = plan(&completed);
 
     // The store does not hear of these before it has heard of all that follows.
-    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Delay(Duration::from_secs(6))] });
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Hold] });
     store.insert(deleted.clone(), u64::MAX).await.expect_err("no answer in time");
     store.reserve(aborted.clone(), u64::MAX).await.expect_err("no answer in time");
     store.reserve(settled.clone(), u64::MAX).await.expect_err("no answer in time");
@@ -197,6 +197,7 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     assert!(patient.release(&aborted).await.expect("released"));
     patient.reserve(settled.clone(), u64::MAX).await.expect("reserved");
     patient.settle(&settled, completed.clone()).await.expect("settled");
+    proxy.let_go();
     proxy.settle().await;
 
     assert_eq!(RecordStore::find(&patient, owner, &deleted.id).await.expect("read"), None);
@@ -211,13 +212,13 @@ async fn a_try_that_follows_one_still_on_its_way_brings_nothing_back() {
     let (store, proxy, table) = hasty(2).await;
     let patient = DynamoDb::new(engine::client(&engine::endpoint()), table);
     let first = recording(stranger());
-    let inject = |kind| proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![kind] });
 
     // The first try is held back and then does it; the others are told of conflicts until it is deleted again.
-    inject(Fault::Delay(Duration::from_secs(1)));
+    proxy.inject_next(Fault::Hold);
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::TransactionConflict] });
     let (inserted, ()) = tokio::join!(store.insert(first.clone(), u64::MAX), async {
-        until(async || proxy.counts().contains_key("TransactWriteItems")).await;
-        inject(Fault::TransactionConflict);
+        until(async || proxy.injected() > 1).await;
+        proxy.let_go();
         until(async || RecordStore::find(&patient, first.owner, &first.id).await.expect("read").is_some()).await;
         patient.remove(first.owner, &first.id, None).await.expect("removed").expect("it was there");
         proxy.stop_injecting();

@@ -89,6 +89,11 @@ impl Wires<'_> {
                 sleep(time).await;
                 self.pass_on(&request).await
             }
+            Some(Fault::Hold) => {
+                // An error says that the gate is gone, which it is not before the proxy.
+                let _ = shared.gate.acquire().await;
+                self.pass_on(&request).await
+            }
             _ => self.pass_on(&request).await,
         }
     }

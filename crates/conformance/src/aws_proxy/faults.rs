@@ -38,6 +38,8 @@ pub enum Fault {
     CutReply,
     /// Everything is passed on, after this time.
     Delay(Duration),
+    /// Everything is passed on, once it is [let go](super::AwsProxy::let_go).
+    Hold,
 }
 
 impl Fault {
@@ -51,7 +53,8 @@ impl Fault {
             | Self::ResetInBody
             | Self::LostReply
             | Self::CutReply
-            | Self::Delay(_) => true,
+            | Self::Delay(_)
+            | Self::Hold => true,
         }
     }
 
@@ -70,7 +73,10 @@ impl Fault {
             (Self::ThroughputExceeded, _) => Some((BAD_REQUEST, json("ProvisionedThroughputExceededException"))),
             (Self::Throttling, _) => Some((BAD_REQUEST, json("ThrottlingException"))),
             (Self::TransactionConflict, _) => Some((BAD_REQUEST, CONFLICT.to_owned())),
-            (Self::ResetBefore | Self::ResetInBody | Self::LostReply | Self::CutReply | Self::Delay(_), _) => None,
+            (
+                Self::ResetBefore | Self::ResetInBody | Self::LostReply | Self::CutReply | Self::Delay(_) | Self::Hold,
+                _,
+            ) => None,
         }
     }
 }

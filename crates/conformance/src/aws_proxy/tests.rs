@@ -121,6 +121,25 @@ async fn faults_break_what_they_say() {
 }
 
 #[tokio::test]
+async fn what_is_held_passes_when_it_is_let_go() {
+    let proxy = AwsProxy::start(echo().await);
+    proxy.inject_next(Fault::Hold);
+    let mut held = connect(&proxy).await;
+    held.write_all(&put("first")).await.expect("sent");
+    while proxy.injected() == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    assert_eq!(ask(&mut connect(&proxy).await, &put("second")).await, Some((200, b"second".into())));
+    let nothing = tokio::time::timeout(Duration::from_millis(50), held.read(&mut [0])).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    proxy.let_go();
+
+    let answer = Head::read(&mut BufReader::new(held)).await.expect("read").expect("a head");
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
 async fn equal_seeds_break_equal_requests() {
     let upstream = echo().await;
     let mut runs = Vec::new();
