@@ -5,18 +5,28 @@
 //! ```text
 //! blobs/VERSION             the layout's number
 //! blobs/ROWS                the id of the row store that knows what is an orphan here
-//! blobs/7f/7f3a…            one blob: 32 random hexadecimal digits, below the first two of them
+//! blobs/packs/9c41…         many small blobs, each with a header of its own: 16 random hexadecimal digits
+//! blobs/7f/7f3a…            one large blob: 32 random hexadecimal digits, below the first two of them
 //! blobs/parts/e1c0…/2       the second part of a blob that is sent in parts
 //! ```
 //!
-//! A blob is written under its final name, flushed, and its directory flushed, before `put` returns.
-//! Nothing refers to the name until then, so there is no temporary name and no rename; what a crash
+//! A small blob is appended to a pack, and one flush makes many safe at once: see [`packs`].
+//! A large one is written under its final name, flushed, and its directory flushed.
+//! Nothing refers to either until then, so there is no temporary name and no rename; what a crash
 //! leaves behind has no row, and the sweeper removes it.
-//! The name comes from the random generator alone: nothing a client sends reaches a path.
+//! All names come from the random generator alone: nothing a client sends reaches a path.
 
+mod buffer;
+mod entry;
 mod file;
 mod folder;
+mod new_pack;
+mod pack;
+mod packs;
 mod parts;
+mod reading;
+mod space;
+mod walk;
 
 use std::{
     fs,
@@ -27,7 +37,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, future, stream};
+use futures_util::{StreamExt as _, future};
 use tapebase_domain::{
     blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
     id::StoreId,
@@ -35,24 +45,32 @@ use tapebase_domain::{
 };
 use tokio::task::spawn_blocking;
 
-use self::file::{BlobFile, NewFile};
+use self::{
+    entry::{Entry, Place},
+    file::NewFile,
+    pack::Pack,
+    packs::Packs,
+    reading::{OpenBlob, READ_BYTES, here_or_blocking, read_on},
+};
 use crate::blob_name;
 
 /// How many bytes are handed to the disk in one piece.
-const WRITE_BYTES: usize = 1 << 20;
+const WRITE_BYTES: u64 = 1 << 20;
 /// Pieces below this size are copied together.
 const SMALL_PIECE_BYTES: usize = 4 << 10;
-/// How many bytes are read from the disk in one piece.
-const READ_BYTES: u64 = 256 << 10;
 
 /// The file that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
 
 /// Blobs below one directory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Fs {
     root: Arc<Path>,
+    packs: Arc<Packs>,
 }
+
+/// Where a blob lies: in which file, and where in it if others lie there, too.
+type Location = (PathBuf, Option<Place>);
 
 impl Fs {
     /// Opens the directory, making it and its 256 subdirectories where they are missing, private to this user.
@@ -61,24 +79,23 @@ impl Fs {
     /// If it cannot be made or read, or has the layout of a newer version.
     pub fn open(root: &Path) -> io::Result<Self> {
         folder::lay_out(root)?;
-        Ok(Self { root: root.into() })
+        Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))) })
     }
 
-    /// The path of a blob, if the reference is one this store makes.
-    fn path(&self, blob: &BlobRef) -> Result<PathBuf, BlobError> {
+    /// Where a blob lies, if the reference is one this store makes.
+    fn locate(&self, blob: &BlobRef) -> Result<Location, BlobError> {
         let name = blob.as_str();
         if blob_name::is_one(name) {
-            Ok(self.root.join(&name[..2]).join(name))
-        } else {
-            Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into()))
+            return Ok((self.root.join(&name[..2]).join(name), None));
+        }
+        match Place::parse(name) {
+            Some(place) => Ok((self.packs.directory().join(place.pack.to_string()), Some(place))),
+            None => Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into())),
         }
     }
-}
 
-#[async_trait]
-impl BlobStore for Fs {
-    async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        let mut batch = Batch::gather(&mut body).await?;
+    /// Writes a blob into a file of its own, from a body whose beginning is here already.
+    async fn put_file(&self, mut batch: Batch, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let root = self.root.clone();
         if batch.is_last {
             return blocking(move || NewFile::create(&root)?.append(&batch.pieces)?.commit()).await;
@@ -104,34 +121,49 @@ impl BlobStore for Fs {
         }
         blocking(move || file.append(&batch.pieces)?.commit()).await
     }
+}
+
+#[async_trait]
+impl BlobStore for Fs {
+    async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+        let batch = Batch::gather(&mut body).await?;
+        if batch.is_last && batch.size <= packs::MOST_BYTES {
+            return self.packs.append(Entry::new(batch.pieces)).await;
+        }
+        self.put_file(batch, body).await
+    }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
-        let path = self.path(blob)?;
+        let (path, place) = self.locate(blob)?;
         let first = ByteRange { length: range.length.min(READ_BYTES), ..range };
-        let opened = blocking(move || {
-            let Some(file) = BlobFile::open(&path, range)? else { return Ok(None) };
-            Ok(Some((file.read(first)?, Arc::new(file))))
+        let opened = here_or_blocking(move |wait| {
+            let Some(blob) = OpenBlob::open(&path, place, wait)? else { return Ok(None) };
+            Ok(blob.begin(range, first, wait)?.map(|bytes| (bytes, blob)))
         });
-        let Some((bytes, file)) = opened.await? else { return Ok(None) };
+        let Some((bytes, blob)) = opened.await? else { return Ok(None) };
         if first == range {
             return Ok(Some(blob::once(bytes)));
         }
         let rest = ByteRange { start: first.end(), length: range.length - first.length };
-        Ok(Some(Box::pin(blob::once(bytes).chain(read_on(file, rest)))))
+        Ok(Some(Box::pin(blob::once(bytes).chain(read_on(Arc::new(blob), rest)))))
     }
 
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
-        let path = self.path(blob)?;
-        blocking(move || match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        let (path, place) = self.locate(blob)?;
+        let packs = self.packs.clone();
+        blocking(move || match place {
+            Some(place) => match Pack::open(packs.directory(), place.pack)? {
+                Some(pack) => pack.remove(place.offset),
+                None => Ok(()),
+            },
+            None => remove_file(&path),
         })
         .await
     }
 
     async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
         let root = self.root.clone();
-        blocking(move || folder::list(&root, after.as_ref().map_or("", BlobRef::as_str))).await
+        blocking(move || walk::list(&root, after.as_ref().map_or("", BlobRef::as_str))).await
     }
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
@@ -160,6 +192,7 @@ impl BlobStore for Fs {
 #[derive(Default)]
 struct Batch {
     pieces: Vec<Bytes>,
+    size: u64,
     is_last: bool,
 }
 
@@ -168,12 +201,11 @@ impl Batch {
     async fn gather(body: &mut ByteStream<BodyError>) -> Result<Self, BodyError> {
         let mut batch = Self::default();
         let mut small = BytesMut::new();
-        let mut size = 0;
-        while size < WRITE_BYTES && !batch.is_last {
+        while batch.size < WRITE_BYTES && !batch.is_last {
             let piece = body.next().await.transpose()?;
             batch.is_last = piece.is_none();
             let piece = piece.unwrap_or_default();
-            size += piece.len();
+            batch.size += piece.len() as u64;
             if piece.len() < SMALL_PIECE_BYTES && !batch.is_last {
                 small.extend_from_slice(&piece);
             } else {
@@ -185,24 +217,19 @@ impl Batch {
     }
 }
 
-fn read_on(file: Arc<BlobFile>, range: ByteRange) -> ByteStream<BlobError> {
-    Box::pin(stream::try_unfold((file, range), |(file, rest)| async move {
-        if rest.length == 0 {
-            return Ok(None);
-        }
-        let next = ByteRange { length: rest.length.min(READ_BYTES), ..rest };
-        let rest = ByteRange { start: next.end(), length: rest.length - next.length };
-        let reader = file.clone();
-        let bytes = blocking(move || reader.read(next)).await?;
-        Ok(Some((bytes, (file, rest))))
-    }))
-}
-
 /// Runs file system calls where they hold nobody up.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, BlobError> {
     match spawn_blocking(work).await {
         Ok(result) => result.map_err(from_io),
         Err(error) => Err(BlobError::Unavailable(error.into())),
+    }
+}
+
+/// Removes a file, if it is there.
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -17,6 +17,9 @@ use tapebase_domain::{
 };
 use tempfile::TempDir;
 
+/// Too large for a pack.
+static LARGE: &[u8] = &[b's'; 300_000];
+
 fn account() -> Account {
     let now = SystemClock.now();
     let email = Email::parse("ann@example.com").expect("an address");
@@ -112,19 +115,45 @@ async fn blobs_reopen_and_read_back() {
 fn a_blob_folder_of_a_newer_version_is_refused() {
     let folder = TempDir::new().expect("a temporary folder");
     Fs::open(folder.path()).expect("made");
-    fs::write(folder.path().join("VERSION"), "2\n").expect("written");
+    fs::write(folder.path().join("VERSION"), "3\n").expect("written");
 
-    assert!(Fs::open(folder.path()).is_err_and(|error| error.to_string().contains("layout 2")));
+    assert!(Fs::open(folder.path()).is_err_and(|error| error.to_string().contains("layout 3")));
+}
+
+#[tokio::test]
+async fn a_blob_folder_from_before_packs_is_taken_over() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let name = "7f3a".repeat(8);
+    fs::create_dir(folder.path().join("7f")).expect("made");
+    fs::write(folder.path().join("7f").join(&name), "speech").expect("written");
+    fs::write(folder.path().join("VERSION"), "1\n").expect("written");
+
+    let store = Fs::open(folder.path()).expect("taken over");
+
+    let blob = BlobRef::new(name);
+    assert!(store.open(&blob, ByteRange::whole(6)).await.expect("read").is_some());
+    store.put(blob::once("small".into())).await.expect("stored");
+    let listed = store.list(None).await.expect("listed");
+    assert_eq!(listed.iter().map(|entry| &entry.blob).collect::<Vec<_>>(), [&blob]);
+    assert_eq!(store.list(Some(blob)).await.expect("listed").len(), 1);
+    let version = fs::read_to_string(folder.path().join("VERSION")).expect("read");
+    assert_eq!(version, "2\n", "a program without packs must refuse it");
 }
 
 #[tokio::test]
 async fn blobs_are_readable_for_their_owner_alone() {
     let folder = TempDir::new().expect("a temporary folder");
     let root = folder.path().join("blobs");
-    let stored = Fs::open(&root).expect("made").put(blob::once("speech".into())).await.expect("stored");
+    let store = Fs::open(&root).expect("made");
+    let stored = store.put(blob::once(LARGE.into())).await.expect("stored");
+    store.put(blob::once("speech".into())).await.expect("stored");
 
     let directory = root.join(&stored.blob.as_str()[..2]);
     assert_eq!((mode(&root), mode(&directory), mode(&directory.join(stored.blob.as_str()))), (0o700, 0o700, 0o600));
+    for pack in fs::read_dir(root.join("packs")).expect("it is there") {
+        assert_eq!(mode(&pack.expect("listed").path()), 0o600);
+    }
+    assert_eq!(mode(&root.join("packs")), 0o700);
 }
 
 #[tokio::test]
@@ -146,11 +175,11 @@ async fn a_reference_of_another_store_reaches_no_path() {
 async fn a_blob_that_was_cut_short_is_an_error_and_no_short_read() {
     let folder = TempDir::new().expect("a temporary folder");
     let store = Fs::open(folder.path()).expect("made");
-    let stored = store.put(blob::once("speech".into())).await.expect("stored");
+    let stored = store.put(blob::once(LARGE.into())).await.expect("stored");
     let path = folder.path().join(&stored.blob.as_str()[..2]).join(stored.blob.as_str());
     fs::OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(3)).expect("cut");
 
-    let opened = store.open(&stored.blob, ByteRange::whole(6)).await;
+    let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await;
 
     assert!(matches!(opened, Err(BlobError::Unavailable(_))));
 }

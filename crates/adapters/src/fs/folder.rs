@@ -1,33 +1,35 @@
-//! The folder the blobs are in: its layout, and walks through it. Every function here blocks.
+//! The folder the blobs are in, and its layout. Every function here blocks.
 
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, ErrorKind, Write as _},
     os::unix::fs::DirBuilderExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use chrono::DateTime;
 use data_encoding::HEXLOWER;
 use rustix::fs::StatVfsMountFlags;
-use tapebase_domain::{blob::BlobRef, id::random_bytes, ports::BlobEntry};
+use tapebase_domain::id::random_bytes;
 
-use crate::blob_name;
-
-const VERSION: &str = "1\n";
+/// The layout with packs, and the one before.
+const VERSION: &str = "2\n";
+const WITHOUT_PACKS: &str = "1\n";
 
 /// Makes what is missing of the folder, durably, and refuses the layout of a newer version.
 pub fn lay_out(root: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+    let prefixes = (0..=u8::MAX).map(|prefix| format!("{prefix:02x}"));
+    for name in prefixes.chain(["parts".to_owned(), "packs".to_owned()]) {
+        DirBuilder::new().recursive(true).mode(0o700).create(root.join(name))?;
+    }
     write_once(root, "VERSION", VERSION)?;
     let version = fs::read_to_string(root.join("VERSION"))?;
-    if version != VERSION {
-        let message = format!("{} has layout {}, this program knows 1", root.display(), version.trim());
+    if version == WITHOUT_PACKS {
+        // An older program must refuse what it would take for lost.
+        fs::rename(write_temporary(root, "VERSION", VERSION)?, root.join("VERSION"))?;
+    } else if version != VERSION {
+        let message = format!("{} has layout {}, this program knows 2", root.display(), version.trim());
         return Err(io::Error::new(ErrorKind::Unsupported, message));
-    }
-    let prefixes = (0..=u8::MAX).map(|prefix| format!("{prefix:02x}"));
-    for name in prefixes.chain(["parts".to_owned()]) {
-        DirBuilder::new().recursive(true).mode(0o700).create(root.join(name))?;
     }
     sync(root)?;
     root.parent().map_or(Ok(()), sync)
@@ -39,10 +41,7 @@ pub fn write_once(root: &Path, name: &str, content: &str) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let temporary = root.join(format!(".{name}-{}", HEXLOWER.encode(&random_bytes::<8>())));
-    let mut file = File::create_new(&temporary)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
+    let temporary = write_temporary(root, name, content)?;
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(temporary)?;
     match linked {
@@ -50,6 +49,14 @@ pub fn write_once(root: &Path, name: &str, content: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         linked => linked.and_then(|()| sync(root)),
     }
+}
+
+fn write_temporary(root: &Path, name: &str, content: &str) -> io::Result<PathBuf> {
+    let temporary = root.join(format!(".{name}-{}", HEXLOWER.encode(&random_bytes::<8>())));
+    let mut file = File::create_new(&temporary)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    Ok(temporary)
 }
 
 /// Fails unless the folder is there and can be written to.
@@ -61,38 +68,8 @@ pub fn probe(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sync(directory: &Path) -> io::Result<()> {
+/// Makes the names in a directory survive a power cut.
+pub fn sync(directory: &Path) -> io::Result<()> {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     File::open(directory)?.sync_all()
-}
-
-/// The blobs of the first subdirectory that has some whose names come after `after`.
-pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
-    let first = after.get(..2).and_then(|prefix| u8::from_str_radix(prefix, 16).ok()).unwrap_or(0);
-    for prefix in first..=u8::MAX {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(root.join(format!("{prefix:02x}")))? {
-            let entry = entry?;
-            match entry.file_name().into_string() {
-                Ok(name) if blob_name::is_one(&name) && name.as_str() > after => {
-                    entries.extend(describe(&entry, name)?);
-                }
-                _ => {}
-            }
-        }
-        if !entries.is_empty() {
-            entries.sort_by(|a, b| a.blob.cmp(&b.blob));
-            return Ok(entries);
-        }
-    }
-    Ok(Vec::new())
-}
-
-/// `None` if the blob is deleted at this moment.
-fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>> {
-    match entry.metadata().and_then(|metadata| metadata.modified()) {
-        Ok(modified) => Ok(Some(BlobEntry { blob: BlobRef::new(name), modified_at: DateTime::from(modified) })),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

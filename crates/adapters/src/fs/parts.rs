@@ -19,7 +19,11 @@ use tapebase_domain::{
     ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp},
 };
 
-use super::{Fs, blocking, file::BlobFile, read_on};
+use super::{
+    Batch, Fs, blocking,
+    reading::{OpenBlob, Wait, read_on},
+    remove_file,
+};
 use crate::blob_name;
 
 impl Fs {
@@ -74,21 +78,15 @@ impl StagedBlobs for Fs {
     }
 
     async fn abort_begun_before(&self, then: Timestamp) -> Result<u64, BlobError> {
-        let root = self.root.join("parts");
+        let (parts, packs) = (self.root.join("parts"), self.packs.directory().to_owned());
         blocking(move || {
-            let mut removed = 0;
-            for entry in fs::read_dir(root)? {
-                let entry = entry?;
-                let modified = match entry.metadata().and_then(|metadata| metadata.modified()) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                    modified => Timestamp::from(modified?),
-                };
-                if modified < then {
-                    remove(&entry.path())?;
-                    removed += 1;
-                }
+            let abandoned = begun_before(&parts, then)?;
+            abandoned.iter().try_for_each(|directory| remove(directory))?;
+            // Packs that were never made to their end have other names than those that were.
+            for path in begun_before(&packs, then)?.iter().filter(|path| is_hidden(path)) {
+                remove_file(path)?;
             }
-            Ok(removed)
+            Ok(abandoned.len() as u64)
         })
         .await
     }
@@ -96,10 +94,16 @@ impl StagedBlobs for Fs {
 
 #[async_trait]
 impl PartStore for Fs {
-    async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError> {
+    async fn put_part(
+        &self,
+        staged: &StagedRef,
+        number: u32,
+        mut body: ByteStream<BodyError>,
+    ) -> Result<(), BlobError> {
         let place = self.staging(staged)?.join(number.to_string());
-        let part = self.put(body).await?.blob;
-        let path = self.path(&part)?;
+        let batch = Batch::gather(&mut body).await?;
+        let part = self.put_file(batch, body).await?.blob;
+        let (path, _) = self.locate(&part)?;
         blocking(move || {
             fs::rename(&path, place).inspect_err(|_| {
                 // The upload is over. If this fails too, the sweeper comes by.
@@ -111,17 +115,35 @@ impl PartStore for Fs {
 }
 
 /// Every part, or the first that is missing.
-fn open_all(directory: &Path, parts: Parts) -> io::Result<Result<Vec<(BlobFile, ByteRange)>, u32>> {
+fn open_all(directory: &Path, parts: Parts) -> io::Result<Result<Vec<(OpenBlob, ByteRange)>, u32>> {
     let mut files = Vec::new();
     for number in parts.numbers() {
         let length = parts.range(number).map_or(0, |range| range.length);
         let range = ByteRange::whole(length);
-        match BlobFile::open(&directory.join(number.to_string()), range)? {
-            Some(file) => files.push((file, range)),
+        match OpenBlob::open(&directory.join(number.to_string()), None, Wait::Yes)? {
+            Some(part) => files.push((part, range)),
             None => return Ok(Err(number)),
         }
     }
     Ok(Ok(files))
+}
+
+/// What is in a folder and was last changed before `then`.
+fn begun_before(folder: &Path, then: Timestamp) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.metadata().and_then(|metadata| metadata.modified()) {
+            Ok(modified) if Timestamp::from(modified) < then => found.push(entry.path()),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn remove(directory: &Path) -> io::Result<()> {

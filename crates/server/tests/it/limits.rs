@@ -2,7 +2,6 @@
 
 use std::{
     io::Write as _,
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -56,16 +55,6 @@ fn sizes(user: &User) -> Vec<usize> {
     user.recordings().iter().map(size).collect()
 }
 
-/// How many files of audio there are: all that are in a folder of the blob store's.
-fn blobs(server: &Server) -> usize {
-    let entries = |folder: &Path| {
-        let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        entries.collect::<Vec<_>>()
-    };
-    let folders = entries(&server.data_dir().join("blobs")).into_iter().filter(|path| path.is_dir());
-    folders.map(|folder| entries(&folder).len()).sum()
-}
-
 #[test]
 fn a_recording_of_the_largest_size_is_taken_and_no_larger_one() {
     let server = Server::start(&LIMITS);
@@ -82,7 +71,7 @@ fn a_recording_of_the_largest_size_is_taken_and_no_larger_one() {
         assert!(ann.recordings().is_empty());
         ann.expect_all([(upload(RECORDING), "201")]);
     }
-    assert_eq!(blobs(&server), 3);
+    assert_eq!(server.blobs(), 3);
 }
 
 #[test]
@@ -104,7 +93,7 @@ fn a_quota_is_filled_to_the_last_byte_and_no_further() {
         ]);
         assert_eq!(sizes(&ann), [0, 50_000, RECORDING, RECORDING]);
     }
-    assert_eq!(blobs(&server), 3 * 4);
+    assert_eq!(server.blobs(), 3 * 4);
 }
 
 #[test]
@@ -149,7 +138,7 @@ fn what_turns_out_to_be_too_much_is_refused_while_it_still_comes() {
     assert!(answer.contains("/problems/quota-exceeded"), "{answer}");
 
     assert_eq!(sizes(&ann).len(), 2);
-    assert_eq!(blobs(&server), 2);
+    assert_eq!(server.blobs(), 2);
 }
 
 /// A client that is refused may take some time to notice, but not for ever.
@@ -187,7 +176,7 @@ fn deleting_makes_room() {
     ann.delete(&stored[0]);
 
     ann.expect_all([(post(60_000), "201"), (post(RECORDING), "507 quota-exceeded"), (post(90_000), "201")]);
-    assert_eq!(blobs(&server), 3);
+    assert_eq!(server.blobs(), 3);
 }
 
 #[test]
@@ -220,7 +209,7 @@ fn repeating_an_upload_takes_no_room() {
         (another, "409 recording-conflict"),
         (put(RECORDING + 1), "409 recording-conflict"),
     ]);
-    assert_eq!(blobs(&server), 3);
+    assert_eq!(server.blobs(), 3);
 }
 
 #[test]
@@ -241,7 +230,7 @@ fn uploads_at_once_fill_the_quota_and_no_more() {
     let refused = outcomes.iter().filter(|outcome| *outcome == "507 quota-exceeded").count();
     assert_eq!((stored, refused), (5, 7), "{outcomes:?}");
     assert_eq!(sizes(&ann), [50_000; 5]);
-    assert_eq!(blobs(&server), 5);
+    assert_eq!(server.blobs(), 5);
 }
 
 #[test]
@@ -260,7 +249,7 @@ fn one_id_uploaded_many_times_at_once_is_stored_once() {
     outcomes.sort();
     assert_eq!(outcomes, ["200", "200", "200", "200", "200", "200", "200", "201"]);
     assert_eq!(sizes(&ann), [20_000]);
-    assert_eq!(blobs(&server), 1);
+    assert_eq!(server.blobs(), 1);
 }
 
 #[test]

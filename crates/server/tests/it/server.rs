@@ -9,7 +9,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tapebase_adapters::fs::Fs;
 use tapebase_conformance::http::{Client, Request, Response, Tcp};
+use tapebase_domain::ports::BlobStore as _;
 use tempfile::TempDir;
 
 /// A server that runs until it is dropped.
@@ -65,6 +67,20 @@ impl Server {
 
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// How much audio is kept, also such that no recording refers to.
+    pub fn blobs(&self) -> usize {
+        let store = Fs::open(&self.data_dir.join("blobs")).expect("a folder of audio");
+        let walk = async {
+            let (mut count, mut after) = (0, None);
+            loop {
+                let page = store.list(after).await.expect("listed");
+                let Some(last) = page.last() else { return count };
+                (count, after) = (count + page.len(), Some(last.blob.clone()));
+            }
+        };
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(walk)
     }
 
     pub fn pid(&self) -> u32 {

@@ -61,7 +61,7 @@ fn a_key_expires() {
 #[test]
 fn audio_is_private_on_the_disk() {
     let server = Server::start(&[TRUSTING]);
-    assert_success(&Phone::sign_in(&server).upload("memo.m4a", b"audio"));
+    assert_success(&Phone::sign_in(&server).upload("memo.m4a", &vec![7; 300_000]));
 
     let files = audio_files(server.data_dir());
 

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
+    iter::repeat_n,
     path::{Path, PathBuf},
     thread,
     time::{Duration, SystemTime},
@@ -22,6 +23,11 @@ fn age(files: &[PathBuf]) {
     }
 }
 
+/// Audio that gets a file of its own, and begins with `text`.
+fn large(text: &str) -> Vec<u8> {
+    text.bytes().chain(repeat_n(0, 300_000)).collect()
+}
+
 // Fault: store down in mid-upload leaves an orphan, in mid-delete audio its owner can never delete.
 
 #[test]
@@ -29,7 +35,7 @@ fn a_delete_removes_the_audio_from_the_disk() {
     let server = Server::start(&[TRUSTING]);
     let phone = Phone::sign_in(&server);
     for name in ["1.m4a", "2.m4a"] {
-        assert_success(&phone.upload(name, name.as_bytes()));
+        assert_success(&phone.upload(name, &large(name)));
     }
     assert_eq!(audio_files(server.data_dir()).len(), 2);
     let ids = phone.ids();
@@ -38,7 +44,7 @@ fn a_delete_removes_the_audio_from_the_disk() {
 
     let files = audio_files(server.data_dir());
     assert_eq!(files.len(), 1);
-    assert_eq!(fs::read(&files[0]).expect("readable"), b"2.m4a");
+    assert_eq!(fs::read(&files[0]).expect("readable"), large("2.m4a"));
 }
 
 #[test]
@@ -47,7 +53,7 @@ fn audio_without_a_recording_is_swept_and_the_rest_stays() {
     let data_dir = folder.path().join("data");
     let server = Server::start_on(&data_dir, &[TRUSTING]);
     let phone = Phone::sign_in(&server);
-    assert_success(&phone.upload("memo.m4a", b"audio"));
+    assert_success(&phone.upload("memo.m4a", &large("audio")));
     let kept = audio_files(&data_dir);
     assert!(server.terminate().success());
     let orphans: Vec<PathBuf> = ["00", "7f", "ff"]
@@ -66,7 +72,7 @@ fn audio_without_a_recording_is_swept_and_the_rest_stays() {
     eventually(&server, "the orphans go", || !orphans.iter().any(|orphan| orphan.exists()));
     assert!(kept[0].exists() && young.exists());
     let phone = phone.reconnect(&server);
-    assert_eq!(phone.get(&phone.ids()[0]).expect(200).body, b"audio");
+    assert_eq!(phone.get(&phone.ids()[0]).expect(200).body, large("audio"));
 }
 
 #[test]
@@ -128,7 +134,7 @@ fn uploads_and_downloads_without_a_store_are_503_and_all_is_well_afterwards() {
     assert_eq!(phone.get(&before[0]).expect(200).body, b"before");
     assert_success(&phone.upload("after.m4a", b"after"));
     assert_eq!(phone.get(&phone.ids()[1]).expect(200).body, b"after");
-    assert_eq!(audio_files(server.data_dir()).len(), 2);
+    assert_eq!(server.blobs(), 2);
 }
 
 #[test]
@@ -164,7 +170,7 @@ fn a_delete_finishes_even_if_the_store_goes_down_in_the_middle() {
     let server = Server::start_on(&data_dir, &[TRUSTING]);
     let phone = Phone::sign_in(&server);
     for name in ["1.m4a", "2.m4a"] {
-        assert_success(&phone.upload(name, name.as_bytes()));
+        assert_success(&phone.upload(name, &large(name)));
     }
     let ids = phone.ids();
 
@@ -185,7 +191,7 @@ fn a_delete_finishes_even_if_the_store_goes_down_in_the_middle() {
     let server = Server::start_on(&data_dir, &[TRUSTING]);
     eventually(&server, "the audio goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);
-    assert_eq!(phone.get(&ids[1]).expect(200).body, b"2.m4a");
+    assert_eq!(phone.get(&ids[1]).expect(200).body, large("2.m4a"));
 }
 
 #[test]
@@ -194,7 +200,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
     let data_dir = folder.path().join("data");
     let server = Server::start_on(&data_dir, &[TRUSTING]);
     let phone = Phone::sign_in(&server);
-    assert_success(&phone.upload("before.m4a", b"before"));
+    assert_success(&phone.upload("before.m4a", &large("before")));
     let before = phone.ids();
 
     // A shared lock on SQLite's locks: it reads, and waits five seconds for every write.
@@ -202,7 +208,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
     fcntl_lock(&locks, FlockOperation::NonBlockingLockShared).expect("nobody writes");
     let (login_answer, uploaded, deleted) = thread::scope(|scope| {
         let login = scope.spawn(|| login(&server, "0815"));
-        let upload = scope.spawn(|| phone.upload("meanwhile.m4a", b"meanwhile"));
+        let upload = scope.spawn(|| phone.upload("meanwhile.m4a", &large("meanwhile")));
         let delete = scope.spawn(|| phone.delete(&before[0]));
         (login.join().expect("answered"), upload.join().expect("answered"), delete.join().expect("answered"))
     });
@@ -219,7 +225,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
 
     assert_eq!(phone.ids(), before);
     let _ = login(&server, "0815").expect(200);
-    assert_success(&phone.upload("after.m4a", b"after"));
+    assert_success(&phone.upload("after.m4a", &large("after")));
     assert_success(&phone.delete(&before[0]));
     let after = phone.ids();
     assert_eq!(after.len(), 1);
@@ -228,5 +234,5 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
     let server = Server::start_on(&data_dir, &[TRUSTING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);
-    assert_eq!(phone.get(&after[0]).expect(200).body, b"after");
+    assert_eq!(phone.get(&after[0]).expect(200).body, large("after"));
 }

@@ -1,0 +1,117 @@
+//! A pack that this process appends to. Every function here blocks.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use tapebase_domain::id::random_bytes;
+
+use super::{
+    buffer::Buffer,
+    entry::{BLOCK_BYTES, PackId},
+    folder, space,
+};
+
+/// How many zeros are written in one piece.
+const FILL_BYTES: usize = 1 << 20;
+
+/// A pack that this process appends to.
+pub struct NewPack {
+    pub id: PackId,
+    file: File,
+    path: PathBuf,
+    /// How many bytes it has room for.
+    capacity: u64,
+    /// Where the next entry begins.
+    end: u64,
+}
+
+impl NewPack {
+    /// Makes a pack of zeros, safe from a power cut: of `wanted` bytes, or smaller if the disk is nearly full,
+    /// but of `needed` at least.
+    ///
+    /// Writing over blocks that are there costs a flush half of what growing a file costs: the file system has
+    /// nothing of its own to write down.
+    pub fn create(packs: &Path, wanted: u64, needed: u64) -> io::Result<Self> {
+        let id = PackId(u64::from_le_bytes(random_bytes()));
+        let (temporary, path) = (packs.join(format!(".{id}")), packs.join(id.to_string()));
+        let file = open(&temporary)?;
+        let made = fill(&file, wanted, needed).and_then(|capacity| fs::rename(&temporary, &path).map(|()| capacity));
+        let capacity = made.inspect_err(|_| {
+            // If this fails too, the sweeper comes by.
+            let _ = fs::remove_file(temporary);
+        })?;
+        folder::sync(packs)?;
+        Ok(Self { id, file, path, capacity, end: 0 })
+    }
+
+    /// Where the next entry goes.
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether there is room for `bytes` more.
+    pub const fn has_room(&self, bytes: u64) -> bool {
+        bytes <= self.capacity - self.end
+    }
+
+    /// Appends what there is room for, and makes it safe from a power cut.
+    ///
+    /// A failure is final: the kernel may have dropped bytes and forgotten that, so that the next flush would
+    /// succeed without them. Nothing may be appended to this pack after it.
+    pub fn append(&mut self, entries: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(entries, self.end)?;
+        self.file.sync_data()?;
+        // Whoever moves the folder away under a running server must make it fail.
+        if fs::metadata(&self.path)?.ino() != self.file.metadata()?.ino() {
+            return Err(io::Error::other("the pack is not where it was"));
+        }
+        self.end += entries.len() as u64;
+        Ok(())
+    }
+}
+
+impl Drop for NewPack {
+    /// Gives back the room that was not used. If that fails, the sweeper comes by.
+    fn drop(&mut self) {
+        let _ = if self.end == 0 { fs::remove_file(&self.path) } else { self.file.set_len(self.end) };
+    }
+}
+
+/// Past the page cache where that can be: what is uploaded is seldom played at once, and memory that a page cache
+/// grows by costs more than the disk.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let direct = i32::try_from(OFlags::DIRECT.bits()).unwrap_or_default();
+    match options.clone().custom_flags(direct).open(path) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            // The name may have been made before the flag was refused.
+            let _ = fs::remove_file(path);
+            options.open(path)
+        }
+        file => file,
+    }
+}
+
+/// Locks the file and fills it; how many zeros there are now.
+fn fill(file: &File, wanted: u64, needed: u64) -> io::Result<u64> {
+    flock(file, FlockOperation::NonBlockingLockExclusive)?;
+    // Large blobs need room, too.
+    let share = space::free(file)? / 8 / BLOCK_BYTES * BLOCK_BYTES;
+    let capacity = wanted.min(share).max(needed);
+    space::check(file, capacity)?;
+    let zeros = Buffer::of_zeros(FILL_BYTES);
+    let mut offset = 0;
+    while offset < capacity {
+        let piece = usize::try_from(capacity - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
+        file.write_all_at(&zeros.bytes()[..piece], offset)?;
+        offset += piece as u64;
+    }
+    file.sync_all()?;
+    Ok(capacity)
+}

@@ -1,0 +1,190 @@
+//! Small blobs, appended to packs by a thread of their own, as many together as are there.
+//!
+//! A write and its flush cost nearly the same however much they make safe, so whoever comes while one runs shares
+//! the next; alone, nobody waits. The next pack is made ready while one is filled.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, mpsc},
+    thread::{self, JoinHandle},
+};
+
+use tapebase_domain::{
+    blob::StoredBlob,
+    ports::{BlobError, Clock as _, SystemClock},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    buffer::Buffer,
+    entry::{Entry, Header, Place, span},
+    from_io,
+    new_pack::NewPack,
+};
+
+/// Blobs up to this size go into packs.
+pub const MOST_BYTES: u64 = 256 << 10;
+/// How large the first pack of a process is: whoever uploads little should not find much of the disk taken.
+const FIRST_PACK_BYTES: u64 = 4 << 20;
+/// How large packs get, each twice as large as the one before.
+const LARGEST_PACK_BYTES: u64 = 64 << 20;
+/// How many bytes are written together at most.
+const BATCH_BYTES: usize = 2 << 20;
+
+/// The packs below one directory.
+pub struct Packs {
+    directory: PathBuf,
+    /// Started with the first blob: most commands of the program write none.
+    writer: Mutex<Option<Thread>>,
+}
+
+/// The way to the writing thread, which ends with it.
+struct Thread {
+    arrivals: mpsc::Sender<Waiting>,
+    handle: JoinHandle<()>,
+}
+
+/// A blob on its way, and who waits for it.
+struct Waiting {
+    entry: Entry,
+    answer: oneshot::Sender<io::Result<Place>>,
+}
+
+impl Packs {
+    /// Nothing is made or opened before the first blob.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory, writer: Mutex::default() }
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Appends a blob, and answers when it would survive a power cut.
+    pub async fn append(&self, entry: Entry) -> Result<StoredBlob, BlobError> {
+        let (size, sha256) = (entry.length, entry.sha256);
+        let (answer, answered) = oneshot::channel();
+        let gone = || io::Error::other("the writing thread gave no answer");
+        self.send(Waiting { entry, answer }).map_err(from_io)?;
+        let place = answered.await.unwrap_or_else(|_| Err(gone())).map_err(from_io)?;
+        Ok(StoredBlob { blob: place.to_ref(), size, sha256 })
+    }
+
+    fn send(&self, waiting: Waiting) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = match writer.take() {
+            Some(thread) => thread,
+            None => Thread::start(self.directory.clone())?,
+        };
+        // If the thread is gone, the next blob starts another.
+        match thread.arrivals.send(waiting) {
+            Ok(()) => *writer = Some(thread),
+            Err(_) => return Err(io::Error::other("the writing thread is gone")),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Packs {
+    fn drop(&mut self) {
+        let thread = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Thread { arrivals, handle }) = thread {
+            drop(arrivals);
+            let _ = handle.join();
+        }
+    }
+}
+
+impl Thread {
+    fn start(directory: PathBuf) -> io::Result<Self> {
+        let (sender, arrivals) = mpsc::channel();
+        let writer = Writer { directory, arrivals, left_over: None, open: None, ahead: None, size: FIRST_PACK_BYTES };
+        let handle = thread::Builder::new().name("pack-writer".into()).spawn(move || writer.run())?;
+        Ok(Self { arrivals: sender, handle })
+    }
+}
+
+/// What the writing thread has.
+struct Writer {
+    directory: PathBuf,
+    arrivals: mpsc::Receiver<Waiting>,
+    /// Who did not fit into the last batch.
+    left_over: Option<Waiting>,
+    open: Option<NewPack>,
+    /// The pack after the open one, on its way.
+    ahead: Option<JoinHandle<io::Result<NewPack>>>,
+    /// How large the next one is to be.
+    size: u64,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut buffer = Buffer::of_zeros(BATCH_BYTES);
+        while let Some(first) = self.left_over.take().or_else(|| self.arrivals.recv().ok()) {
+            match self.pack_for(first.entry.span()) {
+                Ok(pack) => self.write(pack, first, buffer.bytes_mut()),
+                Err(error) => answer(first.answer, Err(error)),
+            }
+        }
+        // It removes itself, unused as it is.
+        self.ahead.take().map(JoinHandle::join);
+    }
+
+    /// A pack with room for one more entry of `bytes`: the open one, the one made ready, or one made now.
+    fn pack_for(&mut self, bytes: u64) -> io::Result<NewPack> {
+        if let Some(open) = self.open.take_if(|open| open.has_room(bytes)) {
+            return Ok(open);
+        }
+        let ready = self.ahead.take().and_then(|ahead| ahead.join().ok()?.ok());
+        let pack = match ready.filter(|ready| ready.has_room(bytes)) {
+            Some(ready) => ready,
+            None => self.make(bytes)()?,
+        };
+        // Whoever finds none made ready tries again, and is told why there is none.
+        self.ahead = thread::Builder::new().name("pack-maker".into()).spawn(self.make(0)).ok();
+        Ok(pack)
+    }
+
+    fn make(&mut self, needed: u64) -> impl FnOnce() -> io::Result<NewPack> + Send + 'static {
+        let (directory, size) = (self.directory.clone(), self.size);
+        self.size = (2 * size).min(LARGEST_PACK_BYTES);
+        move || NewPack::create(&directory, size, needed)
+    }
+
+    /// Writes one blob and all who wait with it, flushes them, and answers; a pack that fails is not used again.
+    fn write(&mut self, mut pack: NewPack, first: Waiting, room: &mut [u8]) {
+        let (mut filled, mut answers) = (0, Vec::new());
+        let mut next = Some(first);
+        while let Some(Waiting { entry, answer }) = next.take() {
+            let place = Place { pack: pack.id, offset: pack.end() + filled as u64 };
+            let written_at = SystemClock.now().timestamp_micros();
+            let header = Header { place, length: entry.length, written_at, sha256: entry.sha256 };
+            let end = filled + usize::try_from(entry.span()).unwrap_or(usize::MAX);
+            entry.fill(&header.encode(), &mut room[filled..end]);
+            answers.push((answer, place));
+            filled = end;
+            next = self.arrivals.try_recv().ok();
+            let fits = |waiting: &Waiting| {
+                let together = filled as u64 + waiting.entry.span();
+                together <= room.len() as u64 && pack.has_room(together)
+            };
+            self.left_over = next.take_if(|next| !fits(next));
+        }
+        let outcome = pack.append(&room[..filled]);
+        for (answer_to, place) in answers {
+            // An error is told to each in its own copy.
+            let outcome = outcome.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()));
+            answer(answer_to, outcome.map(|()| place));
+        }
+        self.open = outcome.is_ok().then_some(pack);
+    }
+}
+
+/// Whoever asked may have left.
+fn answer(waiting: oneshot::Sender<io::Result<Place>>, outcome: io::Result<Place>) {
+    let _ = waiting.send(outcome);
+}
+
+const _: () = assert!(span(MOST_BYTES) <= BATCH_BYTES as u64 && span(MOST_BYTES) <= FIRST_PACK_BYTES);

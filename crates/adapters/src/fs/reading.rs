@@ -1,0 +1,143 @@
+//! Reads blobs, wherever they lie: at once what the kernel has in memory, and where it holds nobody up what it has not.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind, IoSliceMut},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures_util::stream;
+use rustix::{
+    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    io::{Errno, ReadWriteFlags, preadv2},
+};
+use tapebase_domain::{
+    blob::{ByteRange, ByteStream},
+    ports::BlobError,
+};
+
+use super::{
+    blocking,
+    entry::{HEADER_BYTES, Header, Place, RawHeader},
+    from_io,
+};
+
+/// How many bytes are read in one piece.
+pub const READ_BYTES: u64 = 256 << 10;
+
+/// Whether to wait for the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Fail with `WouldBlock` instead.
+    No,
+    /// As long as it takes.
+    Yes,
+}
+
+/// A blob that can be read, even after its name is gone.
+#[derive(Debug)]
+pub struct OpenBlob {
+    file: File,
+    /// Where in the file it begins, if others lie there, too.
+    place: Option<Place>,
+}
+
+impl OpenBlob {
+    /// Opens what lies in a file, alone or at a place; `None` if there is no such file.
+    pub fn open(path: &PathBuf, place: Option<Place>, wait: Wait) -> io::Result<Option<Self>> {
+        let resolve = match wait {
+            Wait::No => ResolveFlags::CACHED,
+            Wait::Yes => ResolveFlags::empty(),
+        };
+        match openat2(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Ok(file) => Ok(Some(Self { file: file.into(), place })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Checks that the blob is there and has the bytes of `range`, and reads the `first` of them; `None` if it is not.
+    pub fn begin(&self, range: ByteRange, first: ByteRange, wait: Wait) -> io::Result<Option<Bytes>> {
+        let length = match self.place {
+            None => Some(self.file.metadata()?.len()),
+            Some(place) => self.header(place, wait)?.map(|header| header.length),
+        };
+        match length {
+            None => Ok(None),
+            Some(length) if length < range.end() => Err(ErrorKind::UnexpectedEof.into()),
+            Some(_) => match self.read(first, wait) {
+                // It went at this moment.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                bytes => bytes.map(Some),
+            },
+        }
+    }
+
+    /// Reads the bytes of `range`, all of them; fails with `NotFound` if the blob is gone from its pack.
+    pub fn read(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
+        let begins = self.place.map_or(0, |place| place.offset + HEADER_BYTES);
+        let mut bytes = vec![0; usize::try_from(range.length).map_err(io::Error::other)?];
+        read_exact_at(&self.file, &mut bytes, begins + range.start, wait)?;
+        match self.place {
+            // Its header is the first to go: these are its bytes if that is still there.
+            Some(place) if self.header(place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
+            _ => Ok(bytes.into()),
+        }
+    }
+
+    fn header(&self, place: Place, wait: Wait) -> io::Result<Option<Header>> {
+        let mut bytes: RawHeader = [0; size_of::<RawHeader>()];
+        match read_exact_at(&self.file, &mut bytes, place.offset, wait) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            read => read.map(|()| Header::decode(&bytes, place)),
+        }
+    }
+}
+
+/// The rest of a blob, piece by piece.
+pub fn read_on(blob: Arc<OpenBlob>, range: ByteRange) -> ByteStream<BlobError> {
+    Box::pin(stream::try_unfold((blob, range), |(blob, rest)| async move {
+        if rest.length == 0 {
+            return Ok(None);
+        }
+        let next = ByteRange { length: rest.length.min(READ_BYTES), ..rest };
+        let rest = ByteRange { start: next.end(), length: rest.length - next.length };
+        let reader = blob.clone();
+        let bytes = here_or_blocking(move |wait| reader.read(next, wait)).await?;
+        Ok(Some((bytes, (blob, rest))))
+    }))
+}
+
+/// Runs file system calls at once if they need not wait for the disk, and otherwise where they hold nobody up.
+pub async fn here_or_blocking<T: Send + 'static>(
+    work: impl Fn(Wait) -> io::Result<T> + Send + 'static,
+) -> Result<T, BlobError> {
+    match work(Wait::No) {
+        // Some kernels and file systems cannot say that they would have to wait.
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Unsupported) => {
+            blocking(move || work(Wait::Yes)).await
+        }
+        result => result.map_err(from_io),
+    }
+}
+
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64, wait: Wait) -> io::Result<()> {
+    let flags = match wait {
+        Wait::No => ReadWriteFlags::NOWAIT,
+        Wait::Yes => ReadWriteFlags::empty(),
+    };
+    while !bytes.is_empty() {
+        match preadv2(file, &mut [IoSliceMut::new(bytes)], offset, flags) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                bytes = &mut bytes[read..];
+                offset += read as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Walks through everything that is kept: first the blobs in files of their own, then those in packs.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    path::Path,
+};
+
+use chrono::DateTime;
+use tapebase_domain::{blob::BlobRef, ports::BlobEntry};
+
+use super::{
+    entry::{BLOCK_BYTES, Header, PackId, Place},
+    pack::Pack,
+};
+use crate::blob_name;
+
+/// The blobs that come after `after`, of the first subdirectory or pack that has some.
+pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
+    let packs = root.join("packs");
+    if let Some(place) = Place::parse(after) {
+        return list_packs(&packs, Some(place));
+    }
+    let files = list_files(root, after)?;
+    if files.is_empty() { list_packs(&packs, None) } else { Ok(files) }
+}
+
+fn list_files(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
+    let first = after.get(..2).and_then(|prefix| u8::from_str_radix(prefix, 16).ok()).unwrap_or(0);
+    for prefix in first..=u8::MAX {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(root.join(format!("{prefix:02x}")))? {
+            let entry = entry?;
+            match entry.file_name().into_string() {
+                Ok(name) if blob_name::is_one(&name) && name.as_str() > after => {
+                    entries.extend(describe(&entry, name)?);
+                }
+                _ => {}
+            }
+        }
+        if !entries.is_empty() {
+            entries.sort_by(|a, b| a.blob.cmp(&b.blob));
+            return Ok(entries);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// `None` if the blob is deleted at this moment.
+fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>> {
+    match entry.metadata().and_then(|metadata| metadata.modified()) {
+        Ok(modified) => Ok(Some(BlobEntry { blob: BlobRef::new(name), modified_at: DateTime::from(modified) })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The blobs of the first pack that has some behind `after`.
+fn list_packs(packs: &Path, after: Option<Place>) -> io::Result<Vec<BlobEntry>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(packs)? {
+        ids.extend(entry?.file_name().to_str().and_then(PackId::parse));
+    }
+    ids.sort_unstable();
+    for id in ids.into_iter().filter(|id| after.is_none_or(|after| *id >= after.pack)) {
+        let Some(pack) = Pack::open(packs, id)? else { continue };
+        let behind = after.filter(|after| after.pack == id);
+        let entries = list_pack(&pack, behind.map_or(0, |after| after.offset + BLOCK_BYTES))?;
+        if !entries.is_empty() {
+            return Ok(entries);
+        }
+        // Whoever walks comes by here, once per pack.
+        pack.trim()?;
+    }
+    Ok(Vec::new())
+}
+
+fn list_pack(pack: &Pack, mut offset: u64) -> io::Result<Vec<BlobEntry>> {
+    let mut entries = Vec::new();
+    while let Some(header) = pack.next(offset)? {
+        offset = header.place.offset + header.span();
+        entries.extend(describe_entry(&header));
+    }
+    Ok(entries)
+}
+
+/// `None` for a time that is none, which nobody but a vandal writes into a header.
+fn describe_entry(header: &Header) -> Option<BlobEntry> {
+    let modified_at = DateTime::from_timestamp_micros(header.written_at)?;
+    Some(BlobEntry { blob: header.place.to_ref(), modified_at })
+}
