@@ -5,7 +5,6 @@ mod dynamodb;
 mod keeper;
 mod packages;
 mod ports;
-mod process;
 mod seaweedfs;
 
 use std::ffi::OsString;
@@ -16,7 +15,7 @@ use clap::Subcommand;
 pub use keeper::Engines;
 pub use packages::require_programs;
 
-use crate::program;
+use crate::{process, program};
 use packages::Packages;
 use ports::{Port, Ports};
 

@@ -1,10 +1,13 @@
 //! The development commands of Tapebase, run as `cargo xtask COMMAND`.
 
+mod bench;
 mod cache;
+mod client;
 mod deploy;
 mod engines;
 mod fixtures;
 mod log;
+mod process;
 mod program;
 mod python;
 mod schemathesis;
@@ -42,6 +45,8 @@ enum Command {
         #[command(subcommand)]
         command: engines::Command,
     },
+    /// Measures Tapebase beside nginx, Caddy, dufs and `PocketBase`.
+    Bench(bench::Options),
     /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
     DeployLint {
         /// Another template.
@@ -64,6 +69,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Engines { command } => engines::run(&command),
         Command::DeployLint { template } => deploy::run(template),
     }

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
 
 use server::Server;
 
+use crate::client::{agent, sign_up};
 use crate::python::{self, Environment};
 use crate::workspace;
 
@@ -58,25 +58,6 @@ fn fuzz_all(python: &Path, address: &str, folder: &Path, options: &[OsString]) -
     };
     run("first@example.com", "--exclude-name")?;
     run("second@example.com", "--include-name")
-}
-
-/// Makes an account and returns its access token.
-fn sign_up(address: &str, email: &str) -> Result<String> {
-    let account = json!({ "email": email, "password": "an account to be fuzzed with" });
-    let mut response = agent()
-        .post(format!("{address}/v1/auth/signup"))
-        .header("content-type", "application/json")
-        .send(account.to_string())?;
-    let answer = response.body_mut().read_to_string()?;
-    ensure!(response.status() == 201, "the server answers {}: {answer}", response.status());
-    let grant: Value = serde_json::from_str(&answer)?;
-    let token = grant["access_token"].as_str().context("there is no access_token in the answer")?;
-    Ok(token.to_owned())
-}
-
-/// A proxy of the environment is no way to this machine.
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into()
 }
 
 fn schemathesis(python: &Path, address: &str, token: &str) -> Command {

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::curl;
 use super::keeper::Tether;
-use super::process::Process;
 use crate::cache::{Installation, sha256, versioned};
+use crate::process::Process;
 use crate::program::{self, Program};
 
 const PACKAGE: &str = "amplify-dynamodb-simulator";
@@ -52,7 +52,10 @@ pub fn start(home: &Path, port: u16, folder: &Path) -> Result<Process> {
 
 /// Waits until it answers; a request without a signature is answered with an error.
 pub fn wait(process: &Process, tether: &Tether, port: u16) -> Result<()> {
-    process.wait_until(tether, || curl::status(&format!("http://127.0.0.1:{port}/"), &[]) == "400")
+    process.wait_until(|| {
+        tether.ensure_held()?;
+        Ok(curl::status(&format!("http://127.0.0.1:{port}/"), &[]) == "400")
+    })
 }
 
 fn make(folder: &Path) -> Result<()> {

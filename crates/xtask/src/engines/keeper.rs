@@ -117,9 +117,10 @@ impl Tether {
         Self(receiver)
     }
 
-    /// Whether the parent is gone, or wants no more.
-    pub fn is_cut(&self) -> bool {
-        self.0.try_recv() == Err(TryRecvError::Disconnected)
+    /// Fails when the parent is gone, or wants no more.
+    pub fn ensure_held(&self) -> Result<()> {
+        ensure!(self.0.try_recv() != Err(TryRecvError::Disconnected), "nobody waits any more");
+        Ok(())
     }
 
     fn wait(&self) {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::curl::CURL;
 use super::dynamodb::{self, JAVA, JAVAC, NPM};
-use super::process::SETPRIV;
+use crate::process::SETPRIV;
 use crate::python::{self, Environment};
 
 /// Python packages, for the programs they carry.

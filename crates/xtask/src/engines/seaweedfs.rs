@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::keeper::Tether;
 use super::ports::{Port, Ports};
-use super::process::Process;
 use super::{ACCESS_KEY, REGION, SECRET_KEY, curl};
+use crate::process::Process;
 
 /// With a key it can encrypt at rest. What it encrypts lives as long as a run, so the key may be known.
 const ENCRYPTION_KEY: [&str; 4] = ["0123456789abcdef"; 4];
@@ -76,10 +76,11 @@ pub fn start(program: &Path, ports: &Ports, folder: &Path) -> Result<Seaweedfs> 
 pub fn wait(seaweedfs: &Seaweedfs, tether: &Tether, port: u16) -> Result<()> {
     let bucket = format!("http://127.0.0.1:{port}/ready");
     let object = format!("{bucket}/object");
-    seaweedfs.process.wait_until(tether, || {
-        matches!(signed("PUT", &bucket, &[]).as_str(), "200" | "409")
+    seaweedfs.process.wait_until(|| {
+        tether.ensure_held()?;
+        Ok(matches!(signed("PUT", &bucket, &[]).as_str(), "200" | "409")
             && signed("PUT", &object, &BODY) == "200"
-            && signed("GET", &object, &[]) == "200"
+            && signed("GET", &object, &[]) == "200")
     })?;
     // Whoever comes finds it empty.
     signed("DELETE", &object, &[]);

@@ -8,11 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
 
 use crate::log::last_words;
-use crate::program;
-use crate::workspace::cargo;
+use crate::workspace;
 
 /// How long a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -20,19 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Builds the server and returns where cargo has put it.
 pub fn build() -> Result<PathBuf> {
     // Built as for the tests, which have done it already: another set of features would be built anew.
-    let arguments = ["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"];
-    let messages = program::read(&mut cargo(&arguments))?;
-    let messages = String::from_utf8(messages).context("reading what cargo says")?;
-    executable(&messages).context("cargo has built no server")
-}
-
-fn executable(messages: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "tapebase")
-        .filter(|message| message["profile"]["test"] != true)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+    workspace::build(&["test", "--workspace", "--no-run"], "tapebase")
 }
 
 /// A running server, which ends with this value.
@@ -125,15 +111,6 @@ pub fn print_log(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_server_is_found_among_the_messages_of_cargo() {
-        let messages = r#"{"reason":"compiler-artifact","target":{"name":"tapebase_http"},"executable":null}
-            {"reason":"compiler-artifact","target":{"name":"tapebase"},"executable":"/target/debug/tapebase"}
-            {"reason":"build-finished","success":true}"#;
-
-        assert_eq!(executable(messages), Some("/target/debug/tapebase".into()));
-    }
 
     #[test]
     fn a_server_that_ends_at_once_is_told() {

@@ -12,8 +12,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::log;
 use crate::program::Program;
 
-use super::keeper::Tether;
-
 pub const SETPRIV: Program = Program { name: "setpriv", packages: "util-linux" };
 
 /// How long a start may take on a busy machine.
@@ -42,12 +40,26 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a server that keeps to `folder`; `arguments` begin with the program.
+    /// Starts a server that keeps to `folder`; the arguments that `configure` gives begin with the program.
     pub fn start(name: &'static str, folder: &Path, configure: impl FnOnce(&mut Command)) -> Result<Self> {
+        Self::start_tied(name, folder, "KILL", configure)
+    }
+
+    /// Starts one with processes of its own, which only it can end, and does when asked to.
+    pub fn start_family(name: &'static str, folder: &Path, configure: impl FnOnce(&mut Command)) -> Result<Self> {
+        Self::start_tied(name, folder, "TERM", configure)
+    }
+
+    fn start_tied(
+        name: &'static str,
+        folder: &Path,
+        signal: &str,
+        configure: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let mut file = File::create(&log)?;
         let (mut output, input) = std::io::pipe()?;
-        let mut command = tied("KILL")?;
+        let mut command = tied(signal)?;
         // A developer's own settings must not decide what is tested, so it gets none.
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.env("HOME", folder).env("TMPDIR", folder).current_dir(folder);
@@ -65,12 +77,21 @@ impl Process {
         Ok(Self { name, child, log, ended })
     }
 
-    /// Waits until `ready` says so, as long as there is someone to wait for it.
-    pub fn wait_until(&self, tether: &Tether, ready: impl Fn() -> bool) -> Result<()> {
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until `ready` says so, or that nobody waits any more.
+    pub fn wait_until(&self, ready: impl Fn() -> Result<bool>) -> Result<()> {
+        self.wait_looking_every(PAUSE, ready)
+    }
+
+    /// Waits until `ready` says so, with so much time between two looks.
+    pub fn wait_looking_every(&self, pause: Duration, ready: impl Fn() -> Result<bool>) -> Result<()> {
         let start = Instant::now();
-        while !ready() {
-            ensure!(!tether.is_cut(), "nobody waits for {} any more", self.name);
-            if self.ends_within(PAUSE) {
+        while !ready().with_context(|| format!("waiting for {}", self.name))? {
+            if self.ends_within(pause) {
                 bail!("{} has ended while it started{}", self.name, self.last_words());
             }
             let waited = start.elapsed();
@@ -96,11 +117,13 @@ impl Process {
         }
     }
 
-    fn ends_within(&self, time: Duration) -> bool {
+    /// Waits so long, or until the server has ended; whether it has.
+    pub fn ends_within(&self, time: Duration) -> bool {
         matches!(self.ended.recv_timeout(time), Err(RecvTimeoutError::Disconnected))
     }
 
-    fn last_words(&self) -> String {
+    /// The end of what it has said.
+    pub fn last_words(&self) -> String {
         format!("; its {}", log::last_words(&self.log))
     }
 }

@@ -1,0 +1,99 @@
+//! Programs out of Debian packages, unpacked and not installed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::cache::{Installation, versioned};
+use crate::program::{self, Program};
+
+const APT_GET: Program = Program { name: "apt-get", packages: "apt" };
+const APT_CACHE: Program = Program { name: "apt-cache", packages: "apt" };
+const DPKG: Program = Program { name: "dpkg", packages: "dpkg" };
+
+/// Part of every system; one of another system would not fit.
+const LIBC: &str = "libc6";
+
+/// A program in a package.
+pub struct Package {
+    pub name: &'static str,
+    /// Its path in the package.
+    pub program: &'static str,
+    /// The arguments with which it says its version.
+    pub version: &'static [&'static str],
+}
+
+impl Package {
+    /// The folder in which it is unpacked, downloaded first if need be.
+    pub fn find(&self) -> Result<PathBuf> {
+        Installation {
+            title: self.name,
+            name: versioned(self.name, "out of its Debian package"),
+            works: &|home| self.runs(home),
+            make: &|home| self.unpack(home),
+        }
+        .find()
+    }
+
+    /// A command that says the program's version.
+    pub fn ask_version(&self, home: &Path) -> Command {
+        let mut command = Command::new(home.join(self.program));
+        command.args(self.version).env("LD_LIBRARY_PATH", libraries(home));
+        command
+    }
+
+    fn runs(&self, home: &Path) -> bool {
+        self.ask_version(home).output().is_ok_and(|output| output.status.success())
+    }
+
+    /// Unpacks it, and the libraries it needs where the system has not all of them.
+    fn unpack(&self, home: &Path) -> Result<()> {
+        unpack(home, &[self.name])?;
+        if !self.runs(home) {
+            let needs = program::read(APT_CACHE.command()?.args(["depends", "--important", self.name]))?;
+            unpack(home, &needed_libraries(&String::from_utf8(needs)?))?;
+        }
+        Ok(())
+    }
+}
+
+fn unpack(home: &Path, packages: &[&str]) -> Result<()> {
+    let mut download = APT_GET.command()?;
+    download.args(["download", "--quiet", "--option", "APT::Sandbox::User=root"]).args(packages).current_dir(home);
+    program::read(&mut download).context("`apt-get update` may be needed first")?;
+    for file in std::fs::read_dir(home)? {
+        let file = file?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            program::succeed(DPKG.command()?.arg("--extract").arg(&file).arg(home))?;
+            std::fs::remove_file(file)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the libraries of packages are, as the loader wants to be told.
+pub fn libraries(home: &Path) -> String {
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let folders = ["usr/lib", "lib"].map(|folder| home.join(folder).join(&triple).display().to_string());
+    folders.join(":")
+}
+
+/// The libraries among what a package depends on, as `apt-cache depends` lists it.
+fn needed_libraries(depends: &str) -> Vec<&str> {
+    let packages = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    packages.filter(|package| *package != LIBC && (package.starts_with("lib") || package.starts_with("zlib"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_libraries_are_taken_along() {
+        let depends =
+            "nginx\n  Depends: libc6\n  Depends: libssl3\n  Depends: zlib1g\n  Depends: iproute2\n |Depends: libx\n";
+
+        assert_eq!(needed_libraries(depends), ["libssl3", "zlib1g"]);
+    }
+}
