@@ -15,7 +15,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use serde::de::DeserializeOwned;
 use tapebase_domain::blob::{BodyError, ByteStream};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
 
@@ -29,7 +29,7 @@ const PACE_BYTES: usize = 4 << 10;
 /// Bodies announced to be no larger are passed on as one piece.
 const SMALL_BODY_BYTES: u64 = 256 << 10;
 /// The largest JSON body anybody needs to send here.
-const JSON_BYTES: usize = 64 << 10;
+const JSON_BYTES: u64 = 64 << 10;
 /// How many pieces of a body may wait for the disk.
 const PIECES: usize = 4;
 
@@ -86,12 +86,10 @@ impl Incoming {
 
     /// The body as the domain takes it.
     pub fn into_stream(self) -> ByteStream<BodyError> {
-        let is_small = self.length.is_some_and(|length| length <= SMALL_BODY_BYTES);
-        let pieces = self.paced();
-        if is_small {
-            return pump(stream::once(collect(pieces, usize::MAX)));
+        match self.length {
+            Some(length @ ..=SMALL_BODY_BYTES) => whole(self.paced(), length),
+            _ => pump(self.paced().map(|piece| piece.map_err(|error| body_error(&error)))),
         }
-        pump(pieces.map(|piece| piece.map_err(|error| body_error(&error))))
     }
 }
 
@@ -125,19 +123,38 @@ pub fn body_error(error: &PayloadError) -> BodyError {
     }
 }
 
+/// The whole of a body that is announced to have so many bytes.
 async fn collect(
     mut pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-    limit: usize,
+    announced: u64,
+    limit: u64,
 ) -> Result<Bytes, BodyError> {
     let mut body = BytesMut::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| body_error(&error))?;
-        if body.len() + piece.len() > limit {
-            return Err(BodyError::TooLarge { limit: limit as u64 });
+        let received = (body.len() + piece.len()) as u64;
+        if received > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        if body.is_empty() {
+            body.reserve(usize::try_from(announced.min(limit)).unwrap_or_default());
         }
         body.extend_from_slice(&piece);
     }
     Ok(body.freeze())
+}
+
+/// Moves a small body off its thread, in one piece.
+fn whole(
+    pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
+    length: u64,
+) -> ByteStream<BodyError> {
+    let (sender, receiver) = oneshot::channel();
+    rt::spawn(async move {
+        // Whoever wanted it may have refused it.
+        let _ = sender.send(collect(pieces, length, u64::MAX).await);
+    });
+    Box::pin(stream::once(async { receiver.await.unwrap_or(Err(BodyError::Incomplete)) }))
 }
 
 /// Moves a body off its thread, a few pieces ahead of whoever reads it.
@@ -181,7 +198,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 let detail = "Send the body with Content-Type: application/json.";
                 return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
             }
-            let body = collect(incoming?.paced(), JSON_BYTES).await?;
+            let incoming = incoming?;
+            let announced = incoming.length.unwrap_or_default();
+            let body = collect(incoming.paced(), announced, JSON_BYTES).await?;
             // A list is no object, though it could be read into one field by field.
             if body.trim_ascii_start().first() != Some(&b'{') {
                 return Err(Problem::new(ProblemKind::InvalidBody, "Send a JSON object."));

@@ -4,6 +4,7 @@
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
 //! survives a power cut. One connection writes, see [`writer`]; a few others read, see [`readers`].
 
+mod known;
 mod plans;
 mod readers;
 mod records;
@@ -21,6 +22,7 @@ use tapebase_domain::{
 };
 
 use self::{
+    known::KnownSessions,
     readers::Readers,
     writer::{Change, Writer},
 };
@@ -33,6 +35,7 @@ const MIGRATIONS: &[M<'static>] =
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    known: KnownSessions,
     id: StoreId,
 }
 
@@ -59,7 +62,12 @@ impl Sqlite {
         let mut connection = open_connection(path)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
         let id = identify(&connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path), id })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Readers::new(path),
+            known: KnownSessions::default(),
+            id,
+        })
     }
 
     /// Fails unless both the readers and the writer work.

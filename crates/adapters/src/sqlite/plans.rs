@@ -40,8 +40,7 @@ impl PlanStore for Sqlite {
     }
 
     async fn plan(&self, owner: UserId, id: &RecordingId) -> Result<Option<UploadPlan>, StoreError> {
-        let id = id.clone();
-        self.readers.read(move |connection| find(connection, owner, &id)).await
+        self.readers.look_up(|connection| find(connection, owner, id))
     }
 
     async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<(), SettleError> {

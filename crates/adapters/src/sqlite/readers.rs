@@ -1,4 +1,7 @@
-//! Connections that read beside the writer, a few at a time.
+//! Connections that read beside the writer.
+//!
+//! A look-up of a row takes less than handing it to another thread, so it is made at once, where it is asked for.
+//! What reads many rows is handed over, a few at a time.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +31,12 @@ impl Readers {
         Self { path: PathBuf::from(path).into(), idle: Arc::default(), permits: Arc::new(Semaphore::new(readers)) }
     }
 
-    /// Runs `query` on a snapshot of what is committed.
+    /// Runs a query for a few rows on a snapshot of what is committed, in this thread.
+    pub fn look_up<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.run(query).map_err(from_sqlite)
+    }
+
+    /// Runs a query for many rows on a snapshot of what is committed, in a thread where it holds nobody up.
     pub async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -37,13 +45,17 @@ impl Readers {
         let readers = self.clone();
         let reading = spawn_blocking(move || {
             let _permit = permit;
-            let idle = readers.lock().pop();
-            let connection = idle.map_or_else(|| open_connection(&readers.path), Ok)?;
-            let result = query(&connection);
-            readers.lock().push(connection);
-            result
+            readers.run(query)
         });
         reading.await.map_err(|error| StoreError::Unavailable(error.into()))?.map_err(from_sqlite)
+    }
+
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = self.lock().pop();
+        let connection = idle.map_or_else(|| open_connection(&self.path), Ok)?;
+        let result = query(&connection);
+        self.lock().push(connection);
+        result
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

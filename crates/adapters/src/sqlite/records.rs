@@ -38,12 +38,11 @@ impl RecordStore for Sqlite {
     }
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
-        let id = id.clone();
-        self.readers.read(move |connection| find(connection, owner, &id)).await
+        self.readers.look_up(|connection| find(connection, owner, id))
     }
 
     async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError> {
-        self.readers.read(move |connection| list(connection, owner, &page)).await
+        self.readers.look_up(|connection| list(connection, owner, &page))
     }
 
     async fn rename(
@@ -90,13 +89,13 @@ impl RecordStore for Sqlite {
     }
 
     async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError> {
-        let used = self.readers.read(move |connection| {
+        let used = self.readers.look_up(|connection| {
             connection
                 .prepare_cached("SELECT bytes FROM usage WHERE owner = ?1")?
                 .query_row([owner.to_string()], |row| row.get(0))
                 .optional()
         });
-        Ok(used.await?.unwrap_or(0))
+        Ok(used?.unwrap_or(0))
     }
 
     async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {

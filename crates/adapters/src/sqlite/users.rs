@@ -1,7 +1,7 @@
 //! `UserStore` in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     id::{SessionId, UserId},
     ports::{StoreError, Timestamp, UserStore},
@@ -35,13 +35,10 @@ impl UserStore for Sqlite {
     }
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
-        let identity = identity.clone();
-        self.readers
-            .read(move |connection| {
-                let query = format!("SELECT {} FROM users WHERE network = ?1 AND subject = ?2", rows::ACCOUNT);
-                connection.prepare_cached(&query)?.query_row(rows::identity(&identity), rows::account).optional()
-            })
-            .await
+        self.readers.look_up(|connection| {
+            let query = format!("SELECT {} FROM users WHERE network = ?1 AND subject = ?2", rows::ACCOUNT);
+            connection.prepare_cached(&query)?.query_row(rows::identity(identity), rows::account).optional()
+        })
     }
 
     async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
@@ -68,8 +65,8 @@ impl UserStore for Sqlite {
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
-        self.readers
-            .read(move |connection| {
+        self.known.look_up(token, || {
+            self.readers.look_up(|connection| {
                 let query = format!(
                     "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user WHERE sessions.token = ?1",
                     rows::ACCOUNT,
@@ -80,7 +77,7 @@ impl UserStore for Sqlite {
                     .query_row([token.0.0], |row| Ok((rows::account(row)?.user, rows::session(row, 5)?)))
                     .optional()
             })
-            .await
+        })
     }
 
     async fn touch_session(
@@ -90,21 +87,18 @@ impl UserStore for Sqlite {
         last_used_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                connection
-                    .prepare_cached(
-                        "UPDATE sessions SET last_used_at = ?3, expires_at = ?4 WHERE id = ?2 AND user = ?1",
-                    )?
-                    .execute(params![
-                        user.to_string(),
-                        id.to_string(),
-                        rows::micros(&last_used_at),
-                        rows::micros(&expires_at)
-                    ])?;
-                Ok(Change::Keep(()))
-            })
-            .await
+        self.change_sessions(move |connection| {
+            connection
+                .prepare_cached("UPDATE sessions SET last_used_at = ?3, expires_at = ?4 WHERE id = ?2 AND user = ?1")?
+                .execute(params![
+                    user.to_string(),
+                    id.to_string(),
+                    rows::micros(&last_used_at),
+                    rows::micros(&expires_at)
+                ])?;
+            Ok(Change::Keep(()))
+        })
+        .await
     }
 
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
@@ -119,37 +113,46 @@ impl UserStore for Sqlite {
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.writer
-            .write(move |connection| {
-                let closed = connection
-                    .prepare_cached("DELETE FROM sessions WHERE id = ?2 AND user = ?1")?
-                    .execute(params![user.to_string(), id.to_string()])?;
-                Ok(Change::Keep(closed == 1))
-            })
-            .await
+        self.change_sessions(move |connection| {
+            let closed = connection
+                .prepare_cached("DELETE FROM sessions WHERE id = ?2 AND user = ?1")?
+                .execute(params![user.to_string(), id.to_string()])?;
+            Ok(Change::Keep(closed == 1))
+        })
+        .await
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
-                Ok(Change::Keep(()))
-            })
-            .await
+        self.change_sessions(move |connection| {
+            connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
+            Ok(Change::Keep(()))
+        })
+        .await
     }
 
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.writer
-            .write(move |connection| {
-                let removed = connection
-                    .prepare_cached("DELETE FROM sessions WHERE expires_at < ?1")?
-                    .execute([rows::micros(&now)])?;
-                Ok(Change::Keep(removed as u64))
-            })
-            .await
+        self.change_sessions(move |connection| {
+            let removed = connection
+                .prepare_cached("DELETE FROM sessions WHERE expires_at < ?1")?
+                .execute([rows::micros(&now)])?;
+            Ok(Change::Keep(removed as u64))
+        })
+        .await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.probe().await
+    }
+}
+
+impl Sqlite {
+    /// Changes sessions, and forgets what was known of any, before it answers.
+    async fn change_sessions<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<Change<T>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let changed = self.writer.write(change).await;
+        self.known.forget();
+        changed
     }
 }
