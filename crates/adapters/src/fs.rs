@@ -40,6 +40,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, future};
 use tapebase_domain::{
     blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    digest::Hasher,
     id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore, BoxError},
 };
@@ -55,7 +56,7 @@ use self::{
 use crate::blob_name;
 
 /// How many bytes are handed to the disk in one piece.
-const WRITE_BYTES: u64 = 1 << 20;
+const WRITE_BYTES: u64 = 512 << 10;
 /// Pieces below this size are copied together.
 const SMALL_PIECE_BYTES: usize = 4 << 10;
 
@@ -97,17 +98,19 @@ impl Fs {
     /// Writes a blob into a file of its own, from a body whose beginning is here already.
     async fn put_file(&self, mut batch: Batch, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let root = self.root.clone();
-        if batch.is_last {
-            return blocking(move || NewFile::create(&root)?.append(&batch.pieces)?.commit()).await;
-        }
-        let mut file = blocking(move || NewFile::create(&root)).await?;
-        while !batch.is_last {
+        let (mut file, mut hasher) = (blocking(move || NewFile::create(&root)).await?, Hasher::default());
+        loop {
+            let (pieces, is_last) = (Arc::<[Bytes]>::from(batch.pieces), batch.is_last);
+            let (to_hash, to_write) = (pieces.clone(), pieces);
+            let hash = blocking(move || Ok(hash(hasher, &to_hash)));
+            let write = blocking(move || file.append(&to_write));
             // The next bytes are received while these are hashed and written.
-            let write = blocking(move || file.append(&batch.pieces));
-            let (written, next) = future::join(write, Batch::gather(&mut body)).await;
-            file = written?;
-            batch = match next {
-                Ok(next) => next,
+            let next = async { if is_last { Ok(Batch::default()) } else { Batch::gather(&mut body).await } };
+            let (state, written, next) = future::join3(hash, write, next).await;
+            (file, hasher) = (written?, state?);
+            match next {
+                Ok(_) if is_last => break,
+                Ok(next) => batch = next,
                 Err(error) => {
                     // Removing a large file takes its time.
                     blocking(move || {
@@ -117,10 +120,19 @@ impl Fs {
                     .await?;
                     return Err(error.into());
                 }
-            };
+            }
         }
-        blocking(move || file.append(&batch.pieces)?.commit()).await
+        let (size, sha256) = hasher.finish();
+        let blob = blocking(move || file.commit()).await?;
+        Ok(StoredBlob { blob, size, sha256 })
     }
+}
+
+fn hash(mut hasher: Hasher, pieces: &[Bytes]) -> Hasher {
+    for piece in pieces {
+        hasher.update(piece);
+    }
+    hasher
 }
 
 #[async_trait]

@@ -25,7 +25,7 @@ impl RecordingId {
     /// [`InvalidId`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         match text.len() {
-            26 => Ok(Self(parse_ulid(text)?.to_string())),
+            26 => parse_ulid(text).map(|_| Self(text.to_ascii_uppercase())),
             36 => match uuid::Uuid::try_parse(text) {
                 Ok(uuid) => Ok(Self(uuid.hyphenated().to_string())),
                 Err(_) => Err(InvalidId),
@@ -115,8 +115,9 @@ fn generate_ulid(now: Timestamp) -> Ulid {
 /// Only the canonical letters: the `ulid` crate drops the bits of a 26-digit number past 128 bits,
 /// and two texts must not become one id.
 fn parse_ulid(text: &str) -> Result<Ulid, InvalidId> {
+    let mut canonical = [0; ulid::ULID_LEN];
     match Ulid::from_string(text) {
-        Ok(ulid) if ulid.to_string().eq_ignore_ascii_case(text) => Ok(ulid),
+        Ok(ulid) if ulid.array_to_str(&mut canonical).eq_ignore_ascii_case(text) => Ok(ulid),
         _ => Err(InvalidId),
     }
 }

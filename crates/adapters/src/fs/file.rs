@@ -4,25 +4,29 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     mem,
+    num::NonZeroU64,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
-use tapebase_domain::{
-    blob::{BlobRef, StoredBlob},
-    digest::Hasher,
-};
+use rustix::fs::{Advice, fadvise};
+use tapebase_domain::blob::BlobRef;
 
 use super::space;
 use crate::blob_name;
+
+/// How many bytes are written before the disk is asked to begin with them: the final flush finds little left to do.
+const WRITE_BACK_BYTES: u64 = 8 << 20;
 
 /// A blob while it is being written; removed again unless it is committed.
 pub struct NewFile {
     file: File,
     path: PathBuf,
     name: String,
-    hasher: Hasher,
+    length: u64,
+    /// How many bytes the disk was asked to begin with.
+    begun: u64,
 }
 
 impl NewFile {
@@ -31,23 +35,35 @@ impl NewFile {
         let name = blob_name::fresh();
         let path = root.join(&name[..2]).join(&name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(Self { file, path, name, hasher: Hasher::default() })
+        Ok(Self { file, path, name, length: 0, begun: 0 })
     }
 
-    /// Writes and hashes some pieces.
+    /// Writes some pieces.
     pub fn append(mut self, pieces: &[Bytes]) -> io::Result<Self> {
         space::check(&self.file, pieces.iter().map(|piece| piece.len() as u64).sum())?;
         for piece in pieces {
             self.file.write_all(piece)?;
-            self.hasher.update(piece);
+            self.length += piece.len() as u64;
         }
+        self.begin_write_back();
         Ok(self)
+    }
+
+    /// Has the disk begin with what was written, without waiting for it. It is advice: nothing depends on it.
+    fn begin_write_back(&mut self) {
+        if let Some(length) =
+            NonZeroU64::new(self.length - self.begun).filter(|length| length.get() >= WRITE_BACK_BYTES)
+        {
+            // Linux begins to write what is dirty in the range, and forgets what is not.
+            let _ = fadvise(&self.file, self.begun, Some(length), Advice::DontNeed);
+            self.begun = self.length;
+        }
     }
 
     /// Makes the file survive a power cut: first its bytes, then its name.
     ///
     /// A failed flush is final: the kernel may have dropped the bytes, so the file goes.
-    pub fn commit(mut self) -> io::Result<StoredBlob> {
+    pub fn commit(mut self) -> io::Result<BlobRef> {
         self.file.sync_data()?;
         if let Some(directory) = self.path.parent() {
             File::open(directory)?.sync_all()?;
@@ -57,8 +73,7 @@ impl NewFile {
             return Err(io::Error::other("the file was removed while it was written"));
         }
         self.path = PathBuf::new();
-        let (size, sha256) = mem::take(&mut self.hasher).finish();
-        Ok(StoredBlob { blob: BlobRef::new(mem::take(&mut self.name)), size, sha256 })
+        Ok(BlobRef::new(mem::take(&mut self.name)))
     }
 }
 

@@ -157,7 +157,7 @@ pub fn insert_row(connection: &Connection, recording: &Recording) -> rusqlite::R
 pub fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<Recording>> {
     let query = format!("SELECT {} FROM recordings WHERE owner = ?1 AND id = ?2", rows::RECORDING);
     let mut statement = connection.prepare_cached(&query)?;
-    statement.query_row(params![owner.to_string(), id.as_str()], rows::recording).optional()
+    statement.query_row(params![owner.to_string(), id.as_str()], |row| rows::recording(owner, row)).optional()
 }
 
 /// `Conflict` if the recording has another revision than expected.
@@ -196,6 +196,8 @@ fn list(connection: &Connection, owner: UserId, page: &PageRequest) -> rusqlite:
     );
     let mut statement = connection.prepare_cached(&query)?;
     let found = statement
-        .query_map(params![owner.to_string(), beginning.0, beginning.1, end, page.limit.get() + 1], rows::recording)?;
+        .query_map(params![owner.to_string(), beginning.0, beginning.1, end, page.limit.get() + 1], |row| {
+            rows::recording(owner, row)
+        })?;
     found.collect()
 }

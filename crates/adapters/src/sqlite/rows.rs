@@ -16,7 +16,7 @@ use tapebase_domain::{
 
 /// The columns [`recording`] reads, in its order.
 pub const RECORDING: &str =
-    "owner, id, name, media_type, size, sha256, recorded_at, recorded_offset, received_at, revision, blob";
+    "id, name, media_type, size, sha256, recorded_at, recorded_offset, received_at, revision, blob";
 /// The columns [`plan`] reads, in its order.
 pub const PLAN: &str =
     "owner, id, name, media_type, size, sha256, recorded_at, recorded_offset, staged, key, expires_at";
@@ -26,18 +26,19 @@ pub const ACCOUNT: &str = "users.id, users.network, users.subject, users.created
 pub const SESSION: &str = "sessions.id, sessions.user, sessions.client, sessions.created_at, sessions.last_used_at, \
                            sessions.expires_at, sessions.ends_at";
 
-pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
+/// A recording of `owner`, whose alone were asked for.
+pub fn recording(owner: UserId, row: &Row<'_>) -> rusqlite::Result<Recording> {
     Ok(Recording {
-        owner: parsed(row, 0, UserId::parse)?,
-        id: parsed(row, 1, RecordingId::parse)?,
-        name: RecordingName::parse(row.get(2)?).map_err(|error| broken(2, error))?,
-        media_type: parsed(row, 3, MediaType::parse)?,
-        size: row.get(4)?,
-        sha256: digest(row, 5)?,
-        recorded_at: local_time(row, 6, 7)?,
-        received_at: time(row, 8)?,
-        revision: Revision(row.get(9)?),
-        blob: BlobRef::new(row.get(10)?),
+        owner,
+        id: parsed(row, 0, RecordingId::parse)?,
+        name: RecordingName::parse(row.get(1)?).map_err(|error| broken(1, error))?,
+        media_type: parsed(row, 2, MediaType::parse)?,
+        size: row.get(3)?,
+        sha256: digest(row, 4)?,
+        recorded_at: local_time(row, 5, 6)?,
+        received_at: time(row, 7)?,
+        revision: Revision(row.get(8)?),
+        blob: BlobRef::new(row.get(9)?),
     })
 }
 
