@@ -11,8 +11,10 @@ use tapebase_adapters::{
 };
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange},
-    id::UserId,
-    ports::{BlobError, BlobStore as _, Clock as _, SystemClock, UserStore},
+    id::{RecordingId, UserId},
+    page::PageRequest,
+    ports::{BlobError, BlobStore as _, Clock as _, RecordStore, SystemClock, UserStore},
+    recording::Revision,
     user::{Account, Email, Identity, User},
 };
 use tempfile::TempDir;
@@ -60,6 +62,35 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     assert!(Sqlite::open(&path).is_err());
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
     assert_eq!(version, 1_000);
+}
+
+#[tokio::test]
+async fn recordings_of_an_older_version_are_taken_over() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let (owner, id) = ("01JD9Z8Q3NVX4T6M2K7C5B1ARE", "01JD9Z8Q3NVX4T6M2K7C5B1ARF");
+    let old = rusqlite::Connection::open(&path).expect("made");
+    old.execute_batch(include_str!("../src/sqlite/migrations/1-recordings-and-users.sql")).expect("version 1");
+    old.execute_batch(include_str!("../src/sqlite/migrations/2-plans.sql")).expect("version 2");
+    old.execute(
+        "INSERT INTO recordings VALUES (?1, ?2, 'memo', 'audio/mp4', 6, zeroblob(32), 5, 3600, 7, 2, 'blob')",
+        [owner, id],
+    )
+    .expect("inserted");
+    old.pragma_update(None, "user_version", 2).expect("written");
+    drop(old);
+
+    let store = Sqlite::open(&path).expect("taken over");
+
+    let owner = UserId::parse(owner).expect("a ULID");
+    let found = RecordStore::find(&store, owner, &RecordingId::parse(id).expect("a ULID")).await.expect("read");
+    let found = found.expect("it is there");
+    assert_eq!(
+        (found.name.as_str(), found.size, found.revision, found.blob.as_str()),
+        ("memo", 6, Revision(2), "blob")
+    );
+    assert_eq!((found.recorded_at.timestamp_micros(), found.received_at.timestamp_micros()), (5, 7));
+    assert_eq!(store.list(owner, PageRequest::default()).await.expect("listed"), [found]);
 }
 
 #[tokio::test]

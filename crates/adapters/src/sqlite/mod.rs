@@ -28,8 +28,11 @@ use self::{
 };
 
 /// Each is applied once, in this order; never change one that was released.
-const MIGRATIONS: &[M<'static>] =
-    &[M::up(include_str!("migrations/1-recordings-and-users.sql")), M::up(include_str!("migrations/2-plans.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("migrations/1-recordings-and-users.sql")),
+    M::up(include_str!("migrations/2-plans.sql")),
+    M::up(include_str!("migrations/3-recordings-in-order.sql")),
+];
 
 /// Rows in one database file.
 pub struct Sqlite {
