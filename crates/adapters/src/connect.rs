@@ -5,8 +5,8 @@ mod inspect;
 use std::sync::Arc;
 
 use tapebase_domain::ports::{
-    BlobStore, BoxError, DownloadLinks, PairError, PartAccess, PartStore, PlanStore, Ports, RecordStore, StagedBlobs,
-    Staging, SystemClock, UserStore,
+    BlobStore, BoxError, DownloadLinks, Inventory, PairError, PartAccess, PartStore, PlanStore, Ports, RecordStore,
+    StagedBlobs, Staging, SystemClock, UserStore,
 };
 
 use crate::{argon2id::Argon2id, memory::Memory};
@@ -131,17 +131,17 @@ impl Locations {
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
         let BlobPorts { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
-        let RowPorts { records, plans, users } = rows;
+        let RowPorts { records, inventory, plans, users } = rows;
         let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
-        Ok(Ports { records, plans, blobs, staging, links, users, clock, passwords })
+        Ok(Ports { records, inventory, plans, blobs, staging, links, users, clock, passwords })
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
     async fn open_rows(&self) -> Result<RowPorts, BoxError> {
         match &self.records {
-            Rows::Memory => Ok(RowPorts::of(Memory::default())),
+            Rows::Memory => Ok(RowPorts::with_inventory(Memory::default())),
             #[cfg(feature = "embedded")]
-            Rows::Sqlite(path) => Ok(RowPorts::of(crate::sqlite::Sqlite::open(path)?)),
+            Rows::Sqlite(path) => Ok(RowPorts::with_inventory(crate::sqlite::Sqlite::open(path)?)),
             #[cfg(feature = "aws")]
             Rows::DynamoDb(table) => Ok(RowPorts::of(self.sdk.dynamodb(table).await?)),
         }
@@ -212,14 +212,22 @@ impl Audio {
 /// Recordings, plans and users live in the same place.
 struct RowPorts {
     records: Arc<dyn RecordStore>,
+    inventory: Option<Arc<dyn Inventory>>,
     plans: Arc<dyn PlanStore>,
     users: Arc<dyn UserStore>,
 }
 
 impl RowPorts {
+    #[cfg(feature = "aws")]
     fn of<S: RecordStore + PlanStore + UserStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { records: store.clone(), plans: store.clone(), users: store }
+        Self { records: store.clone(), inventory: None, plans: store.clone(), users: store }
+    }
+
+    /// Of a store that can list everybody's recordings.
+    fn with_inventory<S: RecordStore + Inventory + PlanStore + UserStore + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { records: store.clone(), inventory: Some(store.clone()), plans: store.clone(), users: store }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every store on maps in memory, for tests and demonstrations: gone with the process.
 
 mod direct;
+mod inventory;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -12,6 +12,7 @@ fn fresh() -> Ready<(Arc<Memory>, ())> {
 }
 
 tapebase_conformance::record_store_tests!(fresh());
+tapebase_conformance::inventory_tests!(fresh());
 tapebase_conformance::plan_store_tests!(fresh());
 tapebase_conformance::blob_store_tests!(fresh());
 tapebase_conformance::staged_blob_tests!(fresh(), Here);

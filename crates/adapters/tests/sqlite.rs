@@ -17,6 +17,7 @@ fn fresh() -> Ready<(Arc<Sqlite>, TempDir)> {
 }
 
 tapebase_conformance::record_store_tests!(fresh());
+tapebase_conformance::inventory_tests!(fresh());
 tapebase_conformance::plan_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::session_sweep_tests!(fresh());

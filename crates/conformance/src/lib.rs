@@ -18,6 +18,7 @@ pub mod aws_proxy;
 pub mod blobs;
 pub mod engines;
 pub mod http;
+pub mod inventory;
 pub mod links;
 pub mod plans;
 pub mod records;
@@ -64,6 +65,18 @@ macro_rules! record_store_tests {
             pages_have_every_recording_exactly_once,
             pages_keep_to_from_and_to,
             pages_have_what_stays_exactly_once_while_others_come_and_go,
+        }
+    };
+}
+
+/// One test per promise of an `Inventory`, each on a fresh one that is a `RecordStore` too: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! inventory_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, inventory:
+            a_walk_has_every_recording_of_every_user_exactly_once,
+            a_walk_has_what_stays_while_others_come_and_go,
         }
     };
 }

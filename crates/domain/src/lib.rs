@@ -3,7 +3,7 @@
 //! - [`recording`], [`user`], [`session`], [`blob`], [`plan`], [`page`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements.
-//! - [`upload`], [`direct`], [`auth`], [`list`] and [`sweep`] are the use cases: every decision is taken there.
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`sweep`] and [`verify`] are the use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
@@ -24,6 +24,7 @@ pub mod sweep;
 mod testing;
 pub mod upload;
 pub mod user;
+pub mod verify;
 
 /// Every use case, wired to its ports: what a front end is handed.
 #[derive(Clone)]

@@ -93,18 +93,11 @@ impl Sweep {
     }
 
     /// Walks the blob store; how many orphans were removed, and how many resist.
-    ///
-    /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
-    /// does not get one afterwards, for an upload may take half the grace at most.
     async fn remove_orphans(&self, now: Timestamp) -> Result<(u64, u64), SweepError> {
         let (mut removed, mut failed) = (0, 0);
-        let mut after: Option<BlobRef> = None;
-        loop {
-            let entries = self.blobs.list(after).await?;
-            let Some(last) = entries.last() else { return Ok((removed, failed)) };
-            after = Some(last.blob.clone());
-            let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
-            for orphan in self.records.unreferenced(old.map(|entry| entry.blob).collect()).await? {
+        let mut walk = Walk::default();
+        while let Some(orphans) = self.next_orphans(&mut walk, now).await? {
+            for orphan in orphans {
                 match self.blobs.delete(&orphan).await {
                     Ok(()) => removed += 1,
                     // One that resists must not keep the others.
@@ -112,7 +105,38 @@ impl Sweep {
                 }
             }
         }
+        Ok((removed, failed))
     }
+
+    /// What [`Self::run`] would remove of the blobs, without removing any.
+    ///
+    /// # Errors
+    /// [`SweepError`].
+    pub async fn orphans(&self) -> Result<Vec<BlobRef>, SweepError> {
+        let (now, mut walk, mut all) = (self.clock.now(), Walk::default(), Vec::new());
+        while let Some(orphans) = self.next_orphans(&mut walk, now).await? {
+            all.extend(orphans);
+        }
+        Ok(all)
+    }
+
+    /// Some more orphans, perhaps none; `None` at the end of the walk.
+    ///
+    /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
+    /// does not get one afterwards, for an upload may take half the grace at most.
+    async fn next_orphans(&self, walk: &mut Walk, now: Timestamp) -> Result<Option<Vec<BlobRef>>, SweepError> {
+        let entries = self.blobs.list(walk.after.take()).await?;
+        let Some(last) = entries.last() else { return Ok(None) };
+        walk.after = Some(last.blob.clone());
+        let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
+        Ok(Some(self.records.unreferenced(old.map(|entry| entry.blob).collect()).await?))
+    }
+}
+
+/// How far a walk through the blobs has come.
+#[derive(Default)]
+struct Walk {
+    after: Option<BlobRef>,
 }
 
 #[cfg(test)]

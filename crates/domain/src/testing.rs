@@ -46,6 +46,7 @@ impl TestPorts {
         clock.expect_now().return_const(self.now);
         Ports {
             records: Arc::new(self.records),
+            inventory: None,
             plans: Arc::new(self.plans),
             blobs: Arc::new(self.blobs),
             staging: Staging { blobs: Arc::new(self.staged), parts: PartAccess::Here(Arc::new(self.parts)) },

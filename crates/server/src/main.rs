@@ -6,6 +6,7 @@ mod inspect;
 mod serve;
 mod sweep;
 mod user;
+mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -36,6 +37,8 @@ enum Command {
     Doctor,
     /// Remove what crashes, failed deletes and abandoned uploads left behind, once; the server does so by itself.
     Sweep,
+    /// Read all audio again and compare it with what was uploaded; list audio without a recording, too.
+    Verify(verify::Options),
     /// Look after users.
     #[command(subcommand)]
     User(UserCommand),
@@ -71,6 +74,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Setup => inspect::set_up(&config).await,
         Command::Doctor => inspect::diagnose(&config).await,
         Command::Sweep => sweep::once(&config).await,
+        Command::Verify(options) => verify::run(&config, &options).await,
         Command::User(UserCommand::Add { email }) => user::add(&config, &email).await,
     }
 }

@@ -26,7 +26,12 @@ pub const ACCOUNT: &str = "users.id, users.network, users.subject, users.created
 pub const SESSION: &str = "sessions.id, sessions.user, sessions.client, sessions.created_at, sessions.last_used_at, \
                            sessions.expires_at, sessions.ends_at";
 
-/// A recording of `owner`, whose alone were asked for.
+/// Whose recording it is, in the column behind those of [`RECORDING`].
+pub fn owner(row: &Row<'_>) -> rusqlite::Result<UserId> {
+    parsed(row, 10, UserId::parse)
+}
+
+/// A recording of `owner`.
 pub fn recording(owner: UserId, row: &Row<'_>) -> rusqlite::Result<Recording> {
     Ok(Recording {
         owner,

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod clock;
+mod inventory;
 mod links;
 mod passwords;
 mod plans;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub use self::{
     blobs::MockBlobStore,
     clock::MockClock,
+    inventory::MockInventory,
     links::MockDownloadLinks,
     passwords::MockPasswordHasher,
     plans::MockPlanStore,
@@ -29,6 +31,7 @@ pub use self::{
 pub use self::{
     blobs::{BlobEntry, BlobError, BlobStore},
     clock::{Clock, SystemClock, Timestamp},
+    inventory::Inventory,
     links::{DownloadLinks, Presentation},
     passwords::{HasherError, PasswordHasher},
     plans::{PlanStore, ReserveError, SettleError},
@@ -57,6 +60,8 @@ pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 pub struct Ports {
     /// Rows about recordings.
     pub records: Arc<dyn RecordStore>,
+    /// Everybody's rows about recordings, where the row store can list them.
+    pub inventory: Option<Arc<dyn Inventory>>,
     /// Plans of recordings.
     pub plans: Arc<dyn PlanStore>,
     /// Bytes of recordings.

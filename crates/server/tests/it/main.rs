@@ -11,4 +11,5 @@ mod memory;
 mod names;
 mod seed;
 mod server;
+mod verify;
 mod wire;

@@ -1,0 +1,21 @@
+//! `Inventory` in memory.
+
+use async_trait::async_trait;
+use tapebase_domain::{
+    id::{RecordingId, UserId},
+    ports::{Inventory, StoreError},
+    recording::Recording,
+};
+
+use super::Memory;
+
+#[async_trait]
+impl Inventory for Memory {
+    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+        let state = self.state();
+        let behind = state.recordings.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+        let mut found: Vec<Recording> = behind.map(|(_, recording)| recording.clone()).collect();
+        found.sort_unstable_by(|a, b| (a.owner, &a.id).cmp(&(b.owner, &b.id)));
+        Ok(found)
+    }
+}

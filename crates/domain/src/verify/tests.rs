@@ -1,0 +1,75 @@
+use bytes::Bytes;
+use futures_util::stream;
+use mockall::predicate::eq;
+
+use super::*;
+use crate::{
+    blob::{self, BlobRef, ByteStream},
+    ports::MockInventory,
+    testing::{TestPorts, recording, timestamp},
+};
+
+const NOW: &str = "2026-11-26T12:00:00Z";
+
+fn memo() -> Recording {
+    recording(UserId::generate(timestamp(NOW)), b"speech")
+}
+
+/// What is said of a recording whose audio opens as `opened`, and whose row is then `row`.
+async fn verdict(
+    memo: &Recording,
+    opened: Result<Option<ByteStream<BlobError>>, BlobError>,
+    row: Option<Recording>,
+) -> Verdict {
+    let mut ports = TestPorts::at(NOW);
+    ports.blobs.expect_open().with(eq(memo.blob.clone()), eq(ByteRange::whole(6))).return_once(|_, _| opened);
+    ports.records.expect_find().with(eq(memo.owner), eq(memo.id.clone())).returning(move |_, _| Ok(row.clone()));
+    let ports = Ports { inventory: Some(Arc::new(MockInventory::new())), ..ports.build() };
+    Verify::new(&ports).expect("there is an inventory").check(memo).await.expect("the rows answer")
+}
+
+fn body(bytes: &'static [u8]) -> ByteStream<BlobError> {
+    blob::once(Bytes::from_static(bytes))
+}
+
+fn broken() -> BlobError {
+    BlobError::Unavailable("the disk fails".into())
+}
+
+#[tokio::test]
+async fn audio_is_sound_if_it_has_its_digest() {
+    assert!(matches!(verdict(&memo(), Ok(Some(body(b"speech"))), None).await, Verdict::Sound));
+}
+
+#[tokio::test]
+async fn audio_with_another_digest_is_damaged() {
+    let memo = memo();
+
+    let verdict = verdict(&memo, Ok(Some(body(b"sqeech"))), Some(memo.clone())).await;
+
+    assert!(matches!(verdict, Verdict::Damaged { found } if found == Sha256::of(b"sqeech")), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn audio_that_is_not_there_is_missing_and_what_fails_is_unreadable() {
+    let memo = memo();
+    let breaks_off: ByteStream<BlobError> = Box::pin(stream::iter([Ok(Bytes::from_static(b"spe")), Err(broken())]));
+
+    assert!(matches!(verdict(&memo, Ok(None), Some(memo.clone())).await, Verdict::Missing));
+    assert!(matches!(verdict(&memo, Err(broken()), Some(memo.clone())).await, Verdict::Unreadable(_)));
+    assert!(matches!(verdict(&memo, Ok(Some(breaks_off)), Some(memo.clone())).await, Verdict::Unreadable(_)));
+}
+
+#[tokio::test]
+async fn a_recording_deleted_or_replaced_meanwhile_is_gone() {
+    let memo = memo();
+    let replaced = Recording { blob: BlobRef::new("elsewhere".into()), ..memo.clone() };
+
+    assert!(matches!(verdict(&memo, Ok(None), None).await, Verdict::Gone));
+    assert!(matches!(verdict(&memo, Err(broken()), Some(replaced)).await, Verdict::Gone));
+}
+
+#[test]
+fn without_an_inventory_there_is_nothing_to_verify_with() {
+    assert!(Verify::new(&TestPorts::at(NOW).build()).is_none());
+}

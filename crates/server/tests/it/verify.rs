@@ -1,0 +1,180 @@
+//! `tapebase verify`: every kind of damage that is planted is found, and what is sound is not touched.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    process::Output,
+    time::{Duration, SystemTime},
+};
+
+use tapebase_conformance::http::Request;
+use tempfile::TempDir;
+
+use crate::server::{Server, command};
+
+/// One that shares a pack, and one that has a file of its own.
+const SIZES: [usize; 2] = [10_000, 300_000];
+
+/// A data folder with a few recordings, and nobody serving it.
+struct Store {
+    folder: TempDir,
+}
+
+impl Store {
+    fn with_recordings() -> Self {
+        let store = Self { folder: TempDir::new().expect("a temporary folder") };
+        let server = Server::start_on(&store.data_dir(), &[]);
+        let token = server.sign_up("ann");
+        for (fill, size) in (1..).zip(SIZES.repeat(2)) {
+            let upload = Request::new("POST", "/v1/recordings").bearer(&token).body("audio/mp4", vec![fill; size]);
+            let _ = server.send(&upload).expect(201);
+        }
+        assert!(server.terminate().success());
+        store
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn verify(&self, options: &[&str]) -> Output {
+        command(&self.data_dir(), &[]).arg("verify").args(options).output().expect("it runs")
+    }
+
+    #[track_caller]
+    fn assert_sound(&self) {
+        let output = self.verify(&[]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(text(&output).contains("4 recordings were read"), "{output:?}");
+    }
+
+    /// Fails with one line for the damage.
+    #[track_caller]
+    fn assert_finds(&self, what: &str) {
+        for options in [&[][..], &["--repair"]] {
+            let output = self.verify(options);
+            assert!(!output.status.success(), "{output:?}");
+            assert_eq!(text(&output).matches(what).count(), 1, "{output:?}");
+            assert!(text(&output).contains("1 are damaged"), "{output:?}");
+        }
+    }
+
+    fn pack(&self) -> PathBuf {
+        let packs = files(&self.data_dir().join("blobs/packs"));
+        assert_eq!(packs.len(), 1);
+        packs[0].clone()
+    }
+
+    /// A recording's own file.
+    fn file(&self) -> PathBuf {
+        let folders = files(&self.data_dir().join("blobs"));
+        let digits = |folder: &&PathBuf| folder.file_name().is_some_and(|name| name.len() == 2);
+        folders.iter().filter(digits).flat_map(|folder| files(folder)).next().expect("there are two")
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("read").path()).collect()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Turns one bit over.
+fn flip(path: &Path, offset: u64) {
+    let file = File::options().read(true).write(true).open(path).expect("opened");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset).expect("read");
+    file.write_all_at(&[byte[0] ^ 1], offset).expect("written");
+}
+
+#[test]
+fn a_sound_store_is_left_alone() {
+    let store = Store::with_recordings();
+
+    store.assert_sound();
+    assert!(store.verify(&["--repair", "--rate", "100MB"]).status.success());
+    store.assert_sound();
+}
+
+#[test]
+fn a_bit_that_fell_over_is_found_in_a_pack_and_in_a_file() {
+    let store = Store::with_recordings();
+
+    flip(&store.pack(), 5_000);
+    store.assert_finds("its audio is damaged");
+    flip(&store.pack(), 5_000);
+    store.assert_sound();
+    flip(&store.file(), 5_000);
+    store.assert_finds("its audio is damaged");
+}
+
+#[test]
+fn audio_that_is_not_there_is_found_missing() {
+    let store = Store::with_recordings();
+    let header = [0; 96];
+    let pack = File::options().write(true).open(store.pack()).expect("opened");
+
+    let file = store.file();
+    fs::rename(&file, store.folder.path().join("away")).expect("moved away");
+    store.assert_finds("its audio is missing");
+    fs::rename(store.folder.path().join("away"), file).expect("moved back");
+    store.assert_sound();
+    pack.write_all_at(&header, 0).expect("written");
+    store.assert_finds("its audio is missing");
+}
+
+#[test]
+fn audio_that_was_cut_short_cannot_be_read() {
+    let store = Store::with_recordings();
+
+    File::options().write(true).open(store.file()).and_then(|file| file.set_len(299_999)).expect("cut");
+
+    store.assert_finds("its audio cannot be read");
+}
+
+#[test]
+fn audio_without_a_recording_is_found_and_removed() {
+    let store = Store::with_recordings();
+    let orphan = store.data_dir().join("blobs/7f").join("7f3a".repeat(8));
+    let young = store.data_dir().join("blobs/ab").join("ab12".repeat(8));
+    for path in [&orphan, &young] {
+        fs::write(path, "nobody's").expect("written");
+    }
+    let past = SystemTime::now() - Duration::from_hours(48);
+    File::options().write(true).open(&orphan).and_then(|file| file.set_modified(past)).expect("aged");
+
+    let found = store.verify(&[]);
+    assert!(!found.status.success() && orphan.exists(), "{found:?}");
+    assert_eq!(text(&found).matches("audio without a recording").count(), 1, "{found:?}");
+
+    let repaired = store.verify(&["--repair"]);
+    assert!(repaired.status.success() && !orphan.exists() && young.exists(), "{repaired:?}");
+    store.assert_sound();
+}
+
+#[test]
+fn a_run_that_was_broken_off_goes_on_where_it_was() {
+    let store = Store::with_recordings();
+    flip(&store.file(), 5_000);
+    let line = text(&store.verify(&[]));
+    let place = line.split_whitespace().nth(1).expect("recording OWNER/ID").to_owned();
+
+    let rest = store.verify(&["--after", &place]);
+
+    assert!(rest.status.success(), "{rest:?}");
+    assert!(!store.verify(&["--after", "nowhere"]).status.success());
+}
+
+#[test]
+fn a_store_that_is_served_is_verified_beside_it() {
+    let store = Store::with_recordings();
+    let server = Server::start_on(&store.data_dir(), &[]);
+    let _ = server.send(&Request::new("GET", "/healthz")).expect(200);
+
+    store.assert_sound();
+
+    assert!(server.terminate().success());
+}
