@@ -1,13 +1,13 @@
 //! A pack that this process appends to. Every function here blocks.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, ErrorKind},
-    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use tapebase_domain::id::random_bytes;
 
 use super::{
@@ -35,18 +35,34 @@ impl NewPack {
     /// but of `needed` at least.
     ///
     /// Writing over blocks that are there costs a flush half of what growing a file costs: the file system has
-    /// nothing of its own to write down.
+    /// nothing of its own to write down. Writes go past the page cache where that can be: what is uploaded is seldom
+    /// played at once, and memory that a page cache grows by costs more than the disk.
     pub fn create(packs: &Path, wanted: u64, needed: u64) -> io::Result<Self> {
+        match Self::create_with(packs, wanted, needed, OFlags::DIRECT) {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                Self::create_with(packs, wanted, needed, OFlags::empty())
+            }
+            made => made,
+        }
+    }
+
+    fn create_with(packs: &Path, wanted: u64, needed: u64, flags: OFlags) -> io::Result<Self> {
         let id = PackId(u64::from_le_bytes(random_bytes()));
         let (temporary, path) = (packs.join(format!(".{id}")), packs.join(id.to_string()));
-        let file = open(&temporary)?;
-        let made = fill(&file, wanted, needed).and_then(|capacity| fs::rename(&temporary, &path).map(|()| capacity));
-        let capacity = made.inspect_err(|_| {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | flags;
+        let made = rustix::fs::open(&temporary, flags, Mode::RUSR | Mode::WUSR).map_err(io::Error::from);
+        let made = made.map(File::from).and_then(|file| {
+            let capacity = fill(&file, wanted, needed)?;
+            fs::rename(&temporary, &path)?;
+            folder::sync(packs)?;
+            Ok(Self { id, file, path: path.clone(), capacity, end: 0 })
+        });
+        made.inspect_err(|_| {
             // If this fails too, the sweeper comes by.
-            let _ = fs::remove_file(temporary);
-        })?;
-        folder::sync(packs)?;
-        Ok(Self { id, file, path, capacity, end: 0 })
+            for path in [&temporary, &path] {
+                let _ = fs::remove_file(path);
+            }
+        })
     }
 
     /// Where the next entry goes.
@@ -79,22 +95,6 @@ impl Drop for NewPack {
     /// Gives back the room that was not used. If that fails, the sweeper comes by.
     fn drop(&mut self) {
         let _ = if self.end == 0 { fs::remove_file(&self.path) } else { self.file.set_len(self.end) };
-    }
-}
-
-/// Past the page cache where that can be: what is uploaded is seldom played at once, and memory that a page cache
-/// grows by costs more than the disk.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let direct = i32::try_from(OFlags::DIRECT.bits()).unwrap_or_default();
-    match options.clone().custom_flags(direct).open(path) {
-        Err(error) if error.kind() == ErrorKind::InvalidInput => {
-            // The name may have been made before the flag was refused.
-            let _ = fs::remove_file(path);
-            options.open(path)
-        }
-        file => file,
     }
 }
 

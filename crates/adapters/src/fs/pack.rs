@@ -118,7 +118,9 @@ impl Pack {
         if !self.is_finished()? {
             return Ok(());
         }
-        let mut end = self.length;
+        // Whoever had the lock until now may have cut it off already.
+        let length = self.file.metadata()?.len();
+        let mut end = length;
         let mut block: Block = [0; size_of::<Block>()];
         while end > 0 {
             let begin = (end - 1) / BLOCK_BYTES * BLOCK_BYTES;
@@ -131,7 +133,7 @@ impl Pack {
         }
         match end {
             0 => self.unlink_if_finished(),
-            _ if end < self.length => self.file.set_len(end),
+            _ if end < length => self.file.set_len(end),
             _ => Ok(()),
         }
     }

@@ -59,12 +59,13 @@ impl StagedBlobs for S3 {
     async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
         let staged = Staged::parse(staged)?;
         let key = self.place.key(staged.name());
-        if let Staged::Parts(_, upload) = &staged
-            && let Some(missing) = self.put_together(&key, upload, parts).await?
-        {
-            return Ok(Assembled::Lacks(missing));
-        }
-        Ok(self.stored(staged.name()).await?.map_or(Assembled::Lacks(1), Assembled::Whole))
+        let missing = match &staged {
+            Staged::Parts(_, upload) => self.put_together(&key, upload, parts).await?,
+            Staged::Whole(_) => None,
+        };
+        // Of several at once, one puts the object together, and another may find its parts removed already.
+        let stored = self.stored(staged.name()).await?;
+        Ok(stored.map_or(Assembled::Lacks(missing.unwrap_or(1)), Assembled::Whole))
     }
 
     async fn clear(&self, _staged: &StagedRef) -> Result<(), BlobError> {
