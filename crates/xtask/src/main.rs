@@ -7,6 +7,7 @@ mod deploy;
 mod engines;
 mod fixtures;
 mod log;
+mod power_cut;
 mod process;
 mod program;
 mod python;
@@ -47,6 +48,8 @@ enum Command {
     },
     /// Measures Tapebase beside nginx, Caddy, dufs and `PocketBase`.
     Bench(bench::Options),
+    /// Takes the disk from a server at random moments, and checks that nothing acknowledged is lost; needs root.
+    PowerCut(power_cut::Options),
     /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
     DeployLint {
         /// Another template.
@@ -70,6 +73,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::PowerCut(options) => power_cut::run(&options),
         Command::Engines { command } => engines::run(&command),
         Command::DeployLint { template } => deploy::run(template),
     }

@@ -117,6 +117,16 @@ impl Process {
         }
     }
 
+    /// Sends the server a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// All it has said.
+    pub fn said(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
+    }
+
     /// Waits so long, or until the server has ended; whether it has.
     pub fn ends_within(&self, time: Duration) -> bool {
         matches!(self.ended.recv_timeout(time), Err(RecvTimeoutError::Disconnected))

@@ -4,6 +4,7 @@
 mod aws;
 mod crash;
 mod disk_full;
+mod flush_errors;
 mod hostile;
 mod http;
 mod limits;
