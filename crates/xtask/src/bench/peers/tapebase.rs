@@ -44,6 +44,8 @@ impl Tapebase {
         let process = Process::start("Tapebase", folder, |command| {
             command.arg(&self.program).env("TAPEBASE_LISTEN", address.to_string());
             command.env("TAPEBASE_DATA_DIR", folder.join("data")).env("TAPEBASE_LIMITS__QUOTA", QUOTA);
+            // None of the others writes down its requests.
+            command.env("TAPEBASE_LOG__FILTER", "warn");
         })?;
         Ok((process, address))
     }
