@@ -182,6 +182,22 @@ async fn after_a_power_cut_all_that_was_answered_is_there_and_the_room_behind_it
 }
 
 #[tokio::test]
+async fn sweeps_at_the_same_time_do_not_disturb_each_other() {
+    let (store, folder) = fresh();
+    let kept = put(&store, sample(1, 10_000)).await;
+    drop(store);
+    let (pack, offset) = place(folder.path(), &kept);
+    pack.write_all_at(&ZEROS.repeat(500), offset + 3 * BLOCK).expect("written");
+
+    let stores: Vec<_> = (0..8).map(|_| Fs::open(folder.path()).expect("opened")).collect();
+    for seen in join_all(stores.iter().map(walk)).await {
+        assert_eq!(seen, BTreeSet::from([kept.blob.clone()]));
+    }
+
+    assert_eq!(allocated(folder.path()), 3 * BLOCK);
+}
+
+#[tokio::test]
 async fn an_entry_torn_by_a_power_cut_hides_none_behind_it() {
     let (store, folder) = fresh();
     let kept = join_all((0..3).map(|number| put(&store, sample(number, 10_000)))).await;
