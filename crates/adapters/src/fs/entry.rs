@@ -85,7 +85,9 @@ impl Header {
             written_at: number(40)?.cast_signed(),
             sha256: Sha256::from_slice(&bytes[48..80])?,
         };
-        (header.place == place && header.encode() == *bytes).then_some(header)
+        // No pack is longer than its offsets can say.
+        let is_possible = header.place == place && u32::try_from(header.length).is_ok();
+        (is_possible && header.encode() == *bytes).then_some(header)
     }
 
     /// How many bytes of the pack are the entry's, up to the next block.
@@ -187,6 +189,9 @@ mod tests {
         assert_eq!(Header::decode(&bytes, PLACE), Some(header()));
         assert_eq!(Header::decode(&bytes, Place { offset: 0, ..PLACE }), None);
         assert_eq!(Header::decode(&bytes, Place { pack: PackId(1), ..PLACE }), None);
+        for length in [1 << 32, u64::MAX] {
+            assert_eq!(Header::decode(&Header { length, ..header() }.encode(), PLACE), None);
+        }
     }
 
     #[test]

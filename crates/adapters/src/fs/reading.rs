@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind, IoSliceMut},
-    path::PathBuf,
+    path::Path,
     sync::Arc,
 };
 
@@ -46,45 +46,47 @@ pub struct OpenBlob {
 
 impl OpenBlob {
     /// Opens what lies in a file, alone or at a place; `None` if there is no such file.
-    pub fn open(path: &PathBuf, place: Option<Place>, wait: Wait) -> io::Result<Option<Self>> {
-        let resolve = match wait {
-            Wait::No => ResolveFlags::CACHED,
-            Wait::Yes => ResolveFlags::empty(),
+    pub fn open(path: &Path, place: Option<Place>, wait: Wait) -> io::Result<Option<Self>> {
+        let file = match wait {
+            Wait::No => open_cached(path),
+            Wait::Yes => File::open(path),
         };
-        match openat2(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            Ok(file) => Ok(Some(Self { file: file.into(), place })),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
+        match file {
+            Ok(file) => Ok(Some(Self { file, place })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     /// Checks that the blob is there and has the bytes of `range`, and reads the `first` of them; `None` if it is not.
     pub fn begin(&self, range: ByteRange, first: ByteRange, wait: Wait) -> io::Result<Option<Bytes>> {
+        let bytes = self.read_bytes(first, wait);
         let length = match self.place {
-            None => Some(self.file.metadata()?.len()),
-            Some(place) => self.header(place, wait)?.map(|header| header.length),
-        };
-        match length {
-            None => Ok(None),
-            Some(length) if length < range.end() => Err(ErrorKind::UnexpectedEof.into()),
-            Some(_) => match self.read(first, wait) {
-                // It went at this moment.
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                bytes => bytes.map(Some),
+            None => self.file.metadata()?.len(),
+            Some(place) => match self.header(place, wait)? {
+                Some(header) => header.length,
+                None => return Ok(None),
             },
-        }
+        };
+        if length < range.end() { Err(ErrorKind::UnexpectedEof.into()) } else { bytes.map(Some) }
     }
 
     /// Reads the bytes of `range`, all of them; fails with `NotFound` if the blob is gone from its pack.
     pub fn read(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
+        let bytes = self.read_bytes(range, wait)?;
+        match self.place {
+            Some(place) if self.header(place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Reads what lies there. In a pack the header is the first to go: these are the blob's bytes if it is still there
+    /// afterwards.
+    fn read_bytes(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
         let begins = self.place.map_or(0, |place| place.offset + HEADER_BYTES);
         let mut bytes = vec![0; usize::try_from(range.length).map_err(io::Error::other)?];
         read_exact_at(&self.file, &mut bytes, begins + range.start, wait)?;
-        match self.place {
-            // Its header is the first to go: these are its bytes if that is still there.
-            Some(place) if self.header(place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
-            _ => Ok(bytes.into()),
-        }
+        Ok(bytes.into())
     }
 
     fn header(&self, place: Place, wait: Wait) -> io::Result<Option<Header>> {
@@ -120,6 +122,16 @@ pub async fn here_or_blocking<T: Send + 'static>(
             blocking(move || work(Wait::Yes)).await
         }
         result => result.map_err(from_io),
+    }
+}
+
+/// Opens a file if the kernel has its name and all above it in memory.
+fn open_cached(path: &Path) -> io::Result<File> {
+    match openat2(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::CACHED) {
+        Ok(file) => Ok(file.into()),
+        Err(Errno::NOENT) => Err(ErrorKind::NotFound.into()),
+        // Whatever it is, among it a container that knows no such call: whoever waits is told.
+        Err(_) => Err(ErrorKind::WouldBlock.into()),
     }
 }
 

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::blob_name;
 
-/// The blobs that come after `after`, of the first subdirectory or pack that has some.
+/// No more packs are looked into for one page when it has so many blobs.
+const PAGE: usize = 4_096;
+
+/// The blobs that come after `after`, of the first subdirectory or packs that have some.
 pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
     let packs = root.join("packs");
     if let Some(place) = Place::parse(after) {
@@ -55,24 +58,25 @@ fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>>
     }
 }
 
-/// The blobs of the first pack that has some behind `after`.
+/// The blobs behind `after`, of as many packs as it takes for a page.
 fn list_packs(packs: &Path, after: Option<Place>) -> io::Result<Vec<BlobEntry>> {
     let mut ids = Vec::new();
     for entry in fs::read_dir(packs)? {
         ids.extend(entry?.file_name().to_str().and_then(PackId::parse));
     }
     ids.sort_unstable();
+    let mut entries = Vec::new();
     for id in ids.into_iter().filter(|id| after.is_none_or(|after| *id >= after.pack)) {
+        if entries.len() >= PAGE {
+            break;
+        }
         let Some(pack) = Pack::open(packs, id)? else { continue };
         let behind = after.filter(|after| after.pack == id);
-        let entries = list_pack(&pack, behind.map_or(0, |after| after.offset + BLOCK_BYTES))?;
-        if !entries.is_empty() {
-            return Ok(entries);
-        }
-        // Whoever walks comes by here, once per pack.
+        entries.extend(list_pack(&pack, behind.map_or(0, |after| after.offset + BLOCK_BYTES))?);
+        // Whoever walks comes by here.
         pack.trim()?;
     }
-    Ok(Vec::new())
+    Ok(entries)
 }
 
 fn list_pack(pack: &Pack, mut offset: u64) -> io::Result<Vec<BlobEntry>> {

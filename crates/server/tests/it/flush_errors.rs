@@ -78,7 +78,7 @@ impl Case {
 
     /// Uploads much at once while the disk fails.
     fn fail(mut self, fault: &str) -> Self {
-        let writer = task(self.server.pid(), self.thread);
+        let writer = number_of(self.server.pid(), self.thread);
         let strace = Strace::inject(writer, fault);
         let ids: Vec<_> = (0..AT_ONCE).map(|_| fresh_id()).collect();
         let answers: Vec<_> = thread::scope(|scope| {
@@ -95,7 +95,7 @@ impl Case {
             }
         }
         assert!(!self.refused.is_empty(), "{fault}: nobody noticed");
-        assert_eq!(task(self.server.pid(), self.thread), writer, "{fault}: the thread died");
+        assert_eq!(number_of(self.server.pid(), self.thread), writer, "{fault}: the thread died");
         self.sent.extend(ids);
         self
     }
@@ -143,9 +143,9 @@ impl Case {
 struct Strace(Child);
 
 impl Strace {
-    fn inject(task: u32, fault: &str) -> Self {
+    fn inject(thread: u32, fault: &str) -> Self {
         let mut command = Command::new("strace");
-        command.args(["-o", "/dev/null", "-e", &format!("inject={fault}"), "-p", &task.to_string()]);
+        command.args(["-o", "/dev/null", "-e", &format!("inject={fault}"), "-p", &thread.to_string()]);
         let mut strace = match command.stderr(Stdio::piped()).spawn() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 panic!("`strace` is missing; on Debian: apt-get install strace")
@@ -168,12 +168,12 @@ impl Drop for Strace {
 }
 
 /// The number of a process's thread of this name.
-fn task(process: u32, name: &str) -> u32 {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
-    let mut tasks = tasks.map(|task| task.expect("a thread").path());
-    let is_it = |task: &Path| fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
-    let task = tasks.find(|task| is_it(task)).unwrap_or_else(|| panic!("there is no thread {name}"));
-    task.file_name().and_then(|number| number.to_str()?.parse().ok()).expect("a number")
+fn number_of(process: u32, name: &str) -> u32 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let mut threads = threads.map(|thread| thread.expect("a thread").path());
+    let is_it = |thread: &Path| fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+    let thread = threads.find(|thread| is_it(thread)).unwrap_or_else(|| panic!("there is no thread {name}"));
+    thread.file_name().and_then(|number| number.to_str()?.parse().ok()).expect("a number")
 }
 
 fn fresh_id() -> RecordingId {
