@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tapebase_domain::ports::{
     BlobStore, BoxError, DownloadLinks, Inventory, PairError, PartAccess, PartStore, PlanStore, Ports, RecordStore,
-    StagedBlobs, Staging, SystemClock, UserStore,
+    Salvage, StagedBlobs, Staging, SystemClock, UserStore,
 };
 
 use crate::{argon2id::Argon2id, memory::Memory};
@@ -130,10 +130,11 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
-        let BlobPorts { blobs, staging, links } = self.open_blobs().await.map_err(|source| open("blobs", source))?;
+        let BlobPorts { blobs, salvage, staging, links } =
+            self.open_blobs().await.map_err(|source| open("blobs", source))?;
         let RowPorts { records, inventory, plans, users } = rows;
         let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
-        Ok(Ports { records, inventory, plans, blobs, staging, links, users, clock, passwords })
+        Ok(Ports { records, inventory, plans, blobs, salvage, staging, links, users, clock, passwords })
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
@@ -152,13 +153,16 @@ impl Locations {
         match &self.blobs {
             Audio::Memory => Ok(BlobPorts::here(Memory::default())),
             #[cfg(feature = "embedded")]
-            Audio::Folder(path) => Ok(BlobPorts::here(crate::fs::Fs::open(path)?)),
+            Audio::Folder(path) => {
+                let fs = crate::fs::Fs::open(path)?;
+                Ok(BlobPorts { salvage: Some(Arc::new(fs.clone())), ..BlobPorts::here(fs) })
+            }
             #[cfg(feature = "aws")]
             Audio::S3(place) => {
                 let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
                 let staging = Staging { blobs: s3.clone(), parts: PartAccess::Links(s3.clone()) };
                 let links = self.s3.redirect.then(|| s3.clone() as Arc<dyn DownloadLinks>);
-                Ok(BlobPorts { blobs: s3, staging, links })
+                Ok(BlobPorts { blobs: s3, salvage: None, staging, links })
             }
         }
     }
@@ -233,6 +237,7 @@ impl RowPorts {
 
 struct BlobPorts {
     blobs: Arc<dyn BlobStore>,
+    salvage: Option<Arc<dyn Salvage>>,
     staging: Staging,
     links: Option<Arc<dyn DownloadLinks>>,
 }
@@ -242,7 +247,7 @@ impl BlobPorts {
     fn here<S: BlobStore + StagedBlobs + PartStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
         let staging = Staging { blobs: store.clone(), parts: PartAccess::Here(store.clone()) };
-        Self { blobs: store, staging, links: None }
+        Self { blobs: store, salvage: None, staging, links: None }
     }
 }
 

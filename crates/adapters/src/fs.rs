@@ -25,6 +25,7 @@ mod pack;
 mod packs;
 mod parts;
 mod reading;
+mod salvage;
 mod space;
 mod walk;
 

@@ -3,8 +3,8 @@
 //! | Adapter | Ports | Keeps |
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
-//! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore` | one file per recording |
-//! | `sqlite` | `RecordStore`, `PlanStore`, `UserStore` | one database file |
+//! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
+//! | `sqlite` | `RecordStore`, `Inventory`, `PlanStore`, `UserStore` | one database file |
 //! | `s3` | `BlobStore`, `StagedBlobs`, `PartLinks`, `DownloadLinks` | one object per recording |
 //! | `dynamodb` | `RecordStore`, `PlanStore`, `UserStore` | one table |
 //! | [`argon2id`] | `PasswordHasher` | nothing |

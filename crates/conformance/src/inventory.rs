@@ -4,16 +4,18 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tapebase_domain::{
     id::{RecordingId, UserId},
-    ports::{Inventory, RecordStore},
+    ports::{Inventory, PlanStore, RecordStore},
 };
 
-use crate::samples::{assert_same, recording, stranger};
+use crate::samples::{assert_same, plan, recording, stranger};
+
+/// A store that looks after recordings and plans.
+pub trait Rows: RecordStore + PlanStore + Inventory {}
+
+impl<S: RecordStore + PlanStore + Inventory> Rows for S {}
 
 /// Walked until it is empty, the list MUST have every recording of every user exactly once.
-pub async fn a_walk_has_every_recording_of_every_user_exactly_once<S>(store: Arc<S>)
-where
-    S: RecordStore + Inventory + ?Sized,
-{
+pub async fn a_walk_has_every_recording_of_every_user_exactly_once(store: Arc<dyn Rows>) {
     let mut kept = Vec::new();
     for owner in [stranger(), stranger(), stranger()] {
         for _ in 0..150 {
@@ -39,10 +41,7 @@ where
 }
 
 /// While others come and go, the list MUST have every recording that stays.
-pub async fn a_walk_has_what_stays_while_others_come_and_go<S>(store: Arc<S>)
-where
-    S: RecordStore + Inventory + ?Sized,
-{
+pub async fn a_walk_has_what_stays_while_others_come_and_go(store: Arc<dyn Rows>) {
     let owner = stranger();
     let mut stays = BTreeSet::new();
     let mut goes = Vec::new();
@@ -73,4 +72,37 @@ where
     let once: BTreeSet<_> = walked.iter().cloned().collect();
     assert_eq!(once.len(), walked.len(), "some were listed twice");
     assert!(stays.is_subset(&once), "some were left out");
+}
+
+/// The list MUST name nobody whose recordings and plans merely come and go.
+pub async fn nobody_is_miscounted_whose_recordings_and_plans_come_and_go(store: Arc<dyn Rows>) {
+    let (owner, other) = (stranger(), stranger());
+    for owner in [owner, other] {
+        let (stays, goes) = (recording(owner), recording(owner));
+        store.insert(stays, u64::MAX).await.expect("inserted");
+        store.insert(goes.clone(), u64::MAX).await.expect("inserted");
+        store.remove(owner, &goes.id, None).await.expect("removed");
+        store.reserve(plan(owner), u64::MAX).await.expect("reserved");
+        let released = plan(owner);
+        store.reserve(released.clone(), u64::MAX).await.expect("reserved");
+        assert!(store.release(&released).await.expect("released"));
+
+        assert_eq!(store.miscounted().await.expect("counted"), []);
+    }
+}
+
+/// What somebody uses MUST be the sum of the sizes of their recordings and plans, once it is counted anew.
+pub async fn what_is_counted_anew_is_the_sum_of_recordings_and_plans(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let (recording, plan) = (recording(owner), plan(owner));
+    store.insert(recording.clone(), u64::MAX).await.expect("inserted");
+    store.reserve(plan.clone(), u64::MAX).await.expect("reserved");
+
+    store.recount(owner).await.expect("counted");
+    assert_eq!(store.used_bytes(owner).await.expect("read"), recording.size + plan.size);
+
+    let nobody = stranger();
+    store.recount(nobody).await.expect("counted");
+    assert_eq!(store.used_bytes(nobody).await.expect("read"), 0);
+    assert_eq!(store.miscounted().await.expect("counted"), []);
 }

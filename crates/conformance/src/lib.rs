@@ -77,6 +77,8 @@ macro_rules! inventory_tests {
         $crate::tests! { $fresh, inventory:
             a_walk_has_every_recording_of_every_user_exactly_once,
             a_walk_has_what_stays_while_others_come_and_go,
+            nobody_is_miscounted_whose_recordings_and_plans_come_and_go,
+            what_is_counted_anew_is_the_sum_of_recordings_and_plans,
         }
     };
 }
@@ -298,6 +300,7 @@ mod tests {
     fn every_promise_is_run() {
         let cases = concat!(
             include_str!("blobs.rs"),
+            include_str!("inventory.rs"),
             include_str!("links.rs"),
             include_str!("plans.rs"),
             include_str!("plans/settle.rs"),

@@ -49,6 +49,7 @@ impl TestPorts {
             inventory: None,
             plans: Arc::new(self.plans),
             blobs: Arc::new(self.blobs),
+            salvage: None,
             staging: Staging { blobs: Arc::new(self.staged), parts: PartAccess::Here(Arc::new(self.parts)) },
             links: None,
             users: Arc::new(self.users),

@@ -1,17 +1,18 @@
-//! Use case: find out whether every recording still has its audio, byte for byte.
+//! Use case: find out whether every recording still has its audio, byte for byte, and put right what can be.
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
 
 use crate::{
-    blob::ByteRange,
+    blob::{ByteRange, StoredBlob},
     digest::{Hasher, Sha256},
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Inventory, Ports, RecordStore, StoreError},
+    ports::{BlobError, BlobStore, Clock, Inventory, Miscount, Ports, RecordStore, Remains, Salvage, StoreError},
     recording::Recording,
 };
 
@@ -31,6 +32,19 @@ pub enum Verdict {
         /// What they hash to.
         found: Sha256,
     },
+    /// It is all there, but what the blob store says of it is wrong.
+    Mislabelled,
+}
+
+/// Why verifying stopped early.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The row store failed.
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+    /// The blob store failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
 }
 
 /// Compares recordings with their audio; safe to run while the server serves.
@@ -39,14 +53,18 @@ pub struct Verify {
     inventory: Arc<dyn Inventory>,
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
+    salvage: Option<Arc<dyn Salvage>>,
+    clock: Arc<dyn Clock>,
+    grace: TimeDelta,
 }
 
 impl Verify {
     /// Wires the use case; `None` where the row store cannot list everybody's recordings.
+    /// What is younger than `grace` and has no recording is left alone: its upload may still go on.
     #[must_use]
-    pub fn new(ports: &Ports) -> Option<Self> {
-        let Ports { records, blobs, inventory, .. } = ports.clone();
-        Some(Self { inventory: inventory?, records, blobs })
+    pub fn new(ports: &Ports, grace: TimeDelta) -> Option<Self> {
+        let Ports { records, blobs, inventory, salvage, clock, .. } = ports.clone();
+        Some(Self { inventory: inventory?, records, blobs, salvage, clock, grace })
     }
 
     /// Some recordings after `after`; none at the end.
@@ -62,16 +80,84 @@ impl Verify {
     /// # Errors
     /// A failing row store.
     pub async fn check(&self, recording: &Recording) -> Result<Verdict, StoreError> {
-        let verdict = match self.digest(recording).await {
-            Ok(Some(found)) if found == recording.sha256 => return Ok(Verdict::Sound),
-            Ok(Some(found)) => Verdict::Damaged { found },
-            Ok(None) => Verdict::Missing,
-            Err(error) => Verdict::Unreadable(error),
-        };
+        let verdict = self.examine(recording).await;
+        if matches!(verdict, Verdict::Sound) {
+            return Ok(verdict);
+        }
         // The row goes before the audio: if it is still there, that is no delete at work.
         match self.records.find(recording.owner, &recording.id).await? {
             Some(still) if still.blob == recording.blob => Ok(verdict),
             _ => Ok(Verdict::Gone),
+        }
+    }
+
+    /// Has the blob store say of mislabelled audio what its recording says; `false` if it cannot.
+    ///
+    /// # Errors
+    /// A failing blob store.
+    pub async fn relabel(&self, recording: &Recording) -> Result<bool, BlobError> {
+        match &self.salvage {
+            Some(salvage) => salvage.relabel(&stored(recording), recording.received_at).await,
+            None => Ok(false),
+        }
+    }
+
+    /// What is left of audio that no recording can be missing.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn remains(&self) -> Result<Vec<Remains>, VerifyError> {
+        let Some(salvage) = &self.salvage else { return Ok(Vec::new()) };
+        let young = self.clock.now() - self.grace;
+        let mut nobodys = Vec::new();
+        // Storage is listed before rows are asked: what is old and has no row by then will not get one.
+        for remains in salvage.remains().await?.into_iter().filter(|remains| remains.modified_at < young) {
+            if self.records.unreferenced(remains.blobs.clone()).await?.len() == remains.blobs.len() {
+                nobodys.push(remains);
+            }
+        }
+        Ok(nobodys)
+    }
+
+    /// Removes such remains; `false` if they turned out to be somebody's.
+    ///
+    /// # Errors
+    /// A failing blob store.
+    pub async fn clear(&self, remains: &Remains) -> Result<bool, BlobError> {
+        match &self.salvage {
+            Some(salvage) => salvage.clear(remains).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Everybody whose quota is counted wrong.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
+        self.inventory.miscounted().await
+    }
+
+    /// Counts anew what somebody uses of their quota.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn recount(&self, owner: UserId) -> Result<(), StoreError> {
+        self.inventory.recount(owner).await
+    }
+
+    async fn examine(&self, recording: &Recording) -> Verdict {
+        let verdict = match self.digest(recording).await {
+            Ok(Some(found)) if found == recording.sha256 => Verdict::Sound,
+            Ok(Some(found)) => return Verdict::Damaged { found },
+            Ok(None) => Verdict::Missing,
+            Err(error) => Verdict::Unreadable(error),
+        };
+        let Some(salvage) = &self.salvage else { return verdict };
+        match salvage.is_mislabelled(&stored(recording)).await {
+            Ok(true) => Verdict::Mislabelled,
+            Ok(false) => verdict,
+            Err(error) => Verdict::Unreadable(error),
         }
     }
 
@@ -84,4 +170,9 @@ impl Verify {
         }
         Ok(Some(hasher.finish().1))
     }
+}
+
+/// What the blob store should have of a recording.
+fn stored(recording: &Recording) -> StoredBlob {
+    StoredBlob { blob: recording.blob.clone(), size: recording.size, sha256: recording.sha256 }
 }

@@ -37,7 +37,7 @@ enum Command {
     Doctor,
     /// Remove what crashes, failed deletes and abandoned uploads left behind, once; the server does so by itself.
     Sweep,
-    /// Read all audio again and compare it with what was uploaded; list audio without a recording, too.
+    /// Read all audio again and compare it with what was uploaded; find what crashes and disks did, and mend it.
     Verify(verify::Options),
     /// Look after users.
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! `tapebase verify`: whether every recording still has its audio, and all audio a recording.
 
-use std::io::{self, IsTerminal as _, Write as _};
+mod progress;
 
 use anyhow::{Context as _, bail, ensure};
 use bytesize::ByteSize;
@@ -11,14 +11,16 @@ use tapebase_domain::{
     id::{RecordingId, UserId},
     ports::causes,
     recording::Recording,
+    sweep::Sweep,
     verify::{Verdict, Verify},
 };
-use tokio::time::{Duration, Instant, sleep_until};
+
+use self::progress::Progress;
 
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Remove what nobody needs, as a sweep does; damaged recordings stay as they are.
+    /// Put right what can be: remove what is nobody's, count quotas anew, and restore headers whose audio is sound.
     #[arg(long)]
     repair: bool,
     /// Read no more than this in a second, such as 50MB.
@@ -36,100 +38,102 @@ fn parse_place(text: &str) -> anyhow::Result<(UserId, RecordingId)> {
 
 /// Verifies everything, and fails if anything is wrong and stays so.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
-    let ports = config.locations()?.connect().await?;
-    let Some(verify) = Verify::new(&ports) else {
+    let (ports, policy) = (config.locations()?.connect().await?, config.policy()?);
+    let Some(verify) = Verify::new(&ports, policy.orphan_grace) else {
         bail!("these rows cannot be walked through: verify is for recordings in SQLite");
     };
-    let mut tally = Tally::begin(options);
-    tally.walk(&verify, options.after.clone()).await?;
-    tally.finish();
+    let sweep = Services::new(&ports, &policy).sweep;
+    let mut run = Run { verify, sweep, repair: options.repair, progress: Progress::begin(options.rate), damaged: 0 };
 
-    let sweep = Services::new(&ports, &config.policy()?).sweep;
-    let mut orphans = sweep.orphans().await?;
-    for orphan in &orphans {
-        println!("audio without a recording: {orphan}");
-    }
-    if options.repair && !orphans.is_empty() {
-        sweep.run().await?;
-        let found = orphans.len();
-        orphans = sweep.orphans().await?;
-        println!("{} of them were removed", found - orphans.len());
-    }
-    let (damaged, orphaned) = (tally.damaged, orphans.len());
-    println!("{} recordings were read, {}: {damaged} are damaged", tally.recordings, ByteSize(tally.bytes));
-    ensure!(damaged == 0 && orphaned == 0, "{damaged} recordings are damaged, {orphaned} pieces of audio have none");
+    run.check_recordings(options.after.clone()).await?;
+    let damaged = run.damaged;
+    let left = run.check_remains().await? + run.check_orphans().await? + run.check_usage().await?;
+    let Progress { recordings, bytes, .. } = run.progress;
+    println!("{recordings} recordings were read, {}: {damaged} are damaged", ByteSize(bytes));
+    ensure!(damaged == 0 && left == 0, "{damaged} recordings are damaged, and {left} other things are wrong");
     Ok(())
 }
 
-/// How far it has come.
-struct Tally {
-    started: Instant,
-    rate: Option<u64>,
-    is_shown: bool,
-    shown_at: Instant,
-    recordings: u64,
-    bytes: u64,
+/// One run through everything. Each check yields how much is wrong and stays so.
+struct Run {
+    verify: Verify,
+    sweep: Sweep,
+    repair: bool,
+    progress: Progress,
     damaged: u64,
 }
 
-impl Tally {
-    const SHOWN_EVERY: Duration = Duration::from_millis(200);
-
-    fn begin(options: &Options) -> Self {
-        let (started, rate) = (Instant::now(), options.rate.map(|rate| rate.as_u64().max(1)));
-        let is_shown = io::stderr().is_terminal();
-        Self { started, rate, is_shown, shown_at: started, recordings: 0, bytes: 0, damaged: 0 }
-    }
-
-    async fn walk(&mut self, verify: &Verify, mut after: Option<(UserId, RecordingId)>) -> anyhow::Result<()> {
+impl Run {
+    async fn check_recordings(&mut self, mut after: Option<(UserId, RecordingId)>) -> anyhow::Result<()> {
         loop {
-            let page = verify.recordings(after.take()).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let page = self.verify.recordings(after.take()).await?;
+            let Some(last) = page.last() else { break };
             after = Some((last.owner, last.id.clone()));
             for recording in &page {
-                let verdict = verify.check(recording).await.with_context(|| {
+                self.check(recording).await.with_context(|| {
                     format!("at recording {0}/{1}; go on behind it with --after {0}/{1}", recording.owner, recording.id)
                 })?;
-                self.note(recording, &verdict);
-                self.keep_pace().await;
+                self.progress.advance(recording);
+                self.progress.keep_pace().await;
             }
         }
+        self.progress.clear_line();
+        Ok(())
     }
 
-    fn note(&mut self, recording: &Recording, verdict: &Verdict) {
-        self.recordings += 1;
-        self.bytes += recording.size;
-        if let Some(what) = what_is_wrong(verdict) {
+    async fn check(&mut self, recording: &Recording) -> anyhow::Result<()> {
+        let verdict = self.verify.check(recording).await?;
+        let Some(what) = what_is_wrong(&verdict) else { return Ok(()) };
+        self.progress.clear_line();
+        println!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
+        let is_mended =
+            self.repair && matches!(verdict, Verdict::Mislabelled) && self.verify.relabel(recording).await?;
+        if is_mended {
+            println!("  its header was written anew");
+        } else {
             self.damaged += 1;
-            self.clear_line();
-            println!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
         }
-        if self.is_shown && self.shown_at.elapsed() >= Self::SHOWN_EVERY {
-            self.shown_at = Instant::now();
-            self.clear_line();
-            let Recording { owner, id, .. } = recording;
-            // Whoever breaks it off sees where to go on.
-            eprint!("{} recordings, {}, up to {owner}/{id}", self.recordings, ByteSize(self.bytes));
-            let _ = io::stderr().flush();
-        }
+        Ok(())
     }
 
-    /// Waits as long as the rate asks for.
-    async fn keep_pace(&self) {
-        if let Some(rate) = self.rate {
-            let due = self.bytes.saturating_mul(1_000) / rate;
-            sleep_until(self.started + Duration::from_millis(due)).await;
+    async fn check_remains(&self) -> anyhow::Result<usize> {
+        let found = self.verify.remains().await?;
+        let mut left = found.len();
+        for remains in &found {
+            println!("torn bytes of no recording: {} at {}", ByteSize(remains.size), remains.place);
+            if self.repair && self.verify.clear(remains).await? {
+                println!("  they were removed");
+                left -= 1;
+            }
         }
+        Ok(left)
     }
 
-    fn finish(&self) {
-        self.clear_line();
+    async fn check_orphans(&self) -> anyhow::Result<usize> {
+        let orphans = self.sweep.orphans().await?;
+        for orphan in &orphans {
+            println!("audio without a recording: {orphan}");
+        }
+        if !self.repair || orphans.is_empty() {
+            return Ok(orphans.len());
+        }
+        self.sweep.run().await?;
+        let left = self.sweep.orphans().await?.len();
+        println!("  {} of them were removed", orphans.len().saturating_sub(left));
+        Ok(left)
     }
 
-    fn clear_line(&self) {
-        if self.is_shown {
-            eprint!("\r\x1b[K");
+    async fn check_usage(&self) -> anyhow::Result<usize> {
+        let miscounted = self.verify.miscounted().await?;
+        for miscount in &miscounted {
+            let (counted, used) = (miscount.counted, miscount.used);
+            println!("usage of {}: {counted} bytes are counted, {used} are used", miscount.owner);
+            if self.repair {
+                self.verify.recount(miscount.owner).await?;
+                println!("  it was counted anew");
+            }
         }
+        Ok(if self.repair { 0 } else { miscounted.len() })
     }
 }
 
@@ -139,5 +143,6 @@ fn what_is_wrong(verdict: &Verdict) -> Option<String> {
         Verdict::Missing => Some("its audio is missing".to_owned()),
         Verdict::Unreadable(error) => Some(format!("its audio cannot be read: {}", causes(error))),
         Verdict::Damaged { found } => Some(format!("its audio is damaged: SHA-256 is {}", found.to_hex())),
+        Verdict::Mislabelled => Some("its audio is sound, but its header or length on disk is wrong".to_owned()),
     }
 }

@@ -3,8 +3,10 @@
 //! Whoever appends to a pack holds its lock (`flock`) until the last byte is written. A pack whose lock is to be
 //! had is finished: nothing is ever appended to it again, and what lies behind its last entry is of no use.
 
+mod remains;
+
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, ErrorKind},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -15,6 +17,7 @@ use rustix::{
     io::Errno,
 };
 
+pub use self::remains::Torn;
 use super::{
     entry::{BLOCK_BYTES, Block, Header, PackId, Place, RawHeader},
     remove_file,
@@ -29,6 +32,16 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// The numbers of all packs, in order.
+    pub fn all(packs: &Path) -> io::Result<Vec<PackId>> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(packs)? {
+            ids.extend(entry?.file_name().to_str().and_then(PackId::parse));
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
     /// Opens a pack; `None` if there is none of this number.
     pub fn open(packs: &Path, id: PackId) -> io::Result<Option<Self>> {
         let path = packs.join(id.to_string());
@@ -50,12 +63,8 @@ impl Pack {
     /// Between entries there are holes, where some were, and what a power cut left of some.
     pub fn next(&self, mut offset: u64) -> io::Result<Option<Header>> {
         loop {
-            offset = match seek(&self.file, SeekFrom::Data(offset)) {
-                Ok(data) => data / BLOCK_BYTES * BLOCK_BYTES,
-                // There is nothing but a hole up to the end.
-                Err(Errno::NXIO) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
+            let Some(data) = self.data(offset)? else { return Ok(None) };
+            offset = data;
             while offset < self.length {
                 match self.header(offset)? {
                     Some(header) => return Ok(Some(header)),
@@ -70,9 +79,14 @@ impl Pack {
     }
 
     fn is_hole(&self, offset: u64) -> io::Result<bool> {
+        Ok(self.data(offset)?.is_none_or(|data| data >= offset + BLOCK_BYTES))
+    }
+
+    /// The first block at or behind `offset` that is not in a hole; `None` if all is a hole up to the end.
+    fn data(&self, offset: u64) -> io::Result<Option<u64>> {
         match seek(&self.file, SeekFrom::Data(offset)) {
-            Ok(data) => Ok(data >= offset + BLOCK_BYTES),
-            Err(Errno::NXIO) => Ok(true),
+            Ok(data) => Ok(Some(data / BLOCK_BYTES * BLOCK_BYTES)),
+            Err(Errno::NXIO) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -86,10 +100,7 @@ impl Pack {
         if header.span() > BLOCK_BYTES {
             self.punch(offset + BLOCK_BYTES, header.span() - BLOCK_BYTES)?;
         }
-        if seek(&self.file, SeekFrom::Data(0)) == Err(Errno::NXIO) {
-            self.unlink_if_finished()?;
-        }
-        Ok(())
+        if self.data(0)?.is_none() { self.unlink_if_finished() } else { Ok(()) }
     }
 
     /// Makes a hole, or zeros where the file system has no holes.

@@ -10,7 +10,7 @@ use chrono::DateTime;
 use tapebase_domain::{blob::BlobRef, ports::BlobEntry};
 
 use super::{
-    entry::{BLOCK_BYTES, Header, PackId, Place},
+    entry::{BLOCK_BYTES, Header, Place},
     pack::Pack,
 };
 use crate::blob_name;
@@ -60,13 +60,8 @@ fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>>
 
 /// The blobs behind `after`, of as many packs as it takes for a page.
 fn list_packs(packs: &Path, after: Option<Place>) -> io::Result<Vec<BlobEntry>> {
-    let mut ids = Vec::new();
-    for entry in fs::read_dir(packs)? {
-        ids.extend(entry?.file_name().to_str().and_then(PackId::parse));
-    }
-    ids.sort_unstable();
     let mut entries = Vec::new();
-    for id in ids.into_iter().filter(|id| after.is_none_or(|after| *id >= after.pack)) {
+    for id in Pack::all(packs)?.into_iter().filter(|id| after.is_none_or(|after| *id >= after.pack)) {
         if entries.len() >= PAGE {
             break;
         }

@@ -4,14 +4,26 @@ use async_trait::async_trait;
 use rusqlite::params;
 use tapebase_domain::{
     id::{RecordingId, UserId},
-    ports::{Inventory, StoreError},
+    ports::{Inventory, Miscount, StoreError},
     recording::Recording,
 };
 
-use super::{Sqlite, rows};
+use super::{Change, Sqlite, rows};
 
 /// How many recordings are listed at once.
 const PAGE: usize = 200;
+
+/// Everybody, what is counted and what is so, where the two differ.
+const MISCOUNTED: &str = "WITH sums AS (SELECT owner, sum(size) AS bytes FROM \
+                          (SELECT owner, size FROM recordings UNION ALL SELECT owner, size FROM plans) GROUP BY owner) \
+                          SELECT owner, max(coalesce(usage.bytes, 0), 0), coalesce(sums.bytes, 0) \
+                          FROM usage FULL JOIN sums USING (owner) \
+                          WHERE coalesce(usage.bytes, 0) <> coalesce(sums.bytes, 0) ORDER BY owner";
+
+const RECOUNT: &str = "INSERT INTO usage (owner, bytes) SELECT ?1, \
+                       (SELECT coalesce(sum(size), 0) FROM recordings WHERE owner = ?1) + \
+                       (SELECT coalesce(sum(size), 0) FROM plans WHERE owner = ?1) WHERE TRUE \
+                       ON CONFLICT (owner) DO UPDATE SET bytes = excluded.bytes";
 
 #[async_trait]
 impl Inventory for Sqlite {
@@ -28,6 +40,24 @@ impl Inventory for Sqlite {
                 let found =
                     statement.query_map(params![owner, id, PAGE], |row| rows::recording(rows::owner(row)?, row))?;
                 found.collect()
+            })
+            .await
+    }
+
+    async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
+        self.readers
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(MISCOUNTED)?;
+                statement.query_map([], rows::miscount)?.collect()
+            })
+            .await
+    }
+
+    async fn recount(&self, owner: UserId) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                connection.prepare_cached(RECOUNT)?.execute([owner.to_string()])?;
+                Ok(Change::Keep(()))
             })
             .await
     }

@@ -8,7 +8,7 @@ use tapebase_domain::{
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     plan::{PlanKey, StagedRef, UploadPlan},
-    ports::{BoxError, Timestamp},
+    ports::{BoxError, Miscount, Timestamp},
     recording::{Recording, RecordingName, Revision},
     session::Session,
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
@@ -60,6 +60,10 @@ pub fn plan(row: &Row<'_>) -> rusqlite::Result<UploadPlan> {
         key: PlanKey(row.get(9)?),
         expires_at: time(row, 10)?,
     })
+}
+
+pub fn miscount(row: &Row<'_>) -> rusqlite::Result<Miscount> {
+    Ok(Miscount { owner: parsed(row, 0, UserId::parse)?, counted: row.get(1)?, used: row.get(2)? })
 }
 
 pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {

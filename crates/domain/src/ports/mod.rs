@@ -11,6 +11,7 @@ mod links;
 mod passwords;
 mod plans;
 mod records;
+mod salvage;
 mod staging;
 mod users;
 
@@ -25,17 +26,19 @@ pub use self::{
     passwords::MockPasswordHasher,
     plans::MockPlanStore,
     records::MockRecordStore,
+    salvage::MockSalvage,
     staging::{MockPartLinks, MockPartStore, MockStagedBlobs},
     users::MockUserStore,
 };
 pub use self::{
     blobs::{BlobEntry, BlobError, BlobStore},
     clock::{Clock, SystemClock, Timestamp},
-    inventory::Inventory,
+    inventory::{Inventory, Miscount},
     links::{DownloadLinks, Presentation},
     passwords::{HasherError, PasswordHasher},
     plans::{PlanStore, ReserveError, SettleError},
     records::{InsertError, RecordStore},
+    salvage::{Remains, Salvage},
     staging::{Assembled, PartAccess, PartLinks, PartStore, SignedRequest, StagedBlobs, Staging},
     users::UserStore,
 };
@@ -66,6 +69,8 @@ pub struct Ports {
     pub plans: Arc<dyn PlanStore>,
     /// Bytes of recordings.
     pub blobs: Arc<dyn BlobStore>,
+    /// What is left of bytes that went wrong, where the blob store can tell.
+    pub salvage: Option<Arc<dyn Salvage>>,
     /// Bytes of recordings that come in parts.
     pub staging: Staging,
     /// Downloads past this server, where the blob store offers them and the operator wants them.

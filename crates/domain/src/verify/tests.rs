@@ -5,7 +5,7 @@ use mockall::predicate::eq;
 use super::*;
 use crate::{
     blob::{self, BlobRef, ByteStream},
-    ports::MockInventory,
+    ports::{MockInventory, MockSalvage},
     testing::{TestPorts, recording, timestamp},
 };
 
@@ -25,7 +25,11 @@ async fn verdict(
     ports.blobs.expect_open().with(eq(memo.blob.clone()), eq(ByteRange::whole(6))).return_once(|_, _| opened);
     ports.records.expect_find().with(eq(memo.owner), eq(memo.id.clone())).returning(move |_, _| Ok(row.clone()));
     let ports = Ports { inventory: Some(Arc::new(MockInventory::new())), ..ports.build() };
-    Verify::new(&ports).expect("there is an inventory").check(memo).await.expect("the rows answer")
+    Verify::new(&ports, TimeDelta::hours(24))
+        .expect("there is an inventory")
+        .check(memo)
+        .await
+        .expect("the rows answer")
 }
 
 fn body(bytes: &'static [u8]) -> ByteStream<BlobError> {
@@ -71,5 +75,54 @@ async fn a_recording_deleted_or_replaced_meanwhile_is_gone() {
 
 #[test]
 fn without_an_inventory_there_is_nothing_to_verify_with() {
-    assert!(Verify::new(&TestPorts::at(NOW).build()).is_none());
+    assert!(Verify::new(&TestPorts::at(NOW).build(), TimeDelta::hours(24)).is_none());
+}
+
+/// What is said of a recording whose audio opens as `opened`, and that the store calls mislabelled or not.
+async fn salvaged(opened: Result<Option<ByteStream<BlobError>>, BlobError>, is_mislabelled: bool) -> Verdict {
+    let memo = memo();
+    let (mut ports, mut salvage) = (TestPorts::at(NOW), MockSalvage::new());
+    ports.blobs.expect_open().return_once(|_, _| opened);
+    let row = memo.clone();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(row.clone())));
+    salvage.expect_is_mislabelled().with(eq(stored(&memo))).returning(move |_| Ok(is_mislabelled));
+    verify(ports, salvage).check(&memo).await.expect("the rows answer")
+}
+
+fn verify(ports: TestPorts, salvage: MockSalvage) -> Verify {
+    let inventory: Arc<dyn Inventory> = Arc::new(MockInventory::new());
+    let ports = Ports { inventory: Some(inventory), salvage: Some(Arc::new(salvage)), ..ports.build() };
+    Verify::new(&ports, TimeDelta::hours(24)).expect("there is an inventory")
+}
+
+#[tokio::test]
+async fn audio_whose_label_alone_is_wrong_is_mislabelled_and_not_missing() {
+    assert!(matches!(salvaged(Ok(Some(body(b"speech"))), true).await, Verdict::Mislabelled));
+    assert!(matches!(salvaged(Ok(None), true).await, Verdict::Mislabelled));
+    assert!(matches!(salvaged(Err(broken()), true).await, Verdict::Mislabelled));
+    assert!(matches!(salvaged(Ok(None), false).await, Verdict::Missing));
+    assert!(matches!(salvaged(Ok(Some(body(b"speech"))), false).await, Verdict::Sound));
+}
+
+#[tokio::test]
+async fn remains_are_nobodys_only_if_they_are_old_and_no_recording_could_be_missing_them() {
+    let (mut ports, mut salvage) = (TestPorts::at(NOW), MockSalvage::new());
+    let now = ports.now();
+    let blob = |name: &str| BlobRef::new(name.to_owned());
+    let remains = move |name: &str, hours| Remains {
+        place: blob(name),
+        size: 1,
+        blobs: vec![blob(name), blob("and one more")],
+        modified_at: now - TimeDelta::hours(hours),
+    };
+    let all = vec![remains("young", 23), remains("old", 25), remains("somebody's", 25)];
+    salvage.expect_remains().return_once(|| Ok(all));
+    ports.records.expect_unreferenced().times(2).returning(move |mut blobs| {
+        blobs.retain(|found| *found != blob("somebody's"));
+        Ok(blobs)
+    });
+
+    let nobodys = verify(ports, salvage).remains().await.expect("the stores answer");
+
+    assert_eq!(nobodys, [remains("old", 25)]);
 }

@@ -1,5 +1,7 @@
 //! `tapebase verify`: every kind of damage that is planted is found, and what is sound is not touched.
 
+mod repair;
+
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
@@ -66,6 +68,24 @@ impl Store {
         packs[0].clone()
     }
 
+    fn open_pack(&self) -> File {
+        File::options().read(true).write(true).open(self.pack()).expect("opened")
+    }
+
+    fn rows(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.data_dir().join("tapebase.db")).expect("opened")
+    }
+
+    /// Is found, repaired, and not found again; what is repaired is said in so many words.
+    #[track_caller]
+    fn assert_repairs(&self, what: &str) {
+        for (options, is_fine) in [(&[][..], false), (&["--repair"], true)] {
+            let output = self.verify(options);
+            assert_eq!(output.status.success(), is_fine, "{output:?}");
+            assert_eq!(text(&output).matches(what).count(), 1, "{output:?}");
+        }
+    }
+
     /// A recording's own file.
     fn file(&self) -> PathBuf {
         let folders = files(&self.data_dir().join("blobs"));
@@ -114,16 +134,26 @@ fn a_bit_that_fell_over_is_found_in_a_pack_and_in_a_file() {
 #[test]
 fn audio_that_is_not_there_is_found_missing() {
     let store = Store::with_recordings();
-    let header = [0; 96];
-    let pack = File::options().write(true).open(store.pack()).expect("opened");
 
     let file = store.file();
     fs::rename(&file, store.folder.path().join("away")).expect("moved away");
     store.assert_finds("its audio is missing");
     fs::rename(store.folder.path().join("away"), file).expect("moved back");
     store.assert_sound();
-    pack.write_all_at(&header, 0).expect("written");
+    let entry = [0; 12 << 10];
+    store.open_pack().write_all_at(&entry, 0).expect("written");
     store.assert_finds("its audio is missing");
+}
+
+#[test]
+fn a_whole_pack_that_is_not_there_is_found_missing() {
+    let store = Store::with_recordings();
+
+    fs::rename(store.pack(), store.folder.path().join("away")).expect("moved away");
+
+    let output = store.verify(&["--repair"]);
+    assert!(!output.status.success(), "{output:?}");
+    assert_eq!(text(&output).matches("its audio is missing").count(), 2, "{output:?}");
 }
 
 #[test]

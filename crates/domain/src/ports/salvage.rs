@@ -1,0 +1,43 @@
+//! The port for what a crash or a failing disk leaves of blobs, where a store lays them out itself.
+
+use async_trait::async_trait;
+
+use super::{BlobError, Timestamp};
+use crate::blob::{BlobRef, StoredBlob};
+
+/// Bytes that belong to no blob the store can list: of one that was torn, or whose label is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// Where the bytes begin.
+    pub place: BlobRef,
+    /// How many there are.
+    pub size: u64,
+    /// Every blob they could be of: while a recording refers to any of these, they are its own.
+    pub blobs: Vec<BlobRef>,
+    /// When something near them was last written to.
+    pub modified_at: Timestamp,
+}
+
+/// Tells what is left of blobs that went wrong, and puts right what can be.
+///
+/// A blob's label is what the store keeps beside its bytes, about them.
+/// To a store that keeps none, a blob is labelled with its size.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait Salvage: Send + Sync {
+    /// Whether the bytes of a blob are there, and its label contradicts them, or cannot be read.
+    async fn is_mislabelled(&self, stored: &StoredBlob) -> Result<bool, BlobError>;
+
+    /// Labels a blob with what it is and when it was written.
+    ///
+    /// - It MUST change nothing and return `false` unless the blob's bytes have this size and digest.
+    async fn relabel(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError>;
+
+    /// Lists all remains, but for those where something is being written.
+    async fn remains(&self) -> Result<Vec<Remains>, BlobError>;
+
+    /// Removes remains.
+    ///
+    /// - It MUST leave every blob that can be listed, and return `false` if there is one among them by now.
+    async fn clear(&self, remains: &Remains) -> Result<bool, BlobError>;
+}
