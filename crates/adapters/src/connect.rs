@@ -1,5 +1,6 @@
 //! Picks the adapters by URL: the one place that knows them all.
 
+mod copy;
 mod inspect;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tapebase_domain::ports::{
     Salvage, StagedBlobs, Staging, SystemClock, UserStore,
 };
 
+pub use self::copy::{CopyError, NewCopy};
 use crate::{argon2id::Argon2id, memory::Memory};
 
 /// Why the stores could not be opened.
@@ -130,19 +132,16 @@ impl Locations {
     /// [`ConnectError::Open`] naming the setting at fault.
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
-        let BlobPorts { blobs, salvage, staging, links } =
-            self.open_blobs().await.map_err(|source| open("blobs", source))?;
-        let RowPorts { records, inventory, plans, users } = rows;
-        let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
-        Ok(Ports { records, inventory, plans, blobs, salvage, staging, links, users, clock, passwords })
+        let blobs = self.open_blobs().await.map_err(|source| open("blobs", source))?;
+        Ok(join(rows, blobs))
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
     async fn open_rows(&self) -> Result<RowPorts, BoxError> {
         match &self.records {
-            Rows::Memory => Ok(RowPorts::with_inventory(Memory::default())),
+            Rows::Memory => Ok(RowPorts::with_inventory(Arc::new(Memory::default()))),
             #[cfg(feature = "embedded")]
-            Rows::Sqlite(path) => Ok(RowPorts::with_inventory(crate::sqlite::Sqlite::open(path)?)),
+            Rows::Sqlite(path) => Ok(RowPorts::with_inventory(Arc::new(crate::sqlite::Sqlite::open(path)?))),
             #[cfg(feature = "aws")]
             Rows::DynamoDb(table) => Ok(RowPorts::of(self.sdk.dynamodb(table).await?)),
         }
@@ -153,10 +152,7 @@ impl Locations {
         match &self.blobs {
             Audio::Memory => Ok(BlobPorts::here(Memory::default())),
             #[cfg(feature = "embedded")]
-            Audio::Folder(path) => {
-                let fs = crate::fs::Fs::open(path)?;
-                Ok(BlobPorts { salvage: Some(Arc::new(fs.clone())), ..BlobPorts::here(fs) })
-            }
+            Audio::Folder(path) => Ok(BlobPorts::in_folder(crate::fs::Fs::open(path)?)),
             #[cfg(feature = "aws")]
             Audio::S3(place) => {
                 let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
@@ -229,8 +225,7 @@ impl RowPorts {
     }
 
     /// Of a store that can list everybody's recordings.
-    fn with_inventory<S: RecordStore + Inventory + PlanStore + UserStore + 'static>(store: S) -> Self {
-        let store = Arc::new(store);
+    fn with_inventory<S: RecordStore + Inventory + PlanStore + UserStore + 'static>(store: Arc<S>) -> Self {
         Self { records: store.clone(), inventory: Some(store.clone()), plans: store.clone(), users: store }
     }
 }
@@ -249,6 +244,19 @@ impl BlobPorts {
         let staging = Staging { blobs: store.clone(), parts: PartAccess::Here(store.clone()) };
         Self { blobs: store, salvage: None, staging, links: None }
     }
+
+    /// Of files, whose layout is this program's own.
+    #[cfg(feature = "embedded")]
+    fn in_folder(fs: crate::fs::Fs) -> Self {
+        Self { salvage: Some(Arc::new(fs.clone())), ..Self::here(fs) }
+    }
+}
+
+fn join(rows: RowPorts, blobs: BlobPorts) -> Ports {
+    let RowPorts { records, inventory, plans, users } = rows;
+    let BlobPorts { blobs, salvage, staging, links } = blobs;
+    let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
+    Ports { records, inventory, plans, blobs, salvage, staging, links, users, clock, passwords }
 }
 
 fn unknown(setting: &'static str, url: &str, expected: &[&str]) -> ConnectError {

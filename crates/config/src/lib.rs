@@ -310,6 +310,12 @@ impl Config {
         Ok(Locations::parse(&records.0, &blobs.0, dialect)?)
     }
 
+    /// The same settings for stores that are both in another data folder.
+    #[must_use]
+    pub fn in_folder(&self, folder: &Path) -> Self {
+        Self { data_dir: folder.to_owned(), records: None, blobs: None, ..self.clone() }
+    }
+
     /// Whether a store is in the data folder.
     #[must_use]
     pub const fn keeps_data_dir(&self) -> bool {

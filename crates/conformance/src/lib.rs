@@ -79,6 +79,8 @@ macro_rules! inventory_tests {
             a_walk_has_what_stays_while_others_come_and_go,
             nobody_is_miscounted_whose_recordings_and_plans_come_and_go,
             what_is_counted_anew_is_the_sum_of_recordings_and_plans,
+            relocate_changes_where_the_audio_is_and_nothing_else,
+            relocate_moves_only_what_is_where_it_is_said_to_be,
         }
     };
 }

@@ -3,11 +3,13 @@
 //! - [`recording`], [`user`], [`session`], [`blob`], [`plan`], [`page`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`sweep`] and [`verify`] are the use cases: every decision is taken there.
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`sweep`], [`verify`] and [`backup`] are the use cases:
+//!   every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
 pub mod auth;
+pub mod backup;
 pub mod blob;
 pub mod digest;
 pub mod direct;

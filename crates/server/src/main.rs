@@ -1,8 +1,10 @@
 //! `tapebase`: the backend for voice-recorder apps, in one program.
 
+mod backup;
 mod connections;
 mod first_run;
 mod inspect;
+mod progress;
 mod serve;
 mod sweep;
 mod user;
@@ -39,6 +41,10 @@ enum Command {
     Sweep,
     /// Read all audio again and compare it with what was uploaded; find what crashes and disks did, and mend it.
     Verify(verify::Options),
+    /// Copy everything into a new folder, whole and verified, beside a running server if need be.
+    Backup(backup::Options),
+    /// Make the data folder from a backup; there must be none yet.
+    Restore(backup::Options),
     /// Look after users.
     #[command(subcommand)]
     User(UserCommand),
@@ -75,6 +81,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor => inspect::diagnose(&config).await,
         Command::Sweep => sweep::once(&config).await,
         Command::Verify(options) => verify::run(&config, &options).await,
+        Command::Backup(options) => backup::back_up(&config, &options).await,
+        Command::Restore(options) => backup::restore(&config, &options).await,
         Command::User(UserCommand::Add { email }) => user::add(&config, &email).await,
     }
 }

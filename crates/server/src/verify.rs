@@ -1,7 +1,5 @@
 //! `tapebase verify`: whether every recording still has its audio, and all audio a recording.
 
-mod progress;
-
 use anyhow::{Context as _, bail, ensure};
 use bytesize::ByteSize;
 use clap::Args;
@@ -15,7 +13,7 @@ use tapebase_domain::{
     verify::{Verdict, Verify},
 };
 
-use self::progress::Progress;
+use crate::progress::Progress;
 
 /// How to go about it.
 #[derive(Args)]

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use tapebase_domain::{
+    blob::BlobRef,
     id::{RecordingId, UserId},
     ports::{Inventory, Miscount, StoreError},
     recording::Recording,
@@ -26,5 +27,11 @@ impl Inventory for Memory {
 
     async fn recount(&self, _owner: UserId) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn relocate(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let found = state.recordings.get_mut(&(owner, id.clone())).filter(|found| found.blob == *from);
+        Ok(found.map(|found| found.blob = to).is_some())
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::params;
 use tapebase_domain::{
+    blob::BlobRef,
     id::{RecordingId, UserId},
     ports::{Inventory, Miscount, StoreError},
     recording::Recording,
@@ -58,6 +59,18 @@ impl Inventory for Sqlite {
             .write(move |connection| {
                 connection.prepare_cached(RECOUNT)?.execute([owner.to_string()])?;
                 Ok(Change::Keep(()))
+            })
+            .await
+    }
+
+    async fn relocate(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef) -> Result<bool, StoreError> {
+        let (id, from) = (id.clone(), from.clone());
+        self.writer
+            .write(move |connection| {
+                let moved = connection
+                    .prepare_cached("UPDATE recordings SET blob = ?4 WHERE owner = ?1 AND id = ?2 AND blob = ?3")?
+                    .execute(params![owner.to_string(), id.as_str(), from.as_str(), to.as_str()])?;
+                Ok(Change::Keep(moved == 1))
             })
             .await
     }

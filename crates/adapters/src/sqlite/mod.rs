@@ -4,6 +4,7 @@
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
 //! survives a power cut. One connection writes, see [`writer`]; a few others read, see [`readers`].
 
+mod copy;
 mod inventory;
 mod known;
 mod plans;

@@ -3,7 +3,10 @@
 //! A commit costs a flush of the disk however much it holds, so whoever comes while one runs shares the
 //! next; alone, nobody waits. Each change has a savepoint of its own: one that fails takes none with it.
 
-use std::{io, thread};
+use std::{
+    io,
+    thread::{self, JoinHandle},
+};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tapebase_domain::ports::StoreError;
@@ -38,16 +41,28 @@ struct Failure {
     is_full: bool,
 }
 
-/// The way to the writing thread, which ends with it.
+/// The way to the writing thread, which ends with it; the connection is closed by then.
 pub struct Writer {
+    /// Dropped first: without it there is nothing to wait for.
     jobs: mpsc::Sender<Job>,
+    _thread: Thread,
+}
+
+/// Waited for when it is dropped.
+struct Thread(Option<JoinHandle<()>>);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // If it panicked, everybody who waited for it knows.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
 }
 
 impl Writer {
     /// Starts the thread on a connection nobody else writes with.
     pub fn start(mut connection: Connection) -> io::Result<Self> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
-        thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
+        let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
             while let Some(first) = waiting.blocking_recv() {
                 let mut batch = vec![first];
                 while batch.len() < BATCH
@@ -58,7 +73,7 @@ impl Writer {
                 commit(&mut connection, batch);
             }
         })?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, _thread: Thread(Some(thread)) })
     }
 
     /// Makes `change` in a transaction and answers when it would survive a power cut.

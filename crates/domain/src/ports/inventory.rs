@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
+    blob::BlobRef,
     id::{RecordingId, UserId},
     recording::Recording,
 };
@@ -38,4 +39,10 @@ pub trait Inventory: Send + Sync {
     ///
     /// - What they use MUST be the sum of the sizes of their recordings and plans then, whatever comes and goes.
     async fn recount(&self, owner: UserId) -> Result<(), StoreError>;
+
+    /// Notes that a recording's audio is elsewhere now.
+    ///
+    /// - It MUST change nothing else of the recording.
+    /// - It MUST return `false` and change nothing unless the recording is there and its audio is at `from`.
+    async fn relocate(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef) -> Result<bool, StoreError>;
 }

@@ -18,7 +18,7 @@ use tapebase_domain::{
 };
 use tempfile::TempDir;
 
-use crate::server::Server;
+use crate::server::{Server, command};
 
 const ROUNDS: u32 = 20;
 const UPLOADERS: usize = 4;
@@ -51,6 +51,8 @@ fn kill_9_loses_nothing_acknowledged_and_shows_nothing_half() {
         check(&server, &token, &mut ledger, round == ROUNDS - 1);
     }
 
+    let verified = command(&data_dir, &[]).arg("verify").output().expect("it runs");
+    assert!(verified.status.success(), "{verified:?}");
     let ledger = ledger.into_inner().expect("no uploader panicked");
     assert!(ledger.stored.len() > ROUNDS as usize, "hardly anything was uploaded: {}", ledger.stored.len());
     assert!(!ledger.deleted.is_empty(), "nothing was deleted");

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a failed promise panics")]
 
 mod aws;
+mod backup;
 mod crash;
 mod disk_full;
 mod flush_errors;

@@ -1,0 +1,158 @@
+//! Use case: copy all recordings to other stores, beside a running server.
+//!
+//! The rows are copied first, as they are at one moment, and then the audio they refer to: a recording whose audio is
+//! gone by then was deleted meanwhile, and leaves the copy, too. So every row of the copy has its audio.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    blob::{BlobRef, BodyError, ByteRange, ByteStream},
+    id::{RecordingId, UserId},
+    ports::{BlobError, BlobStore, Inventory, PlanStore, Ports, RecordStore, StoreError, Timestamp},
+    recording::Recording,
+};
+
+/// How many recordings are copied at once: they share flushes.
+const AT_ONCE: usize = 32;
+
+/// What became of a recording.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is in the copy.
+    Copied,
+    /// It was deleted meanwhile, and is not in the copy.
+    Deleted,
+    /// It is not in the copy, because its audio is missing.
+    Missing,
+    /// It is not in the copy, because its audio has another digest or length.
+    Damaged,
+    /// It is not in the copy, because its audio cannot be read.
+    Unreadable(BlobError),
+}
+
+/// Why copying stopped early.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A row store failed.
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+    /// The copy's blob store failed.
+    #[error("cannot write the copy")]
+    Blobs(#[from] BlobError),
+}
+
+/// Copies recordings into stores whose rows are copied already.
+#[derive(Clone)]
+pub struct Backup {
+    source_rows: Arc<dyn RecordStore>,
+    source: Arc<dyn BlobStore>,
+    rows: Arc<dyn RecordStore>,
+    inventory: Arc<dyn Inventory>,
+    plans: Arc<dyn PlanStore>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl Backup {
+    /// Wires the use case. The rows of `copy` are those of `source` a moment ago, and nobody else changes them.
+    #[must_use]
+    pub fn new(source: &Ports, copy: &Ports) -> Option<Self> {
+        let Ports { records: source_rows, blobs: source, .. } = source.clone();
+        let Ports { records: rows, inventory, plans, blobs, .. } = copy.clone();
+        Some(Self { source_rows, source, rows, inventory: inventory?, plans, blobs })
+    }
+
+    /// Takes uploads that are not complete out of the copy: their parts are not copied.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn forget_plans(&self) -> Result<(), StoreError> {
+        loop {
+            let plans = self.plans.expired_plans(Timestamp::MAX_UTC).await?;
+            if plans.is_empty() {
+                return Ok(());
+            }
+            for plan in plans {
+                self.plans.release(&plan).await?;
+            }
+        }
+    }
+
+    /// Some of the copy's recordings after `after`; none at the end.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+        self.inventory.recordings(after).await
+    }
+
+    /// Copies the audio of some recordings, many at once, and has their rows refer to it.
+    /// What cannot be copied leaves the copy.
+    pub fn copy(
+        &self,
+        recordings: Vec<Recording>,
+    ) -> impl Stream<Item = Result<(Recording, Outcome), BackupError>> + use<'_> {
+        let copies = recordings.into_iter().map(move |recording| async move {
+            let outcome = self.copy_one(&recording).await?;
+            Ok((recording, outcome))
+        });
+        stream::iter(copies).buffer_unordered(AT_ONCE)
+    }
+
+    async fn copy_one(&self, recording: &Recording) -> Result<Outcome, BackupError> {
+        let (owner, id) = (recording.owner, &recording.id);
+        let failure = match self.copy_audio(recording).await? {
+            Ok(blob) => {
+                let is_moved = self.inventory.relocate(owner, id, &recording.blob, blob).await?;
+                return if is_moved { Ok(Outcome::Copied) } else { Err(StoreError::Conflict.into()) };
+            }
+            Err(failure) => failure,
+        };
+        self.rows.remove(owner, id, None).await?;
+        // The row goes before the audio: if it is still there, that was no delete at work.
+        match self.source_rows.find(owner, id).await? {
+            Some(still) if still.blob == recording.blob => Ok(failure),
+            _ => Ok(Outcome::Deleted),
+        }
+    }
+
+    /// Where the copy of a recording's audio is, or why there is none.
+    async fn copy_audio(&self, recording: &Recording) -> Result<Result<BlobRef, Outcome>, BlobError> {
+        let body = match self.source.open(&recording.blob, ByteRange::whole(recording.size)).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Ok(Err(Outcome::Missing)),
+            Err(error) => return Ok(Err(Outcome::Unreadable(error))),
+        };
+        let (body, failure) = as_upload(body);
+        match self.blobs.put(body).await {
+            Ok(copy) if copy.size == recording.size && copy.sha256 == recording.sha256 => Ok(Ok(copy.blob)),
+            Ok(copy) => {
+                self.blobs.delete(&copy.blob).await?;
+                Ok(Err(Outcome::Damaged))
+            }
+            Err(BlobError::Body(error)) => {
+                let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Ok(Err(Outcome::Unreadable(failure.unwrap_or(BlobError::Body(error)))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What a body broke off with, if it did: one that is stored has no cause of its own to tell.
+type Failure = Arc<Mutex<Option<BlobError>>>;
+
+/// What one store yields, for another to take in.
+fn as_upload(body: ByteStream<BlobError>) -> (ByteStream<BodyError>, Failure) {
+    let failure = Failure::default();
+    let noted = failure.clone();
+    let body = body.map_err(move |error| {
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        BodyError::Incomplete
+    });
+    (Box::pin(body), failure)
+}
