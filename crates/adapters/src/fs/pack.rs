@@ -19,7 +19,8 @@ use rustix::{
 
 pub use self::remains::Torn;
 use super::{
-    entry::{BLOCK_BYTES, Block, Header, PackId, Place, RawHeader},
+    entry::{BLOCK_BYTES, Block, Header, PackId, Place},
+    reading::{Wait, header_at},
     remove_file,
 };
 
@@ -55,7 +56,7 @@ impl Pack {
 
     /// The header that begins at `offset`, if one does.
     pub fn header(&self, offset: u64) -> io::Result<Option<Header>> {
-        header_at(&self.file, Place { pack: self.id, offset })
+        header_at(&self.file, Place { pack: self.id, offset }, Wait::Yes)
     }
 
     /// The first entry at or behind `offset`.
@@ -147,14 +148,5 @@ impl Pack {
             _ if end < length => self.file.set_len(end),
             _ => Ok(()),
         }
-    }
-}
-
-/// The header that begins at `place` of the open pack, if one does.
-pub fn header_at(file: &File, place: Place) -> io::Result<Option<Header>> {
-    let mut bytes: RawHeader = [0; size_of::<RawHeader>()];
-    match file.read_exact_at(&mut bytes, place.offset) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-        read => read.map(|()| Header::decode(&bytes, place)),
     }
 }

@@ -63,7 +63,7 @@ impl OpenBlob {
         let bytes = self.read_bytes(first, wait);
         let length = match self.place {
             None => self.file.metadata()?.len(),
-            Some(place) => match self.header(place, wait)? {
+            Some(place) => match header_at(&self.file, place, wait)? {
                 Some(header) => header.length,
                 None => return Ok(None),
             },
@@ -75,7 +75,7 @@ impl OpenBlob {
     pub fn read(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
         let bytes = self.read_bytes(range, wait)?;
         match self.place {
-            Some(place) if self.header(place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
+            Some(place) if header_at(&self.file, place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
             _ => Ok(bytes),
         }
     }
@@ -88,13 +88,14 @@ impl OpenBlob {
         read_exact_at(&self.file, &mut bytes, begins + range.start, wait)?;
         Ok(bytes.into())
     }
+}
 
-    fn header(&self, place: Place, wait: Wait) -> io::Result<Option<Header>> {
-        let mut bytes: RawHeader = [0; size_of::<RawHeader>()];
-        match read_exact_at(&self.file, &mut bytes, place.offset, wait) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-            read => read.map(|()| Header::decode(&bytes, place)),
-        }
+/// The header that begins at `place` of an open pack, if one does.
+pub fn header_at(file: &File, place: Place, wait: Wait) -> io::Result<Option<Header>> {
+    let mut bytes: RawHeader = [0; size_of::<RawHeader>()];
+    match read_exact_at(file, &mut bytes, place.offset, wait) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        read => read.map(|()| Header::decode(&bytes, place)),
     }
 }
 

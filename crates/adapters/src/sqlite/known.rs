@@ -5,10 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,9 +25,14 @@ type Found = (User, Session);
 /// The sessions, by the hash of their token.
 #[derive(Default)]
 pub struct KnownSessions {
-    sessions: Mutex<HashMap<TokenHash, (Instant, Found)>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<TokenHash, (Instant, Found)>,
     /// How often everything was forgotten.
-    generation: AtomicU64,
+    generation: u64,
 }
 
 impl KnownSessions {
@@ -40,12 +42,14 @@ impl KnownSessions {
         token: TokenHash,
         ask: impl FnOnce() -> Result<Option<Found>, StoreError>,
     ) -> Result<Option<Found>, StoreError> {
-        if let Some((since, found)) = self.lock().get(&token)
-            && since.elapsed() < MOMENT
-        {
-            return Ok(Some(found.clone()));
-        }
-        let (generation, since) = (self.generation.load(Ordering::Acquire), Instant::now());
+        let generation = {
+            let state = self.lock();
+            match state.sessions.get(&token) {
+                Some((since, found)) if since.elapsed() < MOMENT => return Ok(Some(found.clone())),
+                _ => state.generation,
+            }
+        };
+        let since = Instant::now();
         let found = ask()?;
         if let Some(found) = &found {
             self.remember(token, (since, found.clone()), generation);
@@ -55,25 +59,25 @@ impl KnownSessions {
 
     /// Forgets everything: something about sessions has changed, and is committed.
     pub fn forget(&self) {
-        let mut sessions = self.lock();
-        self.generation.fetch_add(1, Ordering::Release);
-        sessions.clear();
+        let mut state = self.lock();
+        state.generation += 1;
+        state.sessions.clear();
     }
 
     /// What was read before a change must not be known after it.
     fn remember(&self, token: TokenHash, found: (Instant, Found), generation: u64) {
-        let mut sessions = self.lock();
-        if self.generation.load(Ordering::Acquire) != generation {
+        let mut state = self.lock();
+        if state.generation != generation {
             return;
         }
-        if sessions.len() >= MOST {
-            sessions.clear();
+        if state.sessions.len() >= MOST {
+            state.sessions.clear();
         }
-        sessions.insert(token, found);
+        state.sessions.insert(token, found);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, (Instant, Found)>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
