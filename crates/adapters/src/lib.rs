@@ -22,6 +22,8 @@ pub mod dynamodb;
 pub mod finding;
 #[cfg(feature = "embedded")]
 pub mod fs;
+#[cfg(feature = "embedded")]
+mod joined;
 pub mod memory;
 #[cfg(feature = "aws")]
 pub mod s3;

@@ -22,6 +22,7 @@ use super::{
     from_io,
     new_pack::NewPack,
 };
+use crate::joined::Joined;
 
 /// Blobs up to this size go into packs.
 pub const MOST_BYTES: u64 = 256 << 10;
@@ -41,8 +42,9 @@ pub struct Packs {
 
 /// The way to the writing thread, which ends with it.
 struct Thread {
+    /// Dropped first: without it there is nothing to wait for.
     arrivals: mpsc::Sender<Waiting>,
-    handle: JoinHandle<()>,
+    _thread: Joined,
 }
 
 /// A blob on its way, and who waits for it.
@@ -87,22 +89,12 @@ impl Packs {
     }
 }
 
-impl Drop for Packs {
-    fn drop(&mut self) {
-        let thread = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Thread { arrivals, handle }) = thread {
-            drop(arrivals);
-            let _ = handle.join();
-        }
-    }
-}
-
 impl Thread {
     fn start(directory: PathBuf) -> io::Result<Self> {
         let (sender, arrivals) = mpsc::channel();
         let writer = Writer { directory, arrivals, left_over: None, open: None, ahead: None, size: FIRST_PACK_BYTES };
-        let handle = thread::Builder::new().name("pack-writer".into()).spawn(move || writer.run())?;
-        Ok(Self { arrivals: sender, handle })
+        let thread = Joined::spawn("pack-writer", move || writer.run())?;
+        Ok(Self { arrivals: sender, _thread: thread })
     }
 }
 

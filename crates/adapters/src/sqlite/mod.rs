@@ -2,8 +2,10 @@
 //!
 //! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
-//! survives a power cut. One connection writes, see [`writer`]; a few others read, see [`readers`].
+//! survives a power cut. One connection writes, see [`writer`], and one tidies up behind it, see [`checkpoints`];
+//! a few others read, see [`readers`].
 
+mod checkpoints;
 mod copy;
 mod inventory;
 mod known;
@@ -24,6 +26,7 @@ use tapebase_domain::{
 };
 
 use self::{
+    checkpoints::Checkpoints,
     known::KnownSessions,
     readers::Readers,
     writer::{Change, Writer},
@@ -67,8 +70,10 @@ impl Sqlite {
         let mut connection = open_connection(path)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
         let id = identify(&connection)?;
+        connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
+        let mut checkpoints = Checkpoints::start(open_connection(path)?)?;
         Ok(Self {
-            writer: Writer::start(connection)?,
+            writer: Writer::start(connection, move |changes| checkpoints.committed(changes))?,
             readers: Readers::new(path),
             known: KnownSessions::default(),
             id,

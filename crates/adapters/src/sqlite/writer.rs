@@ -3,14 +3,13 @@
 //! A commit costs a flush of the disk however much it holds, so whoever comes while one runs shares the
 //! next; alone, nobody waits. Each change has a savepoint of its own: one that fails takes none with it.
 
-use std::{
-    io,
-    thread::{self, JoinHandle},
-};
+use std::io;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tapebase_domain::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::joined::Joined;
 
 /// How many changes may wait before senders are held up.
 const QUEUE: usize = 1_024;
@@ -45,24 +44,14 @@ struct Failure {
 pub struct Writer {
     /// Dropped first: without it there is nothing to wait for.
     jobs: mpsc::Sender<Job>,
-    _thread: Thread,
-}
-
-/// Waited for when it is dropped.
-struct Thread(Option<JoinHandle<()>>);
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        // If it panicked, everybody who waited for it knows.
-        let _ = self.0.take().map(JoinHandle::join);
-    }
+    _thread: Joined,
 }
 
 impl Writer {
-    /// Starts the thread on a connection nobody else writes with.
-    pub fn start(mut connection: Connection) -> io::Result<Self> {
+    /// Starts the thread on a connection nobody else writes with; `committed` hears how many changes each commit had.
+    pub fn start(mut connection: Connection, mut committed: impl FnMut(usize) + Send + 'static) -> io::Result<Self> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
-        let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
+        let thread = Joined::spawn("sqlite-writer", move || {
             while let Some(first) = waiting.blocking_recv() {
                 let mut batch = vec![first];
                 while batch.len() < BATCH
@@ -70,10 +59,12 @@ impl Writer {
                 {
                     batch.push(job);
                 }
+                let changes = batch.len();
                 commit(&mut connection, batch);
+                committed(changes);
             }
         })?;
-        Ok(Self { jobs, _thread: Thread(Some(thread)) })
+        Ok(Self { jobs, _thread: thread })
     }
 
     /// Makes `change` in a transaction and answers when it would survive a power cut.
@@ -174,7 +165,7 @@ mod tests {
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().expect("opened");
         connection.execute_batch("PRAGMA page_size = 512; CREATE TABLE numbers (n BLOB UNIQUE)").expect("made");
-        Writer::start(connection).expect("started")
+        Writer::start(connection, |_| ()).expect("started")
     }
 
     fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<Change<()>> + Send {
