@@ -17,6 +17,7 @@
 //! All names come from the random generator alone: nothing a client sends reaches a path.
 
 mod buffer;
+mod direct;
 mod entry;
 mod file;
 mod folder;
@@ -24,6 +25,7 @@ mod new_pack;
 mod pack;
 mod packs;
 mod parts;
+mod pipeline;
 mod reading;
 mod salvage;
 mod space;
@@ -38,10 +40,9 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, future};
+use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
-    digest::Hasher,
     id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore, BoxError},
 };
@@ -49,15 +50,12 @@ use tokio::task::spawn_blocking;
 
 use self::{
     entry::{Entry, Place},
-    file::NewFile,
     pack::Pack,
     packs::Packs,
     reading::{OpenBlob, READ_BYTES, here_or_blocking, read_on},
 };
 use crate::blob_name;
 
-/// How many bytes are handed to the disk in one piece.
-const WRITE_BYTES: u64 = 512 << 10;
 /// Pieces below this size are copied together.
 const SMALL_PIECE_BYTES: usize = 4 << 10;
 
@@ -95,55 +93,17 @@ impl Fs {
             None => Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into())),
         }
     }
-
-    /// Writes a blob into a file of its own, from a body whose beginning is here already.
-    async fn put_file(&self, mut batch: Batch, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        let root = self.root.clone();
-        let (mut file, mut hasher) = (blocking(move || NewFile::create(&root)).await?, Hasher::default());
-        loop {
-            let (pieces, is_last) = (Arc::<[Bytes]>::from(batch.pieces), batch.is_last);
-            let (to_hash, to_write) = (pieces.clone(), pieces);
-            let hash = blocking(move || Ok(hash(hasher, &to_hash)));
-            let write = blocking(move || file.append(&to_write));
-            // The next bytes are received while these are hashed and written.
-            let next = async { if is_last { Ok(Batch::default()) } else { Batch::gather(&mut body).await } };
-            let (state, written, next) = future::join3(hash, write, next).await;
-            (file, hasher) = (written?, state?);
-            match next {
-                Ok(_) if is_last => break,
-                Ok(next) => batch = next,
-                Err(error) => {
-                    // Removing a large file takes its time.
-                    blocking(move || {
-                        drop(file);
-                        Ok(())
-                    })
-                    .await?;
-                    return Err(error.into());
-                }
-            }
-        }
-        let (size, sha256) = hasher.finish();
-        let blob = blocking(move || file.commit()).await?;
-        Ok(StoredBlob { blob, size, sha256 })
-    }
-}
-
-fn hash(mut hasher: Hasher, pieces: &[Bytes]) -> Hasher {
-    for piece in pieces {
-        hasher.update(piece);
-    }
-    hasher
 }
 
 #[async_trait]
 impl BlobStore for Fs {
     async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        let batch = Batch::gather(&mut body).await?;
-        if batch.is_last && batch.size <= packs::MOST_BYTES {
-            return self.packs.append(Entry::new(batch.pieces)).await;
+        match gather(&mut body).await? {
+            Beginning { pieces, is_all: true } => self.packs.append(Entry::new(pieces)).await,
+            Beginning { pieces, .. } => {
+                pipeline::take_in(self.root.clone(), stream::iter(pieces).map(Ok).chain(body)).await
+            }
         }
-        self.put_file(batch, body).await
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
@@ -201,33 +161,30 @@ impl BlobStore for Fs {
     }
 }
 
-/// Consecutive pieces of a body, enough for one write.
-#[derive(Default)]
-struct Batch {
+/// What a body begins with.
+struct Beginning {
     pieces: Vec<Bytes>,
-    size: u64,
-    is_last: bool,
+    is_all: bool,
 }
 
-impl Batch {
-    /// Small pieces are copied together: each may hold a whole network buffer in memory.
-    async fn gather(body: &mut ByteStream<BodyError>) -> Result<Self, BodyError> {
-        let mut batch = Self::default();
-        let mut small = BytesMut::new();
-        while batch.size < WRITE_BYTES && !batch.is_last {
-            let piece = body.next().await.transpose()?;
-            batch.is_last = piece.is_none();
-            let piece = piece.unwrap_or_default();
-            batch.size += piece.len() as u64;
-            if piece.len() < SMALL_PIECE_BYTES && !batch.is_last {
-                small.extend_from_slice(&piece);
-            } else {
-                batch.pieces.extend([small.split().freeze(), piece]);
-            }
+/// Receives all of a small body, or more than a small body has.
+async fn gather(body: &mut ByteStream<BodyError>) -> Result<Beginning, BodyError> {
+    let (mut pieces, mut small, mut size) = (Vec::new(), BytesMut::new(), 0);
+    while size <= packs::MOST_BYTES {
+        let Some(piece) = body.next().await.transpose()? else {
+            pieces.push(small.freeze());
+            return Ok(Beginning { pieces, is_all: true });
+        };
+        size += piece.len() as u64;
+        // Small pieces are copied together: each may hold a whole network buffer in memory.
+        if piece.len() < SMALL_PIECE_BYTES {
+            small.extend_from_slice(&piece);
+        } else {
+            pieces.extend([small.split().freeze(), piece]);
         }
-        batch.pieces.push(small.freeze());
-        Ok(batch)
     }
+    pieces.push(small.freeze());
+    Ok(Beginning { pieces, is_all: false })
 }
 
 /// Runs file system calls where they hold nobody up.

@@ -30,8 +30,8 @@ const PACE_BYTES: usize = 4 << 10;
 const SMALL_BODY_BYTES: u64 = 256 << 10;
 /// The largest JSON body anybody needs to send here.
 const JSON_BYTES: u64 = 64 << 10;
-/// How many pieces of a body may wait for the disk.
-const PIECES: usize = 4;
+/// How many pieces of a body may wait for whoever reads it.
+const PIECES: usize = 1;
 
 /// The body of an upload, not read yet, and its announced length.
 pub struct Incoming {
@@ -157,7 +157,7 @@ fn whole(
     Box::pin(stream::once(async { receiver.await.unwrap_or(Err(BodyError::Incomplete)) }))
 }
 
-/// Moves a body off its thread, a few pieces ahead of whoever reads it.
+/// Moves a body off its thread, a piece ahead of whoever reads it.
 ///
 /// The end is sent like everything else: a pump that was cut off is an incomplete body, never a short one.
 fn pump(pieces: impl Stream<Item = Result<Bytes, BodyError>> + 'static) -> ByteStream<BodyError> {

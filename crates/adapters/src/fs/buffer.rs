@@ -3,6 +3,7 @@
 use super::entry::Block;
 
 /// Some bytes, aligned to a block.
+#[derive(Default)]
 pub struct Buffer {
     memory: Vec<u8>,
     begin: usize,
@@ -20,6 +21,11 @@ impl Buffer {
     /// All of it.
     pub fn bytes(&self) -> &[u8] {
         &self.memory[self.begin..self.begin + self.size]
+    }
+
+    /// The blocks that hold the first `size` bytes.
+    pub fn blocks(&self, size: usize) -> &[u8] {
+        &self.bytes()[..size.next_multiple_of(size_of::<Block>())]
     }
 
     /// All of it, to be written to.

@@ -8,8 +8,6 @@ use tapebase_domain::{
     digest::{Hasher, Sha256},
 };
 
-use super::hash;
-
 /// Entries begin at multiples of this: no two share a page, and what was one can be given back to the file system.
 pub const BLOCK_BYTES: u64 = BLOCK_SIZE as u64;
 /// How many bytes stand before those of the blob.
@@ -115,7 +113,11 @@ pub struct Entry {
 impl Entry {
     /// Hashes the pieces of a blob.
     pub fn new(pieces: Vec<Bytes>) -> Self {
-        let (length, sha256) = hash(Hasher::default(), &pieces).finish();
+        let mut hasher = Hasher::default();
+        for piece in &pieces {
+            hasher.update(piece);
+        }
+        let (length, sha256) = hasher.finish();
         Self { pieces, length, sha256 }
     }
 

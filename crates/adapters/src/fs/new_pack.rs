@@ -2,16 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind},
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use tapebase_domain::id::random_bytes;
 
 use super::{
     buffer::Buffer,
+    direct,
     entry::{BLOCK_BYTES, PackId},
     folder, space,
 };
@@ -35,23 +36,11 @@ impl NewPack {
     /// but of `needed` at least.
     ///
     /// Writing over blocks that are there costs a flush half of what growing a file costs: the file system has
-    /// nothing of its own to write down. Writes go past the page cache where that can be: what is uploaded is seldom
-    /// played at once, and memory that a page cache grows by costs more than the disk.
+    /// nothing of its own to write down.
     pub fn create(packs: &Path, wanted: u64, needed: u64) -> io::Result<Self> {
-        match Self::create_with(packs, wanted, needed, OFlags::DIRECT) {
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                Self::create_with(packs, wanted, needed, OFlags::empty())
-            }
-            made => made,
-        }
-    }
-
-    fn create_with(packs: &Path, wanted: u64, needed: u64, flags: OFlags) -> io::Result<Self> {
         let id = PackId(u64::from_le_bytes(random_bytes()));
         let (temporary, path) = (packs.join(format!(".{id}")), packs.join(id.to_string()));
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | flags;
-        let made = rustix::fs::open(&temporary, flags, Mode::RUSR | Mode::WUSR).map_err(io::Error::from);
-        let made = made.map(File::from).and_then(|file| {
+        let made = direct::create(&temporary).and_then(|file| {
             let capacity = fill(&file, wanted, needed)?;
             fs::rename(&temporary, &path)?;
             folder::sync(packs)?;
@@ -80,7 +69,7 @@ impl NewPack {
     /// A failure is final: the kernel may have dropped bytes and forgotten that, so that the next flush would
     /// succeed without them. Nothing may be appended to this pack after it.
     pub fn append(&mut self, entries: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(entries, self.end)?;
+        direct::write_all_at(&self.file, entries, self.end)?;
         self.file.sync_data()?;
         // Whoever moves the folder away under a running server must make it fail.
         if fs::metadata(&self.path)?.ino() != self.file.metadata()?.ino() {
@@ -109,7 +98,7 @@ fn fill(file: &File, wanted: u64, needed: u64) -> io::Result<u64> {
     let mut offset = 0;
     while offset < capacity {
         let piece = usize::try_from(capacity - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
-        file.write_all_at(&zeros.bytes()[..piece], offset)?;
+        direct::write_all_at(file, &zeros.bytes()[..piece], offset)?;
         offset += piece as u64;
     }
     file.sync_all()?;

@@ -20,7 +20,7 @@ use tapebase_domain::{
 };
 
 use super::{
-    Batch, Fs, blocking,
+    Fs, blocking, pipeline,
     reading::{OpenBlob, Wait, read_on},
     remove_file,
 };
@@ -94,15 +94,9 @@ impl StagedBlobs for Fs {
 
 #[async_trait]
 impl PartStore for Fs {
-    async fn put_part(
-        &self,
-        staged: &StagedRef,
-        number: u32,
-        mut body: ByteStream<BodyError>,
-    ) -> Result<(), BlobError> {
+    async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError> {
         let place = self.staging(staged)?.join(number.to_string());
-        let batch = Batch::gather(&mut body).await?;
-        let part = self.put_file(batch, body).await?.blob;
+        let part = pipeline::take_in(self.root.clone(), body).await?.blob;
         let (path, _) = self.locate(&part)?;
         blocking(move || {
             fs::rename(&path, place).inspect_err(|_| {
