@@ -14,10 +14,11 @@ mod usage;
 mod workloads;
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use archive::Archive;
 use contest::Pace;
@@ -26,11 +27,14 @@ use generator::Generator;
 use peers::Peers;
 use workloads::Workload;
 
-use crate::workspace;
+use crate::{program, workspace};
 
 /// How to measure.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
     /// How often every server has its turn.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -49,6 +53,17 @@ pub struct Options {
     /// Write the results to this file instead of docs/benchmarks.md, and even if they are not all.
     #[arg(long, value_name = "PATH")]
     output: Option<PathBuf>,
+}
+
+/// What is measured instead of servers.
+#[derive(Subcommand)]
+enum What {
+    /// The functions that a request spends its time in, each by itself.
+    Micro {
+        /// Options for criterion, such as a part of a function's name.
+        #[arg(last = true)]
+        options: Vec<OsString>,
+    },
 }
 
 impl Options {
@@ -80,6 +95,9 @@ impl Bench {
 }
 
 pub fn run(options: &Options) -> Result<()> {
+    if let Some(What::Micro { options }) = &options.what {
+        return program::succeed(workspace::cargo(&["bench", "-p", "tapebase", "--bench", "hot", "--"]).args(options));
+    }
     let folder = Folder::on_disk(options.folder.as_deref())?;
     let generator = Generator::build()?;
     let peers = Peers::find(options.server.clone())?;
