@@ -113,16 +113,16 @@ pub struct SessionsBody {
 /// A recording.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
-pub struct RecordingBody {
+pub struct RecordingBody<'a> {
     /// A ULID or UUID.
     #[schema(example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")]
-    id: String,
+    id: &'a str,
     /// Byte for byte as it was sent.
     #[schema(example = "회의록 3.m4a")]
-    name: String,
+    name: &'a str,
     /// Without parameters.
     #[schema(example = "audio/mp4")]
-    media_type: String,
+    media_type: &'a str,
     /// In bytes.
     size: u64,
     /// SHA-256 of the bytes, hexadecimal. Once it equals that of the local copy, that copy may go.
@@ -136,12 +136,12 @@ pub struct RecordingBody {
     revision: u64,
 }
 
-impl From<&Recording> for RecordingBody {
-    fn from(recording: &Recording) -> Self {
+impl<'a> From<&'a Recording> for RecordingBody<'a> {
+    fn from(recording: &'a Recording) -> Self {
         Self {
-            id: recording.id.to_string(),
-            name: recording.name.as_str().to_owned(),
-            media_type: recording.media_type.to_string(),
+            id: recording.id.as_str(),
+            name: recording.name.as_str(),
+            media_type: recording.media_type.as_str(),
             size: recording.size,
             sha256: recording.sha256.to_hex(),
             recorded_at: recording.recorded_at,
@@ -210,14 +210,14 @@ pub struct PartBody {
 /// Some recordings, and where to go on.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecordingPage)]
-pub struct PageBody {
-    items: Vec<RecordingBody>,
+pub struct PageBody<'a> {
+    items: Vec<RecordingBody<'a>>,
     /// Send it as `cursor` for the next page; null at the end.
     next_cursor: Option<String>,
 }
 
-impl From<&Page> for PageBody {
-    fn from(page: &Page) -> Self {
+impl<'a> From<&'a Page> for PageBody<'a> {
+    fn from(page: &'a Page) -> Self {
         Self {
             items: page.items.iter().map(RecordingBody::from).collect(),
             next_cursor: page.next.as_ref().map(tapebase_domain::page::Cursor::encode),
