@@ -22,6 +22,7 @@ mod entry;
 mod file;
 mod folder;
 mod new_pack;
+mod open_files;
 mod pack;
 mod packs;
 mod parts;
@@ -50,6 +51,7 @@ use tokio::task::spawn_blocking;
 
 use self::{
     entry::{Entry, Place},
+    open_files::OpenFiles,
     pack::Pack,
     packs::Packs,
     reading::{OpenBlob, READ_BYTES, here_or_blocking, read_on},
@@ -67,6 +69,7 @@ const ROWS: &str = "ROWS";
 pub struct Fs {
     root: Arc<Path>,
     packs: Arc<Packs>,
+    open_files: Arc<OpenFiles>,
 }
 
 /// Where a blob lies: in which file, and where in it if others lie there, too.
@@ -79,7 +82,7 @@ impl Fs {
     /// If it cannot be made or read, or has the layout of a newer version.
     pub fn open(root: &Path) -> io::Result<Self> {
         folder::lay_out(root)?;
-        Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))) })
+        Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))), open_files: Arc::default() })
     }
 
     /// Where a blob lies, if the reference is one this store makes.
@@ -109,8 +112,10 @@ impl BlobStore for Fs {
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
         let (path, place) = self.locate(blob)?;
         let first = ByteRange { length: range.length.min(READ_BYTES), ..range };
+        let open_files = self.open_files.clone();
         let opened = here_or_blocking(move |wait| {
-            let Some(blob) = OpenBlob::open(&path, place, wait)? else { return Ok(None) };
+            let Some(file) = open_files.open(&path, wait)? else { return Ok(None) };
+            let blob = OpenBlob::new(file, place);
             Ok(blob.begin(range, first, wait)?.map(|bytes| (bytes, blob)))
         });
         let Some((bytes, blob)) = opened.await? else { return Ok(None) };
@@ -123,13 +128,17 @@ impl BlobStore for Fs {
 
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         let (path, place) = self.locate(blob)?;
-        let packs = self.packs.clone();
+        let (packs, open_files) = (self.packs.clone(), self.open_files.clone());
         blocking(move || match place {
             Some(place) => match Pack::open(packs.directory(), place.pack)? {
                 Some(pack) => pack.remove(place.offset),
                 None => Ok(()),
             },
-            None => remove_file(&path),
+            None => {
+                remove_file(&path)?;
+                open_files.close(&path);
+                Ok(())
+            }
         })
         .await
     }

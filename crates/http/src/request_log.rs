@@ -9,7 +9,7 @@ use actix_web::{
     http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     middleware::Next,
 };
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Level, enabled};
 use uuid::Uuid;
 
 tokio::task_local! {
@@ -45,8 +45,11 @@ async fn answer<B: MessageBody>(request: ServiceRequest, next: Next<B>, id: Uuid
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let path = response.request().match_pattern().unwrap_or_else(|| "-".into());
-    let duration_us = started.elapsed().as_micros();
-    tracing::info!(path, status = response.status().as_u16(), duration_us, "answered");
+    // To find the pattern again is work of its own.
+    if enabled!(Level::INFO) {
+        let path = response.request().match_pattern().unwrap_or_else(|| "-".into());
+        let duration_us = started.elapsed().as_micros();
+        tracing::info!(path, status = response.status().as_u16(), duration_us, "answered");
+    }
     Ok(response)
 }

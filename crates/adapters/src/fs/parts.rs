@@ -21,7 +21,7 @@ use tapebase_domain::{
 
 use super::{
     Fs, blocking, pipeline,
-    reading::{OpenBlob, Wait, read_on},
+    reading::{OpenBlob, Wait, open, read_on},
     remove_file,
 };
 use crate::blob_name;
@@ -114,8 +114,8 @@ fn open_all(directory: &Path, parts: Parts) -> io::Result<Result<Vec<(OpenBlob, 
     for number in parts.numbers() {
         let length = parts.range(number).map_or(0, |range| range.length);
         let range = ByteRange::whole(length);
-        match OpenBlob::open(&directory.join(number.to_string()), None, Wait::Yes)? {
-            Some(part) => files.push((part, range)),
+        match open(&directory.join(number.to_string()), Wait::Yes)? {
+            Some(part) => files.push((OpenBlob::new(part.into(), None), range)),
             None => return Ok(Err(number)),
         }
     }

@@ -39,29 +39,23 @@ pub enum Wait {
 /// A blob that can be read, even after its name is gone.
 #[derive(Debug)]
 pub struct OpenBlob {
-    file: File,
+    file: Arc<File>,
     /// Where in the file it begins, if others lie there, too.
     place: Option<Place>,
 }
 
 impl OpenBlob {
-    /// Opens what lies in a file, alone or at a place; `None` if there is no such file.
-    pub fn open(path: &Path, place: Option<Place>, wait: Wait) -> io::Result<Option<Self>> {
-        let file = match wait {
-            Wait::No => open_cached(path),
-            Wait::Yes => File::open(path),
-        };
-        match file {
-            Ok(file) => Ok(Some(Self { file, place })),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// What lies in a file, alone or at a place.
+    pub const fn new(file: Arc<File>, place: Option<Place>) -> Self {
+        Self { file, place }
     }
 
     /// Checks that the blob is there and has the bytes of `range`, and reads the `first` of them; `None` if it is not.
     pub fn begin(&self, range: ByteRange, first: ByteRange, wait: Wait) -> io::Result<Option<Bytes>> {
         let bytes = self.read_bytes(first, wait);
         let length = match self.place {
+            // That they can be read is proof enough.
+            None if first == range => range.end(),
             None => self.file.metadata()?.len(),
             Some(place) => match header_at(&self.file, place, wait)? {
                 Some(header) => header.length,
@@ -123,6 +117,19 @@ pub async fn here_or_blocking<T: Send + 'static>(
             blocking(move || work(Wait::Yes)).await
         }
         result => result.map_err(from_io),
+    }
+}
+
+/// Opens the file at `path`; `None` if there is none.
+pub fn open(path: &Path, wait: Wait) -> io::Result<Option<File>> {
+    let file = match wait {
+        Wait::No => open_cached(path),
+        Wait::Yes => File::open(path),
+    };
+    match file {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
