@@ -129,16 +129,13 @@ impl BlobStore for Fs {
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         let (path, place) = self.locate(blob)?;
         let (packs, open_files) = (self.packs.clone(), self.open_files.clone());
-        blocking(move || match place {
-            Some(place) => match Pack::open(packs.directory(), place.pack)? {
-                Some(pack) => pack.remove(place.offset),
-                None => Ok(()),
-            },
-            None => {
-                remove_file(&path)?;
-                open_files.close(&path);
-                Ok(())
+        blocking(move || {
+            if let Some(place) = place {
+                return Pack::open(packs.directory(), place.pack)?.map_or(Ok(()), |pack| pack.remove(place.offset));
             }
+            remove_file(&path)?;
+            open_files.close(&path);
+            Ok(())
         })
         .await
     }

@@ -6,14 +6,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 
 use crate::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream},
+    blob::{BlobRef, ByteRange},
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Inventory, PlanStore, Ports, RecordStore, StoreError, Timestamp},
+    ports::{BlobError, BlobStore, Inventory, PlanStore, Ports, RecordStore, StoreError, Timestamp, relay},
     recording::Recording,
 };
 
@@ -127,32 +127,15 @@ impl Backup {
             Ok(None) => return Ok(Err(Outcome::Missing)),
             Err(error) => return Ok(Err(Outcome::Unreadable(error))),
         };
-        let (body, failure) = as_upload(body);
+        let (body, cause) = relay(body);
         match self.blobs.put(body).await {
             Ok(copy) if copy.size == recording.size && copy.sha256 == recording.sha256 => Ok(Ok(copy.blob)),
             Ok(copy) => {
                 self.blobs.delete(&copy.blob).await?;
                 Ok(Err(Outcome::Damaged))
             }
-            Err(BlobError::Body(error)) => {
-                let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-                Ok(Err(Outcome::Unreadable(failure.unwrap_or(BlobError::Body(error)))))
-            }
+            Err(BlobError::Body(error)) => Ok(Err(Outcome::Unreadable(cause.of(error)))),
             Err(error) => Err(error),
         }
     }
-}
-
-/// What a body broke off with, if it did: one that is stored has no cause of its own to tell.
-type Failure = Arc<Mutex<Option<BlobError>>>;
-
-/// What one store yields, for another to take in.
-fn as_upload(body: ByteStream<BlobError>) -> (ByteStream<BodyError>, Failure) {
-    let failure = Failure::default();
-    let noted = failure.clone();
-    let body = body.map_err(move |error| {
-        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        BodyError::Incomplete
-    });
-    (Box::pin(body), failure)
 }

@@ -12,11 +12,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{BodyError, ByteRange, ByteStream},
     plan::{Parts, StagedRef},
-    ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp},
+    ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp, relay},
 };
 
 use super::{
@@ -54,16 +54,10 @@ impl StagedBlobs for Fs {
             Ok(files) => files,
             Err(missing) => return Ok(Assembled::Lacks(missing)),
         };
-        let (failed, failure) = tokio::sync::oneshot::channel();
-        let mut failed = Some(failed);
         let whole = stream::iter(files).flat_map(|(file, range)| read_on(Arc::new(file), range));
-        // A body that fails has no cause to tell; this one's is the disk's, and is told beside it.
-        let whole = whole.map_err(move |error| {
-            failed.take().map(|failed| failed.send(error));
-            BodyError::Incomplete
-        });
-        match self.put(Box::pin(whole)).await {
-            Err(BlobError::Body(error)) => Err(failure.await.unwrap_or(BlobError::Body(error))),
+        let (whole, cause) = relay(Box::pin(whole));
+        match self.put(whole).await {
+            Err(BlobError::Body(error)) => Err(cause.of(error)),
             stored => Ok(Assembled::Whole(stored?)),
         }
     }

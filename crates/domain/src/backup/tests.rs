@@ -1,9 +1,10 @@
 use bytes::Bytes;
-use futures_util::{FutureExt as _, stream};
+use futures_util::{FutureExt as _, TryStreamExt as _, stream};
 use mockall::predicate::eq;
 
 use super::*;
 use crate::{
+    blob::ByteStream,
     ports::MockInventory,
     testing::{TestPorts, recording, stored_blob, timestamp},
 };

@@ -11,6 +11,7 @@ mod links;
 mod passwords;
 mod plans;
 mod records;
+mod relay;
 mod salvage;
 mod staging;
 mod users;
@@ -38,6 +39,7 @@ pub use self::{
     passwords::{HasherError, PasswordHasher},
     plans::{PlanStore, ReserveError, SettleError},
     records::{InsertError, RecordStore},
+    relay::{Cause, relay},
     salvage::{Remains, Salvage},
     staging::{Assembled, PartAccess, PartLinks, PartStore, SignedRequest, StagedBlobs, Staging},
     users::UserStore,
