@@ -63,6 +63,9 @@ impl Shelf {
         let ours = tapebase.start(&bench.folder.next(tapebase.name())?)?;
         let upload = tapebase.upload(&ours, self.length, Ids::InTurn { seed: SEED });
         bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &upload))?;
+        // Uploads go past the page cache.
+        let everything = Ask { ids: upload.ids, ..Self { range: None, ..*self }.download(tapebase, &ours) };
+        bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &everything))?;
         let mut servers: Vec<(&dyn Peer, Server)> = vec![(tapebase, ours)];
         let files = self.write(bench)?;
         for peer in bench.peers.file_servers() {
