@@ -1,9 +1,12 @@
 //! Downloads of whole files and of parts, which are all in memory by then.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use rustix::fs::{Advice, fadvise};
 use tapebase_load::{Expect, Ids, Range, Request, id};
 
 use super::{HUGE, SMALL, Table, title};
@@ -57,15 +60,12 @@ impl Shelf {
         Entry { name: peer.name().to_owned(), sample: Box::new(move || bench.generator.measure(server, &spec)) }
     }
 
-    /// Starts every server with the files.
+    /// Starts every server with the files, and has each of them read them once, from the disk into the page cache.
     fn start<'a>(&self, bench: &'a Bench) -> Result<Vec<(&'a dyn Peer, Server)>> {
         let tapebase = &bench.peers.tapebase;
         let ours = tapebase.start(&bench.folder.next(tapebase.name())?)?;
         let upload = tapebase.upload(&ours, self.length, Ids::InTurn { seed: SEED });
         bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &upload))?;
-        // Uploads go past the page cache.
-        let everything = Ask { ids: upload.ids, ..Self { range: None, ..*self }.download(tapebase, &ours) };
-        bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &everything))?;
         let mut servers: Vec<(&dyn Peer, Server)> = vec![(tapebase, ours)];
         let files = self.write(bench)?;
         for peer in bench.peers.file_servers() {
@@ -73,15 +73,23 @@ impl Shelf {
             symlink(&files, folder.join(FILES))?;
             servers.push((peer, peer.start(&folder)?));
         }
+        for (peer, server) in &servers {
+            let whole =
+                Ask { ids: Ids::InTurn { seed: SEED }, ..Self { range: None, ..*self }.download(*peer, server) };
+            bench.generator.load(server, &bench.pace.seeding(server, self.count, &whole))?;
+        }
         Ok(servers)
     }
 
-    /// Writes the files as those servers find them that serve what is in a folder.
+    /// Writes the files as those servers find them that serve what is in a folder, past the page cache in the end.
     fn write(&self, bench: &Bench) -> Result<PathBuf> {
         let folder = bench.folder.next(FILES)?;
         let content = vec![b'a'; usize::try_from(self.length)?];
         for number in 0..self.count {
-            std::fs::write(folder.join(file_name(number.into())), &content)?;
+            let mut file = File::create(folder.join(file_name(number.into())))?;
+            file.write_all(&content)?;
+            file.sync_all()?;
+            fadvise(&file, 0, None, Advice::DontNeed)?;
         }
         Ok(folder)
     }
