@@ -57,8 +57,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many threads answer requests: one more than there are cores.
+///
+/// A connection stays with its thread. One that has to share its core, with the database or with a client on the same
+/// machine, keeps its connections waiting for a tick of 4 ms; with as many threads as cores, another core may be idle
+/// meanwhile.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    1 + std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Every connection and every download takes a file descriptor; the customary 1,024 are few.

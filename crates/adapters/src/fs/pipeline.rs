@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{blocking, buffer::Buffer, file::NewFile};
 
 /// How many bytes are hashed, and handed to the disk, together: fewer, and the hand-overs take longer than the work.
-const PIECE_BYTES: usize = 384 << 10;
+const PIECE_BYTES: usize = 320 << 10;
 /// How many pieces of a blob are in memory at most: one is filled while one is hashed and one is written.
 const PIECES: usize = 3;
 
