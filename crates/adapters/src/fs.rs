@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A small blob is appended to a pack, and one flush makes many safe at once: see [`packs`].
-//! A large one is written under its final name, flushed, and its directory flushed.
+//! A large one is hashed and written while it arrives, see [`pipeline`]: under its final name, which is flushed, and its
+//! directory flushed.
 //! Nothing refers to either until then, so there is no temporary name and no rename; what a crash
 //! leaves behind has no row, and the sweeper removes it.
 //! All names come from the random generator alone: nothing a client sends reaches a path.
@@ -102,9 +103,9 @@ impl Fs {
 impl BlobStore for Fs {
     async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         match gather(&mut body).await? {
-            Beginning { pieces, is_all: true } => self.packs.append(Entry::new(pieces)).await,
-            Beginning { pieces, .. } => {
-                pipeline::take_in(self.root.clone(), stream::iter(pieces).map(Ok).chain(body)).await
+            Beginning::Whole(pieces) => self.packs.append(Entry::new(pieces)).await,
+            Beginning::More(pieces) => {
+                pipeline::store(self.root.clone(), stream::iter(pieces).map(Ok).chain(body)).await
             }
         }
     }
@@ -168,9 +169,11 @@ impl BlobStore for Fs {
 }
 
 /// What a body begins with.
-struct Beginning {
-    pieces: Vec<Bytes>,
-    is_all: bool,
+enum Beginning {
+    /// All of a small body.
+    Whole(Vec<Bytes>),
+    /// More than a small body has.
+    More(Vec<Bytes>),
 }
 
 /// Receives all of a small body, or more than a small body has.
@@ -179,7 +182,7 @@ async fn gather(body: &mut ByteStream<BodyError>) -> Result<Beginning, BodyError
     while size <= packs::MOST_BYTES {
         let Some(piece) = body.next().await.transpose()? else {
             pieces.push(small.freeze());
-            return Ok(Beginning { pieces, is_all: true });
+            return Ok(Beginning::Whole(pieces));
         };
         size += piece.len() as u64;
         // Small pieces are copied together: each may hold a whole network buffer in memory.
@@ -190,7 +193,7 @@ async fn gather(body: &mut ByteStream<BodyError>) -> Result<Beginning, BodyError
         }
     }
     pieces.push(small.freeze());
-    Ok(Beginning { pieces, is_all: false })
+    Ok(Beginning::More(pieces))
 }
 
 /// Runs file system calls where they hold nobody up.

@@ -23,7 +23,7 @@ pub mod finding;
 #[cfg(feature = "embedded")]
 pub mod fs;
 #[cfg(feature = "embedded")]
-mod joined;
+mod join_on_drop;
 pub mod memory;
 #[cfg(feature = "aws")]
 pub mod s3;

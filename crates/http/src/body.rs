@@ -30,7 +30,8 @@ const PACE_BYTES: usize = 4 << 10;
 const SMALL_BODY_BYTES: u64 = 256 << 10;
 /// The largest JSON body anybody needs to send here.
 const JSON_BYTES: u64 = 64 << 10;
-/// How many pieces of a body may wait for whoever reads it.
+/// How many pieces of a body may wait for whoever reads it: stores have buffers of their own, more would only take
+/// memory.
 const PIECES: usize = 1;
 
 /// The body of an upload, not read yet, and its announced length.

@@ -40,7 +40,7 @@ impl NewFile {
     ///
     /// A failed flush is final: the kernel may have dropped the bytes, so the file goes.
     pub fn commit(mut self) -> io::Result<BlobRef> {
-        // The last block was written as a whole.
+        // The last block was written whole: behind the bytes is what the buffer held before.
         self.file.set_len(self.length)?;
         self.file.sync_data()?;
         if let Some(directory) = self.path.parent() {

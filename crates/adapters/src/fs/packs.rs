@@ -22,7 +22,7 @@ use super::{
     from_io,
     new_pack::NewPack,
 };
-use crate::joined::Joined;
+use crate::join_on_drop::JoinOnDrop;
 
 /// Blobs up to this size go into packs.
 pub const MOST_BYTES: u64 = 256 << 10;
@@ -44,7 +44,7 @@ pub struct Packs {
 struct Thread {
     /// Dropped first: without it there is nothing to wait for.
     arrivals: mpsc::Sender<Waiting>,
-    _thread: Joined,
+    _thread: JoinOnDrop,
 }
 
 /// A blob on its way, and who waits for it.
@@ -93,7 +93,7 @@ impl Thread {
     fn start(directory: PathBuf) -> io::Result<Self> {
         let (sender, arrivals) = mpsc::channel();
         let writer = Writer { directory, arrivals, left_over: None, open: None, ahead: None, size: FIRST_PACK_BYTES };
-        let thread = Joined::spawn("pack-writer", move || writer.run())?;
+        let thread = JoinOnDrop::spawn("pack-writer", move || writer.run())?;
         Ok(Self { arrivals: sender, _thread: thread })
     }
 }

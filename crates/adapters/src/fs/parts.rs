@@ -90,7 +90,7 @@ impl StagedBlobs for Fs {
 impl PartStore for Fs {
     async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError> {
         let place = self.staging(staged)?.join(number.to_string());
-        let part = pipeline::take_in(self.root.clone(), body).await?.blob;
+        let part = pipeline::store(self.root.clone(), body).await?.blob;
         let (path, _) = self.locate(&part)?;
         blocking(move || {
             fs::rename(&path, place).inspect_err(|_| {

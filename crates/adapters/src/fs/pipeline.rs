@@ -1,7 +1,7 @@
-//! Receives, hashes and writes a large blob, all at once: one after the other would take as long as all together.
+//! Receives, hashes and writes a large blob at the same time: it takes as long as the slowest of the three, not their
+//! sum.
 //!
-//! What is received goes into pieces of memory that are hashed and written in no order of the two, and filled again
-//! when both have been done.
+//! Each chunk is hashed and written independently; its memory is used again when both are done.
 
 use std::{mem, path::Path, sync::Arc};
 
@@ -14,21 +14,21 @@ use tapebase_domain::{
 };
 use tokio::sync::mpsc;
 
-use super::{blocking, buffer::Buffer, file::NewFile};
+use super::{blocking, buffer::Buffer, entry::BLOCK_BYTES, file::NewFile};
 
-/// How many bytes are hashed, and handed to the disk, together: fewer, and the hand-overs take longer than the work.
-const PIECE_BYTES: usize = 320 << 10;
-/// How many pieces of a blob are in memory at most: one is filled while one is hashed and one is written.
-const PIECES: usize = 3;
+/// How many bytes are hashed, and handed to the disk, together: fewer cost more hand-overs than they save memory.
+const CHUNK_BYTES: usize = 320 << 10;
+/// How many chunks of a blob are in memory at most: one is filled while one is hashed and one is written.
+const CHUNKS: usize = 3;
 
 /// Writes a blob into a file of its own.
-pub async fn take_in(
+pub async fn store(
     root: Arc<Path>,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<StoredBlob, BlobError> {
     let file = blocking(move || NewFile::create(&root)).await?;
-    let (to_hash, hashing) = mpsc::channel(PIECES);
-    let (to_write, writing) = mpsc::channel(PIECES);
+    let (to_hash, hashing) = mpsc::channel(CHUNKS);
+    let (to_write, writing) = mpsc::channel(CHUNKS);
     let stages = future::join3(receive(body, [to_hash, to_write]), hash(hashing), write(writing, file));
     let (received, hasher, file) = stages.await;
     let (file, hasher) = (file?, hasher?);
@@ -46,39 +46,39 @@ pub async fn take_in(
     Ok(StoredBlob { blob, size, sha256 })
 }
 
-/// Hands over the body piece by piece, until it ends or a stage takes no more.
+/// Hands over the body chunk by chunk, until it ends or a stage takes no more.
 async fn receive(
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
-    stages: [mpsc::Sender<Arc<Piece>>; 2],
+    stages: [mpsc::Sender<Arc<Chunk>>; 2],
 ) -> Result<(), BodyError> {
-    let mut pieces = Pieces::new();
-    let mut piece = pieces.next().await;
+    let mut pool = Pool::new();
+    let mut chunk = pool.next().await;
     while let Some(mut bytes) = body.next().await.transpose()? {
         while bytes.has_remaining() {
-            piece.fill(&mut bytes);
-            if piece.size == PIECE_BYTES {
-                if !hand_over(piece, &stages) {
+            chunk.fill(&mut bytes);
+            if chunk.size == CHUNK_BYTES {
+                if !hand_over(chunk, &stages) {
                     return Ok(());
                 }
-                piece = pieces.next().await;
+                chunk = pool.next().await;
             }
         }
     }
-    hand_over(piece, &stages);
+    hand_over(chunk, &stages);
     Ok(())
 }
 
 /// Whether every stage took it; one that did not has failed, and says so itself. There is room for all there are.
-fn hand_over(piece: Piece, stages: &[mpsc::Sender<Arc<Piece>>]) -> bool {
-    let piece = Arc::new(piece);
-    stages.iter().all(|stage| stage.try_send(piece.clone()).is_ok())
+fn hand_over(chunk: Chunk, stages: &[mpsc::Sender<Arc<Chunk>>]) -> bool {
+    let chunk = Arc::new(chunk);
+    stages.iter().all(|stage| stage.try_send(chunk.clone()).is_ok())
 }
 
-async fn hash(mut pieces: mpsc::Receiver<Arc<Piece>>) -> Result<Hasher, BlobError> {
+async fn hash(mut chunks: mpsc::Receiver<Arc<Chunk>>) -> Result<Hasher, BlobError> {
     let mut hasher = Hasher::default();
-    while let Some(piece) = pieces.recv().await {
+    while let Some(chunk) = chunks.recv().await {
         hasher = blocking(move || {
-            hasher.update(piece.bytes());
+            hasher.update(chunk.bytes());
             Ok(hasher)
         })
         .await?;
@@ -86,21 +86,21 @@ async fn hash(mut pieces: mpsc::Receiver<Arc<Piece>>) -> Result<Hasher, BlobErro
     Ok(hasher)
 }
 
-async fn write(mut pieces: mpsc::Receiver<Arc<Piece>>, mut file: NewFile) -> Result<NewFile, BlobError> {
-    while let Some(piece) = pieces.recv().await {
-        file = blocking(move || file.append(&piece.buffer, piece.size)).await?;
+async fn write(mut chunks: mpsc::Receiver<Arc<Chunk>>, mut file: NewFile) -> Result<NewFile, BlobError> {
+    while let Some(chunk) = chunks.recv().await {
+        file = blocking(move || file.append(&chunk.buffer, chunk.size)).await?;
     }
     Ok(file)
 }
 
-/// Consecutive bytes of a body; their memory is filled again once this is dropped.
-struct Piece {
+/// Consecutive bytes of a body; their memory goes back to the pool when this is dropped.
+struct Chunk {
     buffer: Buffer,
     size: usize,
-    used: mpsc::Sender<Buffer>,
+    used: mpsc::Sender<Option<Buffer>>,
 }
 
-impl Piece {
+impl Chunk {
     fn bytes(&self) -> &[u8] {
         &self.buffer.bytes()[..self.size]
     }
@@ -114,37 +114,36 @@ impl Piece {
     }
 }
 
-impl Drop for Piece {
+impl Drop for Chunk {
     fn drop(&mut self) {
-        // Nothing is received any more at the end.
-        let _ = self.used.try_send(mem::take(&mut self.buffer));
+        // The pool goes when all is received.
+        let _ = self.used.try_send(Some(mem::take(&mut self.buffer)));
     }
 }
 
-/// Where empty pieces come from.
-struct Pieces {
-    made: usize,
-    used: mpsc::Sender<Buffer>,
-    free: mpsc::Receiver<Buffer>,
+/// The memory of a blob's chunks, used again and again; `None` where none is made yet.
+struct Pool {
+    used: mpsc::Sender<Option<Buffer>>,
+    free: mpsc::Receiver<Option<Buffer>>,
 }
 
-impl Pieces {
+impl Pool {
     fn new() -> Self {
-        let (used, free) = mpsc::channel(PIECES);
-        Self { made: 0, used, free }
+        let (used, free) = mpsc::channel(CHUNKS);
+        for _ in 0..CHUNKS {
+            // There is room for all of them.
+            let _ = used.try_send(None);
+        }
+        Self { used, free }
     }
 
-    /// An empty piece, made now or used before; waits for one if there are as many as there may be.
-    async fn next(&mut self) -> Piece {
-        let buffer = match self.free.try_recv() {
-            Ok(buffer) => Some(buffer),
-            Err(_) if self.made < PIECES => None,
-            Err(_) => self.free.recv().await,
-        };
-        let buffer = buffer.unwrap_or_else(|| {
-            self.made += 1;
-            Buffer::of_zeros(PIECE_BYTES)
-        });
-        Piece { buffer, size: 0, used: self.used.clone() }
+    /// An empty chunk; waits for one if all are in use.
+    async fn next(&mut self) -> Chunk {
+        // Made when it is first needed: a blob may have less than all chunks together.
+        let buffer = self.free.recv().await.flatten().unwrap_or_else(|| Buffer::of_zeros(CHUNK_BYTES));
+        Chunk { buffer, size: 0, used: self.used.clone() }
     }
 }
+
+// Only the last write of a file may end within a block.
+const _: () = assert!((CHUNK_BYTES as u64).is_multiple_of(BLOCK_BYTES));

@@ -8,11 +8,11 @@ use std::{io, sync::mpsc};
 
 use rusqlite::Connection;
 
-use crate::joined::Joined;
+use crate::join_on_drop::JoinOnDrop;
 
 /// How many changes are moved together. Each writes some four pages of 4 KiB.
 const CHANGES: usize = 256;
-/// How many pages the log has before the writer itself takes part: only a writer that finds everything moved begins
+/// How many pages of 4 KiB the log has before the writer itself takes part: only a writer that finds everything moved begins
 /// the log anew, and under load there is always something left.
 pub const LOG_PAGES: u32 = 4_000;
 
@@ -22,24 +22,24 @@ pub struct Checkpoints {
     changes: usize,
     /// Dropped first: without it there is nothing to wait for.
     due: mpsc::SyncSender<()>,
-    _thread: Joined,
+    _thread: JoinOnDrop,
 }
 
 impl Checkpoints {
     /// Starts the thread on a connection of its own.
     pub fn start(connection: Connection) -> io::Result<Self> {
         let (due, dues) = mpsc::sync_channel(1);
-        let thread = Joined::spawn("sqlite-checkpoints", move || {
+        let thread = JoinOnDrop::spawn("sqlite-log", move || {
             while dues.recv().is_ok() {
                 // What fails is still in the log, and tried again; nobody's change depends on it.
-                let _ = connection.pragma_query(None, "wal_checkpoint", |_| Ok(()));
+                let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             }
         })?;
         Ok(Self { changes: 0, due, _thread: thread })
     }
 
-    /// Tells of so many more changes in the log.
-    pub fn committed(&mut self, changes: usize) {
+    /// Tells of so many more changes that may be in the log.
+    pub fn tried(&mut self, changes: usize) {
         self.changes += changes;
         // If it is still at work, the next commit tells it.
         if self.changes >= CHANGES && self.due.try_send(()).is_ok() {
@@ -65,7 +65,7 @@ mod tests {
         writer.execute_batch("CREATE TABLE t (b); INSERT INTO t VALUES (zeroblob(100000))").expect("inserted");
         assert!(fs::metadata(&path).expect("there").len() < 100_000, "it is in the log alone");
 
-        checkpoints.committed(CHANGES);
+        checkpoints.tried(CHANGES);
         // Waits for the thread.
         drop(checkpoints);
 

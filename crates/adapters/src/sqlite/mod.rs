@@ -2,8 +2,8 @@
 //!
 //! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
-//! survives a power cut. One connection writes, see [`writer`], and one tidies up behind it, see [`checkpoints`];
-//! a few others read, see [`readers`].
+//! survives a power cut. One connection writes, see [`writer`]; one moves what it wrote from the log into the
+//! database, see [`checkpoints`]; a few others read, see [`readers`].
 
 mod checkpoints;
 mod copy;
@@ -73,7 +73,7 @@ impl Sqlite {
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
         let mut checkpoints = Checkpoints::start(open_connection(path)?)?;
         Ok(Self {
-            writer: Writer::start(connection, move |changes| checkpoints.committed(changes))?,
+            writer: Writer::start(connection, move |changes| checkpoints.tried(changes))?,
             readers: Readers::new(path),
             known: KnownSessions::default(),
             id,

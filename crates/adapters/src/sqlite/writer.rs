@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tapebase_domain::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::joined::Joined;
+use crate::join_on_drop::JoinOnDrop;
 
 /// How many changes may wait before senders are held up.
 const QUEUE: usize = 1_024;
@@ -44,14 +44,15 @@ struct Failure {
 pub struct Writer {
     /// Dropped first: without it there is nothing to wait for.
     jobs: mpsc::Sender<Job>,
-    _thread: Joined,
+    _thread: JoinOnDrop,
 }
 
 impl Writer {
-    /// Starts the thread on a connection nobody else writes with; `committed` hears how many changes each commit had.
-    pub fn start(mut connection: Connection, mut committed: impl FnMut(usize) + Send + 'static) -> io::Result<Self> {
+    /// Starts the thread on a connection nobody else changes rows with; `after_batch` hears how many changes were tried
+    /// together.
+    pub fn start(mut connection: Connection, mut after_batch: impl FnMut(usize) + Send + 'static) -> io::Result<Self> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
-        let thread = Joined::spawn("sqlite-writer", move || {
+        let thread = JoinOnDrop::spawn("sqlite-writer", move || {
             while let Some(first) = waiting.blocking_recv() {
                 let mut batch = vec![first];
                 while batch.len() < BATCH
@@ -61,7 +62,7 @@ impl Writer {
                 }
                 let changes = batch.len();
                 commit(&mut connection, batch);
-                committed(changes);
+                after_batch(changes);
             }
         })?;
         Ok(Self { jobs, _thread: thread })

@@ -67,7 +67,7 @@ impl Backend {
         Self { token: grant.token.expose().to_owned(), ports, services, config, _folder: folder }
     }
 
-    /// The app as the server builds it.
+    /// The app as the server builds it, but for what watches connections: there are none.
     async fn app(&self) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
         let app = App::new()
             .app_data(Data::new(self.services.clone()))
@@ -181,8 +181,8 @@ fn requests(criterion: &mut Criterion) {
 }
 
 criterion_group! {
-    name = hot;
+    name = micro;
     config = Criterion::default().without_plots().warm_up_time(Duration::from_secs(1));
     targets = functions, use_cases, requests
 }
-criterion_main!(hot);
+criterion_main!(micro);

@@ -5,10 +5,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// A thread that is waited for when this is dropped. What it waits for itself must be gone by then.
-pub struct Joined(Option<JoinHandle<()>>);
+/// A thread that is joined when this is dropped. What ends it, such as the last sender of its channel, must be dropped
+/// before.
+pub struct JoinOnDrop(Option<JoinHandle<()>>);
 
-impl Joined {
+impl JoinOnDrop {
     /// Starts a thread.
     ///
     /// # Errors
@@ -18,7 +19,7 @@ impl Joined {
     }
 }
 
-impl Drop for Joined {
+impl Drop for JoinOnDrop {
     fn drop(&mut self) {
         // If it panicked, everybody who waited for it knows.
         let _ = self.0.take().map(JoinHandle::join);
