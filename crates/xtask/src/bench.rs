@@ -96,7 +96,9 @@ impl Bench {
 
 pub fn run(options: &Options) -> Result<()> {
     if let Some(What::Micro { options }) = &options.what {
-        return program::succeed(workspace::cargo(&["bench", "-p", "tapebase", "--bench", "micro", "--"]).args(options));
+        return program::succeed(
+            workspace::cargo(&["bench", "-p", "tapebase", "--bench", "micro", "--"]).args(options),
+        );
     }
     let folder = Folder::on_disk(options.folder.as_deref())?;
     let generator = Generator::build()?;
