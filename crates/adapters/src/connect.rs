@@ -6,8 +6,8 @@ mod inspect;
 use std::sync::Arc;
 
 use tapebase_domain::ports::{
-    BlobStore, BoxError, DownloadLinks, Inventory, PairError, PartAccess, PartStore, PlanStore, Ports, RecordStore,
-    Salvage, StagedBlobs, Staging, SystemClock, UserStore,
+    BlobStore, BoxError, Inventory, PairError, PartAccess, PartStore, Ports, PresignDownloads, RecordStore, Salvage,
+    StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
 };
 
 pub use self::copy::{CopyError, NewCopy};
@@ -156,9 +156,9 @@ impl Locations {
             #[cfg(feature = "aws")]
             Audio::S3(place) => {
                 let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
-                let staging = Staging { blobs: s3.clone(), parts: PartAccess::Links(s3.clone()) };
-                let links = self.s3.redirect.then(|| s3.clone() as Arc<dyn DownloadLinks>);
-                Ok(BlobPorts { blobs: s3, salvage: None, staging, links })
+                let staging = Staging { blobs: s3.clone(), parts: PartAccess::Presigned(s3.clone()) };
+                let downloads = self.s3.redirect.then(|| s3.clone() as Arc<dyn PresignDownloads>);
+                Ok(BlobPorts { blobs: s3, salvage: None, staging, downloads })
             }
         }
     }
@@ -213,20 +213,20 @@ impl Audio {
 struct RowPorts {
     records: Arc<dyn RecordStore>,
     inventory: Option<Arc<dyn Inventory>>,
-    plans: Arc<dyn PlanStore>,
+    uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
 }
 
 impl RowPorts {
     #[cfg(feature = "aws")]
-    fn of<S: RecordStore + PlanStore + UserStore + 'static>(store: S) -> Self {
+    fn of<S: RecordStore + UploadStore + UserStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { records: store.clone(), inventory: None, plans: store.clone(), users: store }
+        Self { records: store.clone(), inventory: None, uploads: store.clone(), users: store }
     }
 
     /// Of a store that can list everybody's recordings.
-    fn with_inventory<S: RecordStore + Inventory + PlanStore + UserStore + 'static>(store: Arc<S>) -> Self {
-        Self { records: store.clone(), inventory: Some(store.clone()), plans: store.clone(), users: store }
+    fn with_inventory<S: RecordStore + Inventory + UploadStore + UserStore + 'static>(store: Arc<S>) -> Self {
+        Self { records: store.clone(), inventory: Some(store.clone()), uploads: store.clone(), users: store }
     }
 }
 
@@ -234,15 +234,15 @@ struct BlobPorts {
     blobs: Arc<dyn BlobStore>,
     salvage: Option<Arc<dyn Salvage>>,
     staging: Staging,
-    links: Option<Arc<dyn DownloadLinks>>,
+    downloads: Option<Arc<dyn PresignDownloads>>,
 }
 
 impl BlobPorts {
     /// Clients reach the bytes through this program only.
     fn here<S: BlobStore + StagedBlobs + PartStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        let staging = Staging { blobs: store.clone(), parts: PartAccess::Here(store.clone()) };
-        Self { blobs: store, salvage: None, staging, links: None }
+        let staging = Staging { blobs: store.clone(), parts: PartAccess::Server(store.clone()) };
+        Self { blobs: store, salvage: None, staging, downloads: None }
     }
 
     /// Of files, whose layout is this program's own.
@@ -253,10 +253,10 @@ impl BlobPorts {
 }
 
 fn join(rows: RowPorts, blobs: BlobPorts) -> Ports {
-    let RowPorts { records, inventory, plans, users } = rows;
-    let BlobPorts { blobs, salvage, staging, links } = blobs;
+    let RowPorts { records, inventory, uploads, users } = rows;
+    let BlobPorts { blobs, salvage, staging, downloads } = blobs;
     let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
-    Ports { records, inventory, plans, blobs, salvage, staging, links, users, clock, passwords }
+    Ports { records, inventory, uploads, blobs, salvage, staging, downloads, users, clock, passwords }
 }
 
 fn unknown(setting: &'static str, url: &str, expected: &[&str]) -> ConnectError {

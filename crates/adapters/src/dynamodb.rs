@@ -1,4 +1,4 @@
-//! `RecordStore`, `PlanStore` and `UserStore` in one DynamoDB table.
+//! `RecordStore`, `UploadStore` and `UserStore` in one DynamoDB table.
 //!
 //! | Item | `pk` | `sk` | Indexed by |
 //! |---|---|---|---|
@@ -21,7 +21,7 @@
 //! | list a page | 1 consistent query of `by_received` or `by_recorded`; more only past 1 MB |
 //! | rename | 1 conditional update |
 //! | remove | 1 consistent read, 1 transaction: the recording, the bytes used |
-//! | find unreferenced blobs | 1 query of `sweep` for each pair of first characters among them |
+//! | find orphans blobs | 1 query of `sweep` for each pair of first characters among them |
 //! | find expired plans | 16 queries of `sweep`, 1 consistent read for each plan |
 //! | sign up | 1 transaction: the user, the identity |
 //! | find an account | 2 consistent reads |
@@ -45,13 +45,13 @@ mod errors;
 mod items;
 mod keys;
 mod list;
-mod plans;
 mod query;
 mod records;
 mod schema;
 mod sessions;
 mod setup;
 mod transact;
+mod uploads;
 mod users;
 
 use aws_sdk_dynamodb::Client;

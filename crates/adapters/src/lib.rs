@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
 //! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
-//! | `sqlite` | `RecordStore`, `Inventory`, `PlanStore`, `UserStore` | one database file |
-//! | `s3` | `BlobStore`, `StagedBlobs`, `PartLinks`, `DownloadLinks` | one object per recording |
-//! | `dynamodb` | `RecordStore`, `PlanStore`, `UserStore` | one table |
+//! | `sqlite` | `RecordStore`, `Inventory`, `UploadStore`, `UserStore` | one database file |
+//! | `s3` | `BlobStore`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
+//! | `dynamodb` | `RecordStore`, `UploadStore`, `UserStore` | one table |
 //! | [`argon2id`] | `PasswordHasher` | nothing |
 //!
 //! [`connect`] picks the stores by URL; nothing else chooses.

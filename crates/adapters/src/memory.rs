@@ -1,7 +1,7 @@
 //! Every store on maps in memory, for tests and demonstrations: gone with the process.
 
-mod direct;
 mod inventory;
+mod uploads;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,7 +17,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, StoreId, UserId},
     page::{Order, PageRequest},
-    plan::{StagedRef, UploadPlan},
+    pending::{PendingUpload, StagedRef},
     ports::{
         BlobEntry, BlobError, BlobStore, Clock as _, InsertError, RecordStore, StoreError, SystemClock, Timestamp,
         UserStore,
@@ -40,7 +40,7 @@ struct State {
     claimed_by: Option<StoreId>,
     id: Option<StoreId>,
     recordings: HashMap<(UserId, RecordingId), Recording>,
-    plans: HashMap<(UserId, RecordingId), UploadPlan>,
+    uploads: HashMap<(UserId, RecordingId), PendingUpload>,
     staged: HashMap<StagedRef, Staged>,
     accounts: HashMap<UserId, Account>,
     sessions: HashMap<TokenHash, Session>,
@@ -77,7 +77,7 @@ impl State {
 
     fn used_bytes(&self, owner: UserId) -> u64 {
         let recordings = self.recordings.values().filter(|recording| recording.owner == owner);
-        let plans = self.plans.values().filter(|plan| plan.owner == owner);
+        let plans = self.uploads.values().filter(|plan| plan.owner == owner);
         recordings.map(|recording| recording.size).chain(plans.map(|plan| plan.size)).sum()
     }
 
@@ -210,7 +210,7 @@ impl RecordStore for Memory {
         Ok(self.state().used_bytes(owner))
     }
 
-    async fn unreferenced(&self, mut blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
+    async fn orphans(&self, mut blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
         let state = self.state();
         blobs.retain(|blob| state.recordings.values().all(|recording| recording.blob != *blob));
         Ok(blobs)

@@ -36,7 +36,7 @@ pub struct S3 {
     signer: Client,
     place: Place,
     without_checksums: bool,
-    /// Leave to have a part on its way, for all uploads together.
+    /// Permits to have a part on its way, for all uploads together.
     sending: Arc<Semaphore>,
 }
 

@@ -28,5 +28,5 @@ async fn fresh() -> (Arc<DynamoDb>, ()) {
 }
 
 tapebase_conformance::record_store_tests!(fresh());
-tapebase_conformance::plan_store_tests!(fresh());
+tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());

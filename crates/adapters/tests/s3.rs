@@ -14,7 +14,7 @@ use tapebase_adapters::{
 use tapebase_conformance::engines;
 use tapebase_domain::{
     id::random_bytes,
-    plan::Parts,
+    pending::Parts,
     ports::{BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
 };
 
@@ -90,10 +90,10 @@ mod without_checksums {
     }
 
     tapebase_conformance::blob_store_tests!(fresh());
-    tapebase_conformance::staged_blob_tests!(fresh(), Links);
+    tapebase_conformance::staged_blob_tests!(fresh(), Presigned);
 }
 
 tapebase_conformance::blob_store_tests!(fresh());
-tapebase_conformance::staged_blob_tests!(fresh(), Links);
+tapebase_conformance::staged_blob_tests!(fresh(), Presigned);
 tapebase_conformance::part_link_tests!(fresh());
 tapebase_conformance::download_link_tests!(fresh());

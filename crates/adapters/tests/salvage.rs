@@ -14,7 +14,7 @@ use tapebase_adapters::fs::Fs;
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange, StoredBlob},
     digest::Sha256,
-    ports::{BlobStore as _, Clock as _, Remains, Salvage as _, SystemClock},
+    ports::{BlobStore as _, Clock as _, Salvage as _, SystemClock, TornWrite},
 };
 use tempfile::TempDir;
 
@@ -54,7 +54,7 @@ async fn read(store: &Fs, stored: &StoredBlob) -> Option<Vec<u8>> {
     Some(body.try_collect::<Vec<Bytes>>().await.expect("read").concat())
 }
 
-async fn remains(store: &Fs) -> Vec<Remains> {
+async fn remains(store: &Fs) -> Vec<TornWrite> {
     store.remains().await.expect("listed")
 }
 
@@ -66,9 +66,9 @@ async fn a_sound_pack_has_no_remains_and_right_labels() {
 
     assert_eq!(remains(&store).await, []);
     for stored in [&stored[0], &stored[2], &large] {
-        assert!(!store.is_mislabelled(stored).await.expect("looked at"));
+        assert!(!store.has_bad_header(stored).await.expect("looked at"));
     }
-    assert!(!store.is_mislabelled(&stored[1]).await.expect("looked at"), "it is gone");
+    assert!(!store.has_bad_header(&stored[1]).await.expect("looked at"), "it is gone");
 }
 
 #[tokio::test]
@@ -80,12 +80,12 @@ async fn a_header_is_written_anew_where_the_bytes_are_sound() {
         file.write_all_at(damage, SPAN).expect("written");
         file.set_modified(modified).expect("set");
         assert_eq!(read(&store, &stored[1]).await, None);
-        assert!(store.is_mislabelled(&stored[1]).await.expect("looked at"));
+        assert!(store.has_bad_header(&stored[1]).await.expect("looked at"));
 
-        assert!(store.relabel(&stored[1], SystemClock.now()).await.expect("written"));
+        assert!(store.rewrite_header(&stored[1], SystemClock.now()).await.expect("written"));
 
         assert_eq!(read(&store, &stored[1]).await.as_deref(), Some(&sample(2)[..]));
-        assert!(!store.is_mislabelled(&stored[1]).await.expect("looked at"));
+        assert!(!store.has_bad_header(&stored[1]).await.expect("looked at"));
         assert_eq!(file.metadata().and_then(|metadata| metadata.modified()).expect("a time"), modified);
         assert_eq!(read(&store, &stored[2]).await.as_deref(), Some(&sample(3)[..]));
     }
@@ -105,8 +105,8 @@ async fn a_header_is_left_alone_where_the_bytes_are_not_what_they_should_be() {
         StoredBlob { sha256: Sha256::of(b"other"), ..stored[0].clone() },
         StoredBlob { blob: elsewhere, ..stored[0].clone() },
     ] {
-        assert!(!store.is_mislabelled(&wrong).await.expect("looked at"));
-        assert!(!store.relabel(&wrong, SystemClock.now()).await.expect("looked at"));
+        assert!(!store.has_bad_header(&wrong).await.expect("looked at"));
+        assert!(!store.rewrite_header(&wrong, SystemClock.now()).await.expect("looked at"));
     }
 
     assert_eq!(fs::read(&path).expect("read"), before);
@@ -119,8 +119,8 @@ async fn a_file_with_more_in_it_than_the_blob_is_mislabelled_and_left_alone() {
     let path = folder.path().join(&stored.blob.as_str()[..2]).join(stored.blob.as_str());
     File::options().write(true).open(&path).and_then(|file| file.write_all_at(b"more", 300_000)).expect("written");
 
-    assert!(store.is_mislabelled(&stored).await.expect("looked at"));
-    assert!(!store.relabel(&stored, SystemClock.now()).await.expect("looked at"));
+    assert!(store.has_bad_header(&stored).await.expect("looked at"));
+    assert!(!store.rewrite_header(&stored, SystemClock.now()).await.expect("looked at"));
 
     assert_eq!(fs::metadata(path).expect("there").len(), 300_004);
 }
@@ -172,7 +172,7 @@ async fn what_was_restored_meanwhile_is_not_cleared() {
     let (_, file) = pack(folder.path());
     file.write_all_at(b"X", SPAN).expect("written");
     let found = remains(&store).await;
-    assert!(store.relabel(&stored[1], SystemClock.now()).await.expect("written"));
+    assert!(store.rewrite_header(&stored[1], SystemClock.now()).await.expect("written"));
 
     assert!(!store.clear(&found[0]).await.expect("looked at"));
 

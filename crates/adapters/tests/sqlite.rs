@@ -18,6 +18,6 @@ fn fresh() -> Ready<(Arc<Sqlite>, TempDir)> {
 
 tapebase_conformance::record_store_tests!(fresh());
 tapebase_conformance::inventory_tests!(fresh());
-tapebase_conformance::plan_store_tests!(fresh());
+tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::session_sweep_tests!(fresh());

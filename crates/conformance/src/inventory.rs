@@ -5,16 +5,16 @@ use std::{collections::BTreeSet, sync::Arc};
 use tapebase_domain::{
     blob::BlobRef,
     id::{RecordingId, UserId},
-    ports::{Inventory, PlanStore, RecordStore},
+    ports::{Inventory, RecordStore, UploadStore},
     recording::Recording,
 };
 
 use crate::samples::{assert_same, plan, recording, stranger};
 
 /// A store that looks after recordings and plans.
-pub trait Rows: RecordStore + PlanStore + Inventory {}
+pub trait Rows: RecordStore + UploadStore + Inventory {}
 
-impl<S: RecordStore + PlanStore + Inventory> Rows for S {}
+impl<S: RecordStore + UploadStore + Inventory> Rows for S {}
 
 /// Walked until it is empty, the list MUST have every recording of every user exactly once.
 pub async fn a_walk_has_every_recording_of_every_user_exactly_once(store: Arc<dyn Rows>) {
@@ -110,30 +110,30 @@ pub async fn what_is_counted_anew_is_the_sum_of_recordings_and_plans(store: Arc<
 }
 
 /// Relocate MUST change where the audio is, and nothing else of the recording.
-pub async fn relocate_changes_where_the_audio_is_and_nothing_else(store: Arc<dyn Rows>) {
+pub async fn move_blob_changes_where_the_audio_is_and_nothing_else(store: Arc<dyn Rows>) {
     let (recording, other) = (recording(stranger()), recording(stranger()));
     for recording in [&recording, &other] {
         store.insert(recording.clone(), u64::MAX).await.expect("inserted");
     }
     let moved = Recording { blob: BlobRef::new("elsewhere".into()), ..recording.clone() };
 
-    let is_moved = store.relocate(moved.owner, &moved.id, &recording.blob, moved.blob.clone()).await;
+    let is_moved = store.move_blob(moved.owner, &moved.id, &recording.blob, moved.blob.clone()).await;
 
     assert!(is_moved.expect("moved"));
     assert_same(store.find(moved.owner, &moved.id).await.expect("found").as_ref(), &moved);
     assert_same(store.find(other.owner, &other.id).await.expect("found").as_ref(), &other);
-    let nobodys = store.unreferenced(vec![recording.blob.clone(), moved.blob]).await;
+    let nobodys = store.orphans(vec![recording.blob.clone(), moved.blob]).await;
     assert_eq!(nobodys.expect("asked"), [recording.blob]);
 }
 
 /// Relocate MUST return `false` and change nothing unless the recording is there and its audio is where it is said to be.
-pub async fn relocate_moves_only_what_is_where_it_is_said_to_be(store: Arc<dyn Rows>) {
+pub async fn move_blob_moves_only_what_is_where_it_is_said_to_be(store: Arc<dyn Rows>) {
     let recording = recording(stranger());
     store.insert(recording.clone(), u64::MAX).await.expect("inserted");
     let elsewhere = BlobRef::new("elsewhere".into());
 
     for (owner, from) in [(recording.owner, &elsewhere), (stranger(), &recording.blob)] {
-        let is_moved = store.relocate(owner, &recording.id, from, elsewhere.clone()).await;
+        let is_moved = store.move_blob(owner, &recording.id, from, elsewhere.clone()).await;
         assert!(!is_moved.expect("asked"));
     }
 

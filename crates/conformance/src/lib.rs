@@ -20,7 +20,7 @@ pub mod engines;
 pub mod http;
 pub mod inventory;
 pub mod links;
-pub mod plans;
+pub mod pending;
 pub mod records;
 mod samples;
 pub mod staging;
@@ -79,18 +79,18 @@ macro_rules! inventory_tests {
             a_walk_has_what_stays_while_others_come_and_go,
             nobody_is_miscounted_whose_recordings_and_plans_come_and_go,
             what_is_counted_anew_is_the_sum_of_recordings_and_plans,
-            relocate_changes_where_the_audio_is_and_nothing_else,
-            relocate_moves_only_what_is_where_it_is_said_to_be,
+            move_blob_changes_where_the_audio_is_and_nothing_else,
+            move_blob_moves_only_what_is_where_it_is_said_to_be,
         }
     };
 }
 
-/// One test per promise of a `PlanStore`, each on a fresh one that is a `RecordStore` too: a future of
+/// One test per promise of a `UploadStore`, each on a fresh one that is a `RecordStore` too: a future of
 /// `(Arc<store>, what must outlive it)`.
 #[macro_export]
-macro_rules! plan_store_tests {
+macro_rules! upload_store_tests {
     ($fresh:expr) => {
-        $crate::tests! { $fresh, plans:
+        $crate::tests! { $fresh, pending:
             reserve_answers_planned_with_the_plan_that_is_there,
             reserve_answers_planned_even_when_the_quota_is_used_up,
             reserve_gives_an_id_to_one_of_many_at_once,
@@ -153,7 +153,7 @@ macro_rules! blob_store_tests {
 }
 
 /// One test per promise of a `StagedBlobs`, each on a fresh one that is a `BlobStore` too: a future of
-/// `(Arc<store>, what must outlive it)`, and which `PartAccess` the store offers, `Here` or `Links`.
+/// `(Arc<store>, what must outlive it)`, and which `PartAccess` the store offers, `Server` or `Presigned`.
 #[macro_export]
 macro_rules! staged_blob_tests {
     ($fresh:expr, $access:ident) => {
@@ -180,7 +180,7 @@ macro_rules! staged_blob_tests {
 #[macro_export]
 macro_rules! part_store_tests {
     ($fresh:expr) => {
-        $crate::tests! { $crate::parted!($fresh, Here), staging:
+        $crate::tests! { $crate::parted!($fresh, Server), staging:
             put_part_counts_the_last_one_that_was_sent,
             put_part_keeps_one_of_many_at_once_whole,
             put_part_answers_the_error_of_a_failing_body_and_keeps_what_was_sent_before,
@@ -189,12 +189,12 @@ macro_rules! part_store_tests {
     };
 }
 
-/// One test per promise of `PartLinks`, each on a fresh store that is a `BlobStore` and `StagedBlobs` too: a future of
+/// One test per promise of `PresignParts`, each on a fresh store that is a `BlobStore` and `StagedBlobs` too: a future of
 /// `(Arc<store>, what must outlive it)`.
 #[macro_export]
 macro_rules! part_link_tests {
     ($fresh:expr) => {
-        $crate::tests! { $crate::parted!($fresh, Links), staging:
+        $crate::tests! { $crate::parted!($fresh, Presigned), staging:
             a_part_link_takes_no_other_bytes_than_announced,
             a_part_link_expires,
             a_part_link_leads_to_its_own_blob_only,
@@ -204,7 +204,7 @@ macro_rules! part_link_tests {
     };
 }
 
-/// One test per promise of `DownloadLinks`, each on a fresh store that is a `BlobStore` too: a future of
+/// One test per promise of `PresignDownloads`, each on a fresh store that is a `BlobStore` too: a future of
 /// `(Arc<store>, what must outlive it)`.
 #[macro_export]
 macro_rules! download_link_tests {
@@ -304,8 +304,8 @@ mod tests {
             include_str!("blobs.rs"),
             include_str!("inventory.rs"),
             include_str!("links.rs"),
-            include_str!("plans.rs"),
-            include_str!("plans/settle.rs"),
+            include_str!("pending.rs"),
+            include_str!("pending/settle.rs"),
             include_str!("staging.rs"),
             include_str!("staging/links.rs"),
             include_str!("staging/parts.rs"),

@@ -1,10 +1,10 @@
-//! What [`DownloadLinks`] promise.
+//! What [`PresignDownloads`] promise.
 
 use std::{sync::Arc, time::Duration};
 
 use tapebase_domain::{
     blob::{BlobRef, StoredBlob},
-    ports::{BlobStore, DownloadLinks, Presentation},
+    ports::{BlobStore, Presentation, PresignDownloads},
 };
 
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// A store of blobs that clients read from it themselves.
-pub trait LinkedBlobs: BlobStore + DownloadLinks {}
+pub trait LinkedBlobs: BlobStore + PresignDownloads {}
 
-impl<S: BlobStore + DownloadLinks> LinkedBlobs for S {}
+impl<S: BlobStore + PresignDownloads> LinkedBlobs for S {}
 
 /// How long a link lasts in whose way nothing comes.
 const AMPLE: Duration = Duration::from_mins(5);
@@ -33,7 +33,7 @@ pub async fn a_download_link_yields_exactly_the_bytes_presented_as_told(store: A
         let stored = put(&as_blobs(&store), &bytes).await;
         let told =
             Presentation { content_type: content_type.to_owned(), content_disposition: content_disposition.to_owned() };
-        let url = store.download_link(&stored.blob, told, AMPLE).await.expect("a link");
+        let url = store.presign_download(&stored.blob, told, AMPLE).await.expect("a link");
 
         let answer = get(&url).await.expect(200);
 
@@ -113,7 +113,7 @@ pub async fn a_download_link_outlives_no_blob(store: Arc<dyn LinkedBlobs>) {
 
 async fn link(store: &Arc<dyn LinkedBlobs>, blob: &BlobRef, lifetime: Duration) -> String {
     let told = Presentation { content_type: "audio/mp4".to_owned(), content_disposition: "attachment".to_owned() };
-    store.download_link(blob, told, lifetime).await.expect("a link")
+    store.presign_download(blob, told, lifetime).await.expect("a link")
 }
 
 async fn get(url: &str) -> Response {

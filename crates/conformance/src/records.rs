@@ -198,7 +198,7 @@ pub async fn used_bytes_is_the_sum_of_the_owners_sizes(store: Arc<dyn RecordStor
     assert_eq!(used_bytes(&store, owner).await, sizes.iter().sum::<u64>());
 }
 
-/// `unreferenced` MUST return exactly those of the blobs that no recording of any user refers to.
+/// `orphans` MUST return exactly those of the blobs that no recording of any user refers to.
 pub async fn unreferenced_is_exactly_what_no_recording_of_any_user_refers_to(store: Arc<dyn RecordStore>) {
     let blob = |text: &str| BlobRef::new(text.to_owned());
     let removed = insert(&store, recording(stranger())).await;
@@ -210,12 +210,12 @@ pub async fn unreferenced_is_exactly_what_no_recording_of_any_user_refers_to(sto
     orphans.extend((0..1_500).map(|number| blob(&format!("orphan/{number}"))));
 
     let asked = orphans.iter().cloned().chain(["ab/it's", "ab/kept"].map(blob)).collect();
-    let mut found = store.unreferenced(asked).await.expect("an answer");
+    let mut found = store.orphans(asked).await.expect("an answer");
 
     orphans.sort_unstable();
     found.sort_unstable();
     assert_eq!(found, orphans);
-    assert_eq!(store.unreferenced(Vec::new()).await.expect("an answer"), []);
+    assert_eq!(store.orphans(Vec::new()).await.expect("an answer"), []);
 }
 
 /// Id MUST be the same id for as long as the rows live, and no other store's.

@@ -6,7 +6,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
-    plan::{PlanKey, StagedRef, UploadPlan},
+    pending::{LinkKey, PendingUpload, StagedRef},
     ports::Timestamp,
     recording::{Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
@@ -58,9 +58,9 @@ pub fn assert_same(found: Option<&Recording>, expected: &Recording) {
 }
 
 /// A plan of `owner`, of 100 bytes.
-pub fn plan(owner: UserId) -> UploadPlan {
+pub fn plan(owner: UserId) -> PendingUpload {
     let id = RecordingId::generate(noon());
-    UploadPlan {
+    PendingUpload {
         owner,
         name: name("memo.m4a"),
         media_type: MediaType::parse("audio/mp4").expect("a type"),
@@ -68,21 +68,21 @@ pub fn plan(owner: UserId) -> UploadPlan {
         sha256: Sha256::of(id.as_str().as_bytes()),
         recorded_at: local("2026-11-23T20:59:30.5+09:00"),
         staged: StagedRef::new(format!("parts/{id}")),
-        key: PlanKey::generate(),
+        key: LinkKey::generate(),
         expires_at: local("2026-11-24T00:00:00.000001Z").to_utc(),
         id,
     }
 }
 
 /// What the plan becomes.
-pub fn recording_of(plan: &UploadPlan) -> Recording {
-    let UploadPlan { id, name, media_type, size, sha256, recorded_at, .. } = plan.clone();
+pub fn recording_of(plan: &PendingUpload) -> Recording {
+    let PendingUpload { id, name, media_type, size, sha256, recorded_at, .. } = plan.clone();
     Recording { id, name, media_type, size, sha256, recorded_at, ..recording(plan.owner) }
 }
 
 /// Fails unless `found` is `expected` in every field: `==` alone takes equal instants of two time zones for equal.
 #[track_caller]
-pub fn assert_same_plan(found: Option<&UploadPlan>, expected: &UploadPlan) {
+pub fn assert_same_plan(found: Option<&PendingUpload>, expected: &PendingUpload) {
     assert_eq!(found, Some(expected));
     assert_eq!(found.map(|found| *found.recorded_at.offset()), Some(*expected.recorded_at.offset()));
 }

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 pub use tapebase_domain::ports::{PartAccess, Staging};
 use tapebase_domain::{
     digest::Sha256,
-    plan::Parts,
+    pending::Parts,
     ports::{Assembled, Clock as _, SystemClock},
 };
 use tokio::task::JoinSet;
@@ -90,16 +90,16 @@ pub async fn assemble_has_a_part_once_that_was_sent_again(store: Parted) {
     }
 }
 
-/// Assemble MUST return `Lacks` with the first part that was never sent, and keep the others.
+/// Assemble MUST return `MissingPart` with the first part that was never sent, and keep the others.
 pub async fn assemble_answers_the_first_part_that_was_never_sent_and_keeps_the_others(store: Parted) {
     let single = store.begin(&small("single")).await;
-    assert_eq!(store.assemble(&single).await, Assembled::Lacks(1));
+    assert_eq!(store.assemble(&single).await, Assembled::MissingPart(1));
     let sent = store.begin(&in_three_parts()).await;
-    assert_eq!(store.assemble(&sent).await, Assembled::Lacks(1));
+    assert_eq!(store.assemble(&sent).await, Assembled::MissingPart(1));
 
     for (number, lacks) in [(2, 1), (1, 3)] {
         store.send(&sent, number).await;
-        assert_eq!(store.assemble(&sent).await, Assembled::Lacks(lacks));
+        assert_eq!(store.assemble(&sent).await, Assembled::MissingPart(lacks));
     }
     store.send(&sent, 3).await;
 
@@ -184,7 +184,7 @@ pub async fn abort_removes_everything_that_was_sent(store: Parted) {
 
         store.staging.blobs.abort(&sent.staged).await.expect("aborted");
 
-        assert_eq!(store.assemble(&sent).await, Assembled::Lacks(1));
+        assert_eq!(store.assemble(&sent).await, Assembled::MissingPart(1));
         assert_eq!(walk(&store.blobs).await, []);
     }
     store.send_all(&bystander).await;
@@ -241,7 +241,7 @@ pub async fn abort_begun_before_removes_parts_that_were_never_put_together(store
     assert_eq!(store.abort_begun_before(TimeDelta::hours(1)).await, 3);
 
     for sent in &left {
-        assert_eq!(store.assemble(sent).await, Assembled::Lacks(1));
+        assert_eq!(store.assemble(sent).await, Assembled::MissingPart(1));
     }
     assert!(store.read(&stored).await == whole.audio, "the blob went with the parts of others");
     assert_eq!(blobs(&walk(&store.blobs).await), [stored.blob]);

@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use crate::{
     blob::{BlobRef, ByteRange},
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Inventory, PlanStore, Ports, RecordStore, StoreError, Timestamp, relay},
+    ports::{BlobError, BlobStore, Inventory, Ports, RecordStore, StoreError, Timestamp, UploadStore, relay},
     recording::Recording,
 };
 
@@ -53,7 +53,7 @@ pub struct Backup {
     source: Arc<dyn BlobStore>,
     rows: Arc<dyn RecordStore>,
     inventory: Arc<dyn Inventory>,
-    plans: Arc<dyn PlanStore>,
+    uploads: Arc<dyn UploadStore>,
     blobs: Arc<dyn BlobStore>,
 }
 
@@ -62,22 +62,22 @@ impl Backup {
     #[must_use]
     pub fn new(source: &Ports, copy: &Ports) -> Option<Self> {
         let Ports { records: source_rows, blobs: source, .. } = source.clone();
-        let Ports { records: rows, inventory, plans, blobs, .. } = copy.clone();
-        Some(Self { source_rows, source, rows, inventory: inventory?, plans, blobs })
+        let Ports { records: rows, inventory, uploads, blobs, .. } = copy.clone();
+        Some(Self { source_rows, source, rows, inventory: inventory?, uploads, blobs })
     }
 
     /// Takes uploads that are not complete out of the copy: their parts are not copied.
     ///
     /// # Errors
     /// A failing row store.
-    pub async fn forget_plans(&self) -> Result<(), StoreError> {
+    pub async fn forget_uploads(&self) -> Result<(), StoreError> {
         loop {
-            let plans = self.plans.expired_plans(Timestamp::MAX_UTC).await?;
+            let plans = self.uploads.expired_uploads(Timestamp::MAX_UTC).await?;
             if plans.is_empty() {
                 return Ok(());
             }
             for plan in plans {
-                self.plans.release(&plan).await?;
+                self.uploads.release(&plan).await?;
             }
         }
     }
@@ -107,7 +107,7 @@ impl Backup {
         let (owner, id) = (recording.owner, &recording.id);
         let failure = match self.copy_audio(recording).await? {
             Ok(blob) => {
-                let is_moved = self.inventory.relocate(owner, id, &recording.blob, blob).await?;
+                let is_moved = self.inventory.move_blob(owner, id, &recording.blob, blob).await?;
                 return if is_moved { Ok(Outcome::Copied) } else { Err(StoreError::Conflict.into()) };
             }
             Err(failure) => failure,

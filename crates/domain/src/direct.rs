@@ -3,9 +3,9 @@
 //! A plan reserves the quota and says where to send the parts; completing it verifies what arrived and
 //! makes the recording. A plan that is not completed in time is swept.
 
+mod locks;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,16 +13,16 @@ use bytes::BytesMut;
 use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta};
 use futures_util::TryStreamExt as _;
 
-use self::turns::Turns;
+use self::locks::UploadLocks;
 use crate::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
     digest::Sha256,
     id::{RecordingId, UserId},
     media_type::MediaType,
-    plan::{PartTicket, Parts, PlanKey, UploadPlan},
+    pending::{LinkKey, PartTicket, Parts, PendingUpload},
     ports::{
-        Assembled, BlobError, BlobStore, Clock, PartAccess, PlanStore, Ports, RecordStore, ReserveError, SettleError,
-        SignedRequest, Staging, StoreError, Timestamp,
+        Assembled, BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, ReserveError,
+        SettleError, Staging, StoreError, Timestamp, UploadStore,
     },
     recording::{Recording, RecordingName, Revision},
     upload::{Allowance, Limits, Stored, UploadError, metered, to_microseconds},
@@ -30,7 +30,7 @@ use crate::{
 
 /// What a client says about a recording it is going to send.
 #[derive(Debug, Clone)]
-pub struct Announcement {
+pub struct NewUpload {
     /// The id the client chose; the server chooses one otherwise.
     pub id: Option<RecordingId>,
     /// Its name; made from the time otherwise.
@@ -47,11 +47,11 @@ pub struct Announcement {
 
 /// What is to be done about an announced recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Planned {
-    /// Send its parts: it was announced for the first time.
-    Fresh(UploadPlan),
-    /// Send its parts, as far as that is not done: it was announced before.
-    Again(UploadPlan),
+pub enum Begun {
+    /// Send its parts: it is new.
+    Created(PendingUpload),
+    /// Send its parts, as far as that is not done: it was begun before.
+    Resumed(PendingUpload),
     /// Nothing: the very same is stored.
     Stored(Recording),
 }
@@ -60,9 +60,9 @@ pub enum Planned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartLink {
     /// To this server, with a ticket and its signature.
-    Here(PartTicket, String),
+    Server(PartTicket, String),
     /// To the blob store itself.
-    There(SignedRequest),
+    Store(PresignedRequest),
 }
 
 /// Why a direct upload does not go on.
@@ -76,7 +76,7 @@ pub enum DirectError {
     NotFound,
     /// A part was never sent.
     #[error("part {number} of {count} is missing")]
-    Lacks {
+    MissingPart {
         /// The first part that is missing.
         number: u32,
         /// How many there must be.
@@ -91,13 +91,13 @@ pub enum DirectError {
 #[derive(Clone)]
 pub struct Direct {
     records: Arc<dyn RecordStore>,
-    plans: Arc<dyn PlanStore>,
+    uploads: Arc<dyn UploadStore>,
     blobs: Arc<dyn BlobStore>,
     staging: Staging,
     clock: Arc<dyn Clock>,
     limits: Limits,
     patience: TimeDelta,
-    turns: Turns,
+    locks: UploadLocks,
 }
 
 impl Direct {
@@ -107,8 +107,8 @@ impl Direct {
     /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
     pub fn new(ports: &Ports, limits: Limits, patience: TimeDelta) -> Self {
-        let Ports { records, plans, blobs, staging, clock, .. } = ports.clone();
-        Self { records, plans, blobs, staging, clock, limits, patience, turns: Turns::default() }
+        let Ports { records, uploads, blobs, staging, clock, .. } = ports.clone();
+        Self { records, uploads, blobs, staging, clock, limits, patience, locks: UploadLocks::default() }
     }
 
     /// Plans the upload of a recording of `owner`, and reserves the quota for it.
@@ -117,7 +117,7 @@ impl Direct {
     ///
     /// # Errors
     /// [`DirectError::Upload`]; nothing is reserved then.
-    pub async fn plan(&self, owner: UserId, new: Announcement) -> Result<Planned, DirectError> {
+    pub async fn create(&self, owner: UserId, new: NewUpload) -> Result<Begun, DirectError> {
         if !new.media_type.is_recording() {
             return Err(UploadError::UnsupportedType(new.media_type).into());
         }
@@ -131,10 +131,10 @@ impl Direct {
         allowance.admit(new.size).map_err(UploadError::from)?;
 
         let plan = self.draw_up(owner, new).await?;
-        match self.plans.reserve(plan.clone(), self.limits.quota_bytes).await {
-            Ok(()) => Ok(Planned::Fresh(plan)),
+        match self.uploads.reserve(plan.clone(), self.limits.quota_bytes).await {
+            Ok(()) => Ok(Begun::Created(plan)),
             // A store that repeated the write, for the reply was lost, finds its own plan.
-            Err(ReserveError::Planned(there)) if there.staged == plan.staged => Ok(Planned::Fresh(*there)),
+            Err(ReserveError::Taken(there)) if there.staged == plan.staged => Ok(Begun::Created(*there)),
             // Whether the plan is there is unknown; the sweeper looks after both.
             Err(ReserveError::Store(error @ StoreError::Unavailable(_))) => Err(error.into()),
             Err(refused) => {
@@ -145,26 +145,26 @@ impl Direct {
     }
 
     /// What is there already of the id a client chose. A plan that has expired is cleared away.
-    async fn known(&self, owner: UserId, id: &RecordingId, new: &Announcement) -> Result<Option<Planned>, DirectError> {
+    async fn known(&self, owner: UserId, id: &RecordingId, new: &NewUpload) -> Result<Option<Begun>, DirectError> {
         if let Some(recording) = self.records.find(owner, id).await? {
             let is_same = recording.size == new.size && recording.sha256 == new.sha256;
-            return if is_same { Ok(Some(Planned::Stored(recording))) } else { Err(conflict(id)) };
+            return if is_same { Ok(Some(Begun::Stored(recording))) } else { Err(conflict(id)) };
         }
-        match self.plans.plan(owner, id).await? {
+        match self.uploads.upload(owner, id).await? {
             Some(plan) if self.has_expired(&plan) => {
                 self.give_up(&plan).await?;
                 Ok(None)
             }
-            Some(plan) if plan.is_of(new.size, new.sha256) => Ok(Some(Planned::Again(plan))),
+            Some(plan) if plan.is_of(new.size, new.sha256) => Ok(Some(Begun::Resumed(plan))),
             Some(_) => Err(conflict(id)),
             None => Ok(None),
         }
     }
 
-    async fn draw_up(&self, owner: UserId, new: Announcement) -> Result<UploadPlan, DirectError> {
+    async fn draw_up(&self, owner: UserId, new: NewUpload) -> Result<PendingUpload, DirectError> {
         let now = self.clock.now();
         let recorded_at = new.recorded_at.map_or_else(|| now.fixed_offset(), to_microseconds);
-        Ok(UploadPlan {
+        Ok(PendingUpload {
             id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
             owner,
             name: new.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, &new.media_type)),
@@ -173,7 +173,7 @@ impl Direct {
             sha256: new.sha256,
             recorded_at,
             staged: self.staging.blobs.begin(Parts::of(new.size)).await?,
-            key: PlanKey::generate(),
+            key: LinkKey::generate(),
             expires_at: now + self.patience,
         })
     }
@@ -182,7 +182,7 @@ impl Direct {
     ///
     /// # Errors
     /// [`DirectError::Upload`] if the blob store fails.
-    pub async fn links(&self, plan: &UploadPlan) -> Result<(Vec<PartLink>, Timestamp), DirectError> {
+    pub async fn links(&self, plan: &PendingUpload) -> Result<(Vec<PartLink>, Timestamp), DirectError> {
         let now = self.clock.now();
         // To the second, as links have it.
         let expires_at = (now + Self::LINK_LIFETIME).min(plan.expires_at).trunc_subsecs(0);
@@ -191,14 +191,14 @@ impl Direct {
         let mut links = Vec::new();
         for number in plan.parts().numbers() {
             links.push(match &self.staging.parts {
-                PartAccess::Here(_) => {
+                PartAccess::Server(_) => {
                     let ticket = PartTicket { owner: plan.owner, id: plan.id.clone(), number, expires_at };
                     let signature = ticket.sign(&plan.key);
-                    PartLink::Here(ticket, signature)
+                    PartLink::Server(ticket, signature)
                 }
-                PartAccess::Links(store) => {
-                    PartLink::There(store.part_link(&plan.staged, plan.parts(), number, plan.sha256, lifetime).await?)
-                }
+                PartAccess::Presigned(store) => PartLink::Store(
+                    store.presign_part(&plan.staged, plan.parts(), number, plan.sha256, lifetime).await?,
+                ),
             });
         }
         Ok((links, expires_at))
@@ -212,19 +212,20 @@ impl Direct {
         &self,
         ticket: &PartTicket,
         signature: &str,
-        announced: Option<u64>,
+        length: Option<u64>,
         body: ByteStream<BodyError>,
     ) -> Result<(), DirectError> {
-        let PartAccess::Here(store) = &self.staging.parts else { return Err(DirectError::InvalidLink) };
-        let plan = self.plans.plan(ticket.owner, &ticket.id).await?.ok_or(DirectError::InvalidLink)?;
+        let PartAccess::Server(store) = &self.staging.parts else { return Err(DirectError::InvalidLink) };
+        let plan = self.uploads.upload(ticket.owner, &ticket.id).await?.ok_or(DirectError::InvalidLink)?;
         let is_valid = ticket.is_signed(signature, &plan.key) && self.clock.now() < ticket.expires_at;
         let range = plan.parts().range(ticket.number).filter(|_| is_valid).ok_or(DirectError::InvalidLink)?;
         let allowance = Allowance { recording: range.length, quota: u64::MAX };
-        allowance.admit(announced.unwrap_or_default()).map_err(UploadError::from)?;
+        allowance.admit(length.unwrap_or_default()).map_err(UploadError::from)?;
         let body = metered(body, allowance, Some(range.length));
         let kept = store.put_part(&plan.staged, ticket.number, body).await;
         // Its place is gone when the upload is over: that is no failure of the store.
-        if matches!(kept, Err(BlobError::Unavailable(_))) && self.plans.plan(plan.owner, &plan.id).await?.is_none() {
+        if matches!(kept, Err(BlobError::Unavailable(_))) && self.uploads.upload(plan.owner, &plan.id).await?.is_none()
+        {
             return Err(DirectError::InvalidLink);
         }
         Ok(kept?)
@@ -235,9 +236,9 @@ impl Direct {
     /// # Errors
     /// [`DirectError`]. After a `DigestMismatch` the plan is gone, for it is not known which part is wrong.
     pub async fn complete(&self, owner: UserId, id: &RecordingId) -> Result<Stored, DirectError> {
-        let turn = self.turns.of(owner, id);
-        let _turn = turn.lock().await;
-        let Some(plan) = self.plans.plan(owner, id).await? else {
+        let lock = self.locks.of(owner, id);
+        let _guard = lock.lock().await;
+        let Some(plan) = self.uploads.upload(owner, id).await? else {
             return self.completed_before(owner, id).await;
         };
         if self.has_expired(&plan) {
@@ -245,7 +246,7 @@ impl Direct {
         }
         let blob = match self.staging.blobs.assemble(&plan.staged, plan.parts()).await? {
             Assembled::Whole(blob) => blob,
-            Assembled::Lacks(number) => return self.lacks(&plan, number).await,
+            Assembled::MissingPart(number) => return self.missing_part(&plan, number).await,
         };
         if !plan.is_of(blob.size, blob.sha256) {
             self.give_up(&plan).await?;
@@ -268,28 +269,28 @@ impl Direct {
     }
 
     /// A part was never sent, or has gone since, for somebody else completed or aborted the upload.
-    async fn lacks(&self, plan: &UploadPlan, number: u32) -> Result<Stored, DirectError> {
-        match self.plans.plan(plan.owner, &plan.id).await? {
+    async fn missing_part(&self, plan: &PendingUpload, number: u32) -> Result<Stored, DirectError> {
+        match self.uploads.upload(plan.owner, &plan.id).await? {
             Some(still) if still.staged == plan.staged => {
-                Err(DirectError::Lacks { number, count: plan.parts().count() })
+                Err(DirectError::MissingPart { number, count: plan.parts().count() })
             }
             _ => self.completed_before(plan.owner, &plan.id).await,
         }
     }
 
-    fn has_expired(&self, plan: &UploadPlan) -> bool {
+    fn has_expired(&self, plan: &PendingUpload) -> bool {
         plan.expires_at <= self.clock.now()
     }
 
     /// Takes back a plan whose time is over, unless somebody else completed it in time.
-    async fn expire(&self, plan: &UploadPlan) -> Result<Stored, DirectError> {
+    async fn expire(&self, plan: &PendingUpload) -> Result<Stored, DirectError> {
         if self.give_up(plan).await? {
             return Err(DirectError::NotFound);
         }
         self.completed_before(plan.owner, &plan.id).await
     }
 
-    async fn describe(&self, plan: &UploadPlan, blob: StoredBlob) -> Result<Recording, DirectError> {
+    async fn describe(&self, plan: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
         Ok(Recording {
             id: plan.id.clone(),
             owner: plan.owner,
@@ -305,7 +306,7 @@ impl Direct {
     }
 
     /// The declared type, or what the first bytes say where it says nothing.
-    async fn sniff(&self, plan: &UploadPlan, blob: &StoredBlob) -> Result<MediaType, DirectError> {
+    async fn sniff(&self, plan: &PendingUpload, blob: &StoredBlob) -> Result<MediaType, DirectError> {
         if plan.media_type != MediaType::octet_stream() {
             return Ok(plan.media_type.clone());
         }
@@ -317,8 +318,8 @@ impl Direct {
         Ok(plan.media_type.clone().or_sniffed(&head))
     }
 
-    async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<Stored, DirectError> {
-        match self.plans.settle(plan, recording.clone()).await {
+    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<Stored, DirectError> {
+        match self.uploads.settle(plan, recording.clone()).await {
             Ok(()) => {
                 // What resists is swept by its age.
                 let _ = self.staging.blobs.clear(&plan.staged).await;
@@ -343,13 +344,13 @@ impl Direct {
     /// # Errors
     /// [`DirectError::NotFound`], or [`DirectError::Upload`] if a store fails.
     pub async fn abort(&self, owner: UserId, id: &RecordingId) -> Result<(), DirectError> {
-        let plan = self.plans.plan(owner, id).await?.ok_or(DirectError::NotFound)?;
+        let plan = self.uploads.upload(owner, id).await?.ok_or(DirectError::NotFound)?;
         if self.give_up(&plan).await? { Ok(()) } else { Err(DirectError::NotFound) }
     }
 
     /// Takes a plan back, and what was sent for it; `false` if somebody else completed or aborted it first.
-    async fn give_up(&self, plan: &UploadPlan) -> Result<bool, DirectError> {
-        let is_released = self.plans.release(plan).await?;
+    async fn give_up(&self, plan: &PendingUpload) -> Result<bool, DirectError> {
+        let is_released = self.uploads.release(plan).await?;
         if is_released {
             self.abandon(plan).await;
         }
@@ -357,12 +358,12 @@ impl Direct {
     }
 
     /// Removes what was sent for a plan nobody can complete. What resists is swept by its age.
-    async fn abandon(&self, plan: &UploadPlan) {
+    async fn abandon(&self, plan: &PendingUpload) {
         let _ = self.staging.blobs.abort(&plan.staged).await;
     }
 
     /// Removes a blob, unless it is that of the recording the plan has become.
-    async fn discard(&self, plan: &UploadPlan, blob: &BlobRef) -> Result<(), DirectError> {
+    async fn discard(&self, plan: &PendingUpload, blob: &BlobRef) -> Result<(), DirectError> {
         let recording = self.records.find(plan.owner, &plan.id).await?;
         if recording.is_none_or(|recording| recording.blob != *blob) {
             let _ = self.blobs.delete(blob).await;
@@ -372,10 +373,10 @@ impl Direct {
 }
 
 /// What a plan comes to that was not written down.
-fn planned_by_another(plan: &UploadPlan, refused: ReserveError) -> Result<Planned, DirectError> {
+fn planned_by_another(plan: &PendingUpload, refused: ReserveError) -> Result<Begun, DirectError> {
     match refused {
-        ReserveError::Planned(there) if there.is_of(plan.size, plan.sha256) => Ok(Planned::Again(*there)),
-        ReserveError::Planned(there) => Err(conflict(&there.id)),
+        ReserveError::Taken(there) if there.is_of(plan.size, plan.sha256) => Ok(Begun::Resumed(*there)),
+        ReserveError::Taken(there) => Err(conflict(&there.id)),
         ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
         ReserveError::Store(error) => Err(error.into()),
     }

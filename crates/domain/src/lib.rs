@@ -17,7 +17,7 @@ pub mod id;
 pub mod list;
 pub mod media_type;
 pub mod page;
-pub mod plan;
+pub mod pending;
 pub mod ports;
 pub mod recording;
 pub mod session;

@@ -9,7 +9,7 @@ use crate::{
     blob::{ByteRange, ByteStream},
     id::{RecordingId, UserId},
     page::{Cursor, Page, PageRequest, Position},
-    ports::{BlobError, BlobStore, BoxError, DownloadLinks, Ports, Presentation, RecordStore, StoreError},
+    ports::{BlobError, BlobStore, BoxError, Ports, Presentation, PresignDownloads, RecordStore, StoreError},
     recording::{Recording, RecordingName, Revision},
 };
 
@@ -35,7 +35,7 @@ pub enum ListError {
 pub struct List {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
-    links: Option<Arc<dyn DownloadLinks>>,
+    downloads: Option<Arc<dyn PresignDownloads>>,
 }
 
 impl List {
@@ -45,7 +45,7 @@ impl List {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        Self { records: ports.records.clone(), blobs: ports.blobs.clone(), links: ports.links.clone() }
+        Self { records: ports.records.clone(), blobs: ports.blobs.clone(), downloads: ports.downloads.clone() }
     }
 
     /// Some recordings of `owner`.
@@ -88,8 +88,8 @@ impl List {
     /// # Errors
     /// [`ListError::Unavailable`].
     pub async fn link(&self, recording: &Recording, presentation: Presentation) -> Result<Option<String>, ListError> {
-        match &self.links {
-            Some(links) => Ok(Some(links.download_link(&recording.blob, presentation, Self::LINK_LIFETIME).await?)),
+        match &self.downloads {
+            Some(links) => Ok(Some(links.presign_download(&recording.blob, presentation, Self::LINK_LIFETIME).await?)),
             None => Ok(None),
         }
     }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::{
     blob::BlobRef,
     ports::{
-        BlobError, BlobStore, Clock, PlanStore, Ports, RecordStore, StagedBlobs, StoreError, Timestamp, UserStore,
+        BlobError, BlobStore, Clock, Ports, RecordStore, StagedBlobs, StoreError, Timestamp, UploadStore, UserStore,
     },
 };
 
@@ -19,7 +19,7 @@ pub struct Swept {
     /// Such blobs that could not be removed.
     pub failed: u64,
     /// Plans of uploads that were never completed.
-    pub plans: u64,
+    pub uploads: u64,
     /// Blobs whose parts were never put together.
     pub staged: u64,
     /// Sessions past their expiry.
@@ -41,7 +41,7 @@ pub enum SweepError {
 #[derive(Clone)]
 pub struct Sweep {
     records: Arc<dyn RecordStore>,
-    plans: Arc<dyn PlanStore>,
+    uploads: Arc<dyn UploadStore>,
     blobs: Arc<dyn BlobStore>,
     staged: Arc<dyn StagedBlobs>,
     users: Arc<dyn UserStore>,
@@ -53,8 +53,8 @@ impl Sweep {
     /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
-        let Ports { records, plans, blobs, staging, users, clock, .. } = ports.clone();
-        Self { records, plans, blobs, staged: staging.blobs, users, clock, grace }
+        let Ports { records, uploads, blobs, staging, users, clock, .. } = ports.clone();
+        Self { records, uploads, blobs, staged: staging.blobs, users, clock, grace }
     }
 
     /// Goes once through everything that may be left over.
@@ -63,22 +63,22 @@ impl Sweep {
     /// [`SweepError`].
     pub async fn run(&self) -> Result<Swept, SweepError> {
         let now = self.clock.now();
-        let plans = self.forget_plans(now).await;
+        let uploads = self.forget_uploads(now).await;
         let staged = self.staged.abort_begun_before(now - self.grace).await;
         let orphans = self.remove_orphans(now).await;
         let sessions = self.users.remove_expired_sessions(now).await;
         // What fails keeps nothing else from being swept.
         let (blobs, failed) = orphans?;
-        Ok(Swept { blobs, failed, plans: plans?, staged: staged?, sessions: sessions? })
+        Ok(Swept { blobs, failed, uploads: uploads?, staged: staged?, sessions: sessions? })
     }
 
     /// The row goes first: whoever completes the upload at this moment finds it gone, or made it a recording.
-    async fn forget_plans(&self, now: Timestamp) -> Result<u64, SweepError> {
+    async fn forget_uploads(&self, now: Timestamp) -> Result<u64, SweepError> {
         let mut forgotten = 0;
         loop {
             let mut released = 0;
-            for plan in self.plans.expired_plans(now).await? {
-                if self.plans.release(&plan).await? {
+            for plan in self.uploads.expired_uploads(now).await? {
+                if self.uploads.release(&plan).await? {
                     released += 1;
                     // What resists is swept by its age.
                     let _ = self.staged.abort(&plan.staged).await;
@@ -129,7 +129,7 @@ impl Sweep {
         let Some(last) = entries.last() else { return Ok(None) };
         walk.after = Some(last.blob.clone());
         let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
-        Ok(Some(self.records.unreferenced(old.map(|entry| entry.blob).collect()).await?))
+        Ok(Some(self.records.orphans(old.map(|entry| entry.blob).collect()).await?))
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::{
         id::{RecordingId, UserId},
-        plan::{PlanKey, StagedRef, UploadPlan},
+        pending::{LinkKey, PendingUpload, StagedRef},
         ports::BlobEntry,
         testing::{TestPorts, recording, timestamp},
     };
@@ -159,7 +159,7 @@ mod tests {
         let now = ports.now();
         let blob = |name: &str| BlobRef::new(name.to_owned());
         let entry = move |name: &str, hours| BlobEntry { blob: blob(name), modified_at: now - TimeDelta::hours(hours) };
-        ports.plans.expect_expired_plans().with(eq(now)).returning(|_| Ok(Vec::new()));
+        ports.uploads.expect_expired_uploads().with(eq(now)).returning(|_| Ok(Vec::new()));
         ports.staged.expect_abort_begun_before().with(eq(now - TimeDelta::hours(24))).returning(|_| Ok(2));
         ports.users.expect_remove_expired_sessions().with(eq(now)).returning(|_| Ok(3));
         ports
@@ -169,7 +169,7 @@ mod tests {
             .returning(move |_| Ok(vec![entry("kept", 30), entry("stuck", 30), entry("orphan", 30)]));
         ports.blobs.expect_list().with(eq(Some(blob("orphan")))).returning(move |_| Ok(vec![entry("young", 1)]));
         ports.blobs.expect_list().with(eq(Some(blob("young")))).returning(|_| Ok(Vec::new()));
-        ports.records.expect_unreferenced().returning(move |blobs| {
+        ports.records.expect_orphans().returning(move |blobs| {
             assert!(!blobs.contains(&blob("young")), "it may still be uploading");
             Ok(blobs.into_iter().filter(|found| *found != blob("kept")).collect())
         });
@@ -179,7 +179,7 @@ mod tests {
 
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
 
-        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, plans: 0, staged: 2, sessions: 3 });
+        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, uploads: 0, staged: 2, sessions: 3 });
     }
 
     #[tokio::test]
@@ -188,19 +188,25 @@ mod tests {
         let mut order = Sequence::new();
         expect_expired(&mut ports, &mut order, vec![plan("first"), plan("stuck")]);
         for (name, aborted) in [("first", Ok(())), ("stuck", Err(BlobError::Unavailable("it resists".into())))] {
-            ports.plans.expect_release().with(eq(plan(name))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
+            ports
+                .uploads
+                .expect_release()
+                .with(eq(plan(name)))
+                .times(1)
+                .in_sequence(&mut order)
+                .returning(|_| Ok(true));
             let staged = plan(name).staged;
             ports.staged.expect_abort().with(eq(staged)).times(1).in_sequence(&mut order).return_once(|_| aborted);
         }
         // As many as suit the store, until there are none.
         expect_expired(&mut ports, &mut order, vec![plan("last")]);
-        ports.plans.expect_release().with(eq(plan("last"))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
+        ports.uploads.expect_release().with(eq(plan("last"))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
         ports.staged.expect_abort().times(1).in_sequence(&mut order).returning(|_| Ok(()));
         expect_expired(&mut ports, &mut order, Vec::new());
 
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
 
-        assert_eq!(swept.expect("stores answer"), Swept { plans: 3, ..Swept::default() });
+        assert_eq!(swept.expect("stores answer"), Swept { uploads: 3, ..Swept::default() });
     }
 
     #[tokio::test]
@@ -208,7 +214,7 @@ mod tests {
         let mut ports = nothing_else_to_sweep();
         let mut order = Sequence::new();
         expect_expired(&mut ports, &mut order, vec![plan("completed")]);
-        ports.plans.expect_release().times(1).returning(|_| Ok(false));
+        ports.uploads.expect_release().times(1).returning(|_| Ok(false));
         ports.staged.expect_abort().never();
 
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
@@ -219,8 +225,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_sent_stays_when_the_fate_of_its_plan_is_unknown() {
         let mut ports = nothing_else_to_sweep();
-        ports.plans.expect_expired_plans().returning(|_| Ok(vec![plan("expired")]));
-        ports.plans.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
+        ports.uploads.expect_expired_uploads().returning(|_| Ok(vec![plan("expired")]));
+        ports.uploads.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
         ports.staged.expect_abort().never();
 
         let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
@@ -237,15 +243,15 @@ mod tests {
         ports
     }
 
-    fn expect_expired(ports: &mut TestPorts, order: &mut Sequence, plans: Vec<UploadPlan>) {
+    fn expect_expired(ports: &mut TestPorts, order: &mut Sequence, plans: Vec<PendingUpload>) {
         let now = ports.now();
-        ports.plans.expect_expired_plans().with(eq(now)).times(1).in_sequence(order).return_once(|_| Ok(plans));
+        ports.uploads.expect_expired_uploads().with(eq(now)).times(1).in_sequence(order).return_once(|_| Ok(plans));
     }
 
     /// A plan whose parts are in a place of this name.
-    fn plan(staged: &str) -> UploadPlan {
+    fn plan(staged: &str) -> PendingUpload {
         let recorded = recording(UserId::generate(timestamp(NOW)), b"speech");
-        UploadPlan {
+        PendingUpload {
             id: RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID"),
             owner: UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID"),
             name: recorded.name,
@@ -254,7 +260,7 @@ mod tests {
             sha256: recorded.sha256,
             recorded_at: recorded.recorded_at,
             staged: StagedRef::new(staged.to_owned()),
-            key: PlanKey([7; 32]),
+            key: LinkKey([7; 32]),
             expires_at: timestamp(NOW),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     id::{RecordingId, UserId},
     media_type::MediaType,
     ports::{
-        MockBlobStore, MockClock, MockPartStore, MockPasswordHasher, MockPlanStore, MockRecordStore, MockStagedBlobs,
+        MockBlobStore, MockClock, MockPartStore, MockPasswordHasher, MockRecordStore, MockStagedBlobs, MockUploadStore,
         MockUserStore, PartAccess, Ports, Staging, Timestamp,
     },
     recording::{Recording, RecordingName, Revision},
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Default)]
 pub struct TestPorts {
     pub records: MockRecordStore,
-    pub plans: MockPlanStore,
+    pub uploads: MockUploadStore,
     pub blobs: MockBlobStore,
     pub staged: MockStagedBlobs,
     pub parts: MockPartStore,
@@ -47,11 +47,11 @@ impl TestPorts {
         Ports {
             records: Arc::new(self.records),
             inventory: None,
-            plans: Arc::new(self.plans),
+            uploads: Arc::new(self.uploads),
             blobs: Arc::new(self.blobs),
             salvage: None,
-            staging: Staging { blobs: Arc::new(self.staged), parts: PartAccess::Here(Arc::new(self.parts)) },
-            links: None,
+            staging: Staging { blobs: Arc::new(self.staged), parts: PartAccess::Server(Arc::new(self.parts)) },
+            downloads: None,
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
             clock: Arc::new(clock),

@@ -69,7 +69,7 @@ pub enum UploadError {
     #[error("recording {0} exists with other content")]
     Conflict(RecordingId),
     /// The bytes do not have the digest they should have.
-    #[error("the body has another digest than announced")]
+    #[error("the body has another digest than expected")]
     DigestMismatch {
         /// What arrived.
         received: Sha256,
@@ -103,7 +103,7 @@ impl Upload {
     /// Stores what `body` yields as a recording of `owner`.
     ///
     /// Sending the same content under the same id again changes nothing and answers the same recording.
-    /// What the announcement alone rules out is refused before the body is read.
+    /// What its head alone rules out is refused before the body is read.
     ///
     /// # Errors
     /// [`UploadError`]; nothing is kept then, unless a store was `Unavailable`: that leaves it unknown.
@@ -136,7 +136,7 @@ impl Upload {
         self.insert(recording).await
     }
 
-    /// Refuses other bytes than announced, and a blob so old that the sweeper might take it for an orphan.
+    /// Refuses other bytes than expected, and a blob so old that the sweeper might take it for an orphan.
     fn check(&self, new: &NewRecording, blob: &StoredBlob, begun_at: Timestamp) -> Result<(), UploadError> {
         check_digest(new.sha256, blob.sha256)?;
         if self.clock.now() - begun_at > self.patience {
@@ -230,9 +230,9 @@ pub(crate) fn to_microseconds(time: DateTime<FixedOffset>) -> DateTime<FixedOffs
     instant.map_or(time, |instant| instant.with_timezone(time.offset()))
 }
 
-fn check_digest(announced: Option<Sha256>, received: Sha256) -> Result<(), UploadError> {
-    match announced {
-        Some(announced) if announced != received => Err(UploadError::DigestMismatch { received }),
+fn check_digest(expected: Option<Sha256>, received: Sha256) -> Result<(), UploadError> {
+    match expected {
+        Some(expected) if expected != received => Err(UploadError::DigestMismatch { received }),
         _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     blob::{ByteRange, StoredBlob},
     digest::{Hasher, Sha256},
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Clock, Inventory, Miscount, Ports, RecordStore, Remains, Salvage, StoreError},
+    ports::{BlobError, BlobStore, Clock, Inventory, Miscount, Ports, RecordStore, Salvage, StoreError, TornWrite},
     recording::Recording,
 };
 
@@ -33,7 +33,7 @@ pub enum Verdict {
         found: Sha256,
     },
     /// It is all there, but what the blob store says of it is wrong.
-    Mislabelled,
+    BadHeader,
 }
 
 /// Why verifying stopped early.
@@ -95,9 +95,9 @@ impl Verify {
     ///
     /// # Errors
     /// A failing blob store.
-    pub async fn relabel(&self, recording: &Recording) -> Result<bool, BlobError> {
+    pub async fn rewrite_header(&self, recording: &Recording) -> Result<bool, BlobError> {
         match &self.salvage {
-            Some(salvage) => salvage.relabel(&stored(recording), recording.received_at).await,
+            Some(salvage) => salvage.rewrite_header(&stored(recording), recording.received_at).await,
             None => Ok(false),
         }
     }
@@ -106,13 +106,13 @@ impl Verify {
     ///
     /// # Errors
     /// [`VerifyError`].
-    pub async fn remains(&self) -> Result<Vec<Remains>, VerifyError> {
+    pub async fn remains(&self) -> Result<Vec<TornWrite>, VerifyError> {
         let Some(salvage) = &self.salvage else { return Ok(Vec::new()) };
         let young = self.clock.now() - self.grace;
         let mut nobodys = Vec::new();
         // Storage is listed before rows are asked: what is old and has no row by then will not get one.
         for remains in salvage.remains().await?.into_iter().filter(|remains| remains.modified_at < young) {
-            if self.records.unreferenced(remains.blobs.clone()).await?.len() == remains.blobs.len() {
+            if self.records.orphans(remains.blobs.clone()).await?.len() == remains.blobs.len() {
                 nobodys.push(remains);
             }
         }
@@ -123,7 +123,7 @@ impl Verify {
     ///
     /// # Errors
     /// A failing blob store.
-    pub async fn clear(&self, remains: &Remains) -> Result<bool, BlobError> {
+    pub async fn clear(&self, remains: &TornWrite) -> Result<bool, BlobError> {
         match &self.salvage {
             Some(salvage) => salvage.clear(remains).await,
             None => Ok(false),
@@ -154,8 +154,8 @@ impl Verify {
             Err(error) => Verdict::Unreadable(error),
         };
         let Some(salvage) = &self.salvage else { return verdict };
-        match salvage.is_mislabelled(&stored(recording)).await {
-            Ok(true) => Verdict::Mislabelled,
+        match salvage.has_bad_header(&stored(recording)).await {
+            Ok(true) => Verdict::BadHeader,
             Ok(false) => verdict,
             Err(error) => Verdict::Unreadable(error),
         }

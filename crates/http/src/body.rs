@@ -26,7 +26,7 @@ use crate::{
 
 /// This much must come within the time limit: a client that sends a byte now and then is not sending.
 const PACE_BYTES: usize = 4 << 10;
-/// Bodies announced to be no larger are passed on as one piece.
+/// Bodies whose Content-Length is no larger are passed on as one piece.
 const SMALL_BODY_BYTES: u64 = 256 << 10;
 /// The largest JSON body anybody needs to send here.
 const JSON_BYTES: u64 = 64 << 10;
@@ -34,12 +34,12 @@ const JSON_BYTES: u64 = 64 << 10;
 /// memory.
 const PIECES: usize = 1;
 
-/// The body of an upload, not read yet, and its announced length.
+/// The body of an upload, not read yet, and its length, if its head says so.
 pub struct Incoming {
     payload: Payload,
     timeout: Duration,
     length: Option<u64>,
-    is_announced: bool,
+    has_length: bool,
 }
 
 impl FromRequest for Incoming {
@@ -61,7 +61,7 @@ impl FromRequest for Incoming {
             payload: payload.take(),
             timeout: policy.map_or(Duration::from_secs(30), |policy| policy.body_timeout),
             length,
-            is_announced: length.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING),
+            has_length: length.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING),
         }))
     }
 }
@@ -69,10 +69,10 @@ impl FromRequest for Incoming {
 impl Incoming {
     /// The value of `Content-Length`; `None` for a chunked body.
     ///
-    /// A request that announces no body at all is refused: an app that lost the recording on the way here
+    /// A request that says of no body at all is refused: an app that lost the recording on the way here
     /// must not be told that it is stored.
-    pub fn announced_length(&self) -> Result<Option<u64>, Problem> {
-        if self.is_announced {
+    pub fn content_length(&self) -> Result<Option<u64>, Problem> {
+        if self.has_length {
             return Ok(self.length);
         }
         Err(Problem::new(ProblemKind::LengthRequired, "Send Content-Length, 0 for an empty recording."))
@@ -124,10 +124,10 @@ pub fn body_error(error: &PayloadError) -> BodyError {
     }
 }
 
-/// The whole of a body that is announced to have so many bytes.
+/// The whole of a body whose Content-Length is this.
 async fn collect(
     mut pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-    announced: u64,
+    length: u64,
     limit: u64,
 ) -> Result<Bytes, BodyError> {
     let mut body = BytesMut::new();
@@ -138,7 +138,7 @@ async fn collect(
             return Err(BodyError::TooLarge { limit });
         }
         if body.is_empty() {
-            body.reserve(usize::try_from(announced.min(limit)).unwrap_or_default());
+            body.reserve(usize::try_from(length.min(limit)).unwrap_or_default());
         }
         body.extend_from_slice(&piece);
     }
@@ -200,8 +200,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
             }
             let incoming = incoming?;
-            let announced = incoming.length.unwrap_or_default();
-            let body = collect(incoming.paced(), announced, JSON_BYTES).await?;
+            let length = incoming.length.unwrap_or_default();
+            let body = collect(incoming.paced(), length, JSON_BYTES).await?;
             // A list is no object, though it could be read into one field by field.
             if body.trim_ascii_start().first() != Some(&b'{') {
                 return Err(Problem::new(ProblemKind::InvalidBody, "Send a JSON object."));

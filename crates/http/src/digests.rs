@@ -12,17 +12,17 @@ pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 /// The digest of this message's content: the same where nothing is encoded or cut.
 pub const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-/// The SHA-256 a client announces; algorithms that are not known here are ignored, as the RFC asks.
-pub fn announced(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
-    let mut announced = None;
+/// The SHA-256 the body must have; algorithms that are not known here are ignored, as the RFC asks.
+pub fn expected(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
+    let mut expected = None;
     for name in [REPR_DIGEST, CONTENT_DIGEST] {
         let Some(digest) = sha256(headers, &name)? else { continue };
-        if announced.is_some_and(|other| other != digest) {
+        if expected.is_some_and(|other| other != digest) {
             return Err(Problem::new(ProblemKind::InvalidParameter, "Repr-Digest and Content-Digest contradict."));
         }
-        announced = Some(digest);
+        expected = Some(digest);
     }
-    Ok(announced)
+    Ok(expected)
 }
 
 fn sha256(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Sha256>, Problem> {
@@ -54,7 +54,7 @@ mod tests {
 
     fn parse(value: &str) -> Result<Option<Sha256>, ProblemKind> {
         let headers = HeaderMap::from_iter([(REPR_DIGEST, HeaderValue::from_str(value).expect("a header value"))]);
-        announced(&headers).map_err(|problem| problem.kind())
+        expected(&headers).map_err(|problem| problem.kind())
     }
 
     #[test]

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use tapebase_domain::{
     Services,
     digest::Sha256,
-    direct::{Announcement, PartLink, Planned},
+    direct::{Begun, NewUpload, PartLink},
     id::{RecordingId, UserId},
     media_type::MediaType,
-    plan::{PartTicket, Parts, UploadPlan},
+    pending::{PartTicket, Parts, PendingUpload},
     recording::RecordingName,
 };
 use utoipa::IntoParams;
@@ -24,7 +24,7 @@ use crate::{
     query,
     recordings::stored,
     upload,
-    wire::{AnnouncementBody, PartBody, PlanBody, RecordingBody},
+    wire::{CreateUpload, PartBody, PlanBody, RecordingBody},
 };
 
 type Answer = Result<HttpResponse, Problem>;
@@ -33,7 +33,7 @@ type Answer = Result<HttpResponse, Problem>;
 ///
 /// The answer says where to send its parts, in any order and at once if you like. Then complete it.
 /// Announcing the same again under the same id answers the same plan with fresh links.
-#[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = AnnouncementBody, responses(
+#[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = CreateUpload, responses(
     (status = 201, description = "Send the parts", body = PlanBody),
     (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = PlanBody),
     (status = 409, description = "The id has other content"),
@@ -41,14 +41,14 @@ type Answer = Result<HttpResponse, Problem>;
 pub async fn plan(
     caller: Caller,
     request: HttpRequest,
-    body: Json<AnnouncementBody>,
+    body: Json<CreateUpload>,
     services: web::Data<Services>,
 ) -> Answer {
-    let planned = services.direct.plan(caller.user.id, announcement(body.0)?).await?;
+    let planned = services.direct.create(caller.user.id, announcement(body.0)?).await?;
     let (mut response, body) = match planned {
-        Planned::Fresh(plan) => (HttpResponse::Created(), plan_body(&request, &services, &plan).await?),
-        Planned::Again(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
-        Planned::Stored(recording) => {
+        Begun::Created(plan) => (HttpResponse::Created(), plan_body(&request, &services, &plan).await?),
+        Begun::Resumed(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
+        Begun::Stored(recording) => {
             let part_size = Parts::of(recording.size).part_size();
             let id = recording.id.to_string();
             (HttpResponse::Ok(), PlanBody { id, expires_at: None, links_expire_at: None, part_size, parts: Vec::new() })
@@ -58,11 +58,11 @@ pub async fn plan(
 }
 
 /// What a client announces, in the domain's words.
-fn announcement(body: AnnouncementBody) -> Result<Announcement, Problem> {
-    let AnnouncementBody { id, name, media_type, size, sha256, recorded_at } = body;
+fn announcement(body: CreateUpload) -> Result<NewUpload, Problem> {
+    let CreateUpload { id, name, media_type, size, sha256, recorded_at } = body;
     let sha256 = Sha256::from_hex(&sha256)
         .ok_or_else(|| Problem::new(ProblemKind::InvalidBody, "Send sha256 as 64 hexadecimal digits."))?;
-    Ok(Announcement {
+    Ok(NewUpload {
         id: id.map(|id| RecordingId::parse(&id)).transpose()?,
         name: name.map(RecordingName::parse).transpose()?,
         media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| upload::parse_media_type(Some(&text)))?,
@@ -72,13 +72,13 @@ fn announcement(body: AnnouncementBody) -> Result<Announcement, Problem> {
     })
 }
 
-async fn plan_body(request: &HttpRequest, services: &Services, plan: &UploadPlan) -> Result<PlanBody, Problem> {
+async fn plan_body(request: &HttpRequest, services: &Services, plan: &PendingUpload) -> Result<PlanBody, Problem> {
     let (links, links_expire_at) = services.direct.links(plan).await?;
     let parts = plan.parts();
     let part = |(number, link)| {
         let (url, headers) = match link {
-            PartLink::Here(ticket, signature) => (here(request, &ticket, &signature), BTreeMap::new()),
-            PartLink::There(request) => (request.url, request.headers.into_iter().collect()),
+            PartLink::Server(ticket, signature) => (here(request, &ticket, &signature), BTreeMap::new()),
+            PartLink::Store(request) => (request.url, request.headers.into_iter().collect()),
         };
         let size = parts.range(number).map_or(0, |range| range.length);
         PartBody { number, size, method: "PUT", url, headers }
@@ -137,7 +137,7 @@ pub async fn put_part(
     let (ticket, signature) = ticket(&request, &id, &number)
         .ok_or_else(|| Problem::new(ProblemKind::InvalidLink, "Use a link as POST /v1/direct gave it."))?;
     upload::refuse_unstorable(request.headers())?;
-    let length = incoming.announced_length()?;
+    let length = incoming.content_length()?;
     let body = incoming.into_stream();
     // In a task of its own, as every upload.
     let storing = rt::spawn(async move { services.direct.put_part(&ticket, &signature, length, body).await });

@@ -75,7 +75,7 @@ pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<S
     let name = percent_decode_str(last_segment(&request)).decode_utf8().ok();
     let name = name.and_then(|name| RecordingName::parse(name.into_owned()).ok());
     let name = name.ok_or_else(|| Failure::result(Problem::new(ProblemKind::InvalidName, "Choose another name.")))?;
-    let size = incoming.announced_length().map_err(Failure::result)?;
+    let size = incoming.content_length().map_err(Failure::result)?;
     let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size };
     upload::store(services, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
     Ok(success())

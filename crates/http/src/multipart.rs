@@ -44,12 +44,12 @@ struct Texts {
 }
 
 /// Reads up to the recording's first byte.
-pub async fn announced(
+pub async fn parse(
     request: &HttpRequest,
     incoming: Incoming,
 ) -> Result<(NewRecording, ByteStream<BodyError>), Problem> {
     upload::refuse_unstorable(request.headers())?;
-    if digests::announced(request.headers())?.is_some() {
+    if digests::expected(request.headers())?.is_some() {
         let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
         return Err(Problem::new(ProblemKind::InvalidParameter, detail));
     }
@@ -120,7 +120,7 @@ fn describe(headers: &HeaderMap, disposition: &ContentDisposition, texts: Texts)
         },
         media_type: upload::media_type(headers)?,
         recorded_at: texts.recorded_at,
-        sha256: digests::announced(headers)?,
+        sha256: digests::expected(headers)?,
         size: None,
     })
 }

@@ -57,7 +57,7 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
-    let new = NewRecording { id: Some(id.clone()), ..upload::announced(&request, incoming.announced_length()?)? };
+    let new = NewRecording { id: Some(id.clone()), ..upload::parse_head(&request, incoming.content_length()?)? };
     weigh_upload(&request, &services, &caller, &id).await?;
     Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }
@@ -101,9 +101,9 @@ async fn weigh_upload(
     ))]
 pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
     let (new, body) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
-        multipart::announced(&request, incoming).await?
+        multipart::parse(&request, incoming).await?
     } else {
-        (upload::announced(&request, incoming.announced_length()?)?, incoming.into_stream())
+        (upload::parse_head(&request, incoming.content_length()?)?, incoming.into_stream())
     };
     Ok(stored(&upload::store(services, caller.user.id, new, body).await?))
 }

@@ -35,8 +35,8 @@ pub struct UploadQuery {
     name: Option<String>,
 }
 
-/// What the head of a request with a raw body announces; the id is still open.
-pub fn announced(request: &HttpRequest, length: Option<u64>) -> Result<NewRecording, Problem> {
+/// What the head of a request with a raw body says; the id is still open.
+pub fn parse_head(request: &HttpRequest, length: Option<u64>) -> Result<NewRecording, Problem> {
     let headers = request.headers();
     refuse_unstorable(headers)?;
     Ok(NewRecording {
@@ -44,7 +44,7 @@ pub fn announced(request: &HttpRequest, length: Option<u64>) -> Result<NewRecord
         name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
         media_type: media_type(headers)?,
         recorded_at: recorded_at_in_headers(headers)?,
-        sha256: digests::announced(headers)?,
+        sha256: digests::expected(headers)?,
         size: length,
     })
 }

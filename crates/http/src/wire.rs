@@ -154,7 +154,7 @@ impl<'a> From<&'a Recording> for RecordingBody<'a> {
 /// A recording that is about to be sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AnnouncementBody {
+pub struct CreateUpload {
     /// A ULID or UUID of the client's choice; with one, announcing may be repeated safely.
     pub id: Option<String>,
     /// Made from the time otherwise.
@@ -176,7 +176,7 @@ pub struct AnnouncementBody {
 
 /// How to send a recording: each part with a request of its own, in any order.
 #[derive(Serialize, ToSchema)]
-#[schema(as = UploadPlan)]
+#[schema(as = PendingUpload)]
 pub struct PlanBody {
     /// The id the recording will have.
     pub id: String,

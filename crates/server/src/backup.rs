@@ -63,7 +63,7 @@ struct Copied {
 impl Copied {
     async fn take_in(&mut self, source: &Ports, copy: &Ports) -> anyhow::Result<()> {
         let backup = Backup::new(source, copy).context("these rows cannot be walked through")?;
-        backup.forget_plans().await?;
+        backup.forget_uploads().await?;
         let mut after = None;
         loop {
             let page = backup.recordings(after.take()).await?;

@@ -85,7 +85,7 @@ impl Run {
         self.progress.clear_line();
         println!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
         let is_mended =
-            self.repair && matches!(verdict, Verdict::Mislabelled) && self.verify.relabel(recording).await?;
+            self.repair && matches!(verdict, Verdict::BadHeader) && self.verify.rewrite_header(recording).await?;
         if is_mended {
             println!("  its header was written anew");
         } else {
@@ -141,6 +141,6 @@ fn what_is_wrong(verdict: &Verdict) -> Option<String> {
         Verdict::Missing => Some("its audio is missing".to_owned()),
         Verdict::Unreadable(error) => Some(format!("its audio cannot be read: {}", causes(error))),
         Verdict::Damaged { found } => Some(format!("its audio is damaged: SHA-256 is {}", found.to_hex())),
-        Verdict::Mislabelled => Some("its audio is sound, but its header or length on disk is wrong".to_owned()),
+        Verdict::BadHeader => Some("its audio is sound, but its header or length on disk is wrong".to_owned()),
     }
 }

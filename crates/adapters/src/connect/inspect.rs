@@ -39,31 +39,31 @@ impl Locations {
         Ok(findings)
     }
 
-    async fn look(&self, mends: bool) -> Result<Vec<Finding>, ConnectError> {
-        let mut findings = self.look_at_rows(mends).boxed().await.map_err(|source| open("records", source))?;
-        findings.extend(self.look_at_blobs(mends).boxed().await.map_err(|source| open("blobs", source))?);
+    async fn look(&self, repairs: bool) -> Result<Vec<Finding>, ConnectError> {
+        let mut findings = self.look_at_rows(repairs).boxed().await.map_err(|source| open("records", source))?;
+        findings.extend(self.look_at_blobs(repairs).boxed().await.map_err(|source| open("blobs", source))?);
         Ok(findings)
     }
 
     #[cfg_attr(not(feature = "aws"), expect(unused_variables, clippy::unused_async, reason = "only AWS is looked at"))]
-    async fn look_at_rows(&self, mends: bool) -> Result<Vec<Finding>, BoxError> {
+    async fn look_at_rows(&self, repairs: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.records {
             #[cfg(feature = "aws")]
             super::Rows::DynamoDb(table) => {
                 let store = self.sdk.dynamodb(table).await?;
-                Ok(if mends { store.set_up().await } else { store.diagnose().await })
+                Ok(if repairs { store.set_up().await } else { store.diagnose().await })
             }
             _ => Ok(Vec::new()),
         }
     }
 
     #[cfg_attr(not(feature = "aws"), expect(unused_variables, clippy::unused_async, reason = "only AWS is looked at"))]
-    async fn look_at_blobs(&self, mends: bool) -> Result<Vec<Finding>, BoxError> {
+    async fn look_at_blobs(&self, repairs: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.blobs {
             #[cfg(feature = "aws")]
             super::Audio::S3(place) => {
                 let store = self.sdk.s3(place, &self.s3).await?;
-                Ok(if mends { store.set_up().await } else { store.diagnose().await })
+                Ok(if repairs { store.set_up().await } else { store.diagnose().await })
             }
             _ => Ok(Vec::new()),
         }

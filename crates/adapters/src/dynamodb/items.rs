@@ -9,7 +9,7 @@ use tapebase_domain::{
     blob::BlobRef,
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
-    plan::{PlanKey, StagedRef, UploadPlan},
+    pending::{LinkKey, PendingUpload, StagedRef},
     ports::{StoreError, Timestamp},
     recording::{Recording, RecordingName, Revision},
     session::{Session, TokenHash},
@@ -69,7 +69,7 @@ pub fn blob(entry: &Item) -> Result<String, StoreError> {
     Attributes(entry).text("sweep_sk").map(str::to_owned)
 }
 
-pub fn of_plan(plan: &UploadPlan) -> Item {
+pub fn of_plan(plan: &PendingUpload) -> Item {
     with(
         keys::plan(plan.owner, &plan.id),
         [
@@ -88,9 +88,9 @@ pub fn of_plan(plan: &UploadPlan) -> Item {
     )
 }
 
-pub fn plan(item: &Item) -> Result<UploadPlan, StoreError> {
+pub fn plan(item: &Item) -> Result<PendingUpload, StoreError> {
     let item = Attributes(item);
-    Ok(UploadPlan {
+    Ok(PendingUpload {
         owner: item.parsed_after("pk", "U#", UserId::parse)?,
         id: item.parsed_after("sk", keys::PLAN, RecordingId::parse)?,
         name: item.parsed("name", |name| RecordingName::parse(name.to_owned()))?,
@@ -99,7 +99,7 @@ pub fn plan(item: &Item) -> Result<UploadPlan, StoreError> {
         sha256: item.digest("sha256")?,
         recorded_at: item.local_time("recorded_at", "recorded_offset")?,
         staged: StagedRef::new(item.text("staged")?.to_owned()),
-        key: PlanKey(item.digest("signing_key")?.0),
+        key: LinkKey(item.digest("signing_key")?.0),
         expires_at: item.time("expires_at")?,
     })
 }

@@ -24,14 +24,14 @@ impl DynamoDb {
 
     /// Asks for all that is referred to between the first and the last of those in one partition of the index.
     /// Blobs come as a walk has them, in order, so there is not much else between.
-    pub(super) async fn pick_unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
-        let mut unreferenced = Vec::new();
+    pub(super) async fn pick_orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
+        let mut orphans = Vec::new();
         let blobs: Vec<BlobRef> = blobs.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         for group in blobs.chunk_by(|one, next| keys::blob_shard(one) == keys::blob_shard(next)) {
             let referenced = self.referenced(group).await?;
-            unreferenced.extend(group.iter().filter(|blob| !referenced.contains(blob.as_str())).cloned());
+            orphans.extend(group.iter().filter(|blob| !referenced.contains(blob.as_str())).cloned());
         }
-        Ok(unreferenced)
+        Ok(orphans)
     }
 
     async fn referenced(&self, sorted: &[BlobRef]) -> Result<HashSet<String>, StoreError> {

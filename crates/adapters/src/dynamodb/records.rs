@@ -93,8 +93,8 @@ impl RecordStore for DynamoDb {
 
     /// The index is a little behind the table. Blobs are asked about hours after their recordings were written,
     /// see the sweep's grace, and nobody refers to a blob again that was once given up.
-    async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
-        self.pick_unreferenced(blobs).await
+    async fn orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
+        self.pick_orphans(blobs).await
     }
 
     async fn id(&self) -> Result<StoreId, StoreError> {

@@ -21,7 +21,7 @@ use crate::finding::{Finding, Outcome};
 /// How long a table may take until it serves.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// What to do about what is not as it must be.
-const ABSENT: &str = "it is not so: check the name in `records`; if it is right, `tapebase setup` mends it";
+const ABSENT: &str = "it is not so: check the name in `records`; if it is right, `tapebase setup` repairs it";
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl DynamoDb {
@@ -32,19 +32,19 @@ impl DynamoDb {
 
     /// Makes the table if it is not there, with its keys and indexes and nothing else set.
     pub async fn make_table(&self) -> Finding {
-        Inspection { store: self, mends: true, findings: Vec::new() }.look_at_table().await
+        Inspection { store: self, repairs: true, findings: Vec::new() }.look_at_table().await
     }
 
-    /// Looks at the table and its settings; with `mends` it brings them right.
-    pub(super) async fn inspect(&self, mends: bool) -> Vec<Finding> {
-        Inspection { store: self, mends, findings: Vec::new() }.run().await
+    /// Looks at the table and its settings; with `repairs` it brings them right.
+    pub(super) async fn inspect(&self, repairs: bool) -> Vec<Finding> {
+        Inspection { store: self, repairs, findings: Vec::new() }.run().await
     }
 }
 
 /// Goes through all that must be so.
 struct Inspection<'a> {
     store: &'a DynamoDb,
-    mends: bool,
+    repairs: bool,
     findings: Vec<Finding>,
 }
 
@@ -108,7 +108,7 @@ impl Inspection<'_> {
     ) -> Outcome {
         match is_right {
             Ok(true) => Outcome::AlreadyRight,
-            Ok(false) if self.mends => mend.await.map_or_else(|error| failed(error.as_ref()), |()| Outcome::Done),
+            Ok(false) if self.repairs => mend.await.map_or_else(|error| failed(error.as_ref()), |()| Outcome::Done),
             Ok(false) => Outcome::Failed(ABSENT.to_owned()),
             Err(error) => failed(error.as_ref()),
         }

@@ -3,7 +3,7 @@
 //! Whoever appends to a pack holds its lock (`flock`) until the last byte is written. A pack whose lock is to be
 //! had is finished: nothing is ever appended to it again, and what lies behind its last entry is of no use.
 
-mod remains;
+mod torn;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,7 +17,7 @@ use rustix::{
     io::Errno,
 };
 
-pub use self::remains::Torn;
+pub use self::torn::Torn;
 use super::{
     entry::{BLOCK_BYTES, Block, Header, PackId, Place},
     reading::{Wait, header_at},

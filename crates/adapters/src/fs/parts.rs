@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{BodyError, ByteRange, ByteStream},
-    plan::{Parts, StagedRef},
+    pending::{Parts, StagedRef},
     ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp, relay},
 };
 
@@ -52,7 +52,7 @@ impl StagedBlobs for Fs {
         let opened = blocking(move || open_all(&directory, parts)).await?;
         let files = match opened {
             Ok(files) => files,
-            Err(missing) => return Ok(Assembled::Lacks(missing)),
+            Err(missing) => return Ok(Assembled::MissingPart(missing)),
         };
         let whole = stream::iter(files).flat_map(|(file, range)| read_on(Arc::new(file), range));
         let (whole, cause) = relay(Box::pin(whole));

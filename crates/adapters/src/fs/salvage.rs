@@ -11,7 +11,7 @@ use chrono::DateTime;
 use tapebase_domain::{
     blob::StoredBlob,
     digest::{Hasher, Sha256},
-    ports::{BlobError, Remains, Salvage, Timestamp},
+    ports::{BlobError, Salvage, Timestamp, TornWrite},
 };
 
 use super::{
@@ -22,20 +22,20 @@ use super::{
 
 #[async_trait]
 impl Salvage for Fs {
-    async fn is_mislabelled(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
+    async fn has_bad_header(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
         let (path, place) = self.locate(&stored.blob)?;
         let (packs, size, sha256) = (self.packs.clone(), stored.size, stored.sha256);
         blocking(move || match place {
             Some(place) => match Pack::open(packs.directory(), place.pack)? {
-                Some(pack) => is_mislabelled_in(&pack, place, size, sha256),
+                Some(pack) => has_bad_header_in(&pack, place, size, sha256),
                 None => Ok(false),
             },
-            None => is_mislabelled_alone(&path, size, sha256),
+            None => has_bad_length(&path, size, sha256),
         })
         .await
     }
 
-    async fn relabel(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError> {
+    async fn rewrite_header(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError> {
         // A file of its own has no label but its length, and to cut it would lose what is behind.
         let (_, Some(place)) = self.locate(&stored.blob)? else { return Ok(false) };
         let (packs, length, sha256) = (self.packs.clone(), stored.size, stored.sha256);
@@ -44,13 +44,13 @@ impl Salvage for Fs {
             if !pack.holds(place.offset, length, sha256)? {
                 return Ok(false);
             }
-            pack.relabel(&Header { place, length, written_at: written_at.timestamp_micros(), sha256 })?;
+            pack.rewrite_header(&Header { place, length, written_at: written_at.timestamp_micros(), sha256 })?;
             Ok(true)
         })
         .await
     }
 
-    async fn remains(&self) -> Result<Vec<Remains>, BlobError> {
+    async fn remains(&self) -> Result<Vec<TornWrite>, BlobError> {
         let packs = self.packs.clone();
         blocking(move || {
             let mut all = Vec::new();
@@ -64,7 +64,7 @@ impl Salvage for Fs {
         .await
     }
 
-    async fn clear(&self, remains: &Remains) -> Result<bool, BlobError> {
+    async fn clear(&self, remains: &TornWrite) -> Result<bool, BlobError> {
         let gap = remains.blobs.first().and_then(|first| Place::parse(first.as_str()));
         let Some((first, gap)) = Place::parse(remains.place.as_str()).zip(gap) else { return Ok(false) };
         let torn = Torn { bytes: first.offset..first.offset + remains.size, gap_begins: gap.offset };
@@ -77,7 +77,7 @@ impl Salvage for Fs {
     }
 }
 
-fn is_mislabelled_in(pack: &Pack, place: Place, size: u64, sha256: Sha256) -> io::Result<bool> {
+fn has_bad_header_in(pack: &Pack, place: Place, size: u64, sha256: Sha256) -> io::Result<bool> {
     match pack.header(place.offset)? {
         Some(header) if header.length == size && header.sha256 == sha256 => Ok(false),
         _ => pack.holds(place.offset, size, sha256),
@@ -85,7 +85,7 @@ fn is_mislabelled_in(pack: &Pack, place: Place, size: u64, sha256: Sha256) -> io
 }
 
 /// Whether a file has the bytes of a blob, and more behind them.
-fn is_mislabelled_alone(path: &Path, size: u64, sha256: Sha256) -> io::Result<bool> {
+fn has_bad_length(path: &Path, size: u64, sha256: Sha256) -> io::Result<bool> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         file => file?,
@@ -103,8 +103,8 @@ fn is_mislabelled_alone(path: &Path, size: u64, sha256: Sha256) -> io::Result<bo
     }
 }
 
-fn describe(pack: &Pack, id: PackId, torn: &Torn, modified_at: Timestamp) -> Remains {
-    Remains {
+fn describe(pack: &Pack, id: PackId, torn: &Torn, modified_at: Timestamp) -> TornWrite {
+    TornWrite {
         place: Place { pack: id, offset: torn.bytes.start }.to_ref(),
         size: torn.bytes.end - torn.bytes.start,
         blobs: torn.places(pack).map(Place::to_ref).collect(),

@@ -29,7 +29,13 @@ impl Inventory for Memory {
         Ok(())
     }
 
-    async fn relocate(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef) -> Result<bool, StoreError> {
+    async fn move_blob(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        from: &BlobRef,
+        to: BlobRef,
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let found = state.recordings.get_mut(&(owner, id.clone())).filter(|found| found.blob == *from);
         Ok(found.map(|found| found.blob = to).is_some())

@@ -1,30 +1,30 @@
-//! `PartLinks` and `DownloadLinks`: presigned URLs (Signature Version 4), with which clients go past this program.
+//! `PresignParts` and `PresignDownloads`: presigned URLs (Signature Version 4), with which clients go past this program.
 //!
 //! A link never outlives the credentials it was signed with, whatever its lifetime says.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use aws_sdk_s3::presigning::{PresignedRequest as SdkRequest, PresigningConfig};
 use tapebase_domain::{
     blob::BlobRef,
     digest::Sha256,
-    plan::{Parts, StagedRef},
-    ports::{BlobError, DownloadLinks, PartLinks, Presentation, SignedRequest},
+    pending::{Parts, StagedRef},
+    ports::{BlobError, Presentation, PresignDownloads, PresignParts, PresignedRequest},
 };
 
 use super::{S3, error, staging::Staged};
 
 #[async_trait]
-impl PartLinks for S3 {
-    async fn part_link(
+impl PresignParts for S3 {
+    async fn presign_part(
         &self,
         staged: &StagedRef,
         parts: Parts,
         number: u32,
         sha256: Sha256,
         lifetime: Duration,
-    ) -> Result<SignedRequest, BlobError> {
+    ) -> Result<PresignedRequest, BlobError> {
         let length = parts.range(number).and_then(|range| i64::try_from(range.length).ok());
         let signing = signing(lifetime)?;
         let request = match Staged::parse(staged)? {
@@ -44,8 +44,8 @@ impl PartLinks for S3 {
 }
 
 #[async_trait]
-impl DownloadLinks for S3 {
-    async fn download_link(
+impl PresignDownloads for S3 {
+    async fn presign_download(
         &self,
         blob: &BlobRef,
         presentation: Presentation,
@@ -66,8 +66,8 @@ fn signing(lifetime: Duration) -> Result<PresigningConfig, BlobError> {
 }
 
 /// Every client sends the length by itself, and browsers let nobody set it.
-fn signed(request: &PresignedRequest) -> SignedRequest {
+fn signed(request: &SdkRequest) -> PresignedRequest {
     let headers = request.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    SignedRequest { url: request.uri().to_owned(), headers: headers.collect() }
+    PresignedRequest { url: request.uri().to_owned(), headers: headers.collect() }
 }

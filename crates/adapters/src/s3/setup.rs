@@ -34,18 +34,18 @@ impl S3 {
         self.inspect(true).await
     }
 
-    /// Looks at the bucket and its settings; with `mends` it brings them right.
-    pub(super) async fn inspect(&self, mends: bool) -> Vec<Finding> {
+    /// Looks at the bucket and its settings; with `repairs` it brings them right.
+    pub(super) async fn inspect(&self, repairs: bool) -> Vec<Finding> {
         let bucket = &self.place.bucket;
-        let mut findings = vec![finding(&format!("bucket {bucket} is there"), self.bucket(mends).boxed()).await];
+        let mut findings = vec![finding(&format!("bucket {bucket} is there"), self.bucket(repairs).boxed()).await];
         if !findings[0].is_fine() {
             return findings;
         }
         let settings = [
-            ("nothing in it is public", self.public_access(mends).boxed()),
-            ("it is encrypted at rest", self.encryption(mends).boxed()),
-            ("browsers may send parts and read their ETag (CORS)", self.cors(mends).boxed()),
-            ("parts nobody puts together are dropped", self.lifecycle(mends).boxed()),
+            ("nothing in it is public", self.public_access(repairs).boxed()),
+            ("it is encrypted at rest", self.encryption(repairs).boxed()),
+            ("browsers may send parts and read their ETag (CORS)", self.cors(repairs).boxed()),
+            ("parts nobody puts together are dropped", self.lifecycle(repairs).boxed()),
         ];
         for (what, look) in settings {
             findings.push(finding(what, look).await);
@@ -53,14 +53,14 @@ impl S3 {
         findings
     }
 
-    async fn bucket(&self, mends: bool) -> Step {
+    async fn bucket(&self, repairs: bool) -> Step {
         let bucket = &self.place.bucket;
         match self.client.head_bucket().bucket(bucket).send().await {
             Ok(_) => return Ok(Outcome::AlreadyRight),
             Err(error) if error::has_status(&error, 404) => {}
             Err(error) => return Err(refused(&error)),
         }
-        if !mends {
+        if !repairs {
             return Err(failed(
                 "it is not: check the name in `blobs`; if it is right, `tapebase setup` makes the bucket",
             ));
@@ -80,7 +80,7 @@ impl S3 {
         }
     }
 
-    async fn public_access(&self, mends: bool) -> Step {
+    async fn public_access(&self, repairs: bool) -> Step {
         let found = self.client.get_public_access_block().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchPublicAccessBlockConfiguration")?;
         let blocks = found.and_then(|found| found.public_access_block_configuration);
@@ -104,10 +104,10 @@ impl S3 {
             .restrict_public_buckets(true)
             .build();
         let put = self.client.put_public_access_block().bucket(&self.place.bucket);
-        mend(is_right, mends, put.public_access_block_configuration(all).send()).await
+        repair(is_right, repairs, put.public_access_block_configuration(all).send()).await
     }
 
-    async fn encryption(&self, mends: bool) -> Step {
+    async fn encryption(&self, repairs: bool) -> Step {
         let found = self.client.get_bucket_encryption().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "ServerSideEncryptionConfigurationNotFoundError")?;
         let is_right = found.and_then(|found| found.server_side_encryption_configuration).is_some();
@@ -117,10 +117,10 @@ impl S3 {
         let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build();
         let put = self.client.put_bucket_encryption().bucket(&self.place.bucket);
         let rules = rules.map_err(|error| failed(causes(&error)))?;
-        mend(is_right, mends, put.server_side_encryption_configuration(rules).send()).await
+        repair(is_right, repairs, put.server_side_encryption_configuration(rules).send()).await
     }
 
-    async fn cors(&self, mends: bool) -> Step {
+    async fn cors(&self, repairs: bool) -> Step {
         let found = self.client.get_bucket_cors().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchCORSConfiguration")?;
         let mut rules = found.and_then(|found| found.cors_rules).unwrap_or_default();
@@ -129,10 +129,10 @@ impl S3 {
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
         let put = self.client.put_bucket_cors().bucket(&self.place.bucket);
         let rules = rules.map_err(|error| failed(causes(&error)))?;
-        mend(is_right, mends, put.cors_configuration(rules).send()).await
+        repair(is_right, repairs, put.cors_configuration(rules).send()).await
     }
 
-    async fn lifecycle(&self, mends: bool) -> Step {
+    async fn lifecycle(&self, repairs: bool) -> Step {
         let found = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchLifecycleConfiguration")?;
         let mut rules = found.and_then(|found| found.rules).unwrap_or_default();
@@ -149,7 +149,7 @@ impl S3 {
         let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         let put = self.client.put_bucket_lifecycle_configuration().bucket(&self.place.bucket);
         let rules = rules.map_err(|error| failed(causes(&error)))?;
-        mend(is_right, mends, put.lifecycle_configuration(rules).send()).await
+        repair(is_right, repairs, put.lifecycle_configuration(rules).send()).await
     }
 }
 
@@ -179,11 +179,11 @@ pub(super) async fn finding(what: &str, look: BoxFuture<'_, Step>) -> Finding {
 }
 
 /// Sends `change` if that is needed and wanted; a request that is not sent does nothing.
-async fn mend<T, E>(is_right: bool, mends: bool, change: impl Future<Output = Result<T, SdkError<E>>>) -> Step
+async fn repair<T, E>(is_right: bool, repairs: bool, change: impl Future<Output = Result<T, SdkError<E>>>) -> Step
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    match (is_right, mends) {
+    match (is_right, repairs) {
         (true, _) => Ok(Outcome::AlreadyRight),
         (false, false) => Err(failed("it is not so: run `tapebase setup`")),
         (false, true) => change.await.map(|_| Outcome::Done).map_err(|error| refused(&error)),

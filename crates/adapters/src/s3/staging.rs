@@ -9,7 +9,7 @@ use futures_util::TryStreamExt as _;
 use tapebase_domain::{
     blob::{BlobRef, StoredBlob},
     digest::{Hasher, Sha256},
-    plan::{Parts, StagedRef},
+    pending::{Parts, StagedRef},
     ports::{Assembled, BlobError, StagedBlobs, Timestamp},
 };
 
@@ -65,7 +65,7 @@ impl StagedBlobs for S3 {
         };
         // Of several at once, one puts the object together, and another may find its parts removed already.
         let stored = self.stored(staged.name()).await?;
-        Ok(stored.map_or(Assembled::Lacks(missing.unwrap_or(1)), Assembled::Whole))
+        Ok(stored.map_or(Assembled::MissingPart(missing.unwrap_or(1)), Assembled::Whole))
     }
 
     async fn clear(&self, _staged: &StagedRef) -> Result<(), BlobError> {

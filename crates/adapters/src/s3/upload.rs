@@ -101,11 +101,11 @@ impl S3 {
             if sending.len() == IN_FLIGHT {
                 sent.extend(joined(sending.join_next().await)?);
             }
-            let leave = self.sending.clone().acquire_owned().await;
-            let leave = leave.map_err(|error| BlobError::Unavailable(error.into()))?;
+            let permit = self.sending.clone().acquire_owned().await;
+            let permit = permit.map_err(|error| BlobError::Unavailable(error.into()))?;
             let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
             sending.spawn(async move {
-                let _leave = leave;
+                let _leave = permit;
                 store.send_part(&upload, number, bytes).await
             });
             if part.is_last {

@@ -63,7 +63,13 @@ impl Inventory for Sqlite {
             .await
     }
 
-    async fn relocate(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef) -> Result<bool, StoreError> {
+    async fn move_blob(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        from: &BlobRef,
+        to: BlobRef,
+    ) -> Result<bool, StoreError> {
         let (id, from) = (id.clone(), from.clone());
         self.writer
             .write(move |connection| {

@@ -8,11 +8,11 @@
 mod checkpoints;
 mod copy;
 mod inventory;
-mod known;
-mod plans;
 mod readers;
 mod records;
 mod rows;
+mod session_cache;
+mod uploads;
 mod users;
 mod writer;
 
@@ -27,8 +27,8 @@ use tapebase_domain::{
 
 use self::{
     checkpoints::Checkpoints,
-    known::KnownSessions,
     readers::Readers,
+    session_cache::SessionCache,
     writer::{Change, Writer},
 };
 
@@ -43,7 +43,7 @@ const MIGRATIONS: &[M<'static>] = &[
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
-    known: KnownSessions,
+    session_cache: SessionCache,
     id: StoreId,
 }
 
@@ -75,7 +75,7 @@ impl Sqlite {
         Ok(Self {
             writer: Writer::start(connection, move |changes| checkpoints.tried(changes))?,
             readers: Readers::new(path),
-            known: KnownSessions::default(),
+            session_cache: SessionCache::default(),
             id,
         })
     }

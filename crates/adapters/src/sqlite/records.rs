@@ -98,17 +98,17 @@ impl RecordStore for Sqlite {
         Ok(used?.unwrap_or(0))
     }
 
-    async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
+    async fn orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
         self.readers
             .read(move |connection| {
                 let mut statement = connection.prepare_cached("SELECT 1 FROM recordings WHERE blob = ?1")?;
-                let mut unreferenced = Vec::new();
+                let mut orphans = Vec::new();
                 for blob in blobs {
                     if !statement.exists([blob.as_str()])? {
-                        unreferenced.push(blob);
+                        orphans.push(blob);
                     }
                 }
-                Ok(unreferenced)
+                Ok(orphans)
             })
             .await
     }

@@ -7,7 +7,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
-    plan::{PlanKey, StagedRef, UploadPlan},
+    pending::{LinkKey, PendingUpload, StagedRef},
     ports::{BoxError, Miscount, Timestamp},
     recording::{Recording, RecordingName, Revision},
     session::Session,
@@ -47,8 +47,8 @@ pub fn recording(owner: UserId, row: &Row<'_>) -> rusqlite::Result<Recording> {
     })
 }
 
-pub fn plan(row: &Row<'_>) -> rusqlite::Result<UploadPlan> {
-    Ok(UploadPlan {
+pub fn plan(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
+    Ok(PendingUpload {
         owner: parsed(row, 0, UserId::parse)?,
         id: parsed(row, 1, RecordingId::parse)?,
         name: RecordingName::parse(row.get(2)?).map_err(|error| broken(2, error))?,
@@ -57,7 +57,7 @@ pub fn plan(row: &Row<'_>) -> rusqlite::Result<UploadPlan> {
         sha256: digest(row, 5)?,
         recorded_at: local_time(row, 6, 7)?,
         staged: StagedRef::new(row.get(8)?),
-        key: PlanKey(row.get(9)?),
+        key: LinkKey(row.get(9)?),
         expires_at: time(row, 10)?,
     })
 }

@@ -65,7 +65,7 @@ impl UserStore for Sqlite {
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
-        self.known.look_up(token, || {
+        self.session_cache.look_up(token, || {
             self.readers.look_up(|connection| {
                 let query = format!(
                     "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user WHERE sessions.token = ?1",
@@ -152,7 +152,7 @@ impl Sqlite {
         change: impl FnOnce(&Connection) -> rusqlite::Result<Change<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let changed = self.writer.write(change).await;
-        self.known.forget();
+        self.session_cache.clear();
         changed
     }
 }

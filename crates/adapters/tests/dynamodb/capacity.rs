@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::{
 use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_domain::{
     page::PageRequest,
-    ports::{PlanStore as _, RecordStore, UserStore},
+    ports::{RecordStore, UploadStore as _, UserStore},
 };
 
 use crate::{

@@ -10,7 +10,7 @@ use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_conformance::aws_proxy::{AwsProxy, Fault, Faults};
 use tapebase_domain::{
     page::{Limit, PageRequest},
-    ports::{InsertError, PlanStore as _, RecordStore, StoreError, UserStore},
+    ports::{InsertError, RecordStore, StoreError, UploadStore as _, UserStore},
     recording::{Recording, Revision},
 };
 
@@ -201,8 +201,8 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     proxy.settle().await;
 
     assert_eq!(RecordStore::find(&patient, owner, &deleted.id).await.expect("read"), None);
-    assert_eq!(patient.plan(owner, &aborted.id).await.expect("read"), None);
-    assert_eq!(patient.plan(owner, &settled.id).await.expect("read"), None);
+    assert_eq!(patient.upload(owner, &aborted.id).await.expect("read"), None);
+    assert_eq!(patient.upload(owner, &settled.id).await.expect("read"), None);
     assert_eq!(patient.list(owner, PageRequest::default()).await.expect("listed"), std::slice::from_ref(&completed));
     assert_eq!(patient.used_bytes(owner).await.expect("counted"), completed.size);
 }

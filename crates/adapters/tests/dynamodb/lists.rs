@@ -108,8 +108,8 @@ async fn blobs_are_told_apart_past_a_megabyte_of_index_entries() {
         (0..1_200).map(|number| Recording { blob: blob(number * 2), ..recording(stranger()) }).collect();
     insert_all(&store, &recordings).await;
 
-    let mut unreferenced = store.unreferenced((0..2_400).map(blob).collect()).await.expect("an answer");
+    let mut orphans = store.orphans((0..2_400).map(blob).collect()).await.expect("an answer");
 
-    unreferenced.sort();
-    assert_eq!(unreferenced, (0..1_200).map(|number| blob(number * 2 + 1)).collect::<Vec<_>>());
+    orphans.sort();
+    assert_eq!(orphans, (0..1_200).map(|number| blob(number * 2 + 1)).collect::<Vec<_>>());
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use tapebase_domain::{
-    plan::UploadPlan,
-    ports::{PlanStore as _, UserStore as _},
+    pending::PendingUpload,
+    ports::{UploadStore as _, UserStore as _},
 };
 
 use crate::{
@@ -41,7 +41,7 @@ async fn any_number_of_expired_plans_is_listed_and_released() {
     let at = |seconds: i64| then + TimeDelta::seconds(seconds);
     let mut expired = BTreeSet::new();
     for number in -299..=100 {
-        let fresh = UploadPlan { expires_at: at(number), ..plan(&recording(stranger())) };
+        let fresh = PendingUpload { expires_at: at(number), ..plan(&recording(stranger())) };
         store.reserve(fresh.clone(), u64::MAX).await.expect("reserved");
         if number < 0 {
             expired.insert(fresh.id.to_string());
@@ -50,7 +50,7 @@ async fn any_number_of_expired_plans_is_listed_and_released() {
 
     let mut rounds = 0;
     loop {
-        let listed = store.expired_plans(then).await.expect("listed");
+        let listed = store.expired_uploads(then).await.expect("listed");
         if listed.is_empty() {
             break;
         }

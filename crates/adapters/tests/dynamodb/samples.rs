@@ -6,7 +6,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
-    plan::{PlanKey, StagedRef, UploadPlan},
+    pending::{LinkKey, PendingUpload, StagedRef},
     ports::{Clock as _, SystemClock, Timestamp},
     recording::{Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
@@ -43,11 +43,22 @@ pub fn recording(owner: UserId) -> Recording {
 }
 
 /// A plan of a recording.
-pub fn plan(recording: &Recording) -> UploadPlan {
+pub fn plan(recording: &Recording) -> PendingUpload {
     let Recording { id, owner, name, media_type, size, sha256, recorded_at, .. } = recording.clone();
     let staged = StagedRef::new(format!("staged/{id}"));
     let expires_at = now() + TimeDelta::days(1);
-    UploadPlan { id, owner, name, media_type, size, sha256, recorded_at, staged, key: PlanKey::generate(), expires_at }
+    PendingUpload {
+        id,
+        owner,
+        name,
+        media_type,
+        size,
+        sha256,
+        recorded_at,
+        staged,
+        key: LinkKey::generate(),
+        expires_at,
+    }
 }
 
 pub fn account() -> Account {

@@ -87,7 +87,7 @@ async fn the_doctor_says_what_is_wrong_and_changes_nothing() {
     assert_eq!(
         of_absent[0].outcome,
         Outcome::Failed(
-            "it is not so: check the name in `records`; if it is right, `tapebase setup` mends it".to_owned()
+            "it is not so: check the name in `records`; if it is right, `tapebase setup` repairs it".to_owned()
         )
     );
     assert_eq!(of_absent.len(), 2, "{of_absent:#?}");

@@ -1,9 +1,9 @@
-//! What [`PartLinks`](tapebase_domain::ports::PartLinks) promise.
+//! What [`PresignParts`](tapebase_domain::ports::PresignParts) promise.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use tapebase_domain::ports::{Assembled, SignedRequest};
+use tapebase_domain::ports::{Assembled, PresignedRequest};
 
 use super::{
     Parted,
@@ -18,13 +18,13 @@ use crate::{
 pub async fn a_part_link_takes_no_other_bytes_than_announced(store: Parted) {
     let sent = store.begin(&small("announced")).await;
     let link = store.ample_link(&sent, 1).await;
-    let bare = SignedRequest { headers: Vec::new(), ..link.clone() };
+    let bare = PresignedRequest { headers: Vec::new(), ..link.clone() };
 
     for link in [link, bare] {
         is_refused(&send_part(link, small("different")).await);
     }
 
-    assert_eq!(store.assemble(&sent).await, Assembled::Lacks(1));
+    assert_eq!(store.assemble(&sent).await, Assembled::MissingPart(1));
     assert_eq!(walk(&store.blobs).await, []);
 }
 
@@ -37,7 +37,7 @@ pub async fn a_part_link_expires(store: Parted) {
         tokio::time::sleep(Duration::from_secs(2)).await;
 
         is_refused(&send_part(link, sent.part(1)).await);
-        assert_eq!(store.assemble(&sent).await, Assembled::Lacks(1));
+        assert_eq!(store.assemble(&sent).await, Assembled::MissingPart(1));
     }
 }
 
@@ -47,10 +47,10 @@ pub async fn a_part_link_leads_to_its_own_blob_only(store: Parted) {
         let (one, other) = (store.begin(&audio).await, store.begin(&audio).await);
         let (link, elsewhere) = (store.ample_link(&one, 1).await, store.ample_link(&other, 1).await);
 
-        let altered = SignedRequest { url: with_the_path_of(&link.url, &elsewhere.url), ..link };
+        let altered = PresignedRequest { url: with_the_path_of(&link.url, &elsewhere.url), ..link };
         is_refused(&send_part(altered, one.part(1)).await);
 
-        assert_eq!(store.assemble(&other).await, Assembled::Lacks(1));
+        assert_eq!(store.assemble(&other).await, Assembled::MissingPart(1));
     }
 }
 

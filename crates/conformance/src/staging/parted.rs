@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use tapebase_domain::{
     blob::StoredBlob,
     digest::Sha256,
-    plan::{Parts, StagedRef},
-    ports::{Assembled, BlobStore, PartAccess, PartLinks, PartStore, SignedRequest, Staging},
+    pending::{Parts, StagedRef},
+    ports::{Assembled, BlobStore, PartAccess, PartStore, PresignParts, PresignedRequest, Staging},
 };
 use tokio::task::spawn_blocking;
 
@@ -62,11 +62,11 @@ impl Parted {
     pub(crate) async fn send(&self, sent: &Sent, number: u32) {
         let part = sent.part(number);
         match &self.staging.parts {
-            PartAccess::Here(store) => {
+            PartAccess::Server(store) => {
                 let body = body(pieces(&part, 1 << 20));
                 store.put_part(&sent.staged, number, body).await.expect("kept");
             }
-            PartAccess::Links(_) => {
+            PartAccess::Presigned(_) => {
                 let link = self.link(sent, number, AMPLE).await;
                 let answer = send_part(link, part).await;
                 assert!((200..300).contains(&answer.status), "{answer:?}");
@@ -90,7 +90,7 @@ impl Parted {
     pub(crate) async fn assembled(&self, sent: &Sent) -> StoredBlob {
         match self.assemble(sent).await {
             Assembled::Whole(stored) => stored,
-            Assembled::Lacks(number) => panic!("part {number} is not there"),
+            Assembled::MissingPart(number) => panic!("part {number} is not there"),
         }
     }
 
@@ -102,29 +102,29 @@ impl Parted {
     /// Where the store takes parts from this server's clients.
     pub(crate) fn part_store(&self) -> &dyn PartStore {
         match &self.staging.parts {
-            PartAccess::Here(store) => &**store,
-            PartAccess::Links(_) => panic!("this store takes parts through links"),
+            PartAccess::Server(store) => &**store,
+            PartAccess::Presigned(_) => panic!("this store takes parts through links"),
         }
     }
 
     /// The link of one part.
-    pub(crate) async fn link(&self, sent: &Sent, number: u32, lifetime: Duration) -> SignedRequest {
+    pub(crate) async fn link(&self, sent: &Sent, number: u32, lifetime: Duration) -> PresignedRequest {
         let sha256 = Sha256::of(&sent.audio);
-        let store: &dyn PartLinks = match &self.staging.parts {
-            PartAccess::Here(_) => panic!("this store has no links"),
-            PartAccess::Links(store) => &**store,
+        let store: &dyn PresignParts = match &self.staging.parts {
+            PartAccess::Server(_) => panic!("this store has no links"),
+            PartAccess::Presigned(store) => &**store,
         };
-        store.part_link(&sent.staged, sent.parts(), number, sha256, lifetime).await.expect("a link")
+        store.presign_part(&sent.staged, sent.parts(), number, sha256, lifetime).await.expect("a link")
     }
 
     /// The link of one part, good for as long as anybody needs it here.
-    pub(crate) async fn ample_link(&self, sent: &Sent, number: u32) -> SignedRequest {
+    pub(crate) async fn ample_link(&self, sent: &Sent, number: u32) -> PresignedRequest {
         self.link(sent, number, AMPLE).await
     }
 }
 
 /// Sends a part to where a link leads.
-pub async fn send_part(link: SignedRequest, part: Bytes) -> Response {
+pub async fn send_part(link: PresignedRequest, part: Bytes) -> Response {
     let request = Request { body: part.into(), ..Request::new("PUT", link.url) };
     send(link.headers.iter().fold(request, |request, (name, value)| request.header(name, value))).await
 }

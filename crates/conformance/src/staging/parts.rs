@@ -55,7 +55,7 @@ pub async fn put_part_answers_the_error_of_a_failing_body_and_keeps_what_was_sen
 
             assert!(matches!(refused, Err(BlobError::Body(answered)) if answered == error), "{refused:?}");
             assert_eq!(walk(&store.blobs).await, []);
-            assert!(was_sent || store.assemble(&sent).await == Assembled::Lacks(1));
+            assert!(was_sent || store.assemble(&sent).await == Assembled::MissingPart(1));
         }
 
         let stored = store.assembled(&sent).await;

@@ -73,7 +73,7 @@ fn broken() -> BlobError {
 async fn a_recording_is_copied_and_its_row_refers_to_the_copy() {
     let mut scene = Scene::set().source_opens(Ok(Some(body([Ok(&b"speech"[..])])))).copy_keeps(b"speech");
     let Recording { owner, id, blob, .. } = scene.memo.clone();
-    let moved = scene.inventory.expect_relocate().times(1);
+    let moved = scene.inventory.expect_move_blob().times(1);
     moved
         .withf(move |o, i, from, to| (*o, i, from, to.as_str()) == (owner, &id, &blob, "copied"))
         .returning(|_, _, _, _| Ok(true));

@@ -1,9 +1,9 @@
-mod announcing;
 mod completing;
+mod creating;
 mod sending;
 
 use super::*;
-use crate::{plan::StagedRef, testing::TestPorts};
+use crate::{pending::StagedRef, testing::TestPorts};
 
 const AUDIO: &[u8] = b"OggS some speech";
 const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
@@ -21,8 +21,8 @@ fn direct(ports: &Ports) -> Direct {
 }
 
 /// A plan of `AUDIO`, just made.
-fn plan() -> UploadPlan {
-    UploadPlan {
+fn plan() -> PendingUpload {
+    PendingUpload {
         id: RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID"),
         owner: owner(),
         name: RecordingName::parse("memo.ogg".into()).expect("a name"),
@@ -31,26 +31,26 @@ fn plan() -> UploadPlan {
         sha256: Sha256::of(AUDIO),
         recorded_at: ports().now().fixed_offset(),
         staged: StagedRef::new("planned".into()),
-        key: PlanKey([7; 32]),
+        key: LinkKey([7; 32]),
         expires_at: ports().now() + TimeDelta::hours(12),
     }
 }
 
 /// A plan store that has this plan.
-fn find_plan(ports: &mut TestPorts, plan: &UploadPlan) {
+fn find_plan(ports: &mut TestPorts, plan: &PendingUpload) {
     let plan = plan.clone();
     let (owner, id) = (plan.owner, plan.id.clone());
     ports
-        .plans
-        .expect_plan()
+        .uploads
+        .expect_upload()
         .withf(move |by, of| (*by, of) == (owner, &id))
         .returning(move |_, _| Ok(Some(plan.clone())));
 }
 
 /// A plan store the plan is taken out of, and a blob store that removes what was sent for it.
-fn expect_given_up(ports: &mut TestPorts, plan: &UploadPlan) {
+fn expect_given_up(ports: &mut TestPorts, plan: &PendingUpload) {
     let (released, staged) = (plan.clone(), plan.staged.clone());
-    ports.plans.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
+    ports.uploads.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
     expect_abandoned(ports, staged);
 }
 

@@ -44,5 +44,6 @@ pub trait Inventory: Send + Sync {
     ///
     /// - It MUST change nothing else of the recording.
     /// - It MUST return `false` and change nothing unless the recording is there and its audio is at `from`.
-    async fn relocate(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef) -> Result<bool, StoreError>;
+    async fn move_blob(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef)
+    -> Result<bool, StoreError>;
 }

@@ -19,12 +19,12 @@ pub struct Presentation {
 /// Lets clients read blobs from the store itself.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
-pub trait DownloadLinks: Send + Sync {
+pub trait PresignDownloads: Send + Sync {
     /// The URL a blob can be read at without credentials, for `lifetime`.
     ///
     /// - It MUST yield exactly the blob's bytes, presented as told, and any range of them.
     /// - It MUST NOT let anything else be read, nor anything be written.
-    async fn download_link(
+    async fn presign_download(
         &self,
         blob: &BlobRef,
         presentation: Presentation,

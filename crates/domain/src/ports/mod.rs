@@ -9,11 +9,11 @@ mod clock;
 mod inventory;
 mod links;
 mod passwords;
-mod plans;
 mod records;
 mod relay;
 mod salvage;
 mod staging;
+mod uploads;
 mod users;
 
 use std::sync::Arc;
@@ -23,25 +23,25 @@ pub use self::{
     blobs::MockBlobStore,
     clock::MockClock,
     inventory::MockInventory,
-    links::MockDownloadLinks,
+    links::MockPresignDownloads,
     passwords::MockPasswordHasher,
-    plans::MockPlanStore,
     records::MockRecordStore,
     salvage::MockSalvage,
-    staging::{MockPartLinks, MockPartStore, MockStagedBlobs},
+    staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
+    uploads::MockUploadStore,
     users::MockUserStore,
 };
 pub use self::{
     blobs::{BlobEntry, BlobError, BlobStore},
     clock::{Clock, SystemClock, Timestamp},
     inventory::{Inventory, Miscount},
-    links::{DownloadLinks, Presentation},
+    links::{Presentation, PresignDownloads},
     passwords::{HasherError, PasswordHasher},
-    plans::{PlanStore, ReserveError, SettleError},
     records::{InsertError, RecordStore},
     relay::{Cause, relay},
-    salvage::{Remains, Salvage},
-    staging::{Assembled, PartAccess, PartLinks, PartStore, SignedRequest, StagedBlobs, Staging},
+    salvage::{Salvage, TornWrite},
+    staging::{Assembled, PartAccess, PartStore, PresignParts, PresignedRequest, StagedBlobs, Staging},
+    uploads::{ReserveError, SettleError, UploadStore},
     users::UserStore,
 };
 
@@ -68,7 +68,7 @@ pub struct Ports {
     /// Everybody's rows about recordings, where the row store can list them.
     pub inventory: Option<Arc<dyn Inventory>>,
     /// Plans of recordings.
-    pub plans: Arc<dyn PlanStore>,
+    pub uploads: Arc<dyn UploadStore>,
     /// Bytes of recordings.
     pub blobs: Arc<dyn BlobStore>,
     /// What is left of bytes that went wrong, where the blob store can tell.
@@ -76,7 +76,7 @@ pub struct Ports {
     /// Bytes of recordings that come in parts.
     pub staging: Staging,
     /// Downloads past this server, where the blob store offers them and the operator wants them.
-    pub links: Option<Arc<dyn DownloadLinks>>,
+    pub downloads: Option<Arc<dyn PresignDownloads>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
     /// The time.

@@ -88,7 +88,7 @@ pub trait RecordStore: Send + Sync {
     /// Picks out the blobs that no recording refers to.
     ///
     /// - It MUST return exactly those of `blobs` that no recording of any user refers to.
-    async fn unreferenced(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError>;
+    async fn orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError>;
 
     /// Which store this is.
     ///

@@ -7,7 +7,7 @@ use crate::blob::{BlobRef, StoredBlob};
 
 /// Bytes that belong to no blob the store can list: of one that was torn, or whose label is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remains {
+pub struct TornWrite {
     /// Where the bytes begin.
     pub place: BlobRef,
     /// How many there are.
@@ -26,18 +26,18 @@ pub struct Remains {
 #[async_trait]
 pub trait Salvage: Send + Sync {
     /// Whether the bytes of a blob are there, and its label contradicts them, or cannot be read.
-    async fn is_mislabelled(&self, stored: &StoredBlob) -> Result<bool, BlobError>;
+    async fn has_bad_header(&self, stored: &StoredBlob) -> Result<bool, BlobError>;
 
     /// Labels a blob with what it is and when it was written.
     ///
     /// - It MUST change nothing and return `false` unless the blob's bytes have this size and digest.
-    async fn relabel(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError>;
+    async fn rewrite_header(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError>;
 
     /// Lists all remains, but for those where something is being written.
-    async fn remains(&self) -> Result<Vec<Remains>, BlobError>;
+    async fn remains(&self) -> Result<Vec<TornWrite>, BlobError>;
 
     /// Removes remains.
     ///
     /// - It MUST leave every blob that can be listed, and return `false` if there is one among them by now.
-    async fn clear(&self, remains: &Remains) -> Result<bool, BlobError>;
+    async fn clear(&self, remains: &TornWrite) -> Result<bool, BlobError>;
 }

@@ -8,7 +8,7 @@ use super::{BlobError, Timestamp};
 use crate::{
     blob::{BodyError, ByteStream, StoredBlob},
     digest::Sha256,
-    plan::{Parts, StagedRef},
+    pending::{Parts, StagedRef},
 };
 
 /// What came of putting the parts together.
@@ -17,7 +17,7 @@ pub enum Assembled {
     /// All parts were there.
     Whole(StoredBlob),
     /// This part was not, counted from 1.
-    Lacks(u32),
+    MissingPart(u32),
 }
 
 /// Puts blobs together from parts that were sent in any order.
@@ -33,7 +33,7 @@ pub trait StagedBlobs: Send + Sync {
     ///
     /// - It MUST return the blob only once its bytes would survive a power cut.
     /// - It MUST return the size and the SHA-256 of exactly the bytes it kept.
-    /// - It MUST return `Lacks` with the first part that was never sent, and keep the others.
+    /// - It MUST return `MissingPart` with the first part that was never sent, and keep the others.
     /// - It MUST return the blob again when it is repeated before [`Self::clear`], by itself or another.
     async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError>;
 
@@ -65,7 +65,7 @@ pub trait PartStore: Send + Sync {
 
 /// A request that somebody without credentials may make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedRequest {
+pub struct PresignedRequest {
     /// Where to.
     pub url: String,
     /// What must be sent with it; names in lower case.
@@ -75,27 +75,27 @@ pub struct SignedRequest {
 /// Lets clients send parts to the store itself.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
-pub trait PartLinks: Send + Sync {
+pub trait PresignParts: Send + Sync {
     /// The PUT that sends one part, good for `lifetime`; `sha256` is that of the whole blob.
     ///
     /// - It MUST NOT let anything else be written, nor anything be read.
-    async fn part_link(
+    async fn presign_part(
         &self,
         staged: &StagedRef,
         parts: Parts,
         number: u32,
         sha256: Sha256,
         lifetime: Duration,
-    ) -> Result<SignedRequest, BlobError>;
+    ) -> Result<PresignedRequest, BlobError>;
 }
 
 /// Where clients send parts.
 #[derive(Clone)]
 pub enum PartAccess {
     /// To this server.
-    Here(Arc<dyn PartStore>),
+    Server(Arc<dyn PartStore>),
     /// To the store itself.
-    Links(Arc<dyn PartLinks>),
+    Presigned(Arc<dyn PresignParts>),
 }
 
 /// Everything a direct upload needs of the blob store.

@@ -46,8 +46,8 @@ pub async fn peek(mut body: ByteStream<BodyError>) -> (Bytes, ByteStream<BodyErr
     (head.freeze(), Box::pin(stream::iter(pieces).chain(body)))
 }
 
-/// Passes a body on until it fails, exceeds its allowance, or ends at another size than announced.
-pub fn metered(body: ByteStream<BodyError>, allowance: Allowance, announced: Option<u64>) -> ByteStream<BodyError> {
+/// Passes a body on until it fails, exceeds its allowance, or ends at another size than expected.
+pub fn metered(body: ByteStream<BodyError>, allowance: Allowance, expected: Option<u64>) -> ByteStream<BodyError> {
     let metered = stream::unfold(Some((body, 0_u64)), move |state| async move {
         let (mut body, received) = state?;
         match body.next().await {
@@ -59,7 +59,7 @@ pub fn metered(body: ByteStream<BodyError>, allowance: Allowance, announced: Opt
                 }
             }
             Some(Err(error)) => Some((Err(error), None)),
-            None if announced.is_some_and(|size| size != received) => Some((Err(BodyError::Incomplete), None)),
+            None if expected.is_some_and(|size| size != received) => Some((Err(BodyError::Incomplete), None)),
             None => None,
         }
     });

@@ -79,13 +79,13 @@ fn without_an_inventory_there_is_nothing_to_verify_with() {
 }
 
 /// What is said of a recording whose audio opens as `opened`, and that the store calls mislabelled or not.
-async fn salvaged(opened: Result<Option<ByteStream<BlobError>>, BlobError>, is_mislabelled: bool) -> Verdict {
+async fn salvaged(opened: Result<Option<ByteStream<BlobError>>, BlobError>, has_bad_header: bool) -> Verdict {
     let memo = memo();
     let (mut ports, mut salvage) = (TestPorts::at(NOW), MockSalvage::new());
     ports.blobs.expect_open().return_once(|_, _| opened);
     let row = memo.clone();
     ports.records.expect_find().returning(move |_, _| Ok(Some(row.clone())));
-    salvage.expect_is_mislabelled().with(eq(stored(&memo))).returning(move |_| Ok(is_mislabelled));
+    salvage.expect_has_bad_header().with(eq(stored(&memo))).returning(move |_| Ok(has_bad_header));
     verify(ports, salvage).check(&memo).await.expect("the rows answer")
 }
 
@@ -97,9 +97,9 @@ fn verify(ports: TestPorts, salvage: MockSalvage) -> Verify {
 
 #[tokio::test]
 async fn audio_whose_label_alone_is_wrong_is_mislabelled_and_not_missing() {
-    assert!(matches!(salvaged(Ok(Some(body(b"speech"))), true).await, Verdict::Mislabelled));
-    assert!(matches!(salvaged(Ok(None), true).await, Verdict::Mislabelled));
-    assert!(matches!(salvaged(Err(broken()), true).await, Verdict::Mislabelled));
+    assert!(matches!(salvaged(Ok(Some(body(b"speech"))), true).await, Verdict::BadHeader));
+    assert!(matches!(salvaged(Ok(None), true).await, Verdict::BadHeader));
+    assert!(matches!(salvaged(Err(broken()), true).await, Verdict::BadHeader));
     assert!(matches!(salvaged(Ok(None), false).await, Verdict::Missing));
     assert!(matches!(salvaged(Ok(Some(body(b"speech"))), false).await, Verdict::Sound));
 }
@@ -109,7 +109,7 @@ async fn remains_are_nobodys_only_if_they_are_old_and_no_recording_could_be_miss
     let (mut ports, mut salvage) = (TestPorts::at(NOW), MockSalvage::new());
     let now = ports.now();
     let blob = |name: &str| BlobRef::new(name.to_owned());
-    let remains = move |name: &str, hours| Remains {
+    let remains = move |name: &str, hours| TornWrite {
         place: blob(name),
         size: 1,
         blobs: vec![blob(name), blob("and one more")],
@@ -117,7 +117,7 @@ async fn remains_are_nobodys_only_if_they_are_old_and_no_recording_could_be_miss
     };
     let all = vec![remains("young", 23), remains("old", 25), remains("somebody's", 25)];
     salvage.expect_remains().return_once(|| Ok(all));
-    ports.records.expect_unreferenced().times(2).returning(move |mut blobs| {
+    ports.records.expect_orphans().times(2).returning(move |mut blobs| {
         blobs.retain(|found| *found != blob("somebody's"));
         Ok(blobs)
     });

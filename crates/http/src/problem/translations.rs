@@ -93,7 +93,7 @@ impl From<DirectError> for Problem {
             DirectError::NotFound => {
                 Self::new(ProblemKind::NotFound, "You have no upload of this id under way. Announce it again.")
             }
-            DirectError::Lacks { number, count } => Self::new(
+            DirectError::MissingPart { number, count } => Self::new(
                 ProblemKind::UploadIncomplete,
                 format!("Part {number} of {count} is missing. Send it, and complete the upload again."),
             ),

@@ -1,7 +1,7 @@
 //! Direct uploads: announcing a recording.
 
 use serde_json::{Value, json};
-use tapebase_domain::plan::Parts;
+use tapebase_domain::pending::Parts;
 
 use super::{
     at_once,

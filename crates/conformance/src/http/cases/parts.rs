@@ -1,7 +1,7 @@
 //! Direct uploads: sending parts, and where their links lead.
 
 use serde_json::json;
-use tapebase_domain::plan::Parts;
+use tapebase_domain::pending::Parts;
 
 use super::{
     direct::{

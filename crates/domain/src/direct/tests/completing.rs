@@ -14,7 +14,7 @@ async fn complete(ports: TestPorts) -> Result<Stored, DirectError> {
 }
 
 /// A plan that is there, whose parts make this blob.
-fn assemble(ports: &mut TestPorts, plan: &UploadPlan, blob: StoredBlob) {
+fn assemble(ports: &mut TestPorts, plan: &PendingUpload, blob: StoredBlob) {
     find_plan(ports, plan);
     ports
         .staged
@@ -77,7 +77,7 @@ async fn the_recording_is_what_was_planned_and_made_of_what_was_sent() {
     assemble_audio(&mut ports);
     let settled = expected.clone();
     ports
-        .plans
+        .uploads
         .expect_settle()
         .withf(move |of, recording| (of, recording) == (&plan(), &settled))
         .times(1)
@@ -94,7 +94,7 @@ async fn the_recording_is_what_was_planned_and_made_of_what_was_sent() {
 async fn a_recording_counts_even_if_its_parts_resist() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.plans.expect_settle().returning(|_, _| Ok(()));
+    ports.uploads.expect_settle().returning(|_, _| Ok(()));
     ports.staged.expect_clear().returning(|_| Err(BlobError::Unavailable("it resists".into())));
 
     let stored = complete(ports).await;
@@ -107,7 +107,7 @@ async fn bytes_of_no_told_type_are_looked_at() {
     for (audio, looked_at, sniffed) in
         [(AUDIO, 12, "audio/ogg"), (b"OggS", 4, "audio/ogg"), (b"speech", 6, "application/octet-stream")]
     {
-        let plan = UploadPlan {
+        let plan = PendingUpload {
             media_type: MediaType::octet_stream(),
             size: audio.len() as u64,
             sha256: Sha256::of(audio),
@@ -123,7 +123,7 @@ async fn bytes_of_no_told_type_are_looked_at() {
                 let end = usize::try_from(range.length).expect("short");
                 Ok(Some(blob::once(audio[..end].into())))
             });
-        ports.plans.expect_settle().returning(|_, _| Ok(()));
+        ports.uploads.expect_settle().returning(|_, _| Ok(()));
         ports.staged.expect_clear().returning(|_| Ok(()));
 
         let stored = complete(ports).await;
@@ -136,7 +136,7 @@ async fn bytes_of_no_told_type_are_looked_at() {
 #[tokio::test]
 async fn the_plan_stays_when_its_bytes_cannot_be_looked_at() {
     let mut ports = ports();
-    let plan = UploadPlan { media_type: MediaType::octet_stream(), ..plan() };
+    let plan = PendingUpload { media_type: MediaType::octet_stream(), ..plan() };
     assemble(&mut ports, &plan, stored_blob("new", AUDIO));
     ports.blobs.expect_open().returning(|_, _| Err(BlobError::Unavailable("down".into())));
 
@@ -149,17 +149,17 @@ async fn the_plan_stays_when_its_bytes_cannot_be_looked_at() {
 async fn a_missing_part_is_named_and_the_plan_stays() {
     let mut ports = ports();
     find_plan(&mut ports, &plan());
-    ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::Lacks(1)));
+    ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::MissingPart(1)));
 
     let stored = complete(ports).await;
 
-    let Err(error @ DirectError::Lacks { number: 1, count: 1 }) = stored else { panic!("{stored:?}") };
+    let Err(error @ DirectError::MissingPart { number: 1, count: 1 }) = stored else { panic!("{stored:?}") };
     assert_eq!(error.to_string(), "part 1 of 1 is missing");
 }
 
 #[tokio::test]
 async fn parts_that_somebody_else_cleared_away_meanwhile_are_not_missing() {
-    let announced_anew = UploadPlan { staged: StagedRef::new("anew".into()), ..plan() };
+    let announced_anew = PendingUpload { staged: StagedRef::new("anew".into()), ..plan() };
     for (there_now, recording) in [
         (None, Some(existing(AUDIO, "there"))),
         (Some(announced_anew.clone()), Some(existing(AUDIO, "there"))),
@@ -167,9 +167,9 @@ async fn parts_that_somebody_else_cleared_away_meanwhile_are_not_missing() {
         (Some(announced_anew), None),
     ] {
         let mut ports = ports();
-        ports.plans.expect_plan().times(1).returning(|_, _| Ok(Some(plan())));
-        ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::Lacks(1)));
-        ports.plans.expect_plan().times(1).returning(move |_, _| Ok(there_now.clone()));
+        ports.uploads.expect_upload().times(1).returning(|_, _| Ok(Some(plan())));
+        ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::MissingPart(1)));
+        ports.uploads.expect_upload().times(1).returning(move |_, _| Ok(there_now.clone()));
         find_recording(&mut ports, recording.clone());
 
         let stored = complete(ports).await;
@@ -220,7 +220,7 @@ async fn other_bytes_than_announced_end_the_plan_and_leave_nothing() {
 #[tokio::test]
 async fn repeating_it_answers_the_same_recording() {
     let mut ports = ports();
-    ports.plans.expect_plan().returning(|_, _| Ok(None));
+    ports.uploads.expect_upload().returning(|_, _| Ok(None));
     find_recording(&mut ports, Some(existing(AUDIO, "there")));
 
     let stored = complete(ports).await;
@@ -231,7 +231,7 @@ async fn repeating_it_answers_the_same_recording() {
 #[tokio::test]
 async fn what_was_never_planned_is_not_found() {
     let mut ports = ports();
-    ports.plans.expect_plan().returning(|_, _| Ok(None));
+    ports.uploads.expect_upload().returning(|_, _| Ok(None));
     find_recording(&mut ports, None);
 
     let stored = complete(ports).await;
@@ -243,7 +243,7 @@ async fn what_was_never_planned_is_not_found() {
 async fn what_is_aborted_meanwhile_leaves_nothing() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.plans.expect_settle().returning(|_, _| Err(SettleError::Gone));
+    ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Gone));
     find_recording(&mut ports, None);
     expect_discarded(&mut ports);
 
@@ -256,7 +256,7 @@ async fn what_is_aborted_meanwhile_leaves_nothing() {
 async fn what_somebody_else_completes_of_the_same_blob_keeps_it() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.plans.expect_settle().returning(|_, _| Err(SettleError::Gone));
+    ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Gone));
     find_recording(&mut ports, Some(existing(AUDIO, "new")));
     ports.blobs.expect_delete().never();
 
@@ -269,7 +269,7 @@ async fn what_somebody_else_completes_of_the_same_blob_keeps_it() {
 async fn what_somebody_else_completes_of_another_blob_makes_this_one_superfluous() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.plans.expect_settle().returning(|_, _| Err(SettleError::Gone));
+    ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Gone));
     find_recording(&mut ports, Some(existing(AUDIO, "there")));
     expect_discarded(&mut ports);
 
@@ -286,7 +286,7 @@ async fn an_id_that_is_taken_meanwhile_ends_the_plan() {
         assemble_audio(&mut ports);
         find_recording(&mut ports, Some(taken.clone()));
         let there = taken.clone();
-        ports.plans.expect_settle().returning(move |_, _| Err(SettleError::Taken(Box::new(there.clone()))));
+        ports.uploads.expect_settle().returning(move |_, _| Err(SettleError::Taken(Box::new(there.clone()))));
         expect_given_up(&mut ports, &plan());
         expect_discarded(&mut ports);
 
@@ -304,8 +304,8 @@ async fn an_id_that_is_taken_meanwhile_ends_the_plan() {
 async fn a_store_that_repeats_the_write_and_finds_its_own_recording_keeps_its_blob() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.plans.expect_settle().returning(|_, recording| Err(SettleError::Taken(Box::new(recording))));
-    ports.plans.expect_release().returning(|_| Ok(false));
+    ports.uploads.expect_settle().returning(|_, recording| Err(SettleError::Taken(Box::new(recording))));
+    ports.uploads.expect_release().returning(|_| Ok(false));
     find_recording(&mut ports, Some(existing(AUDIO, "new")));
     ports.staged.expect_abort().never();
     ports.blobs.expect_delete().never();
@@ -319,8 +319,8 @@ async fn a_store_that_repeats_the_write_and_finds_its_own_recording_keeps_its_bl
 async fn everything_stays_when_the_fate_of_the_recording_is_unknown() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.plans.expect_settle().returning(|_, _| Err(StoreError::Unavailable("timed out".into()).into()));
-    ports.plans.expect_release().never();
+    ports.uploads.expect_settle().returning(|_, _| Err(StoreError::Unavailable("timed out".into()).into()));
+    ports.uploads.expect_release().never();
     ports.staged.expect_clear().never();
     ports.staged.expect_abort().never();
     ports.blobs.expect_delete().never();
@@ -332,7 +332,7 @@ async fn everything_stays_when_the_fate_of_the_recording_is_unknown() {
 
 #[tokio::test]
 async fn a_plan_that_has_expired_is_not_found_and_cleared_away() {
-    let expired = UploadPlan { expires_at: ports().now(), ..plan() };
+    let expired = PendingUpload { expires_at: ports().now(), ..plan() };
     let mut ports = ports();
     find_plan(&mut ports, &expired);
     expect_given_up(&mut ports, &expired);
@@ -360,7 +360,7 @@ async fn a_plan_that_expires_while_its_parts_are_put_together_leaves_nothing() {
 async fn a_plan_that_somebody_else_completed_before_it_expired_is_their_recording() {
     let mut ports = ports();
     let clock = assemble_until_it_expires(&mut ports);
-    ports.plans.expect_release().times(1).returning(|_| Ok(false));
+    ports.uploads.expect_release().times(1).returning(|_| Ok(false));
     find_recording(&mut ports, Some(existing(AUDIO, "new")));
     ports.staged.expect_abort().never();
     ports.blobs.expect_delete().never();
@@ -384,7 +384,7 @@ async fn aborting_ends_the_plan_and_removes_what_was_sent() {
 #[tokio::test]
 async fn what_is_not_under_way_cannot_be_aborted() {
     let mut ports = ports();
-    ports.plans.expect_plan().with(eq(owner()), eq(plan().id)).returning(|_, _| Ok(None));
+    ports.uploads.expect_upload().with(eq(owner()), eq(plan().id)).returning(|_, _| Ok(None));
 
     let aborted = direct(&ports.build()).abort(owner(), &plan().id).await;
 
@@ -395,7 +395,7 @@ async fn what_is_not_under_way_cannot_be_aborted() {
 async fn what_somebody_else_completed_or_aborted_first_is_left_alone() {
     let mut ports = ports();
     find_plan(&mut ports, &plan());
-    ports.plans.expect_release().times(1).returning(|_| Ok(false));
+    ports.uploads.expect_release().times(1).returning(|_| Ok(false));
     ports.staged.expect_abort().never();
 
     let aborted = direct(&ports.build()).abort(owner(), &plan().id).await;
@@ -407,7 +407,7 @@ async fn what_somebody_else_completed_or_aborted_first_is_left_alone() {
 async fn what_was_sent_stays_when_the_fate_of_the_plan_is_unknown() {
     let mut ports = ports();
     find_plan(&mut ports, &plan());
-    ports.plans.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
+    ports.uploads.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
     ports.staged.expect_abort().never();
 
     let aborted = direct(&ports.build()).abort(owner(), &plan().id).await;

@@ -3,8 +3,8 @@ use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::{
-    plan::Parts,
-    ports::MockPartLinks,
+    pending::Parts,
+    ports::MockPresignParts,
     testing::{body, timestamp, unread_body},
 };
 
@@ -41,20 +41,20 @@ async fn links_to_this_server_are_tickets_it_takes() {
 
     let (links, _) = direct.links(&plan()).await.expect("links");
 
-    let [PartLink::Here(ticket, signature)] = &links[..] else { panic!("{links:?}") };
+    let [PartLink::Server(ticket, signature)] = &links[..] else { panic!("{links:?}") };
     let sent = direct.put_part(ticket, signature, Some(plan().size), body(vec![Ok(AUDIO)])).await;
     assert!(sent.is_ok(), "{sent:?}");
 }
 
 #[tokio::test]
 async fn there_is_a_link_for_every_part_in_their_order() {
-    let plan = UploadPlan { size: Parts::SINGLE_BYTES + 1, ..plan() };
+    let plan = PendingUpload { size: Parts::SINGLE_BYTES + 1, ..plan() };
 
     let (links, _) = direct(&ports().build()).links(&plan).await.expect("links");
 
     let number = |link| match link {
-        PartLink::Here(ticket, signature) => (ticket.number, ticket.is_signed(&signature, &plan.key)),
-        PartLink::There(request) => panic!("{request:?}"),
+        PartLink::Server(ticket, signature) => (ticket.number, ticket.is_signed(&signature, &plan.key)),
+        PartLink::Store(request) => panic!("{request:?}"),
     };
     assert_eq!(links.into_iter().map(number).collect::<Vec<_>>(), [(1, true), (2, true), (3, true)]);
 }
@@ -66,11 +66,11 @@ async fn a_link_is_good_for_an_hour_and_for_no_longer_than_its_plan() {
         ("2026-11-23T13:00:00.25Z", "2026-11-23T13:00:00Z"),
         ("2026-11-23T12:30:00.999999Z", "2026-11-23T12:30:00Z"),
     ] {
-        let plan = UploadPlan { expires_at: timestamp(plan_expires), ..plan() };
+        let plan = PendingUpload { expires_at: timestamp(plan_expires), ..plan() };
 
         let (links, expires_at) = direct(&ports().build()).links(&plan).await.expect("links");
 
-        let [PartLink::Here(ticket, _)] = &links[..] else { panic!("{links:?}") };
+        let [PartLink::Server(ticket, _)] = &links[..] else { panic!("{links:?}") };
         assert_eq!((expires_at, ticket.expires_at), (timestamp(link_expires), expires_at), "{plan_expires}");
     }
 }
@@ -78,30 +78,30 @@ async fn a_link_is_good_for_an_hour_and_for_no_longer_than_its_plan() {
 #[tokio::test]
 async fn links_to_the_store_come_from_the_store() {
     let plan =
-        UploadPlan { size: Parts::SINGLE_BYTES + 1, expires_at: ports().now() + TimeDelta::minutes(2), ..plan() };
+        PendingUpload { size: Parts::SINGLE_BYTES + 1, expires_at: ports().now() + TimeDelta::minutes(2), ..plan() };
     // To the second, and never past the plan.
     let lifetime = Duration::from_millis(119_750);
-    let request = |number| SignedRequest { url: format!("https://store/{number}"), headers: Vec::new() };
-    let mut store = MockPartLinks::new();
+    let request = |number| PresignedRequest { url: format!("https://store/{number}"), headers: Vec::new() };
+    let mut store = MockPresignParts::new();
     store
-        .expect_part_link()
+        .expect_presign_part()
         .with(eq(plan.staged.clone()), eq(plan.parts()), always(), eq(plan.sha256), eq(lifetime))
         .returning(move |_, _, number, _, _| Ok(request(number)));
     let mut ports = ports().build();
-    ports.staging.parts = PartAccess::Links(Arc::new(store));
+    ports.staging.parts = PartAccess::Presigned(Arc::new(store));
 
     let (links, expires_at) = direct(&ports).links(&plan).await.expect("links");
 
-    assert_eq!(links, [1, 2, 3].map(|number| PartLink::There(request(number))));
+    assert_eq!(links, [1, 2, 3].map(|number| PartLink::Store(request(number))));
     assert_eq!(expires_at, timestamp("2026-11-23T12:02:00Z"));
 }
 
 #[tokio::test]
 async fn a_store_that_gives_no_link_is_unavailable() {
-    let mut store = MockPartLinks::new();
-    store.expect_part_link().returning(|_, _, _, _, _| Err(BlobError::Unavailable("no credentials".into())));
+    let mut store = MockPresignParts::new();
+    store.expect_presign_part().returning(|_, _, _, _, _| Err(BlobError::Unavailable("no credentials".into())));
     let mut ports = ports().build();
-    ports.staging.parts = PartAccess::Links(Arc::new(store));
+    ports.staging.parts = PartAccess::Presigned(Arc::new(store));
 
     let links = direct(&ports).links(&plan()).await;
 
@@ -110,7 +110,7 @@ async fn a_store_that_gives_no_link_is_unavailable() {
 
 #[tokio::test]
 async fn a_part_is_kept_under_its_number_in_its_place() {
-    let several = UploadPlan { size: Parts::SINGLE_BYTES + AUDIO.len() as u64, ..plan() };
+    let several = PendingUpload { size: Parts::SINGLE_BYTES + AUDIO.len() as u64, ..plan() };
     let mut ports = ports();
     find_plan(&mut ports, &several);
     ports
@@ -131,7 +131,7 @@ async fn a_ticket_that_is_not_of_this_plan_is_refused_before_the_body_is_read() 
     let right = ticket();
     let not_signed = [
         (right.clone(), String::new()),
-        (right.clone(), ticket().sign(&PlanKey([8; 32]))),
+        (right.clone(), ticket().sign(&LinkKey([8; 32]))),
         (PartTicket { number: 2, ..right.clone() }, signed.clone()),
         (PartTicket { expires_at: right.expires_at + TimeDelta::seconds(1), ..right.clone() }, signed),
     ];
@@ -168,7 +168,7 @@ async fn a_ticket_is_good_until_the_moment_it_expires() {
 #[tokio::test]
 async fn a_ticket_outlives_no_plan() {
     let mut ports = ports();
-    ports.plans.expect_plan().with(eq(owner()), eq(plan().id)).returning(|_, _| Ok(None));
+    ports.uploads.expect_upload().with(eq(owner()), eq(plan().id)).returning(|_, _| Ok(None));
 
     let sent = send(ports, &ticket(), None, unread_body()).await;
 
@@ -178,7 +178,7 @@ async fn a_ticket_outlives_no_plan() {
 #[tokio::test]
 async fn no_part_comes_here_when_they_are_sent_to_the_store() {
     let mut ports = ports().build();
-    ports.staging.parts = PartAccess::Links(Arc::new(MockPartLinks::new()));
+    ports.staging.parts = PartAccess::Presigned(Arc::new(MockPresignParts::new()));
 
     let ticket = ticket();
     let sent = direct(&ports).put_part(&ticket, &ticket.sign(&plan().key), None, unread_body()).await;
@@ -219,7 +219,7 @@ async fn a_part_of_another_length_is_refused() {
 
 #[tokio::test]
 async fn an_empty_recording_is_one_empty_part() {
-    let empty = UploadPlan { size: 0, ..plan() };
+    let empty = PendingUpload { size: 0, ..plan() };
     let mut ports = ports();
     find_plan(&mut ports, &empty);
     ports.parts.expect_put_part().times(1).returning(|_, _, _| Ok(()));

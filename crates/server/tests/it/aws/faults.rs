@@ -233,7 +233,7 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
     }
     assert_eq!(blobs.len(), acknowledged.len(), "blobs without a recording are left");
     let again = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
-    assert_eq!((again.blobs, again.plans, again.staged), (0, 0, 0));
+    assert_eq!((again.blobs, again.uploads, again.staged), (0, 0, 0));
 }
 
 /// By then nobody uploads any more.

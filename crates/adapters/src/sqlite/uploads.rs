@@ -1,11 +1,11 @@
-//! `PlanStore` in SQLite.
+//! `UploadStore` in SQLite.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     id::{RecordingId, UserId},
-    plan::UploadPlan,
-    ports::{PlanStore, ReserveError, SettleError, StoreError, Timestamp},
+    pending::PendingUpload,
+    ports::{ReserveError, SettleError, StoreError, Timestamp, UploadStore},
     recording::Recording,
 };
 
@@ -23,13 +23,13 @@ const INSERT: &str = "INSERT INTO plans (owner, id, name, media_type, size, sha2
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (owner, id) DO NOTHING";
 
 #[async_trait]
-impl PlanStore for Sqlite {
-    async fn reserve(&self, plan: UploadPlan, quota: u64) -> Result<(), ReserveError> {
+impl UploadStore for Sqlite {
+    async fn reserve(&self, plan: PendingUpload, quota: u64) -> Result<(), ReserveError> {
         let reserved = self.writer.write(move |connection| {
             if !insert(connection, &plan)? {
                 let existing = find(connection, plan.owner, &plan.id)?;
                 let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                return Ok(Change::Undo(Err(ReserveError::Planned(Box::new(existing)))));
+                return Ok(Change::Undo(Err(ReserveError::Taken(Box::new(existing)))));
             }
             if !use_bytes(connection, plan.owner, plan.size, quota)? {
                 return Ok(Change::Undo(Err(ReserveError::OverQuota)));
@@ -39,11 +39,11 @@ impl PlanStore for Sqlite {
         reserved.await?
     }
 
-    async fn plan(&self, owner: UserId, id: &RecordingId) -> Result<Option<UploadPlan>, StoreError> {
+    async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
         self.readers.look_up(|connection| find(connection, owner, id))
     }
 
-    async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<(), SettleError> {
+    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<(), SettleError> {
         let plan = plan.clone();
         let settled = self.writer.write(move |connection| {
             if !take_out(connection, &plan)? {
@@ -59,7 +59,7 @@ impl PlanStore for Sqlite {
         settled.await?
     }
 
-    async fn release(&self, plan: &UploadPlan) -> Result<bool, StoreError> {
+    async fn release(&self, plan: &PendingUpload) -> Result<bool, StoreError> {
         let plan = plan.clone();
         self.writer
             .write(move |connection| {
@@ -72,7 +72,7 @@ impl PlanStore for Sqlite {
             .await
     }
 
-    async fn expired_plans(&self, now: Timestamp) -> Result<Vec<UploadPlan>, StoreError> {
+    async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
         self.readers
             .read(move |connection| {
                 let query = format!("SELECT {} FROM plans WHERE expires_at < ?1 LIMIT ?2", rows::PLAN);
@@ -84,7 +84,7 @@ impl PlanStore for Sqlite {
 }
 
 /// `false` if the id is planned.
-fn insert(connection: &Connection, plan: &UploadPlan) -> rusqlite::Result<bool> {
+fn insert(connection: &Connection, plan: &PendingUpload) -> rusqlite::Result<bool> {
     let added = connection.prepare_cached(INSERT)?.execute(params![
         plan.owner.to_string(),
         plan.id.as_str(),
@@ -101,14 +101,14 @@ fn insert(connection: &Connection, plan: &UploadPlan) -> rusqlite::Result<bool> 
     Ok(added == 1)
 }
 
-fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<UploadPlan>> {
+fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<PendingUpload>> {
     let query = format!("SELECT {} FROM plans WHERE owner = ?1 AND id = ?2", rows::PLAN);
     let mut statement = connection.prepare_cached(&query)?;
     statement.query_row(params![owner.to_string(), id.as_str()], rows::plan).optional()
 }
 
 /// `false` if this very plan is not there.
-fn take_out(connection: &Connection, plan: &UploadPlan) -> rusqlite::Result<bool> {
+fn take_out(connection: &Connection, plan: &PendingUpload) -> rusqlite::Result<bool> {
     let removed = connection
         .prepare_cached("DELETE FROM plans WHERE owner = ?1 AND id = ?2 AND staged = ?3")?
         .execute(params![plan.owner.to_string(), plan.id.as_str(), plan.staged.as_str()])?;

@@ -1,10 +1,10 @@
-//! `PlanStore` in DynamoDB.
+//! `UploadStore` in DynamoDB.
 
 use async_trait::async_trait;
 use tapebase_domain::{
     id::{RecordingId, UserId},
-    plan::UploadPlan,
-    ports::{PlanStore, ReserveError, SettleError, StoreError, Timestamp},
+    pending::PendingUpload,
+    ports::{ReserveError, SettleError, StoreError, Timestamp, UploadStore},
     recording::Recording,
 };
 
@@ -21,10 +21,10 @@ const EXPIRED_PLANS: usize = 100;
 const ENTRIES: i32 = 100;
 
 #[async_trait]
-impl PlanStore for DynamoDb {
-    async fn reserve(&self, plan: UploadPlan, quota: u64) -> Result<(), ReserveError> {
+impl UploadStore for DynamoDb {
+    async fn reserve(&self, plan: PendingUpload, quota: u64) -> Result<(), ReserveError> {
         let Some(room) = quota.checked_sub(plan.size) else {
-            let existing = self.plan(plan.owner, &plan.id).await?;
+            let existing = self.upload(plan.owner, &plan.id).await?;
             return Err(existing.map_or(ReserveError::OverQuota, planned));
         };
         let mut reserve = self.transaction();
@@ -37,12 +37,12 @@ impl PlanStore for DynamoDb {
         }
     }
 
-    async fn plan(&self, owner: UserId, id: &RecordingId) -> Result<Option<UploadPlan>, StoreError> {
+    async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
         let item = self.get(keys::plan(owner, id)).await?;
         item.as_ref().map(items::plan).transpose()
     }
 
-    async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<(), SettleError> {
+    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<(), SettleError> {
         let mut settle = self.transaction();
         bury(&mut settle, plan)?;
         settle.add(items::of_recording(&recording))?;
@@ -53,7 +53,7 @@ impl PlanStore for DynamoDb {
         }
     }
 
-    async fn release(&self, plan: &UploadPlan) -> Result<bool, StoreError> {
+    async fn release(&self, plan: &PendingUpload) -> Result<bool, StoreError> {
         let mut release = self.transaction();
         bury(&mut release, plan)?;
         release.give_back_bytes(plan.owner, plan.size)?;
@@ -61,7 +61,7 @@ impl PlanStore for DynamoDb {
     }
 
     /// The index is a little behind the table: a plan that has just expired may be listed by the next sweep.
-    async fn expired_plans(&self, now: Timestamp) -> Result<Vec<UploadPlan>, StoreError> {
+    async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
         let mut expired = Vec::new();
         for shard in 0..keys::PLAN_SHARDS {
             self.expired_in_shard(shard, now, &mut expired).await?;
@@ -78,7 +78,7 @@ impl DynamoDb {
         &self,
         shard: u8,
         now: Timestamp,
-        expired: &mut Vec<UploadPlan>,
+        expired: &mut Vec<PendingUpload>,
     ) -> Result<(), StoreError> {
         let mut entries = query::pages(
             self.query()
@@ -105,11 +105,11 @@ impl DynamoDb {
 }
 
 /// Takes out this very plan: no other has its place for the parts.
-fn bury(transaction: &mut Transaction<'_>, plan: &UploadPlan) -> Result<(), StoreError> {
+fn bury(transaction: &mut Transaction<'_>, plan: &PendingUpload) -> Result<(), StoreError> {
     let values = Item::from([(":staged".to_owned(), text(plan.staged.as_str()))]);
     transaction.bury(keys::plan(plan.owner, &plan.id), "staged = :staged", values)
 }
 
-fn planned(existing: UploadPlan) -> ReserveError {
-    ReserveError::Planned(Box::new(existing))
+fn planned(existing: PendingUpload) -> ReserveError {
+    ReserveError::Taken(Box::new(existing))
 }

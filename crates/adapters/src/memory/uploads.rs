@@ -6,10 +6,10 @@ use futures_util::TryStreamExt as _;
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
     id::{RecordingId, UserId},
-    plan::{Parts, StagedRef, UploadPlan},
+    pending::{Parts, PendingUpload, StagedRef},
     ports::{
-        Assembled, BlobError, Clock as _, PartStore, PlanStore, ReserveError, SettleError, StagedBlobs, StoreError,
-        SystemClock, Timestamp,
+        Assembled, BlobError, Clock as _, PartStore, ReserveError, SettleError, StagedBlobs, StoreError, SystemClock,
+        Timestamp, UploadStore,
     },
     recording::Recording,
 };
@@ -18,32 +18,32 @@ use super::{Memory, Staged, State};
 
 impl State {
     /// Whether this very plan is there, not another of its id.
-    fn has(&self, plan: &UploadPlan) -> bool {
-        let found = self.plans.get(&(plan.owner, plan.id.clone()));
+    fn has(&self, plan: &PendingUpload) -> bool {
+        let found = self.uploads.get(&(plan.owner, plan.id.clone()));
         found.is_some_and(|found| found.staged == plan.staged)
     }
 }
 
 #[async_trait]
-impl PlanStore for Memory {
-    async fn reserve(&self, plan: UploadPlan, quota: u64) -> Result<(), ReserveError> {
+impl UploadStore for Memory {
+    async fn reserve(&self, plan: PendingUpload, quota: u64) -> Result<(), ReserveError> {
         let mut state = self.state();
         let key = (plan.owner, plan.id.clone());
-        if let Some(existing) = state.plans.get(&key) {
-            return Err(ReserveError::Planned(Box::new(existing.clone())));
+        if let Some(existing) = state.uploads.get(&key) {
+            return Err(ReserveError::Taken(Box::new(existing.clone())));
         }
         if state.used_bytes(plan.owner).saturating_add(plan.size) > quota {
             return Err(ReserveError::OverQuota);
         }
-        state.plans.insert(key, plan);
+        state.uploads.insert(key, plan);
         Ok(())
     }
 
-    async fn plan(&self, owner: UserId, id: &RecordingId) -> Result<Option<UploadPlan>, StoreError> {
-        Ok(self.state().plans.get(&(owner, id.clone())).cloned())
+    async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
+        Ok(self.state().uploads.get(&(owner, id.clone())).cloned())
     }
 
-    async fn settle(&self, plan: &UploadPlan, recording: Recording) -> Result<(), SettleError> {
+    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<(), SettleError> {
         let mut state = self.state();
         if !state.has(plan) {
             return Err(SettleError::Gone);
@@ -52,22 +52,22 @@ impl PlanStore for Memory {
         if let Some(existing) = state.recordings.get(&key) {
             return Err(SettleError::Taken(Box::new(existing.clone())));
         }
-        state.plans.remove(&key);
+        state.uploads.remove(&key);
         state.recordings.insert(key, recording);
         Ok(())
     }
 
-    async fn release(&self, plan: &UploadPlan) -> Result<bool, StoreError> {
+    async fn release(&self, plan: &PendingUpload) -> Result<bool, StoreError> {
         let mut state = self.state();
         let is_there = state.has(plan);
         if is_there {
-            state.plans.remove(&(plan.owner, plan.id.clone()));
+            state.uploads.remove(&(plan.owner, plan.id.clone()));
         }
         Ok(is_there)
     }
 
-    async fn expired_plans(&self, now: Timestamp) -> Result<Vec<UploadPlan>, StoreError> {
-        Ok(self.state().plans.values().filter(|plan| plan.expires_at < now).cloned().collect())
+    async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
+        Ok(self.state().uploads.values().filter(|plan| plan.expires_at < now).cloned().collect())
     }
 }
 
@@ -83,9 +83,9 @@ impl StagedBlobs for Memory {
 
     async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
         let mut state = self.state();
-        let Some(Staged { parts: sent, .. }) = state.staged.get(staged) else { return Ok(Assembled::Lacks(1)) };
+        let Some(Staged { parts: sent, .. }) = state.staged.get(staged) else { return Ok(Assembled::MissingPart(1)) };
         if let Some(missing) = parts.numbers().find(|number| !sent.contains_key(number)) {
-            return Ok(Assembled::Lacks(missing));
+            return Ok(Assembled::MissingPart(missing));
         }
         let whole: Vec<Bytes> = sent.values().cloned().collect();
         Ok(Assembled::Whole(state.keep(whole.concat().into())))

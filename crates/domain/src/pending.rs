@@ -17,7 +17,7 @@ use crate::{
 
 /// A recording that is announced, whose bytes are on their way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadPlan {
+pub struct PendingUpload {
     /// The id the recording will have.
     pub id: RecordingId,
     /// Whose it will be.
@@ -35,12 +35,12 @@ pub struct UploadPlan {
     /// Where its parts are.
     pub staged: StagedRef,
     /// What the links to this server are signed with.
-    pub key: PlanKey,
+    pub key: LinkKey,
     /// From when on it cannot be completed.
     pub expires_at: Timestamp,
 }
 
-impl UploadPlan {
+impl PendingUpload {
     /// Whether it is of content of this size and digest.
     #[must_use]
     pub fn is_of(&self, size: u64, sha256: Sha256) -> bool {
@@ -133,9 +133,9 @@ impl Parts {
 
 /// Signs the links of one plan, and lives as long as it; prints as `[redacted]`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PlanKey(pub [u8; 32]);
+pub struct LinkKey(pub [u8; 32]);
 
-impl PlanKey {
+impl LinkKey {
     /// Draws a fresh key.
     #[must_use]
     pub fn generate() -> Self {
@@ -151,7 +151,7 @@ impl PlanKey {
     }
 }
 
-impl fmt::Debug for PlanKey {
+impl fmt::Debug for LinkKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
     }
@@ -173,13 +173,13 @@ pub struct PartTicket {
 impl PartTicket {
     /// The signature that goes with it, as URL-safe text (HMAC-SHA256, RFC 2104).
     #[must_use]
-    pub fn sign(&self, key: &PlanKey) -> String {
+    pub fn sign(&self, key: &LinkKey) -> String {
         BASE64URL_NOPAD.encode(&key.mac(self).finalize().into_bytes())
     }
 
     /// Whether `signature` is the one that goes with it.
     #[must_use]
-    pub fn is_signed(&self, signature: &str, key: &PlanKey) -> bool {
+    pub fn is_signed(&self, signature: &str, key: &LinkKey) -> bool {
         let signature = BASE64URL_NOPAD.decode(signature.as_bytes());
         signature.is_ok_and(|signature| key.mac(self).verify_slice(&signature).is_ok())
     }
@@ -232,7 +232,7 @@ mod tests {
             number: 1,
             expires_at: at(60),
         };
-        let key = PlanKey::generate();
+        let key = LinkKey::generate();
         let signature = ticket.sign(&key);
 
         assert!(ticket.is_signed(&signature, &key));
@@ -243,8 +243,8 @@ mod tests {
             PartTicket { expires_at: at(61), ..ticket.clone() },
         ];
         assert!(others.iter().all(|other| !other.is_signed(&signature, &key)));
-        assert!(!ticket.is_signed(&signature, &PlanKey::generate()));
-        for forged in ["", "!", &signature[1..], &ticket.sign(&PlanKey([0; 32]))] {
+        assert!(!ticket.is_signed(&signature, &LinkKey::generate()));
+        for forged in ["", "!", &signature[1..], &ticket.sign(&LinkKey([0; 32]))] {
             assert!(!ticket.is_signed(forged, &key), "{forged}");
         }
         assert_eq!(format!("{key:?}"), "[redacted]");

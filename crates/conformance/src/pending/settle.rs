@@ -1,11 +1,11 @@
-//! What a [`PlanStore`](tapebase_domain::ports::PlanStore) promises about the end of a plan.
+//! What a [`UploadStore`](tapebase_domain::ports::UploadStore) promises about the end of a plan.
 
 use std::sync::Arc;
 
 use tapebase_domain::{
     blob::BlobRef,
     page::PageRequest,
-    plan::{StagedRef, UploadPlan},
+    pending::{PendingUpload, StagedRef},
     ports::SettleError,
     recording::Recording,
 };
@@ -33,20 +33,20 @@ pub async fn a_settled_recording_is_like_any_other(store: Arc<dyn Rows>) {
     let settled = settle(&store, &planned).await;
     let orphan = BlobRef::new("ab/orphan".to_owned());
 
-    let unreferenced = store.unreferenced(vec![settled.blob.clone(), orphan.clone()]).await.expect("an answer");
-    assert_eq!(unreferenced, [orphan]);
+    let orphans = store.orphans(vec![settled.blob.clone(), orphan.clone()]).await.expect("an answer");
+    assert_eq!(orphans, [orphan]);
     let removed = store.remove(settled.owner, &settled.id, Some(settled.revision)).await.expect("removed");
     assert_same(removed.as_ref(), &settled);
 
     assert_eq!(used_bytes(&store, settled.owner).await, 0);
-    assert_eq!(store.unreferenced(vec![settled.blob.clone()]).await.expect("an answer"), [settled.blob]);
-    let again = reserve(&store, UploadPlan { id: planned.id.clone(), ..plan(planned.owner) }).await;
+    assert_eq!(store.orphans(vec![settled.blob.clone()]).await.expect("an answer"), [settled.blob]);
+    let again = reserve(&store, PendingUpload { id: planned.id.clone(), ..plan(planned.owner) }).await;
     settle(&store, &again).await;
 }
 
 /// The bytes of a plan that is settled MUST stay counted, once.
 pub async fn settle_keeps_the_bytes_counted_once(store: Arc<dyn Rows>) {
-    let planned = reserve(&store, UploadPlan { size: 600, ..plan(stranger()) }).await;
+    let planned = reserve(&store, PendingUpload { size: 600, ..plan(stranger()) }).await;
     insert(&store, Recording { size: 400, ..recording(planned.owner) }).await;
 
     settle(&store, &planned).await;
@@ -61,8 +61,8 @@ pub async fn settle_answers_gone_and_adds_nothing_if_this_very_plan_is_not_there
     let there = reserve(&store, plan(stranger())).await;
     let released = reserve(&store, plan(there.owner)).await;
     release(&store, &released).await;
-    let of_another_time = UploadPlan { staged: StagedRef::new("parts/earlier".to_owned()), ..there.clone() };
-    let of_another_user = UploadPlan { owner: stranger(), ..there.clone() };
+    let of_another_time = PendingUpload { staged: StagedRef::new("parts/earlier".to_owned()), ..there.clone() };
+    let of_another_user = PendingUpload { owner: stranger(), ..there.clone() };
 
     for gone in [plan(there.owner), released, of_another_time, of_another_user] {
         let refused = store.settle(&gone, recording_of(&gone)).await;
@@ -105,7 +105,7 @@ pub async fn settle_makes_one_recording_of_many_at_once(store: Arc<dyn Rows>) {
     assert_eq!(&recordings(&store, &planned).await, std::slice::from_ref(winner));
     assert_eq!(used_bytes(&store, planned.owner).await, planned.size);
     let blobs = (0..16).map(|number| BlobRef::new(format!("ab/{number}"))).collect();
-    let orphans = store.unreferenced(blobs).await.expect("an answer");
+    let orphans = store.orphans(blobs).await.expect("an answer");
     assert!(orphans.len() == 15 && !orphans.contains(&winner.blob), "{orphans:?}");
 }
 
@@ -146,7 +146,7 @@ pub async fn an_id_is_settled_or_inserted_and_never_both(store: Arc<dyn Rows>) {
 /// Settle makes a recording of the owner's plan, and leaves another user's of the same id.
 pub async fn settle_leaves_another_users_plan_of_the_same_id(store: Arc<dyn Rows>) {
     let hers = reserve(&store, plan(stranger())).await;
-    let his = reserve(&store, UploadPlan { id: hers.id.clone(), ..plan(stranger()) }).await;
+    let his = reserve(&store, PendingUpload { id: hers.id.clone(), ..plan(stranger()) }).await;
 
     settle(&store, &hers).await;
 
@@ -157,13 +157,13 @@ pub async fn settle_leaves_another_users_plan_of_the_same_id(store: Arc<dyn Rows
 /// Release takes the plan out and gives its bytes back to the owner's quota.
 pub async fn release_gives_back_the_bytes_and_the_id(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
-    let other = reserve(&store, UploadPlan { size: 17, ..plan(first.owner) }).await;
+    let other = reserve(&store, PendingUpload { size: 17, ..plan(first.owner) }).await;
 
     release(&store, &first).await;
 
     assert_eq!(find(&store, &first).await, None);
     assert_eq!(used_bytes(&store, first.owner).await, other.size);
-    let again = UploadPlan { id: first.id.clone(), ..plan(first.owner) };
+    let again = PendingUpload { id: first.id.clone(), ..plan(first.owner) };
     let accepted = store.reserve(again.clone(), again.size + other.size).await;
     assert!(accepted.is_ok(), "{accepted:?}");
     assert_same_plan(find(&store, &first).await.as_ref(), &again);
@@ -175,8 +175,8 @@ pub async fn release_answers_false_and_gives_nothing_back_if_this_very_plan_is_n
     let [released, settled] = [reserve(&store, plan(there.owner)).await, reserve(&store, plan(there.owner)).await];
     release(&store, &released).await;
     settle(&store, &settled).await;
-    let of_another_time = UploadPlan { staged: StagedRef::new("parts/earlier".to_owned()), ..there.clone() };
-    let of_another_user = UploadPlan { owner: stranger(), ..there.clone() };
+    let of_another_time = PendingUpload { staged: StagedRef::new("parts/earlier".to_owned()), ..there.clone() };
+    let of_another_user = PendingUpload { owner: stranger(), ..there.clone() };
 
     for gone in [plan(there.owner), released, settled.clone(), of_another_time, of_another_user] {
         assert!(!store.release(&gone).await.expect("an answer"), "{gone:?}");
@@ -190,7 +190,7 @@ pub async fn release_answers_false_and_gives_nothing_back_if_this_very_plan_is_n
 /// Release MUST return `false` and give nothing back to all but one of many at once.
 pub async fn release_gives_back_the_bytes_once_of_many_at_once(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
-    let other = reserve(&store, UploadPlan { size: 5_000, ..plan(first.owner) }).await;
+    let other = reserve(&store, PendingUpload { size: 5_000, ..plan(first.owner) }).await;
 
     let releases = (0..16).map(|_| {
         let (store, first) = (store.clone(), first.clone());
@@ -219,17 +219,17 @@ pub async fn a_plan_is_settled_or_released_and_never_both(store: Arc<dyn Rows>) 
     }
 }
 
-pub(super) async fn settle(store: &Arc<dyn Rows>, plan: &UploadPlan) -> Recording {
+pub(super) async fn settle(store: &Arc<dyn Rows>, plan: &PendingUpload) -> Recording {
     let recording = recording_of(plan);
     store.settle(plan, recording.clone()).await.expect("settled");
     recording
 }
 
-pub(super) async fn release(store: &Arc<dyn Rows>, plan: &UploadPlan) {
+pub(super) async fn release(store: &Arc<dyn Rows>, plan: &PendingUpload) {
     assert!(store.release(plan).await.expect("an answer"), "{plan:?} is not there");
 }
 
 /// The recordings of the plan's owner.
-async fn recordings(store: &Arc<dyn Rows>, plan: &UploadPlan) -> Vec<Recording> {
+async fn recordings(store: &Arc<dyn Rows>, plan: &PendingUpload) -> Vec<Recording> {
     store.list(plan.owner, PageRequest::default()).await.expect("listed")
 }

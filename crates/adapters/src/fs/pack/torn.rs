@@ -86,7 +86,7 @@ impl Pack {
     /// Writes the header of an entry anew, and flushes it.
     ///
     /// When the pack was last written to stays as it was: that tells how old what is torn in it may be.
-    pub fn relabel(&self, header: &Header) -> io::Result<()> {
+    pub fn rewrite_header(&self, header: &Header) -> io::Result<()> {
         let modified = self.modified()?;
         self.file.write_all_at(&header.encode(), header.place.offset)?;
         self.file.set_modified(modified)?;

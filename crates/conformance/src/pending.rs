@@ -1,4 +1,4 @@
-//! What a [`PlanStore`] promises, apart from surviving a power cut, which no test in a process can show.
+//! What a [`UploadStore`] promises, apart from surviving a power cut, which no test in a process can show.
 
 mod settle;
 
@@ -9,8 +9,8 @@ use tapebase_domain::{
     id::{RecordingId, UserId},
     media_type::MediaType,
     page::PageRequest,
-    plan::{StagedRef, UploadPlan},
-    ports::{InsertError, PlanStore, RecordStore, ReserveError, Timestamp},
+    pending::{PendingUpload, StagedRef},
+    ports::{InsertError, RecordStore, ReserveError, Timestamp, UploadStore},
     recording::Recording,
 };
 use tokio::task::JoinSet;
@@ -23,43 +23,43 @@ use crate::samples::{assert_same_plan, local, name, noon, plan, recording, stran
 const AMPLE: u64 = 1 << 50;
 
 /// A store of recordings and of plans, which count towards one quota.
-pub trait Rows: RecordStore + PlanStore {}
+pub trait Rows: RecordStore + UploadStore {}
 
-impl<S: RecordStore + PlanStore> Rows for S {}
+impl<S: RecordStore + UploadStore> Rows for S {}
 
-/// Reserve MUST return `Planned` with the plan that is there if its owner has one of this id.
+/// Reserve MUST return `Begun` with the plan that is there if its owner has one of this id.
 pub async fn reserve_answers_planned_with_the_plan_that_is_there(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
-    let second = UploadPlan { id: first.id.clone(), name: name("other.m4a"), size: 7, ..plan(first.owner) };
+    let second = PendingUpload { id: first.id.clone(), name: name("other.m4a"), size: 7, ..plan(first.owner) };
 
     for again in [second, first.clone()] {
         let refused = store.reserve(again, AMPLE).await;
 
-        let Err(ReserveError::Planned(there)) = refused else { panic!("{refused:?}") };
+        let Err(ReserveError::Taken(there)) = refused else { panic!("{refused:?}") };
         assert_same_plan(Some(&there), &first);
     }
     assert_same_plan(find(&store, &first).await.as_ref(), &first);
     assert_eq!(used_bytes(&store, first.owner).await, first.size);
 }
 
-/// Announcing again is no new use of the quota: reserve MUST return `Planned` even when the quota is used up.
+/// Announcing again is no new use of the quota: reserve MUST return `Begun` even when the quota is used up.
 pub async fn reserve_answers_planned_even_when_the_quota_is_used_up(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
 
     for quota in [first.size, 0] {
         let refused = store.reserve(first.clone(), quota).await;
 
-        assert!(matches!(refused, Err(ReserveError::Planned(_))), "{refused:?}");
+        assert!(matches!(refused, Err(ReserveError::Taken(_))), "{refused:?}");
     }
 }
 
-/// Reserve MUST return `Planned` with the plan that is there, however many reserve at once.
+/// Reserve MUST return `Begun` with the plan that is there, however many reserve at once.
 pub async fn reserve_gives_an_id_to_one_of_many_at_once(store: Arc<dyn Rows>) {
     let owner = stranger();
     let id = plan(owner).id;
 
     let rivals = (0..16).map(|_| {
-        let (store, rival) = (store.clone(), UploadPlan { id: id.clone(), ..plan(owner) });
+        let (store, rival) = (store.clone(), PendingUpload { id: id.clone(), ..plan(owner) });
         async move { (rival.clone(), store.reserve(rival, AMPLE).await) }
     });
     let outcomes = rivals.collect::<JoinSet<_>>().join_all().await;
@@ -67,7 +67,7 @@ pub async fn reserve_gives_an_id_to_one_of_many_at_once(store: Arc<dyn Rows>) {
     let (winners, losers): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcome)| outcome.is_ok());
     let [(winner, _)] = &winners[..] else { panic!("{} were reserved", winners.len()) };
     for (_, refused) in losers {
-        let Err(ReserveError::Planned(there)) = refused else { panic!("{refused:?}") };
+        let Err(ReserveError::Taken(there)) = refused else { panic!("{refused:?}") };
         assert_same_plan(Some(&there), winner);
     }
     assert_same_plan(find(&store, winner).await.as_ref(), winner);
@@ -76,9 +76,9 @@ pub async fn reserve_gives_an_id_to_one_of_many_at_once(store: Arc<dyn Rows>) {
 
 /// Reserve MUST return `OverQuota` if the owner would use more than `quota` bytes.
 pub async fn reserve_fills_the_quota_to_the_last_byte_and_no_further(store: Arc<dyn Rows>) {
-    let first = reserve(&store, UploadPlan { size: 600, ..plan(stranger()) }).await;
-    let too_large = UploadPlan { size: 401, ..plan(first.owner) };
-    let fitting = UploadPlan { size: 400, ..plan(first.owner) };
+    let first = reserve(&store, PendingUpload { size: 600, ..plan(stranger()) }).await;
+    let too_large = PendingUpload { size: 401, ..plan(first.owner) };
+    let fitting = PendingUpload { size: 400, ..plan(first.owner) };
 
     for quota in [1_000, 599, 0] {
         let refused = store.reserve(too_large.clone(), quota).await;
@@ -94,15 +94,15 @@ pub async fn reserve_fills_the_quota_to_the_last_byte_and_no_further(store: Arc<
 /// Recordings and plans count towards one quota: what the ones use is not left for the others.
 pub async fn recordings_and_plans_fill_one_quota(store: Arc<dyn Rows>) {
     let owner = stranger();
-    reserve(&store, UploadPlan { size: 600, ..plan(owner) }).await;
+    reserve(&store, PendingUpload { size: 600, ..plan(owner) }).await;
 
     let refused = store.insert(Recording { size: 401, ..recording(owner) }, 1_000).await;
     assert!(matches!(refused, Err(InsertError::OverQuota)), "{refused:?}");
     let accepted = store.insert(Recording { size: 399, ..recording(owner) }, 1_000).await;
     assert!(accepted.is_ok(), "{accepted:?}");
-    let refused = store.reserve(UploadPlan { size: 2, ..plan(owner) }, 1_000).await;
+    let refused = store.reserve(PendingUpload { size: 2, ..plan(owner) }, 1_000).await;
     assert!(matches!(refused, Err(ReserveError::OverQuota)), "{refused:?}");
-    let accepted = store.reserve(UploadPlan { size: 1, ..plan(owner) }, 1_000).await;
+    let accepted = store.reserve(PendingUpload { size: 1, ..plan(owner) }, 1_000).await;
     assert!(accepted.is_ok(), "{accepted:?}");
 
     assert_eq!(used_bytes(&store, owner).await, 1_000);
@@ -136,9 +136,9 @@ pub async fn reserve_and_insert_keep_one_quota_however_many_at_once(store: Arc<d
 
 /// What others planned MUST NOT count towards the quota of the owner.
 pub async fn reserve_counts_only_the_owners_bytes_towards_the_quota(store: Arc<dyn Rows>) {
-    reserve(&store, UploadPlan { size: 1_000, ..plan(stranger()) }).await;
+    reserve(&store, PendingUpload { size: 1_000, ..plan(stranger()) }).await;
 
-    let accepted = store.reserve(UploadPlan { size: 1_000, ..plan(stranger()) }, 1_000).await;
+    let accepted = store.reserve(PendingUpload { size: 1_000, ..plan(stranger()) }, 1_000).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
 }
@@ -158,7 +158,7 @@ pub async fn a_plan_and_a_recording_can_have_the_same_id(store: Arc<dyn Rows>) {
     let planned_first = reserve(&store, plan(owner)).await;
     insert(&store, Recording { id: planned_first.id.clone(), ..recording(owner) }).await;
     let inserted_first = insert(&store, recording(owner)).await;
-    reserve(&store, UploadPlan { id: inserted_first.id, ..plan(owner) }).await;
+    reserve(&store, PendingUpload { id: inserted_first.id, ..plan(owner) }).await;
 
     assert_eq!(used_bytes(&store, owner).await, 400);
 }
@@ -166,7 +166,7 @@ pub async fn a_plan_and_a_recording_can_have_the_same_id(store: Arc<dyn Rows>) {
 /// Two users can have plans of the same id.
 pub async fn two_users_can_have_plans_of_the_same_id(store: Arc<dyn Rows>) {
     let hers = reserve(&store, plan(stranger())).await;
-    let his = reserve(&store, UploadPlan { id: hers.id.clone(), ..plan(stranger()) }).await;
+    let his = reserve(&store, PendingUpload { id: hers.id.clone(), ..plan(stranger()) }).await;
 
     for plan in [hers, his] {
         assert_same_plan(find(&store, &plan).await.as_ref(), &plan);
@@ -184,7 +184,7 @@ pub async fn finds_what_was_reserved_equal_in_every_field(store: Arc<dyn Rows>) 
         (&longest, "audio/vnd.x+y", "9999-12-31T23:59:59.999999-12:00", "9999-12-31T23:59:59.999999Z", 1 << 40),
     ] {
         for id in [plan(stranger()).id, uuid.clone()] {
-            let planned = UploadPlan {
+            let planned = PendingUpload {
                 name: name(text),
                 media_type: MediaType::parse(media_type).expect("a type"),
                 recorded_at: local(recorded_at),
@@ -205,7 +205,7 @@ pub async fn finds_what_was_reserved_equal_in_every_field(store: Arc<dyn Rows>) 
 /// Plan MUST find what was reserved even past its expiry.
 pub async fn finds_a_plan_even_past_its_expiry(store: Arc<dyn Rows>) {
     let expires_at = local("1970-01-02T00:00:00Z").to_utc();
-    let expired = reserve(&store, UploadPlan { expires_at, ..plan(stranger()) }).await;
+    let expired = reserve(&store, PendingUpload { expires_at, ..plan(stranger()) }).await;
 
     assert_same_plan(find(&store, &expired).await.as_ref(), &expired);
     assert_eq!(used_bytes(&store, expired.owner).await, expired.size);
@@ -216,8 +216,8 @@ pub async fn finds_no_plan_of_another_user(store: Arc<dyn Rows>) {
     let hers = reserve(&store, plan(stranger())).await;
     let his = reserve(&store, plan(stranger())).await;
 
-    assert_eq!(store.plan(his.owner, &hers.id).await.expect("an answer"), None);
-    assert_eq!(store.plan(hers.owner, &plan(hers.owner).id).await.expect("an answer"), None);
+    assert_eq!(store.upload(his.owner, &hers.id).await.expect("an answer"), None);
+    assert_eq!(store.upload(hers.owner, &plan(hers.owner).id).await.expect("an answer"), None);
 }
 
 /// `used_bytes` MUST be the sum of the sizes of the owner's recordings, and of their plans.
@@ -227,7 +227,7 @@ pub async fn used_bytes_is_the_sum_of_recordings_and_plans(store: Arc<dyn Rows>)
     insert(&store, Recording { size: 5, ..recording(owner) }).await;
 
     for size in sizes {
-        reserve(&store, UploadPlan { size, ..plan(owner) }).await;
+        reserve(&store, PendingUpload { size, ..plan(owner) }).await;
     }
 
     assert_eq!(used_bytes(&store, owner).await, 5 + sizes.iter().sum::<u64>());
@@ -250,7 +250,7 @@ pub async fn lists_expired_plans_of_all_users_until_all_are_released(store: Arc<
     for index in 0..150 {
         let expires_at = noon() - TimeDelta::microseconds(1 + index * 1_000_000);
         let owner = stranger();
-        for expired in [UploadPlan { expires_at, ..plan(owner) }, UploadPlan { expires_at, ..plan(owner) }] {
+        for expired in [PendingUpload { expires_at, ..plan(owner) }, PendingUpload { expires_at, ..plan(owner) }] {
             expected.insert(reserve(&store, expired).await.id);
         }
     }
@@ -272,7 +272,7 @@ pub async fn lists_expired_plans_of_all_users_until_all_are_released(store: Arc<
 
 /// Expired plans are listed equal in every field to what was reserved, so that they can be taken back.
 pub async fn lists_expired_plans_equal_in_every_field(store: Arc<dyn Rows>) {
-    let expired_one = reserve(&store, UploadPlan { expires_at: noon(), ..plan(stranger()) }).await;
+    let expired_one = reserve(&store, PendingUpload { expires_at: noon(), ..plan(stranger()) }).await;
 
     let listed = expired(&store, noon() + TimeDelta::days(1)).await;
 
@@ -284,7 +284,7 @@ pub async fn lists_expired_plans_equal_in_every_field(store: Arc<dyn Rows>) {
 pub async fn lists_no_plan_that_has_not_expired(store: Arc<dyn Rows>) {
     let owner = stranger();
     let expiring =
-        |microseconds| UploadPlan { expires_at: noon() + TimeDelta::microseconds(microseconds), ..plan(owner) };
+        |microseconds| PendingUpload { expires_at: noon() + TimeDelta::microseconds(microseconds), ..plan(owner) };
     let just_expired = reserve(&store, expiring(-1)).await;
     for microseconds in [1, 999_999, 86_400_000_000] {
         reserve(&store, expiring(microseconds)).await;
@@ -303,7 +303,7 @@ pub async fn lists_no_plan_that_is_over(store: Arc<dyn Rows>) {
     assert_eq!(expired(&store, settled.expires_at + TimeDelta::days(1)).await, []);
 }
 
-async fn reserve(store: &Arc<dyn Rows>, plan: UploadPlan) -> UploadPlan {
+async fn reserve(store: &Arc<dyn Rows>, plan: PendingUpload) -> PendingUpload {
     store.reserve(plan.clone(), AMPLE).await.expect("reserved");
     plan
 }
@@ -313,12 +313,12 @@ async fn insert(store: &Arc<dyn Rows>, recording: Recording) -> Recording {
     recording
 }
 
-async fn find(store: &Arc<dyn Rows>, plan: &UploadPlan) -> Option<UploadPlan> {
-    store.plan(plan.owner, &plan.id).await.expect("an answer")
+async fn find(store: &Arc<dyn Rows>, plan: &PendingUpload) -> Option<PendingUpload> {
+    store.upload(plan.owner, &plan.id).await.expect("an answer")
 }
 
-async fn expired(store: &Arc<dyn Rows>, now: Timestamp) -> Vec<UploadPlan> {
-    store.expired_plans(now).await.expect("listed")
+async fn expired(store: &Arc<dyn Rows>, now: Timestamp) -> Vec<PendingUpload> {
+    store.expired_uploads(now).await.expect("listed")
 }
 
 async fn used_bytes(store: &Arc<dyn Rows>, owner: UserId) -> u64 {

@@ -4,8 +4,8 @@ use super::*;
 use crate::testing::recording;
 
 /// Says all that must be said, of `AUDIO`.
-fn announcement() -> Announcement {
-    Announcement {
+fn announcement() -> NewUpload {
+    NewUpload {
         id: None,
         name: None,
         media_type: MediaType::parse("audio/ogg").expect("a type"),
@@ -16,24 +16,24 @@ fn announcement() -> Announcement {
 }
 
 /// Says it under the id of `plan()`.
-fn announcement_again() -> Announcement {
-    Announcement { id: Some(plan().id), ..announcement() }
+fn announcement_again() -> NewUpload {
+    NewUpload { id: Some(plan().id), ..announcement() }
 }
 
 /// Announcements of other content: of another size, and of another digest.
-fn other_content(id: &RecordingId) -> [Announcement; 2] {
-    let same = Announcement { id: Some(id.clone()), ..announcement() };
-    [Announcement { size: same.size + 1, ..same.clone() }, Announcement { sha256: Sha256::of(b"other"), ..same }]
+fn other_content(id: &RecordingId) -> [NewUpload; 2] {
+    let same = NewUpload { id: Some(id.clone()), ..announcement() };
+    [NewUpload { size: same.size + 1, ..same.clone() }, NewUpload { sha256: Sha256::of(b"other"), ..same }]
 }
 
-async fn announce(ports: TestPorts, new: Announcement) -> Result<Planned, DirectError> {
-    direct(&ports.build()).plan(owner(), new).await
+async fn announce(ports: TestPorts, new: NewUpload) -> Result<Begun, DirectError> {
+    direct(&ports.build()).create(owner(), new).await
 }
 
 /// A blob store with a place for the parts, and nothing known of the id.
 fn begin(ports: &mut TestPorts) {
     ports.records.expect_find().returning(|_, _| Ok(None));
-    ports.plans.expect_plan().returning(|_, _| Ok(None));
+    ports.uploads.expect_upload().returning(|_, _| Ok(None));
     ports.records.expect_used_bytes().returning(|_| Ok(0));
     ports.staged.expect_begin().with(eq(plan().parts())).times(1).returning(|_| Ok(begun()));
 }
@@ -46,7 +46,7 @@ fn begun() -> StagedRef {
 async fn what_is_no_recording_is_refused_before_anything_else() {
     let media_type = MediaType::parse("text/html").expect("a type");
 
-    let planned = announce(ports(), Announcement { media_type, ..announcement_again() }).await;
+    let planned = announce(ports(), NewUpload { media_type, ..announcement_again() }).await;
 
     assert!(matches!(planned, Err(DirectError::Upload(UploadError::UnsupportedType(_)))), "{planned:?}");
 }
@@ -62,7 +62,7 @@ async fn what_the_announcement_rules_out_is_refused_before_anything_is_begun() {
         let mut ports = ports();
         ports.records.expect_used_bytes().with(eq(owner())).returning(move |_| Ok(used));
 
-        let planned = announce(ports, Announcement { size, ..announcement() }).await;
+        let planned = announce(ports, NewUpload { size, ..announcement() }).await;
 
         let Err(DirectError::Upload(UploadError::Body(refused))) = planned else { panic!("{planned:?}") };
         assert_eq!(refused, expected);
@@ -74,11 +74,11 @@ async fn what_fills_the_limit_and_the_quota_is_planned() {
     let mut ports = ports();
     ports.records.expect_used_bytes().returning(|_| Ok(900));
     ports.staged.expect_begin().returning(|_| Ok(begun()));
-    ports.plans.expect_reserve().returning(|_, _| Ok(()));
+    ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
-    let planned = announce(ports, Announcement { size: 100, ..announcement() }).await;
+    let planned = announce(ports, NewUpload { size: 100, ..announcement() }).await;
 
-    assert!(matches!(planned, Ok(Planned::Fresh(_))), "{planned:?}");
+    assert!(matches!(planned, Ok(Begun::Created(_))), "{planned:?}");
 }
 
 #[tokio::test]
@@ -86,11 +86,11 @@ async fn a_plan_has_an_id_a_name_and_an_end_even_if_nobody_said_so() {
     let mut ports = ports();
     let now = ports.now();
     begin(&mut ports);
-    ports.plans.expect_reserve().with(always(), eq(1_000)).times(1).returning(|_, _| Ok(()));
+    ports.uploads.expect_reserve().with(always(), eq(1_000)).times(1).returning(|_, _| Ok(()));
 
     let planned = announce(ports, announcement()).await;
 
-    let Ok(Planned::Fresh(plan)) = planned else { panic!("{planned:?}") };
+    let Ok(Begun::Created(plan)) = planned else { panic!("{planned:?}") };
     assert_eq!(plan.id.as_str().len(), 26, "a ULID");
     assert_eq!(plan.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
     assert_eq!((plan.recorded_at.to_utc(), plan.expires_at), (now, now + TimeDelta::hours(12)));
@@ -105,15 +105,15 @@ async fn a_plan_is_of_what_the_client_says() {
     let mut ports = ports();
     begin(&mut ports);
     let (reserved, kept) = std::sync::mpsc::channel();
-    ports.plans.expect_reserve().returning(move |plan, _| {
+    ports.uploads.expect_reserve().returning(move |plan, _| {
         reserved.send(plan).expect("the test listens");
         Ok(())
     });
 
-    let new = Announcement { name: Some(name.clone()), recorded_at: Some(recorded_at), ..announcement_again() };
+    let new = NewUpload { name: Some(name.clone()), recorded_at: Some(recorded_at), ..announcement_again() };
     let planned = announce(ports, new).await;
 
-    let Ok(Planned::Fresh(plan)) = planned else { panic!("{planned:?}") };
+    let Ok(Begun::Created(plan)) = planned else { panic!("{planned:?}") };
     assert_eq!((&plan.id, &plan.name), (&super::plan().id, &name));
     assert_eq!(plan.recorded_at.to_rfc3339(), "2026-11-23T20:59:30.123456+09:00");
     assert_eq!(kept.recv(), Ok(plan), "what is answered is what was reserved");
@@ -124,13 +124,13 @@ async fn every_plan_has_a_key_of_its_own() {
     let mut ports = ports();
     ports.records.expect_used_bytes().returning(|_| Ok(0));
     ports.staged.expect_begin().returning(|_| Ok(begun()));
-    ports.plans.expect_reserve().returning(|_, _| Ok(()));
+    ports.uploads.expect_reserve().returning(|_, _| Ok(()));
     let direct = direct(&ports.build());
 
     let mut keys = Vec::new();
     for _ in 0..2 {
-        let planned = direct.plan(owner(), announcement()).await;
-        let Ok(Planned::Fresh(plan)) = planned else { panic!("{planned:?}") };
+        let planned = direct.create(owner(), announcement()).await;
+        let Ok(Begun::Created(plan)) = planned else { panic!("{planned:?}") };
         keys.push(plan.key);
     }
 
@@ -152,7 +152,7 @@ async fn nothing_is_reserved_when_there_is_no_place_for_the_parts() {
 async fn plans_at_once_cannot_exceed_the_quota_together() {
     let mut ports = ports();
     begin(&mut ports);
-    ports.plans.expect_reserve().with(always(), eq(1_000)).returning(|_, _| Err(ReserveError::OverQuota));
+    ports.uploads.expect_reserve().with(always(), eq(1_000)).returning(|_, _| Err(ReserveError::OverQuota));
     expect_abandoned(&mut ports, begun());
 
     let planned = announce(ports, announcement()).await;
@@ -164,7 +164,7 @@ async fn plans_at_once_cannot_exceed_the_quota_together() {
 async fn what_was_begun_is_removed_when_there_is_no_room_for_the_plan() {
     let mut ports = ports();
     begin(&mut ports);
-    ports.plans.expect_reserve().returning(|_, _| Err(StoreError::Full("database full".into()).into()));
+    ports.uploads.expect_reserve().returning(|_, _| Err(StoreError::Full("database full".into()).into()));
     expect_abandoned(&mut ports, begun());
 
     let planned = announce(ports, announcement()).await;
@@ -176,7 +176,7 @@ async fn what_was_begun_is_removed_when_there_is_no_room_for_the_plan() {
 async fn what_was_begun_stays_when_the_fate_of_the_plan_is_unknown() {
     let mut ports = ports();
     begin(&mut ports);
-    ports.plans.expect_reserve().returning(|_, _| Err(StoreError::Unavailable("timed out".into()).into()));
+    ports.uploads.expect_reserve().returning(|_, _| Err(StoreError::Unavailable("timed out".into()).into()));
     ports.staged.expect_abort().never();
 
     let planned = announce(ports, announcement()).await;
@@ -188,28 +188,28 @@ async fn what_was_begun_stays_when_the_fate_of_the_plan_is_unknown() {
 async fn a_store_that_repeats_the_write_and_finds_its_own_plan_has_made_it() {
     let mut ports = ports();
     begin(&mut ports);
-    ports.plans.expect_reserve().returning(|plan, _| Err(ReserveError::Planned(Box::new(plan))));
+    ports.uploads.expect_reserve().returning(|plan, _| Err(ReserveError::Taken(Box::new(plan))));
     ports.staged.expect_abort().never();
 
     let planned = announce(ports, announcement_again()).await;
 
-    assert!(matches!(planned, Ok(Planned::Fresh(plan)) if plan.staged == begun()));
+    assert!(matches!(planned, Ok(Begun::Created(plan)) if plan.staged == begun()));
 }
 
 #[tokio::test]
 async fn the_loser_of_a_race_for_an_id_removes_what_it_began() {
-    let other = UploadPlan { sha256: Sha256::of(b"other"), ..plan() };
+    let other = PendingUpload { sha256: Sha256::of(b"other"), ..plan() };
     for (winner, is_same) in [(plan(), true), (other, false)] {
         let mut ports = ports();
         begin(&mut ports);
         let there = winner.clone();
-        ports.plans.expect_reserve().returning(move |_, _| Err(ReserveError::Planned(Box::new(there.clone()))));
+        ports.uploads.expect_reserve().returning(move |_, _| Err(ReserveError::Taken(Box::new(there.clone()))));
         expect_abandoned(&mut ports, begun());
 
         let planned = announce(ports, announcement_again()).await;
 
         match planned {
-            Ok(Planned::Again(plan)) => assert!(is_same && plan == winner),
+            Ok(Begun::Resumed(plan)) => assert!(is_same && plan == winner),
             Err(DirectError::Upload(UploadError::Conflict(id))) => assert!(!is_same && id == winner.id),
             other => panic!("{other:?}"),
         }
@@ -224,7 +224,7 @@ async fn announcing_the_same_again_answers_the_same_plan() {
 
     let planned = announce(ports, announcement_again()).await;
 
-    assert!(matches!(planned, Ok(Planned::Again(again)) if again == plan()));
+    assert!(matches!(planned, Ok(Begun::Resumed(again)) if again == plan()));
 }
 
 #[tokio::test]
@@ -243,14 +243,14 @@ async fn other_content_under_a_planned_id_conflicts_and_the_plan_stays() {
 #[tokio::test]
 async fn what_is_stored_already_is_not_planned_again() {
     let existing = recording(owner(), AUDIO);
-    let new = Announcement { id: Some(existing.id.clone()), ..announcement() };
+    let new = NewUpload { id: Some(existing.id.clone()), ..announcement() };
     let mut ports = ports();
     let found = existing.clone();
     ports.records.expect_find().returning(move |_, _| Ok(Some(found.clone())));
 
     let planned = announce(ports, new).await;
 
-    assert!(matches!(planned, Ok(Planned::Stored(recording)) if recording == existing));
+    assert!(matches!(planned, Ok(Begun::Stored(recording)) if recording == existing));
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn other_content_under_the_id_of_a_recording_conflicts() {
 
 #[tokio::test]
 async fn a_plan_that_has_expired_makes_way_for_another() {
-    let expired = UploadPlan { expires_at: ports().now(), ..plan() };
+    let expired = PendingUpload { expires_at: ports().now(), ..plan() };
     for new in other_content(&expired.id).into_iter().chain([announcement_again()]) {
         let mut ports = ports();
         ports.records.expect_find().returning(|_, _| Ok(None));
@@ -277,27 +277,27 @@ async fn a_plan_that_has_expired_makes_way_for_another() {
         expect_given_up(&mut ports, &expired);
         ports.records.expect_used_bytes().returning(|_| Ok(0));
         ports.staged.expect_begin().returning(|_| Ok(begun()));
-        ports.plans.expect_reserve().times(1).returning(|_, _| Ok(()));
+        ports.uploads.expect_reserve().times(1).returning(|_, _| Ok(()));
 
         let planned = announce(ports, new).await;
 
-        assert!(matches!(planned, Ok(Planned::Fresh(plan)) if plan.staged == begun() && plan.key != expired.key));
+        assert!(matches!(planned, Ok(Begun::Created(plan)) if plan.staged == begun() && plan.key != expired.key));
     }
 }
 
 #[tokio::test]
 async fn an_expired_plan_somebody_else_took_out_is_theirs_to_clear_away() {
-    let expired = UploadPlan { expires_at: ports().now(), ..plan() };
+    let expired = PendingUpload { expires_at: ports().now(), ..plan() };
     let mut ports = ports();
     ports.records.expect_find().returning(|_, _| Ok(None));
     find_plan(&mut ports, &expired);
-    ports.plans.expect_release().times(1).returning(|_| Ok(false));
+    ports.uploads.expect_release().times(1).returning(|_| Ok(false));
     ports.staged.expect_abort().never();
     ports.records.expect_used_bytes().returning(|_| Ok(0));
     ports.staged.expect_begin().returning(|_| Ok(begun()));
-    ports.plans.expect_reserve().returning(|_, _| Ok(()));
+    ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
     let planned = announce(ports, announcement_again()).await;
 
-    assert!(matches!(planned, Ok(Planned::Fresh(_))), "{planned:?}");
+    assert!(matches!(planned, Ok(Begun::Created(_))), "{planned:?}");
 }

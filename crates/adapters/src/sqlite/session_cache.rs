@@ -1,7 +1,7 @@
 //! Sessions that were looked up a moment ago: an app sends its token with every request.
 //!
-//! A session that this process closes or changes is forgotten before that is answered, so that a revoked token is
-//! refused at once. What another process does to the database shows when the moment is over.
+//! A session that this process closes or changes leaves the cache before that is answered, so that a revoked token is
+//! refused at once. What another process does to the database shows when the entry expires.
 
 use std::{
     collections::HashMap,
@@ -15,28 +15,28 @@ use tapebase_domain::{
     user::User,
 };
 
-/// How long a session is known.
-const MOMENT: Duration = Duration::from_secs(5);
-/// How many are known at once; then all are forgotten, which costs each a look-up.
-const MOST: usize = 10_000;
+/// How long an entry lives.
+const TTL: Duration = Duration::from_secs(5);
+/// How many sessions are cached at most; then all entries go, which costs each a look-up.
+const CAPACITY: usize = 10_000;
 
 type Found = (User, Session);
 
 /// The sessions, by the hash of their token.
 #[derive(Default)]
-pub struct KnownSessions {
+pub struct SessionCache {
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     sessions: HashMap<TokenHash, (Instant, Found)>,
-    /// How often everything was forgotten.
+    /// How often the cache was cleared.
     generation: u64,
 }
 
-impl KnownSessions {
-    /// The session of a token, if it is known, and otherwise what `ask` finds; only sessions that are there are kept.
+impl SessionCache {
+    /// The session of a token, if it is cached, and otherwise what `ask` finds; only sessions that are there are kept.
     pub fn look_up(
         &self,
         token: TokenHash,
@@ -45,32 +45,32 @@ impl KnownSessions {
         let generation = {
             let state = self.lock();
             match state.sessions.get(&token) {
-                Some((since, found)) if since.elapsed() < MOMENT => return Ok(Some(found.clone())),
+                Some((since, found)) if since.elapsed() < TTL => return Ok(Some(found.clone())),
                 _ => state.generation,
             }
         };
         let since = Instant::now();
         let found = ask()?;
         if let Some(found) = &found {
-            self.remember(token, (since, found.clone()), generation);
+            self.insert(token, (since, found.clone()), generation);
         }
         Ok(found)
     }
 
-    /// Forgets everything: something about sessions has changed, and is committed.
-    pub fn forget(&self) {
+    /// Drops every entry: something about sessions has changed, and is committed.
+    pub fn clear(&self) {
         let mut state = self.lock();
         state.generation += 1;
         state.sessions.clear();
     }
 
-    /// What was read before a change must not be known after it.
-    fn remember(&self, token: TokenHash, found: (Instant, Found), generation: u64) {
+    /// What was read before a change must not be cached after it.
+    fn insert(&self, token: TokenHash, found: (Instant, Found), generation: u64) {
         let mut state = self.lock();
         if state.generation != generation {
             return;
         }
-        if state.sessions.len() >= MOST {
+        if state.sessions.len() >= CAPACITY {
             state.sessions.clear();
         }
         state.sessions.insert(token, found);
@@ -110,36 +110,36 @@ mod tests {
 
     #[test]
     fn who_is_known_is_not_asked_for_until_it_is_forgotten() {
-        let known = KnownSessions::default();
+        let cache = SessionCache::default();
         let first = found();
 
-        assert_eq!(known.look_up(TOKEN, || Ok(Some(first.clone()))).expect("asked"), Some(first.clone()));
-        assert_eq!(known.look_up(TOKEN, never).expect("known"), Some(first));
-        known.forget();
+        assert_eq!(cache.look_up(TOKEN, || Ok(Some(first.clone()))).expect("asked"), Some(first.clone()));
+        assert_eq!(cache.look_up(TOKEN, never).expect("cached"), Some(first));
+        cache.clear();
 
-        assert_eq!(known.look_up(TOKEN, || Ok(None)).expect("asked"), None);
+        assert_eq!(cache.look_up(TOKEN, || Ok(None)).expect("asked"), None);
     }
 
     #[test]
     fn who_was_not_found_is_asked_for_again() {
-        let known = KnownSessions::default();
+        let cache = SessionCache::default();
 
-        assert_eq!(known.look_up(TOKEN, || Ok(None)).expect("asked"), None);
+        assert_eq!(cache.look_up(TOKEN, || Ok(None)).expect("asked"), None);
 
-        assert!(known.look_up(TOKEN, never).is_err());
+        assert!(cache.look_up(TOKEN, never).is_err());
     }
 
     #[test]
     fn what_was_read_before_a_change_is_not_known_after_it() {
-        let known = KnownSessions::default();
+        let cache = SessionCache::default();
 
-        let stale = known.look_up(TOKEN, || {
+        let stale = cache.look_up(TOKEN, || {
             let read = found();
-            known.forget();
+            cache.clear();
             Ok(Some(read))
         });
 
         assert!(stale.expect("asked").is_some());
-        assert!(known.look_up(TOKEN, never).is_err());
+        assert!(cache.look_up(TOKEN, never).is_err());
     }
 }
