@@ -94,6 +94,12 @@ impl RecordingName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same, for whoever needs nothing but the text.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
@@ -20,7 +21,7 @@ use tapebase_domain::{
 use crate::{
     conditions::{self, NO_STORE, REVALIDATE, Read},
     digests, names,
-    problem::{Problem, ProblemKind},
+    problem::Problem,
 };
 
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
@@ -57,7 +58,7 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
     match ranges {
         None => whole(list, recording, is_head).await,
         Some(ranges) if ranges.is_empty() => {
-            Err(Problem::new(ProblemKind::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
+            Err(Problem::new(Slug::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
                 .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size)))
         }
         Some(ranges) if ranges.len() == 1 => part(list, recording, ranges[0]).await,

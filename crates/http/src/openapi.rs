@@ -1,6 +1,7 @@
 //! The description of the API, generated from the handlers (OpenAPI 3.1), and a page to read it.
 
 use actix_web::{HttpResponse, http::header};
+use tapebase_api as api;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -11,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, direct, health, legacy, problem::ProblemBody, recordings};
+use crate::{accounts, direct, health, legacy, recordings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +30,7 @@ use crate::{accounts, direct, health, legacy, problem::ProblemBody, recordings};
         health::healthz, health::readyz, health::problem, description, page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(api::Problem)),
     tags(
         (name = "Accounts", description = "Signing up and in, and looking after one's sessions."),
         (name = "Recordings", description = "Everything one does with recordings."),

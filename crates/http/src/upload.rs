@@ -7,6 +7,7 @@ use actix_web::{
 };
 use chrono::{DateTime, Datelike as _, FixedOffset, TimeDelta, Timelike as _};
 use serde::Deserialize;
+use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
     blob::{BodyError, ByteStream},
@@ -17,11 +18,7 @@ use tapebase_domain::{
 };
 use utoipa::IntoParams;
 
-use crate::{
-    digests, names,
-    problem::{Problem, ProblemKind},
-    query,
-};
+use crate::{digests, names, problem::Problem, query};
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
@@ -79,7 +76,7 @@ pub fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem>
     let is_writable = |time: &DateTime<FixedOffset>| !is_leap(time) || (*time + TimeDelta::seconds(1)).year() <= 9_999;
     time.filter(is_writable).ok_or_else(|| {
         let detail = "Send the time of recording as RFC 3339 with an offset, like 2026-11-23T09:30:00+09:00.";
-        Problem::new(ProblemKind::InvalidParameter, detail)
+        Problem::new(Slug::InvalidParameter, detail)
     })
 }
 
@@ -93,7 +90,7 @@ pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
 pub fn parse_media_type(text: Option<&str>) -> Result<MediaType, Problem> {
     text.and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
         let detail = "Send Content-Type: audio/*, video/mp4, video/webm or application/octet-stream.";
-        Problem::new(ProblemKind::UnsupportedMediaType, detail)
+        Problem::new(Slug::UnsupportedMediaType, detail)
     })
 }
 
@@ -102,16 +99,16 @@ pub fn refuse_unstorable(headers: &HeaderMap) -> Result<(), Problem> {
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
         let detail = "Send the recording without Content-Encoding: audio is compressed already.";
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+        return Err(Problem::new(Slug::UnsupportedMediaType, detail));
     }
     let transfer_encoding = headers.get(CONTENT_TRANSFER_ENCODING).map(HeaderValue::as_bytes);
     if transfer_encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"binary")) {
         let detail = "Send the recording as it is: Content-Transfer-Encoding is deprecated in forms (RFC 7578).";
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+        return Err(Problem::new(Slug::UnsupportedMediaType, detail));
     }
     if headers.contains_key(header::CONTENT_RANGE) {
         let detail = "Send the whole recording, without Content-Range.";
-        return Err(Problem::new(ProblemKind::InvalidParameter, detail));
+        return Err(Problem::new(Slug::InvalidParameter, detail));
     }
     Ok(())
 }
