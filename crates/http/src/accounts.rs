@@ -1,6 +1,7 @@
 //! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's sessions.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tapebase_api::{self as api, Slug};
 use tapebase_domain::{
     Services,
     auth::AuthError,
@@ -12,39 +13,39 @@ use crate::{
     body::Json,
     caller::{Caller, client_name},
     conditions::NO_STORE,
-    problem::{Problem, ProblemKind},
-    wire::{Credentials, GrantBody, SessionBody, SessionsBody, UserBody},
+    problem::Problem,
+    wire,
 };
 
 type Answer = Result<HttpResponse, Problem>;
 
 /// Make an account and sign in
-#[utoipa::path(post, path = "/v1/auth/signup", tag = "Accounts", security(()), request_body = Credentials, responses(
-    (status = 201, description = "Signed up and in", body = GrantBody),
+#[utoipa::path(post, path = "/v1/auth/signup", tag = "Accounts", security(()), request_body = api::Credentials, responses(
+    (status = 201, description = "Signed up and in", body = api::Grant),
     (status = 400, description = "Bad email address, password or body"),
     (status = 403, description = "Sign-up is closed"),
     (status = 409, description = "The email address is taken"),
 ))]
-pub async fn sign_up(request: HttpRequest, body: Json<Credentials>, services: web::Data<Services>) -> Answer {
+pub async fn sign_up(request: HttpRequest, body: Json<api::Credentials>, services: web::Data<Services>) -> Answer {
     let email = Email::parse(&body.0.email)?;
     let password = Password::parse(&body.0.password)?;
     let grant = services.auth.sign_up(email, password, client_name(&request)).await?;
-    Ok(HttpResponse::Created().insert_header(NO_STORE).json(GrantBody::from(grant)))
+    Ok(HttpResponse::Created().insert_header(NO_STORE).json(wire::grant(&grant)))
 }
 
 /// Sign in
 ///
 /// The answer and its time are the same for an unknown address and a wrong password.
-#[utoipa::path(post, path = "/v1/auth/login", tag = "Accounts", security(()), request_body = Credentials, responses(
-    (status = 200, description = "Signed in", body = GrantBody),
+#[utoipa::path(post, path = "/v1/auth/login", tag = "Accounts", security(()), request_body = api::Credentials, responses(
+    (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
 ))]
-pub async fn log_in(request: HttpRequest, body: Json<Credentials>, services: web::Data<Services>) -> Answer {
+pub async fn log_in(request: HttpRequest, body: Json<api::Credentials>, services: web::Data<Services>) -> Answer {
     // What can be nobody's email address or password is answered like what is somebody else's.
     let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
     let grant = services.auth.log_in(email, password, client_name(&request)).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(GrantBody::from(grant)))
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::grant(&grant)))
 }
 
 /// End the session in use
@@ -58,20 +59,20 @@ pub async fn log_out(caller: Caller, services: web::Data<Services>) -> Answer {
 
 /// Who I am
 #[utoipa::path(get, path = "/v1/me", tag = "Accounts", responses(
-    (status = 200, description = "The user signed in", body = UserBody),
+    (status = 200, description = "The user signed in", body = api::User),
 ))]
 pub async fn me(caller: Caller) -> HttpResponse {
-    HttpResponse::Ok().insert_header(NO_STORE).json(UserBody::from(&caller.user))
+    HttpResponse::Ok().insert_header(NO_STORE).json(wire::user(&caller.user))
 }
 
 /// Where I am signed in
 #[utoipa::path(get, path = "/v1/me/sessions", tag = "Accounts", responses(
-    (status = 200, description = "The sessions, the newest first", body = SessionsBody),
+    (status = 200, description = "The sessions, the newest first", body = api::Sessions),
 ))]
 pub async fn sessions(caller: Caller, services: web::Data<Services>) -> Answer {
     let sessions = services.auth.sessions(caller.user.id).await?;
-    let items = sessions.iter().map(|session| SessionBody::new(session, &caller.session)).collect();
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(SessionsBody { items }))
+    let items = sessions.into_iter().map(|session| wire::session(session, &caller.session)).collect();
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(api::Sessions { items }))
 }
 
 /// Sign out everywhere, here too
@@ -86,13 +87,13 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>) -> An
 /// One of my sessions
 #[utoipa::path(get, path = "/v1/me/sessions/{id}", tag = "Accounts",
     params(("id" = String, Path, description = "The session's id")), responses(
-    (status = 200, description = "The session", body = SessionBody),
+    (status = 200, description = "The session", body = api::Session),
     (status = 404, description = "No such session"),
 ))]
 pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
     let session = services.auth.session(caller.user.id, id).await?.ok_or_else(no_such_session)?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(SessionBody::new(&session, &caller.session)))
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::session(session, &caller.session)))
 }
 
 /// Sign out somewhere
@@ -111,5 +112,5 @@ pub async fn close_session(caller: Caller, path: web::Path<String>, services: we
 }
 
 fn no_such_session() -> Problem {
-    Problem::new(ProblemKind::NotFound, "You have no session of this id.")
+    Problem::new(Slug::NotFound, "You have no session of this id.")
 }

@@ -13,16 +13,14 @@ use actix_web::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::de::DeserializeOwned;
+use tapebase_api::Slug;
 use tapebase_domain::blob::{BodyError, ByteStream};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
 
-use crate::{
-    HttpPolicy,
-    problem::{Problem, ProblemKind},
-};
+use crate::{HttpPolicy, problem::Problem};
 
 /// This much must come within the time limit: a client that sends a byte now and then is not sending.
 const PACE_BYTES: usize = 4 << 10;
@@ -55,7 +53,7 @@ impl FromRequest for Incoming {
                 "At most {most} bytes are taken in one request here: announce the recording at POST /v1/direct, \
                  and send it where the answer says."
             );
-            return std::future::ready(Err(Problem::new(ProblemKind::TooLarge, detail)));
+            return std::future::ready(Err(Problem::new(Slug::TooLarge, detail)));
         }
         std::future::ready(Ok(Self {
             payload: payload.take(),
@@ -75,7 +73,7 @@ impl Incoming {
         if self.has_length {
             return Ok(self.length);
         }
-        Err(Problem::new(ProblemKind::LengthRequired, "Send Content-Length, 0 for an empty recording."))
+        Err(Problem::new(Slug::LengthRequired, "Send Content-Length, 0 for an empty recording."))
     }
 
     /// The body as actix has it, failing with a time-out when the client stops sending.
@@ -197,18 +195,18 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         Box::pin(async move {
             if !is_json {
                 let detail = "Send the body with Content-Type: application/json.";
-                return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+                return Err(Problem::new(Slug::UnsupportedMediaType, detail));
             }
             let incoming = incoming?;
             let length = incoming.length.unwrap_or_default();
             let body = collect(incoming.paced(), length, JSON_BYTES).await?;
             // A list is no object, though it could be read into one field by field.
             if body.trim_ascii_start().first() != Some(&b'{') {
-                return Err(Problem::new(ProblemKind::InvalidBody, "Send a JSON object."));
+                return Err(Problem::new(Slug::InvalidBody, "Send a JSON object."));
             }
             match serde_json::from_slice(&body) {
                 Ok(body) => Ok(Self(body)),
-                Err(error) => Err(Problem::new(ProblemKind::InvalidBody, format!("The JSON does not fit: {error}."))),
+                Err(error) => Err(Problem::new(Slug::InvalidBody, format!("The JSON does not fit: {error}."))),
             }
         })
     }

@@ -3,9 +3,10 @@
 use std::{future::Future, ops::Deref, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
+use tapebase_api::Slug;
 use tapebase_domain::{Services, auth};
 
-use crate::problem::{CHALLENGE, Problem, ProblemKind};
+use crate::problem::{CHALLENGE, Problem};
 
 /// A request by somebody who proved who they are; a handler that takes it answers nobody else.
 pub struct Caller(pub auth::Caller);
@@ -37,12 +38,12 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (first, second) = (headers.next(), headers.next());
     if second.is_some() {
-        return Err(Problem::new(ProblemKind::InvalidParameter, "Send one Authorization header."));
+        return Err(Problem::new(Slug::InvalidParameter, "Send one Authorization header."));
     }
     let credentials = first.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
     match credentials {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(Problem::new(ProblemKind::Unauthenticated, "Send the header Authorization: Bearer TOKEN.")
+        _ => Err(Problem::new(Slug::Unauthenticated, "Send the header Authorization: Bearer TOKEN.")
             .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())),
     }
 }

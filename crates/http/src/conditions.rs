@@ -4,9 +4,10 @@ use actix_web::{
     HttpMessage as _, HttpRequest, HttpResponse,
     http::header::{self, EntityTag, IfMatch, IfNoneMatch, IfRange},
 };
+use tapebase_api::Slug;
 use tapebase_domain::recording::Recording;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 
 /// The tag of a recording's audio: its digest, for the bytes never change.
 pub fn audio_tag(recording: &Recording) -> EntityTag {
@@ -49,12 +50,12 @@ pub fn require_match(request: &HttpRequest, tag: &EntityTag) -> Result<(), Probl
         return Ok(());
     }
     let detail = "No tag in If-Match is the current one. Fetch the recording again and decide anew.";
-    Err(Problem::new(ProblemKind::PreconditionFailed, detail))
+    Err(Problem::new(Slug::PreconditionFailed, detail))
 }
 
 /// Weighs `If-Match` and `If-None-Match` of an upload, which never replaces anything.
 pub fn weigh_upload(request: &HttpRequest, existing: Option<&Recording>) -> Result<(), Problem> {
-    let refuse = |detail: &'static str| Err(Problem::new(ProblemKind::PreconditionFailed, detail));
+    let refuse = |detail: &'static str| Err(Problem::new(Slug::PreconditionFailed, detail));
     match existing {
         Some(existing) => match weigh(request, &revision_tag(existing))? {
             Read::Proceed => Ok(()),

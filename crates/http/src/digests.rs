@@ -3,9 +3,10 @@
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use data_encoding::BASE64;
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
+use tapebase_api::Slug;
 use tapebase_domain::digest::Sha256;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 
 /// The digest of the whole representation.
 pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -18,7 +19,7 @@ pub fn expected(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
     for name in [REPR_DIGEST, CONTENT_DIGEST] {
         let Some(digest) = sha256(headers, &name)? else { continue };
         if expected.is_some_and(|other| other != digest) {
-            return Err(Problem::new(ProblemKind::InvalidParameter, "Repr-Digest and Content-Digest contradict."));
+            return Err(Problem::new(Slug::InvalidParameter, "Repr-Digest and Content-Digest contradict."));
         }
         expected = Some(digest);
     }
@@ -30,8 +31,7 @@ fn sha256(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Sha256>, Prob
     if lines.is_empty() {
         return Ok(None);
     }
-    let malformed =
-        || Problem::new(ProblemKind::InvalidParameter, format!("Send {name}: sha-256=:BASE64: (RFC 9530)."));
+    let malformed = || Problem::new(Slug::InvalidParameter, format!("Send {name}: sha-256=:BASE64: (RFC 9530)."));
     let field: Dictionary = Parser::new(&lines.join(&b", "[..])).parse().map_err(|_| malformed())?;
     match field.get("sha-256") {
         None => Ok(None),
@@ -52,9 +52,9 @@ pub fn field(digest: Sha256) -> String {
 mod tests {
     use super::*;
 
-    fn parse(value: &str) -> Result<Option<Sha256>, ProblemKind> {
+    fn parse(value: &str) -> Result<Option<Sha256>, Slug> {
         let headers = HeaderMap::from_iter([(REPR_DIGEST, HeaderValue::from_str(value).expect("a header value"))]);
-        expected(&headers).map_err(|problem| problem.kind())
+        expected(&headers).map_err(|problem| problem.slug())
     }
 
     #[test]
@@ -68,7 +68,7 @@ mod tests {
     fn what_is_not_known_is_ignored_and_what_is_malformed_refused() {
         assert_eq!(parse("sha-512=:AAAA:"), Ok(None));
         for value in ["sha-256=abc", "sha-256=:AAAA:", "sha-256", "sha-256=:!!:", "sha-256=(:AAAA:)", "="] {
-            assert_eq!(parse(value), Err(ProblemKind::InvalidParameter), "{value}");
+            assert_eq!(parse(value), Err(Slug::InvalidParameter), "{value}");
         }
     }
 }

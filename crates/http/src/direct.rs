@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use chrono::DateTime;
 use serde::Deserialize;
+use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
+    details::NewDetails,
     digest::Sha256,
     direct::{Begun, NewUpload, PartLink},
     id::{RecordingId, UserId},
@@ -20,11 +22,10 @@ use crate::{
     body::{Incoming, Json},
     caller::Caller,
     conditions::NO_STORE,
-    problem::{Problem, ProblemKind},
+    problem::Problem,
     query,
     recordings::stored,
     upload,
-    wire::{CreateUpload, PartBody, PlanBody, RecordingBody},
 };
 
 type Answer = Result<HttpResponse, Problem>;
@@ -33,15 +34,15 @@ type Answer = Result<HttpResponse, Problem>;
 ///
 /// The answer says where to send its parts, in any order and at once if you like. Then complete it.
 /// Announcing the same again under the same id answers the same plan with fresh links.
-#[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = CreateUpload, responses(
-    (status = 201, description = "Send the parts", body = PlanBody),
-    (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = PlanBody),
-    (status = 409, description = "The id has other content"),
+#[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = api::CreateUpload, responses(
+    (status = 201, description = "Send the parts", body = api::UploadPlan),
+    (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = api::UploadPlan),
+    (status = 409, description = "The id has other content, or its recording was deleted"),
 ))]
 pub async fn plan(
     caller: Caller,
     request: HttpRequest,
-    body: Json<CreateUpload>,
+    body: Json<api::CreateUpload>,
     services: web::Data<Services>,
 ) -> Answer {
     let planned = services.direct.create(caller.user.id, announcement(body.0)?).await?;
@@ -50,29 +51,37 @@ pub async fn plan(
         Begun::Resumed(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
         Begun::Stored(recording) => {
             let part_size = Parts::of(recording.size).part_size();
-            let id = recording.id.to_string();
-            (HttpResponse::Ok(), PlanBody { id, expires_at: None, links_expire_at: None, part_size, parts: Vec::new() })
+            let id = recording.id.into_string();
+            let (expires_at, links_expire_at, parts) = (None, None, Vec::new());
+            (HttpResponse::Ok(), api::UploadPlan { id, expires_at, links_expire_at, part_size, parts })
         }
     };
     Ok(response.insert_header(NO_STORE).json(body))
 }
 
 /// What a client announces, in the domain's words.
-fn announcement(body: CreateUpload) -> Result<NewUpload, Problem> {
-    let CreateUpload { id, name, media_type, size, sha256, recorded_at } = body;
+fn announcement(body: api::CreateUpload) -> Result<NewUpload, Problem> {
+    let api::CreateUpload { id, name, media_type, size, sha256, recorded_at, again } = body;
     let sha256 = Sha256::from_hex(&sha256)
-        .ok_or_else(|| Problem::new(ProblemKind::InvalidBody, "Send sha256 as 64 hexadecimal digits."))?;
+        .ok_or_else(|| Problem::new(Slug::InvalidBody, "Send sha256 as 64 hexadecimal digits."))?;
     Ok(NewUpload {
         id: id.map(|id| RecordingId::parse(&id)).transpose()?,
-        name: name.map(RecordingName::parse).transpose()?,
-        media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| upload::parse_media_type(Some(&text)))?,
-        recorded_at: recorded_at.map(|text| upload::recorded_at(Some(&text))).transpose()?,
+        details: NewDetails {
+            name: name.map(RecordingName::parse).transpose()?,
+            media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| upload::parse_media_type(Some(&text)))?,
+            recorded_at: recorded_at.map(|text| upload::recorded_at(Some(&text))).transpose()?,
+        },
+        again,
         size,
         sha256,
     })
 }
 
-async fn plan_body(request: &HttpRequest, services: &Services, plan: &PendingUpload) -> Result<PlanBody, Problem> {
+async fn plan_body(
+    request: &HttpRequest,
+    services: &Services,
+    plan: &PendingUpload,
+) -> Result<api::UploadPlan, Problem> {
     let (links, links_expire_at) = services.direct.links(plan).await?;
     let parts = plan.parts();
     let part = |(number, link)| {
@@ -81,9 +90,9 @@ async fn plan_body(request: &HttpRequest, services: &Services, plan: &PendingUpl
             PartLink::Store(request) => (request.url, request.headers.into_iter().collect()),
         };
         let size = parts.range(number).map_or(0, |range| range.length);
-        PartBody { number, size, method: "PUT", url, headers }
+        api::UploadPart { number, size, method: "PUT".to_owned(), url, headers }
     };
-    Ok(PlanBody {
+    Ok(api::UploadPlan {
         id: plan.id.to_string(),
         expires_at: Some(plan.expires_at),
         links_expire_at: Some(links_expire_at),
@@ -97,8 +106,8 @@ fn here(request: &HttpRequest, ticket: &PartTicket, signature: &str) -> String {
     let connection = request.connection_info();
     let (scheme, host) = (connection.scheme(), connection.host());
     let PartTicket { owner, id, number, expires_at } = ticket;
-    let expires = expires_at.timestamp();
-    format!("{scheme}://{host}/v1/direct/{id}/parts/{number}?owner={owner}&expires={expires}&signature={signature}")
+    let (path, expires) = (paths::upload_part(id.as_str(), *number), expires_at.timestamp());
+    format!("{scheme}://{host}{path}?owner={owner}&expires={expires}&signature={signature}")
 }
 
 /// What proves that a part may be sent.
@@ -135,7 +144,7 @@ pub async fn put_part(
 ) -> Answer {
     let (id, number) = path.into_inner();
     let (ticket, signature) = ticket(&request, &id, &number)
-        .ok_or_else(|| Problem::new(ProblemKind::InvalidLink, "Use a link as POST /v1/direct gave it."))?;
+        .ok_or_else(|| Problem::new(Slug::InvalidLink, "Use a link as POST /v1/direct gave it."))?;
     upload::refuse_unstorable(request.headers())?;
     let length = incoming.content_length()?;
     let body = incoming.into_stream();
@@ -162,8 +171,8 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
 #[utoipa::path(post, path = "/v1/direct/{id}/complete", tag = "Direct uploads",
     params(("id" = String, Path, description = "The upload's id")),
     responses(
-        (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
-        (status = 200, description = "Stored already", body = RecordingBody),
+        (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
+        (status = 200, description = "Stored already", body = api::Recording),
         (status = 404, description = "No such upload"),
         (status = 409, description = "A part is missing, the parts are not what was announced, or the id has other content"),
     ))]
@@ -171,7 +180,7 @@ pub async fn complete(caller: Caller, path: web::Path<String>, services: web::Da
     let (owner, id) = (caller.user.id, upload_id(&path)?);
     // In a task of its own, as every upload.
     let completing = rt::spawn(async move { services.direct.complete(owner, &id).await });
-    Ok(stored(&completing.await.map_err(Problem::internal)??))
+    Ok(stored(completing.await.map_err(Problem::internal)??))
 }
 
 /// Abort an upload
@@ -188,5 +197,5 @@ pub async fn abort(caller: Caller, path: web::Path<String>, services: web::Data<
 
 /// What cannot be an id is the id of nothing.
 fn upload_id(text: &str) -> Result<RecordingId, Problem> {
-    RecordingId::parse(text).map_err(|_| Problem::new(ProblemKind::NotFound, "You have no upload of this id."))
+    RecordingId::parse(text).map_err(|_| Problem::new(Slug::NotFound, "You have no upload of this id."))
 }

@@ -10,6 +10,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
@@ -20,7 +21,7 @@ use tapebase_domain::{
 use crate::{
     conditions::{self, NO_STORE, REVALIDATE, Read},
     digests, names,
-    problem::{Problem, ProblemKind},
+    problem::Problem,
 };
 
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
@@ -57,7 +58,7 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
     match ranges {
         None => whole(list, recording, is_head).await,
         Some(ranges) if ranges.is_empty() => {
-            Err(Problem::new(ProblemKind::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
+            Err(Problem::new(Slug::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
                 .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size)))
         }
         Some(ranges) if ranges.len() == 1 => part(list, recording, ranges[0]).await,
@@ -69,7 +70,7 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
 async fn redirect(list: &List, recording: &Recording) -> Result<Option<HttpResponse>, Problem> {
     let presentation = Presentation {
         content_type: recording.media_type.to_string(),
-        content_disposition: names::attachment(&recording.name),
+        content_disposition: names::attachment(&recording.details.name),
     };
     let Some(link) = list.link(recording, presentation).await? else { return Ok(None) };
     let mut response = head(StatusCode::TEMPORARY_REDIRECT, recording);
@@ -153,7 +154,7 @@ fn head(status: StatusCode, recording: &Recording) -> HttpResponseBuilder {
         .insert_header((header::ETAG, conditions::audio_tag(recording).to_string()))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         .insert_header((digests::REPR_DIGEST, digests::field(recording.sha256)))
-        .insert_header((header::CONTENT_DISPOSITION, names::attachment(&recording.name)))
+        .insert_header((header::CONTENT_DISPOSITION, names::attachment(&recording.details.name)))
         .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")))
         .insert_header(REVALIDATE);
     response

@@ -1,24 +1,22 @@
 //! Endpoints for operators: whether the server is well, and what its problems mean.
 
 use actix_web::{HttpResponse, web};
+use tapebase_api::{self as api, Slug};
 use tapebase_domain::ports::Ports;
 
-use crate::{
-    problem::{Problem, ProblemKind},
-    wire::HealthBody,
-};
+use crate::problem::{Meaning, Problem};
 
 /// The process runs
 #[utoipa::path(get, path = "/healthz", tag = "Server", security(()), responses(
-    (status = 200, description = "It does", body = HealthBody),
+    (status = 200, description = "It does", body = api::Health),
 ))]
 pub async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(HealthBody { status: "ok" })
+    HttpResponse::Ok().json(api::Health { status: "ok".to_owned() })
 }
 
 /// The stores answer
 #[utoipa::path(get, path = "/readyz", tag = "Server", security(()), responses(
-    (status = 200, description = "They do", body = HealthBody),
+    (status = 200, description = "They do", body = api::Health),
     (status = 503, description = "One does not"),
     (status = 507, description = "One is full"),
 ))]
@@ -26,7 +24,7 @@ pub async fn readyz(ports: web::Data<Ports>) -> Result<HttpResponse, Problem> {
     ports.records.ping().await?;
     ports.users.ping().await?;
     ports.blobs.ping().await?;
-    Ok(HttpResponse::Ok().json(HealthBody { status: "ready" }))
+    Ok(HttpResponse::Ok().json(api::Health { status: "ready".to_owned() }))
 }
 
 /// What a problem's type means
@@ -36,9 +34,9 @@ pub async fn readyz(ports: web::Data<Ports>) -> Result<HttpResponse, Problem> {
     (status = 404, description = "There is no such problem"),
 ))]
 pub async fn problem(path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let kind = ProblemKind::from_slug(&path)
-        .ok_or_else(|| Problem::new(ProblemKind::NotFound, "There is no problem of this name."))?;
-    let retry = if kind.is_retryable() { "may succeed later" } else { "will fail again" };
-    let text = format!("{} ({})\n\n{}.\nThe same request {retry}.\n", kind.slug(), kind.code(), kind.title());
+    let slug = Slug::parse(&path).ok_or_else(|| Problem::new(Slug::NotFound, "There is no problem of this name."))?;
+    let Meaning { status, title, is_retryable } = Meaning::of(slug);
+    let retry = if is_retryable { "may succeed later" } else { "will fail again" };
+    let text = format!("{slug} ({status})\n\n{title}.\nThe same request {retry}.\n");
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
 }

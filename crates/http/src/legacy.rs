@@ -10,9 +10,11 @@ use std::str::Utf8Error;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, http::header, web};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
     auth::{AuthError, Caller},
+    details::NewDetails,
     list::ListError,
     page::{Limit, Order, PageRequest},
     recording::{Recording, RecordingName},
@@ -25,7 +27,7 @@ use crate::{
     caller::client_name,
     conditions::{NO_STORE, REVALIDATE},
     download,
-    problem::{Problem, ProblemKind},
+    problem::{Meaning, Problem},
     upload,
 };
 
@@ -47,7 +49,7 @@ type Answer = Result<HttpResponse, Failure>;
         (status = 507, description = "No space left"),
     ))]
 pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answer {
-    let refuse = |message: &str| Failure::error(ProblemKind::InvalidParameter, message);
+    let refuse = |message: &str| Failure::error(Slug::InvalidParameter, message);
     let parameter = |name| parameter(&request, name).map_err(|_| refuse("social_id and social_type must be UTF-8."));
     let social = SocialId::parse(parameter("social_type")?, parameter("social_id")?).map_err(|error| {
         refuse(match error {
@@ -74,9 +76,10 @@ pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<S
     let caller = authenticate(&request, &services).await?;
     let name = percent_decode_str(last_segment(&request)).decode_utf8().ok();
     let name = name.and_then(|name| RecordingName::parse(name.into_owned()).ok());
-    let name = name.ok_or_else(|| Failure::result(Problem::new(ProblemKind::InvalidName, "Choose another name.")))?;
+    let name = name.ok_or_else(|| Failure::result(Problem::new(Slug::InvalidName, "Choose another name.")))?;
     let size = incoming.content_length().map_err(Failure::result)?;
-    let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size };
+    let details = NewDetails { name: Some(name), media_type, recorded_at: None };
+    let new = NewRecording { id: None, details, again: false, sha256: None, size };
     upload::store(services, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
     Ok(success())
 }
@@ -151,7 +154,7 @@ async fn find(request: &HttpRequest, caller: &Caller, services: &Services) -> Re
 
 async fn authenticate(request: &HttpRequest, services: &Services) -> Result<Caller, Failure> {
     let header = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().trim_ascii());
-    let missing = || Failure::error(ProblemKind::InvalidParameter, "Authorization Header is required.");
+    let missing = || Failure::error(Slug::InvalidParameter, "Authorization Header is required.");
     let header = header.filter(|header| !header.is_empty()).ok_or_else(missing)?;
     let header = std::str::from_utf8(header).map_err(|_| Failure::unauthorized())?;
     let words: Vec<&str> = header.split_whitespace().collect();
@@ -174,7 +177,7 @@ fn media_type(request: &HttpRequest) -> Result<tapebase_domain::media_type::Medi
     accepted.ok_or_else(|| {
         let message = format!("Unsupported media type: {named}");
         let body = json!({"Code": "UnsupportedMediaType", "Message": message});
-        Failure::new(Problem::new(ProblemKind::UnsupportedMediaType, ""), &body)
+        Failure::new(Problem::new(Slug::UnsupportedMediaType, ""), &body)
     })
 }
 
@@ -182,7 +185,7 @@ fn record(user_id: &str, recording: &Recording) -> Value {
     json!({
         "id": names::record_id(user_id, recording),
         "user_id": user_id,
-        "file_name": recording.name.as_str(),
+        "file_name": recording.details.name.as_str(),
         "created_at": recording.received_at.format("%Y-%m-%d").to_string(),
     })
 }
@@ -216,18 +219,18 @@ impl Failure {
         Self { problem, body: body.to_string().into() }
     }
 
-    fn error(kind: ProblemKind, message: &str) -> Self {
-        Self::new(Problem::new(kind, message.to_owned()), &json!({"error": message}))
+    fn error(slug: Slug, message: &str) -> Self {
+        Self::new(Problem::new(slug, message.to_owned()), &json!({"error": message}))
     }
 
     fn of_error(error: impl Into<Problem>) -> Self {
         let problem = error.into();
-        let body = json!({"error": problem.kind().title()});
+        let body = json!({"error": Meaning::of(problem.slug()).title});
         Self::new(problem, &body)
     }
 
     fn result(problem: Problem) -> Self {
-        let body = json!({"result": "fail", "error": problem.kind().title()});
+        let body = json!({"result": "fail", "error": Meaning::of(problem.slug()).title});
         Self::new(problem, &body)
     }
 

@@ -2,11 +2,13 @@
 //!
 //! The table in [`routes`] names every endpoint and the function that answers it; start there.
 //! Nothing here decides anything: handlers extract, call a use case and reply.
-//! It depends on the domain alone and works over any adapter, behind any front end that runs an actix app.
+//! It depends on the domain and on `api`, which is what goes over the wire.
+//! It works over any adapter, behind any front end that runs an actix app.
 
 mod accounts;
 mod body;
 mod caller;
+mod changes;
 mod conditions;
 mod digests;
 mod direct;

@@ -2,13 +2,14 @@
 
 use chrono::DateTime;
 use serde::Deserialize;
+use tapebase_api::Slug;
 use tapebase_domain::{
     page::{Cursor, Limit, Order, PageRequest, TimeField},
     ports::Timestamp,
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 
 /// Which recordings to list.
 #[derive(Deserialize, IntoParams)]
@@ -50,7 +51,7 @@ enum Direction {
 impl ListQuery {
     /// The page asked for, in the domain's words.
     pub fn parse(self) -> Result<PageRequest, Problem> {
-        let invalid = |what: &str| Problem::new(ProblemKind::InvalidParameter, what.to_owned());
+        let invalid = |what: &str| Problem::new(Slug::InvalidParameter, what.to_owned());
         let by = match self.by {
             Some(By::Recorded) => TimeField::Recorded,
             Some(By::Received) | None => TimeField::Received,
@@ -72,7 +73,7 @@ impl ListQuery {
             limit: self
                 .limit
                 .map_or(Ok(Limit::default()), Limit::new)
-                .map_err(|error| Problem::new(ProblemKind::InvalidParameter, format!("{error}.")))?,
+                .map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))?,
             after: cursor.map(|cursor| cursor.position),
         })
     }
@@ -81,7 +82,6 @@ impl ListQuery {
 /// RFC 3339, forgiving a `+` that was not percent-encoded and so became a space.
 fn time(text: &str) -> Result<Timestamp, Problem> {
     let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    time.map(|time| time.to_utc()).map_err(|_| {
-        Problem::new(ProblemKind::InvalidParameter, "Send from and to as RFC 3339, like 2026-11-23T00:00:00Z.")
-    })
+    time.map(|time| time.to_utc())
+        .map_err(|_| Problem::new(Slug::InvalidParameter, "Send from and to as RFC 3339, like 2026-11-23T00:00:00Z."))
 }

@@ -16,18 +16,15 @@ use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use multer::{Field, Multipart};
+use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
+    details::NewDetails,
     recording::RecordingName,
     upload::NewRecording,
 };
 
-use crate::{
-    body::Incoming,
-    digests, names,
-    problem::{Problem, ProblemKind},
-    upload,
-};
+use crate::{body::Incoming, digests, names, problem::Problem, upload};
 
 /// The longest text part.
 const TEXT_BYTES: usize = 16 << 10;
@@ -51,7 +48,7 @@ pub async fn parse(
     upload::refuse_unstorable(request.headers())?;
     if digests::expected(request.headers())?.is_some() {
         let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
-        return Err(Problem::new(ProblemKind::InvalidParameter, detail));
+        return Err(Problem::new(Slug::InvalidParameter, detail));
     }
     let mut texts = Texts {
         name: upload::name_in_query(request)?,
@@ -77,10 +74,7 @@ pub async fn parse(
             _ => {}
         }
     }
-    Err(Problem::new(
-        ProblemKind::InvalidBody,
-        "Send the recording as a part with a file name, like curl -F file=@PATH.",
-    ))
+    Err(Problem::new(Slug::InvalidBody, "Send the recording as a part with a file name, like curl -F file=@PATH."))
 }
 
 fn boundary(request: &HttpRequest) -> Result<String, Problem> {
@@ -114,12 +108,17 @@ fn describe(headers: &HeaderMap, disposition: &ContentDisposition, texts: Texts)
     upload::refuse_unstorable(headers)?;
     Ok(NewRecording {
         id: None,
-        name: match texts.name {
-            Some(name) => Some(name),
-            None => names::in_form(disposition)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
+        details: NewDetails {
+            name: match texts.name {
+                Some(name) => Some(name),
+                None => {
+                    names::in_form(disposition)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?
+                }
+            },
+            media_type: upload::media_type(headers)?,
+            recorded_at: texts.recorded_at,
         },
-        media_type: upload::media_type(headers)?,
-        recorded_at: texts.recorded_at,
+        again: false,
         sha256: digests::expected(headers)?,
         size: None,
     })
@@ -166,11 +165,11 @@ async fn read_text(part: &mut Field<'static>) -> Result<String, Problem> {
     let mut text = Vec::new();
     while let Some(piece) = part.try_next().await.map_err(|error| refusal(&error))? {
         if text.len() + piece.len() > TEXT_BYTES {
-            return Err(Problem::new(ProblemKind::TooLarge, format!("A text part has at most {TEXT_BYTES} bytes.")));
+            return Err(Problem::new(Slug::TooLarge, format!("A text part has at most {TEXT_BYTES} bytes.")));
         }
         text.extend_from_slice(&piece);
     }
-    String::from_utf8(text).map_err(|_| Problem::new(ProblemKind::InvalidBody, "Send text parts in UTF-8."))
+    String::from_utf8(text).map_err(|_| Problem::new(Slug::InvalidBody, "Send text parts in UTF-8."))
 }
 
 fn body_error(error: &multer::Error) -> BodyError {
@@ -193,5 +192,5 @@ fn refusal(error: &multer::Error) -> Problem {
 }
 
 fn malformed(what: impl std::fmt::Display) -> Problem {
-    Problem::new(ProblemKind::InvalidBody, format!("The form is malformed: {what}."))
+    Problem::new(Slug::InvalidBody, format!("The form is malformed: {what}."))
 }

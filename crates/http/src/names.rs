@@ -2,16 +2,17 @@
 
 use actix_web::http::header::{Charset, ContentDisposition, HeaderMap};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tapebase_api::Slug;
 use tapebase_domain::recording::RecordingName;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 
 /// The name in a `Content-Disposition` header: `filename*` in UTF-8, or else `filename`.
 pub fn from_headers(headers: &HeaderMap) -> Result<Option<RecordingName>, Problem> {
     let Some(value) = headers.get(actix_web::http::header::CONTENT_DISPOSITION) else { return Ok(None) };
     let malformed = || {
         let detail = "Send Content-Disposition: attachment; filename*=UTF-8''PERCENT-ENCODED-NAME.";
-        Problem::new(ProblemKind::InvalidParameter, detail)
+        Problem::new(Slug::InvalidParameter, detail)
     };
     let disposition = ContentDisposition::from_raw(value).map_err(|_| malformed())?;
     let name = match (disposition.get_filename_ext(), disposition.get_filename()) {

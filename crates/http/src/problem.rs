@@ -8,100 +8,80 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
-use serde::Serialize;
-use tapebase_domain::ports::{BoxError, causes};
-use utoipa::ToSchema;
+use tapebase_api::{self as api, Slug, paths};
+use tapebase_domain::ports::{BoxError, Timestamp, causes};
 
 use crate::{conditions::NO_STORE, request_log};
 
-macro_rules! problem_kinds {
-    ($($kind:ident $status:literal $slug:literal $title:literal retryable: $retryable:literal,)*) => {
-        /// Everything that can go wrong for a client, one stable slug each; `docs/problems.md` explains them.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum ProblemKind {
-            $(#[doc = $title] $kind,)*
-        }
+/// What a problem means over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    /// The HTTP status code.
+    pub status: u16,
+    /// What is wrong, for people.
+    pub title: &'static str,
+    /// Whether the same request may succeed later.
+    pub is_retryable: bool,
+}
 
-        impl ProblemKind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$kind,)*];
-
-            /// The last part of the problem's `type`; never changes.
+macro_rules! meanings {
+    ($($slug:ident $status:literal $title:literal retryable: $is_retryable:literal,)*) => {
+        impl Meaning {
+            /// What the problem of this slug means.
             #[must_use]
-            pub const fn slug(self) -> &'static str {
-                match self { $(Self::$kind => $slug,)* }
-            }
-
-            /// What is wrong, for people.
-            #[must_use]
-            pub const fn title(self) -> &'static str {
-                match self { $(Self::$kind => $title,)* }
-            }
-
-            /// The HTTP status code.
-            #[must_use]
-            pub const fn code(self) -> u16 {
-                match self { $(Self::$kind => $status,)* }
-            }
-
-            /// Whether the same request may succeed later.
-            #[must_use]
-            pub const fn is_retryable(self) -> bool {
-                match self { $(Self::$kind => $retryable,)* }
+            pub const fn of(slug: Slug) -> Self {
+                match slug {
+                    $(Slug::$slug => Self { status: $status, title: $title, is_retryable: $is_retryable },)*
+                }
             }
         }
     };
 }
 
-problem_kinds! {
-    InvalidBody 400 "invalid-body" "The body is not what this endpoint expects" retryable: false,
-    InvalidParameter 400 "invalid-parameter" "A query parameter or header is malformed" retryable: false,
-    InvalidId 400 "invalid-id" "A recording id must be a ULID or a UUID" retryable: false,
-    InvalidName 400 "invalid-name" "This cannot be the name of a recording" retryable: false,
-    InvalidEmail 400 "invalid-email" "This is not an email address" retryable: false,
-    InvalidPassword 400 "invalid-password" "This cannot be a password" retryable: false,
-    DigestMismatch 400 "digest-mismatch" "The body arrived damaged: its digest is another" retryable: true,
-    IncompleteBody 400 "incomplete-body" "The body ended early" retryable: true,
-    Unauthenticated 401 "unauthenticated" "Sign in first" retryable: false,
-    InvalidToken 401 "invalid-token" "The token is invalid, expired or revoked" retryable: false,
-    WrongCredentials 401 "wrong-credentials" "Wrong email address or password" retryable: false,
-    SignupClosed 403 "signup-closed" "Sign-up is closed on this server" retryable: false,
-    UntrustedSocialId 403 "untrusted-social-id" "This server does not take a social id as proof" retryable: false,
-    InvalidLink 403 "invalid-link" "The link is not valid, or no longer" retryable: false,
-    NotFound 404 "not-found" "There is nothing here for you" retryable: false,
-    MethodNotAllowed 405 "method-not-allowed" "This resource does not support the method" retryable: false,
-    BodyTimeout 408 "body-timeout" "The body came too slowly" retryable: true,
-    RecordingConflict 409 "recording-conflict" "A recording of this id exists with other content" retryable: false,
-    UploadIncomplete 409 "upload-incomplete" "A part of the recording is missing" retryable: false,
-    UploadMismatch 409 "upload-mismatch" "The parts do not make up the recording that was announced" retryable: false,
-    EmailTaken 409 "email-taken" "Another account has this email address" retryable: false,
-    LengthRequired 411 "length-required" "The request announces no body" retryable: false,
-    PreconditionFailed 412 "precondition-failed" "The recording has changed since you looked" retryable: false,
-    TooLarge 413 "too-large" "The body is larger than this server takes" retryable: false,
-    UnsupportedMediaType 415 "unsupported-media-type" "This endpoint does not take this type" retryable: false,
-    RangeNotSatisfiable 416 "range-not-satisfiable" "The recording is shorter than that" retryable: false,
-    Internal 500 "internal" "The server failed" retryable: true,
-    Busy 503 "busy" "Too many are signing in at this moment" retryable: true,
-    Unavailable 503 "unavailable" "A store of this server does not answer" retryable: true,
-    QuotaExceeded 507 "quota-exceeded" "Your quota is used up" retryable: false,
-    StorageFull 507 "storage-full" "The server has no space left" retryable: true,
+meanings! {
+    InvalidBody 400 "The body is not what this endpoint expects" retryable: false,
+    InvalidParameter 400 "A query parameter or header is malformed" retryable: false,
+    InvalidId 400 "A recording id must be a ULID or a UUID" retryable: false,
+    InvalidName 400 "This cannot be the name of a recording" retryable: false,
+    InvalidEmail 400 "This is not an email address" retryable: false,
+    InvalidPassword 400 "This cannot be a password" retryable: false,
+    DigestMismatch 400 "The body arrived damaged: its digest is another" retryable: true,
+    IncompleteBody 400 "The body ended early" retryable: true,
+    Unauthenticated 401 "Sign in first" retryable: false,
+    InvalidToken 401 "The token is invalid, expired or revoked" retryable: false,
+    WrongCredentials 401 "Wrong email address or password" retryable: false,
+    SignupClosed 403 "Sign-up is closed on this server" retryable: false,
+    UntrustedSocialId 403 "This server does not take a social id as proof" retryable: false,
+    InvalidLink 403 "The link is not valid, or no longer" retryable: false,
+    NotFound 404 "There is nothing here for you" retryable: false,
+    MethodNotAllowed 405 "This resource does not support the method" retryable: false,
+    BodyTimeout 408 "The body came too slowly" retryable: true,
+    RecordingConflict 409 "A recording of this id exists with other content" retryable: false,
+    RecordingDeleted 409 "The recording of this id was deleted" retryable: false,
+    UploadIncomplete 409 "A part of the recording is missing" retryable: false,
+    UploadMismatch 409 "The parts do not make up the recording that was announced" retryable: false,
+    EmailTaken 409 "Another account has this email address" retryable: false,
+    CursorExpired 410 "Deletions since this cursor are forgotten" retryable: false,
+    HistoryChanged 410 "The server was put back to an earlier state" retryable: false,
+    LengthRequired 411 "The request announces no body" retryable: false,
+    PreconditionFailed 412 "The recording has changed since you looked" retryable: false,
+    TooLarge 413 "The body is larger than this server takes" retryable: false,
+    UnsupportedMediaType 415 "This endpoint does not take this type" retryable: false,
+    RangeNotSatisfiable 416 "The recording is shorter than that" retryable: false,
+    Internal 500 "The server failed" retryable: true,
+    Busy 503 "Too many are signing in at this moment" retryable: true,
+    Unavailable 503 "A store of this server does not answer" retryable: true,
+    QuotaExceeded 507 "Your quota is used up" retryable: false,
+    StorageFull 507 "The server has no space left" retryable: true,
 }
 
-impl ProblemKind {
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        StatusCode::from_u16(self.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    /// The kind of this slug.
-    #[must_use]
-    pub fn from_slug(slug: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.slug() == slug)
+impl Meaning {
+    fn status_code(self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     const fn retry_after_seconds(self) -> Option<u8> {
-        match self.code() {
+        match self.status {
             503 => Some(2),
             _ => None,
         }
@@ -111,36 +91,18 @@ impl ProblemKind {
 /// A failed request: what the client is told, and what only the log is.
 #[derive(Debug)]
 pub struct Problem {
-    kind: ProblemKind,
+    slug: Slug,
     detail: Cow<'static, str>,
     header: Option<(header::HeaderName, String)>,
+    deleted_at: Option<Timestamp>,
+    restart: Option<&'static str>,
     cause: Option<BoxError>,
 }
 
-/// A problem document (RFC 9457).
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub struct ProblemBody {
-    /// Names the problem; the last part is a stable slug to switch on.
-    #[serde(rename = "type")]
-    #[schema(example = "/problems/recording-conflict")]
-    kind: String,
-    /// What is wrong, the same for every occurrence.
-    title: &'static str,
-    /// The HTTP status code.
-    status: u16,
-    /// What is wrong with this request, and what to do.
-    detail: String,
-    /// This occurrence: the request's id, also in `X-Request-Id` and in the server's log.
-    instance: String,
-    /// Whether the same request may succeed later.
-    retryable: bool,
-}
-
 impl Problem {
-    /// A problem of this kind; `detail` says what is wrong here and what to do.
-    pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), header: None, cause: None }
+    /// A problem of this slug; `detail` says what is wrong here and what to do.
+    pub fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { slug, detail: detail.into(), header: None, deleted_at: None, restart: None, cause: None }
     }
 
     /// The same, with a header the client needs.
@@ -149,68 +111,83 @@ impl Problem {
         Self { header: Some((name, value)), ..self }
     }
 
-    /// Its kind.
+    /// The same, with when what it is about was deleted.
     #[must_use]
-    pub const fn kind(&self) -> ProblemKind {
-        self.kind
+    pub fn with_deleted_at(self, deleted_at: Timestamp) -> Self {
+        Self { deleted_at: Some(deleted_at), ..self }
     }
 
-    fn caused_by(kind: ProblemKind, detail: &'static str, cause: BoxError) -> Self {
-        Self { cause: Some(cause), ..Self::new(kind, detail) }
+    /// The same, with where to begin anew.
+    #[must_use]
+    pub fn with_restart(self, path: &'static str) -> Self {
+        Self { restart: Some(path), ..self }
+    }
+
+    /// Its slug.
+    #[must_use]
+    pub const fn slug(&self) -> Slug {
+        self.slug
+    }
+
+    fn caused_by(slug: Slug, detail: &'static str, cause: BoxError) -> Self {
+        Self { cause: Some(cause), ..Self::new(slug, detail) }
     }
 
     fn unavailable(cause: BoxError) -> Self {
-        Self::caused_by(ProblemKind::Unavailable, "Nothing was changed as far as is known; try again.", cause)
+        Self::caused_by(Slug::Unavailable, "Nothing was changed as far as is known; try again.", cause)
     }
 
     fn storage_full(cause: BoxError) -> Self {
         let detail = "Nothing was stored. Keep the recording and try again later, or delete recordings to make room.";
-        Self::caused_by(ProblemKind::StorageFull, detail, cause)
+        Self::caused_by(Slug::StorageFull, detail, cause)
     }
 
     /// A fault of the server itself.
     pub fn internal(cause: impl Into<BoxError>) -> Self {
-        Self::caused_by(ProblemKind::Internal, "Whether anything was changed is unknown; try again.", cause.into())
+        Self::caused_by(Slug::Internal, "Whether anything was changed is unknown; try again.", cause.into())
     }
 
     /// Writes the cause to the log: here and nowhere else.
     fn log(&self) {
         if let Some(cause) = &self.cause {
-            tracing::error!(problem = self.kind.slug(), cause = causes(&**cause), "request failed");
+            tracing::error!(problem = self.slug.as_str(), cause = causes(&**cause), "request failed");
         }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.kind.slug(), self.detail)
+        write!(formatter, "{}: {}", self.slug, self.detail)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.kind.status()
+        Meaning::of(self.slug).status_code()
     }
 
     fn error_response(&self) -> HttpResponse {
         self.log();
-        let mut response = HttpResponse::build(self.kind.status());
+        let meaning = Meaning::of(self.slug);
+        let mut response = HttpResponse::build(meaning.status_code());
         if let Some((name, value)) = &self.header {
             response.insert_header((name.clone(), value.as_str()));
         }
-        if let Some(seconds) = self.kind.retry_after_seconds() {
+        if let Some(seconds) = meaning.retry_after_seconds() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if self.kind == ProblemKind::BodyTimeout {
+        if self.slug == Slug::BodyTimeout {
             response.force_close();
         }
-        let body = ProblemBody {
-            kind: format!("/problems/{}", self.kind.slug()),
-            title: self.kind.title(),
-            status: self.kind.code(),
+        let body = api::Problem {
+            kind: paths::problem(self.slug.as_str()),
+            title: meaning.title.to_owned(),
+            status: meaning.status,
             detail: self.detail.clone().into_owned(),
             instance: request_log::current_request_urn(),
-            retryable: self.kind.is_retryable(),
+            retryable: meaning.is_retryable,
+            deleted_at: self.deleted_at,
+            restart: self.restart.map(str::to_owned),
         };
         response.content_type("application/problem+json").insert_header(NO_STORE).json(body)
     }
@@ -230,25 +207,26 @@ mod tests {
             .filter_map(|line| line.strip_prefix("| `"))
             .filter_map(|row| row.split_once('`').map(|(slug, _)| slug))
             .collect();
-        let existing: Vec<&str> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
+        let existing: Vec<&str> = Slug::ALL.iter().map(|slug| slug.as_str()).collect();
         assert_eq!(documented, existing);
     }
 
     #[test]
     fn the_documentation_has_each_status_and_whether_to_retry() {
         let document = include_str!("../../../docs/problems.md");
-        for kind in ProblemKind::ALL {
-            let retry = if kind.is_retryable() { "yes" } else { "no" };
-            let row = format!("| `{}` | {} | {retry} |", kind.slug(), kind.code());
+        for slug in Slug::ALL {
+            let Meaning { status, is_retryable, .. } = Meaning::of(*slug);
+            let retry = if is_retryable { "yes" } else { "no" };
+            let row = format!("| `{slug}` | {status} | {retry} |");
             assert!(document.contains(&row), "docs/problems.md lacks {row}");
         }
     }
 
     #[test]
-    fn every_slug_names_one_problem() {
-        for kind in ProblemKind::ALL {
-            assert_eq!(ProblemKind::from_slug(kind.slug()), Some(*kind));
-            assert!(kind.status().is_client_error() || kind.status().is_server_error());
+    fn every_problem_is_an_error() {
+        for slug in Slug::ALL {
+            let status = Meaning::of(*slug).status_code();
+            assert!(status.is_client_error() || status.is_server_error(), "{slug}: {status}");
         }
     }
 }

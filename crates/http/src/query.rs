@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
+use tapebase_api::Slug;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 
 /// The query of a request, as a struct of its parameters.
 pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let invalid = |detail: String| Problem::new(ProblemKind::InvalidParameter, detail);
+    let invalid = |detail: String| Problem::new(Slug::InvalidParameter, detail);
     let query = request.query_string();
     if percent_decode_str(query).decode_utf8().is_err() {
         return Err(invalid("Send the query in UTF-8, percent-encoded.".to_owned()));

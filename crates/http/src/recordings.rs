@@ -1,11 +1,12 @@
 //! Endpoints under `/v1/recordings`: everything one does with recordings.
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header, web};
+use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
     id::RecordingId,
     list::ListError,
-    recording::{Recording, RecordingName, Revision},
+    recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
 use utoipa::ToSchema;
@@ -17,10 +18,10 @@ use crate::{
     download,
     list::ListQuery,
     multipart,
-    problem::{Problem, ProblemKind},
+    problem::Problem,
     query,
-    upload::{self, UploadQuery},
-    wire::{PageBody, RecordingBody, RecordingChanges},
+    upload::{self, AgainQuery, UploadQuery},
+    wire,
 };
 
 type Answer = Result<HttpResponse, Problem>;
@@ -33,6 +34,7 @@ type Answer = Result<HttpResponse, Problem>;
     params(
         ("id" = String, Path, description = "A ULID or a hyphenated UUID, in any letter case; answered in its canonical one", min_length = 26, max_length = 36),
         UploadQuery,
+        AgainQuery,
         ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
         ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
         ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
@@ -44,9 +46,9 @@ type Answer = Result<HttpResponse, Problem>;
         (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
     )),
     responses(
-        (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
-        (status = 200, description = "Stored already, by an earlier request", body = RecordingBody),
-        (status = 409, description = "The id has other content"),
+        (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
+        (status = 200, description = "Stored already, by an earlier request", body = api::Recording),
+        (status = 409, description = "The id has other content, or its recording was deleted"),
         (status = 412, description = "If-Match or If-None-Match rules it out"),
     ))]
 pub async fn put(
@@ -57,9 +59,11 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
-    let new = NewRecording { id: Some(id.clone()), ..upload::parse_head(&request, incoming.content_length()?)? };
+    let again = query::parse::<AgainQuery>(&request)?.again;
+    let head = upload::parse_head(&request, incoming.content_length()?)?;
+    let new = NewRecording { id: Some(id.clone()), again, ..head };
     weigh_upload(&request, &services, &caller, &id).await?;
-    Ok(stored(&upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
+    Ok(stored(upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }
 
 /// Weighs the preconditions of an upload, if it has any.
@@ -97,7 +101,7 @@ async fn weigh_upload(
         (UploadForm = "multipart/form-data"),
     )),
     responses(
-        (status = 201, description = "Stored", body = RecordingBody, headers(("Location" = String, description = "The recording"))),
+        (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
     ))]
 pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
     let (new, body) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
@@ -105,7 +109,7 @@ pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, serv
     } else {
         (upload::parse_head(&request, incoming.content_length()?)?, incoming.into_stream())
     };
-    Ok(stored(&upload::store(services, caller.user.id, new, body).await?))
+    Ok(stored(upload::store(services, caller.user.id, new, body).await?))
 }
 
 /// A form with a recording: the file comes last, after the fields.
@@ -123,27 +127,24 @@ pub struct UploadForm {
 }
 
 /// 201 for a new recording, 200 for one that was there.
-pub fn stored(stored: &Stored) -> HttpResponse {
+pub fn stored(stored: Stored) -> HttpResponse {
     match stored {
-        Stored::Created(recording) => {
-            let location = format!("/v1/recordings/{}", recording.id);
-            HttpResponse::Created()
-                .insert_header((header::LOCATION, location))
-                .insert_header((header::ETAG, conditions::revision_tag(recording).to_string()))
-                .json(RecordingBody::from(recording))
-        }
+        Stored::Created(recording) => HttpResponse::Created()
+            .insert_header((header::LOCATION, paths::recording(recording.id.as_str())))
+            .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
+            .json(wire::recording(recording)),
         Stored::Existing(recording) => found(recording),
     }
 }
 
 /// My recordings
 #[utoipa::path(get, path = "/v1/recordings", tag = "Recordings", params(ListQuery), responses(
-    (status = 200, description = "Some of them, and where to go on", body = PageBody),
+    (status = 200, description = "Some of them, and where to go on", body = api::RecordingPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let query: ListQuery = query::parse(&request)?;
     let page = services.list.page(caller.user.id, query.parse()?).await?;
-    Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(PageBody::from(&page)))
+    Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(wire::page(page)))
 }
 
 /// What is known about a recording
@@ -154,7 +155,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
         ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
     ),
     responses(
-        (status = 200, description = "The recording", body = RecordingBody, headers(("ETag" = String, description = "Changes with every change"))),
+        (status = 200, description = "The recording", body = api::Recording, headers(("ETag" = String, description = "Changes with every change"))),
         (status = 304, description = "A tag in If-None-Match is the current one"),
         (status = 404, description = "No such recording"),
         (status = 412, description = "No tag in If-Match is the current one"),
@@ -168,7 +169,7 @@ pub async fn get(
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
     let tag = conditions::revision_tag(&recording);
     Ok(match conditions::weigh(&request, &tag)? {
-        Read::Proceed => found(&recording),
+        Read::Proceed => found(recording),
         Read::NotModified => conditions::not_modified(&tag),
     })
 }
@@ -179,9 +180,11 @@ pub async fn get(
         ("id" = String, Path, description = "The recording's id"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
     ),
-    request_body(content((RecordingChanges = "application/json"), (RecordingChanges = "application/merge-patch+json"))),
+    request_body(content(
+        (api::RecordingChanges = "application/json"), (api::RecordingChanges = "application/merge-patch+json"),
+    )),
     responses(
-        (status = 200, description = "The recording as it is now", body = RecordingBody),
+        (status = 200, description = "The recording as it is now", body = api::Recording),
         (status = 404, description = "No such recording"),
         (status = 412, description = "It has changed since"),
     ))]
@@ -189,13 +192,13 @@ pub async fn rename(
     caller: Caller,
     request: HttpRequest,
     path: web::Path<String>,
-    changes: Json<RecordingChanges>,
+    changes: Json<api::RecordingChanges>,
     services: web::Data<Services>,
 ) -> Answer {
     let id = existing_id(&path)?;
     let name = RecordingName::parse(changes.0.name)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
-    Ok(found(&services.list.rename(caller.user.id, &id, name, expected).await?))
+    Ok(found(services.list.edit(caller.user.id, &id, Edit { name: Some(name) }, expected).await?))
 }
 
 /// Delete a recording
@@ -269,12 +272,12 @@ async fn expected_revision(
 
 /// What cannot be an id is the id of nothing.
 fn existing_id(text: &str) -> Result<RecordingId, Problem> {
-    RecordingId::parse(text).map_err(|_| Problem::new(ProblemKind::NotFound, "You have no recording of this id."))
+    RecordingId::parse(text).map_err(|_| Problem::new(Slug::NotFound, "You have no recording of this id."))
 }
 
-fn found(recording: &Recording) -> HttpResponse {
+fn found(recording: Recording) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((header::ETAG, conditions::revision_tag(recording).to_string()))
+        .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
         .insert_header(REVALIDATE)
-        .json(RecordingBody::from(recording))
+        .json(wire::recording(recording))
 }

@@ -5,12 +5,9 @@ use actix_web::{
     http::{Method, header},
     web::{self, ServiceConfig},
 };
+use tapebase_api::{Slug, paths};
 
-use crate::{
-    accounts, direct, health, legacy, openapi,
-    problem::{Problem, ProblemKind},
-    recordings,
-};
+use crate::{accounts, changes, direct, health, legacy, openapi, problem::Problem, recordings};
 
 /// One path and what can be done there.
 pub struct Endpoint {
@@ -53,33 +50,35 @@ impl Endpoint {
 #[rustfmt::skip]
 fn table() -> Vec<Endpoint> {
     vec![
-        at("/v1/auth/signup").on(Method::POST, accounts::sign_up),
-        at("/v1/auth/login").on(Method::POST, accounts::log_in),
-        at("/v1/auth/logout").on(Method::POST, accounts::log_out),
-        at("/v1/me").get(accounts::me),
-        at("/v1/me/sessions").get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
-        at("/v1/me/sessions/{id}").get(accounts::session).on(Method::DELETE, accounts::close_session),
+        at(paths::SIGN_UP).on(Method::POST, accounts::sign_up),
+        at(paths::LOG_IN).on(Method::POST, accounts::log_in),
+        at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
+        at(paths::ME).get(accounts::me),
+        at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
+        at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
 
-        at("/v1/recordings").get(recordings::list).on(Method::POST, recordings::post),
-        at("/v1/recordings/{id}").get(recordings::get).on(Method::PUT, recordings::put)
+        at(paths::RECORDINGS).get(recordings::list).on(Method::POST, recordings::post),
+        at(paths::RECORDING).get(recordings::get).on(Method::PUT, recordings::put)
             .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
-        at("/v1/recordings/{id}/audio").get(recordings::audio),
+        at(paths::RECORDING_AUDIO).get(recordings::audio),
 
-        at("/v1/direct").on(Method::POST, direct::plan),
-        at("/v1/direct/{id}").on(Method::DELETE, direct::abort),
-        at("/v1/direct/{id}/parts/{number}").on(Method::PUT, direct::put_part),
-        at("/v1/direct/{id}/complete").on(Method::POST, direct::complete),
+        at(paths::CHANGES).get(changes::list),
 
-        at("/healthz").get(health::healthz),
-        at("/readyz").get(health::readyz),
-        at("/problems/{slug}").get(health::problem),
-        at("/openapi.json").get(openapi::description),
-        at("/docs").get(openapi::page),
+        at(paths::UPLOADS).on(Method::POST, direct::plan),
+        at(paths::UPLOAD).on(Method::DELETE, direct::abort),
+        at(paths::UPLOAD_PART).on(Method::PUT, direct::put_part),
+        at(paths::UPLOAD_COMPLETION).on(Method::POST, direct::complete),
 
-        at("/login").get(legacy::login),
-        at("/record/list").get(legacy::list),
-        at("/record/{id}").get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
-        at("/upload/record/{id}").on(Method::PUT, legacy::put),
+        at(paths::HEALTH).get(health::healthz),
+        at(paths::READINESS).get(health::readyz),
+        at(paths::PROBLEM).get(health::problem),
+        at(paths::DESCRIPTION).get(openapi::description),
+        at(paths::DOCS).get(openapi::page),
+
+        at(paths::LEGACY_LOGIN).get(legacy::login),
+        at(paths::LEGACY_RECORDS).get(legacy::list),
+        at(paths::LEGACY_RECORD).get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
+        at(paths::LEGACY_UPLOAD).on(Method::PUT, legacy::put),
     ]
 }
 
@@ -89,7 +88,7 @@ pub fn routes(config: &mut ServiceConfig) {
         config.service(resource(endpoint));
     }
     config.default_service(web::to(|| async {
-        Err::<HttpResponse, _>(Problem::new(ProblemKind::NotFound, "No endpoint has this path; see /docs."))
+        Err::<HttpResponse, _>(Problem::new(Slug::NotFound, "No endpoint has this path; see /docs."))
     }));
 }
 
@@ -97,7 +96,7 @@ fn resource(endpoint: Endpoint) -> Resource {
     let allowed: Vec<&str> = endpoint.methods().map(Method::as_str).collect();
     let allowed = allowed.join(", ");
     // `/record/list` is also a file name to upload: other methods fall through to `/record/{id}`.
-    let falls_through = endpoint.path == "/record/list";
+    let falls_through = endpoint.path == paths::LEGACY_RECORDS;
     let mut resource = if endpoint.ignores_trailing_slash {
         web::resource([endpoint.path.to_owned(), format!("{}/", endpoint.path)])
     } else {
@@ -110,7 +109,7 @@ fn resource(endpoint: Endpoint) -> Resource {
         resource = resource.route(route);
     }
     resource.default_service(web::to(move || {
-        let problem = Problem::new(ProblemKind::MethodNotAllowed, format!("Use one of {allowed}."));
+        let problem = Problem::new(Slug::MethodNotAllowed, format!("Use one of {allowed}."));
         let response = problem.with_header(header::ALLOW, allowed.clone()).error_response();
         async move { response }
     }))

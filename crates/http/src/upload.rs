@@ -7,9 +7,11 @@ use actix_web::{
 };
 use chrono::{DateTime, Datelike as _, FixedOffset, TimeDelta, Timelike as _};
 use serde::Deserialize;
+use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
     blob::{BodyError, ByteStream},
+    details::NewDetails,
     id::UserId,
     media_type::MediaType,
     recording::RecordingName,
@@ -17,11 +19,7 @@ use tapebase_domain::{
 };
 use utoipa::IntoParams;
 
-use crate::{
-    digests, names,
-    problem::{Problem, ProblemKind},
-    query,
-};
+use crate::{digests, names, problem::Problem, query};
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
@@ -35,15 +33,28 @@ pub struct UploadQuery {
     name: Option<String>,
 }
 
+/// Whether an upload may take the id of a recording that was deleted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AgainQuery {
+    /// `true` stores the recording even though one of this id was deleted.
+    #[serde(default)]
+    #[param(default = false)]
+    pub again: bool,
+}
+
 /// What the head of a request with a raw body says; the id is still open.
 pub fn parse_head(request: &HttpRequest, length: Option<u64>) -> Result<NewRecording, Problem> {
     let headers = request.headers();
     refuse_unstorable(headers)?;
     Ok(NewRecording {
         id: None,
-        name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
-        media_type: media_type(headers)?,
-        recorded_at: recorded_at_in_headers(headers)?,
+        details: NewDetails {
+            name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
+            media_type: media_type(headers)?,
+            recorded_at: recorded_at_in_headers(headers)?,
+        },
+        again: false,
         sha256: digests::expected(headers)?,
         size: length,
     })
@@ -79,7 +90,7 @@ pub fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem>
     let is_writable = |time: &DateTime<FixedOffset>| !is_leap(time) || (*time + TimeDelta::seconds(1)).year() <= 9_999;
     time.filter(is_writable).ok_or_else(|| {
         let detail = "Send the time of recording as RFC 3339 with an offset, like 2026-11-23T09:30:00+09:00.";
-        Problem::new(ProblemKind::InvalidParameter, detail)
+        Problem::new(Slug::InvalidParameter, detail)
     })
 }
 
@@ -93,7 +104,7 @@ pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
 pub fn parse_media_type(text: Option<&str>) -> Result<MediaType, Problem> {
     text.and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
         let detail = "Send Content-Type: audio/*, video/mp4, video/webm or application/octet-stream.";
-        Problem::new(ProblemKind::UnsupportedMediaType, detail)
+        Problem::new(Slug::UnsupportedMediaType, detail)
     })
 }
 
@@ -102,16 +113,16 @@ pub fn refuse_unstorable(headers: &HeaderMap) -> Result<(), Problem> {
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
         let detail = "Send the recording without Content-Encoding: audio is compressed already.";
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+        return Err(Problem::new(Slug::UnsupportedMediaType, detail));
     }
     let transfer_encoding = headers.get(CONTENT_TRANSFER_ENCODING).map(HeaderValue::as_bytes);
     if transfer_encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"binary")) {
         let detail = "Send the recording as it is: Content-Transfer-Encoding is deprecated in forms (RFC 7578).";
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+        return Err(Problem::new(Slug::UnsupportedMediaType, detail));
     }
     if headers.contains_key(header::CONTENT_RANGE) {
         let detail = "Send the whole recording, without Content-Range.";
-        return Err(Problem::new(ProblemKind::InvalidParameter, detail));
+        return Err(Problem::new(Slug::InvalidParameter, detail));
     }
     Ok(())
 }

@@ -2,9 +2,12 @@
 
 use actix_web::{
     HttpResponse,
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
-use serde_json::json;
+use tapebase_api::{self as api, Slug, paths};
 
 /// Names the request in every answer.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,23 +24,24 @@ pub enum Problem {
 impl Problem {
     /// The problem document, under the request's own id.
     pub fn response(self, request_id: Option<HeaderValue>) -> HttpResponse {
-        let (kind, title, detail, is_retryable, mut response) = match self {
+        let (status, kind, title, detail, retryable) = match self {
             Self::TooLarge => (
-                "about:blank",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "about:blank".to_owned(),
                 "Payload Too Large",
                 "The answer is larger than this server can send at once: ask for ranges of up to 4 MiB.",
                 false,
-                HttpResponse::PayloadTooLarge(),
             ),
             Self::Broken => (
-                "/problems/unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                paths::problem(Slug::Unavailable.as_str()),
                 "A store of this server does not answer",
                 "The recording could not be read to its end; try again.",
                 true,
-                HttpResponse::ServiceUnavailable(),
             ),
         };
-        if is_retryable {
+        let mut response = HttpResponse::build(status);
+        if retryable {
             response.insert_header((header::RETRY_AFTER, "2"));
         }
         let mut instance = String::new();
@@ -45,16 +49,20 @@ impl Problem {
             instance = format!("urn:uuid:{}", id.to_str().unwrap_or_default());
             response.insert_header((X_REQUEST_ID, id));
         }
+        let (title, detail) = (title.to_owned(), detail.to_owned());
         response
             .content_type("application/problem+json")
             .insert_header((header::CACHE_CONTROL, "no-store"))
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-        let response = response.finish();
-        let status = response.status().as_u16();
-        let body = json!({
-            "type": kind, "title": title, "status": status, "detail": detail, "instance": instance,
-            "retryable": is_retryable,
-        });
-        response.set_body(actix_web::body::BoxBody::new(body.to_string()))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .json(api::Problem {
+                kind,
+                title,
+                status: status.as_u16(),
+                detail,
+                instance,
+                retryable,
+                deleted_at: None,
+                restart: None,
+            })
     }
 }

@@ -6,8 +6,9 @@ use actix_web::{App, HttpServer, middleware::from_fn, rt, web::Data};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tapebase_config::{Config, logging};
-use tapebase_domain::Services;
+use tapebase_domain::{Services, changes::Changes};
 use tapebase_http::{request_log, routes::routes};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{connections, first_run, sweep};
 
@@ -21,7 +22,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     warn_of_risks(&config);
 
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
-    let sweeper = services.sweep.clone();
+    let (sweeper, changes) = (services.sweep.clone(), services.changes.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::new(services.clone()))
@@ -51,10 +52,23 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (records, blobs) = config.stores();
     tracing::info!(%address, %records, %blobs, "serving");
     let sweeper = rt::spawn(sweep::regularly(sweeper, config.sweep.every));
+    let closing = rt::spawn(close_when_told_to_stop(changes));
     server.run().await?;
     sweeper.abort();
+    closing.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Ends all waiting for changes as soon as the server is told to stop: it stops once nobody waits for an answer.
+async fn close_when_told_to_stop(changes: Changes) {
+    match signal(SignalKind::terminate()) {
+        Ok(mut told) => {
+            told.recv().await;
+            changes.close();
+        }
+        Err(error) => tracing::warn!(%error, "stopping will take as long as clients wait for changes"),
+    }
 }
 
 /// How many threads answer requests: one more than there are cores.

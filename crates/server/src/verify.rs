@@ -7,7 +7,7 @@ use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     id::{RecordingId, UserId},
-    ports::causes,
+    ports::{Miscount, causes},
     recording::Recording,
     sweep::Sweep,
     verify::{Verdict, Verify},
@@ -124,8 +124,9 @@ impl Run {
     async fn check_usage(&self) -> anyhow::Result<usize> {
         let miscounted = self.verify.miscounted().await?;
         for miscount in &miscounted {
-            let (counted, used) = (miscount.counted, miscount.used);
-            println!("usage of {}: {counted} bytes are counted, {used} are used", miscount.owner);
+            for (what, counted, found) in what_is_miscounted(miscount) {
+                println!("usage of {}: {counted} {what} are counted, {found} are used", miscount.owner);
+            }
             if self.repair {
                 self.verify.recount(miscount.owner).await?;
                 println!("  it was counted anew");
@@ -133,6 +134,21 @@ impl Run {
         }
         Ok(if self.repair { 0 } else { miscounted.len() })
     }
+}
+
+/// Each counter that is wrong: of what, how many it says there are, and how many were found.
+fn what_is_miscounted(miscount: &Miscount) -> impl Iterator<Item = (&'static str, u64, u64)> {
+    let Miscount { counted, found, .. } = miscount;
+    let counters = [
+        ("bytes", counted.bytes, found.bytes),
+        ("reserved bytes", counted.reserved_bytes, found.reserved_bytes),
+        ("recordings", counted.recordings, found.recordings),
+        ("uploads", counted.uploads, found.uploads),
+        ("sessions", counted.sessions, found.sessions),
+        ("tombstones", counted.tombstones, found.tombstones),
+        ("changes", counted.changed.0, found.changed.0),
+    ];
+    counters.into_iter().filter(|(_, counted, found)| counted != found)
 }
 
 fn what_is_wrong(verdict: &Verdict) -> Option<String> {

@@ -3,6 +3,7 @@
 mod archive;
 mod contest;
 mod debian;
+mod duel;
 mod folder;
 mod generator;
 mod machine;
@@ -17,7 +18,7 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
 
 use archive::Archive;
@@ -35,9 +36,9 @@ use crate::{program, workspace};
 pub struct Options {
     #[command(subcommand)]
     what: Option<What>,
-    /// How often every server has its turn.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    /// How often every server has its turn; 5 times unless told, and 9 times with --against.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
     /// Only these workloads.
     #[arg(long, value_name = "WORKLOAD", num_args = 1..)]
     only: Vec<Workload>,
@@ -47,6 +48,9 @@ pub struct Options {
     /// Measure this program instead of building the server.
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
+    /// Measure beside this other build of the server and nothing else, and write no results.
+    #[arg(long, value_name = "PATH", conflicts_with = "output")]
+    against: Option<PathBuf>,
     /// Keep the data in this folder instead of the one for temporary files; it needs 10 GB.
     #[arg(long, value_name = "PATH")]
     folder: Option<PathBuf>,
@@ -69,8 +73,32 @@ enum What {
 impl Options {
     /// Where the results are kept: the page in docs is not for a part of them.
     fn page(&self) -> Option<PathBuf> {
-        let is_whole = self.only.is_empty() && !self.quick;
+        let is_whole = self.only.is_empty() && !self.quick && self.against.is_none();
         self.output.clone().or_else(|| is_whole.then(|| workspace::path("docs/benchmarks.md")))
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::new(self.rounds.unwrap_or(if self.against.is_some() { 9 } else { 5 }), self.quick)
+    }
+
+    fn workloads(&self) -> Result<Vec<Workload>> {
+        let only = match &self.against {
+            Some(_) if self.only.is_empty() => Workload::TELLING,
+            _ => &self.only,
+        };
+        let chosen: Vec<_> = Workload::chosen(only).copied().collect();
+        ensure!(
+            self.against.is_none() || !chosen.contains(&Workload::Idle),
+            "idle is no contest, so leave out --against or it"
+        );
+        Ok(chosen)
+    }
+
+    fn peers(&self) -> Result<Peers> {
+        match &self.against {
+            Some(other) => Peers::builds_only(self.server.clone(), other),
+            None => Peers::find(self.server.clone()),
+        }
     }
 }
 
@@ -89,7 +117,7 @@ impl Bench {
         if let Some(large) = self.large.get() {
             return Ok(large);
         }
-        let large = Archive::large(self).context("filling a large store")?;
+        let large = Archive::large(self, &self.peers.tapebase).context("filling a large store")?;
         Ok(self.large.get_or_init(|| large))
     }
 }
@@ -100,13 +128,12 @@ pub fn run(options: &Options) -> Result<()> {
             workspace::cargo(&["bench", "-p", "tapebase", "--bench", "micro", "--"]).args(options),
         );
     }
+    let workloads = options.workloads()?;
     let folder = Folder::on_disk(options.folder.as_deref())?;
     let generator = Generator::build()?;
-    let peers = Peers::find(options.server.clone())?;
-    let pace = Pace::new(options.rounds, options.quick);
-    let bench = Bench { folder, generator, peers, pace, large: OnceCell::new() };
+    let bench = Bench { folder, generator, peers: options.peers()?, pace: options.pace(), large: OnceCell::new() };
     let mut results = Vec::new();
-    for workload in Workload::chosen(&options.only) {
+    for workload in workloads {
         for result in workload.run(&bench).with_context(|| format!("measuring {}", workload.name()))? {
             println!("{result}");
             results.push(result);

@@ -46,7 +46,7 @@ enum Command {
         #[command(subcommand)]
         command: engines::Command,
     },
-    /// Measures Tapebase beside nginx, Caddy, dufs and `PocketBase`.
+    /// Measures Tapebase beside nginx, Caddy, dufs and `PocketBase`, or beside another build of itself.
     Bench(bench::Options),
     /// Takes the disk from a server at random moments, and checks that nothing acknowledged is lost; needs root.
     PowerCut(power_cut::Options),

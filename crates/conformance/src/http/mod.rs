@@ -9,6 +9,7 @@ mod web;
 use std::fmt;
 
 use serde_json::Value;
+use tapebase_api::Problem;
 
 pub use self::{tcp::Tcp, web::Web};
 
@@ -87,13 +88,14 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON: {error}: {self:?}"))
     }
 
-    /// The slug of the problem it tells of.
+    /// The slug of the problem it tells of, or the problem's whole type if that has none.
     #[must_use]
     pub fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
-        let problem = self.json();
-        assert_eq!(problem["status"], self.status, "{self:?}");
-        problem["type"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned()
+        let problem: Problem = serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("not a problem document: {error}: {self:?}"));
+        assert_eq!(problem.status, self.status, "{self:?}");
+        problem.slug().map_or(problem.kind, |slug| slug.to_string())
     }
 
     /// Its status, and the slug of the problem it tells of, as in `404 not-found`.

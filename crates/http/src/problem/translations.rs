@@ -1,9 +1,11 @@
 //! What each error of the domain is to a client: every variant by name, so that a new one cannot slip by.
 
 use actix_web::http::header;
+use tapebase_api::{Slug, paths};
 use tapebase_domain::{
     auth::AuthError,
     blob::BodyError,
+    changes::ChangesError,
     direct::DirectError,
     id::InvalidId,
     list::ListError,
@@ -13,26 +15,24 @@ use tapebase_domain::{
     user::{InvalidEmail, InvalidPassword},
 };
 
-use super::{CHALLENGE, Problem, ProblemKind};
+use super::{CHALLENGE, Problem};
 
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::Incomplete => {
-                Self::new(ProblemKind::IncompleteBody, "Nothing was stored. Send the whole body again.")
-            }
+            BodyError::Incomplete => Self::new(Slug::IncompleteBody, "Nothing was stored. Send the whole body again."),
             BodyError::Malformed => Self::new(
-                ProblemKind::InvalidBody,
+                Slug::InvalidBody,
                 "Nothing was stored. Send a well-formed form that ends with the recording: fields come before it.",
             ),
             BodyError::Stalled => {
-                Self::new(ProblemKind::BodyTimeout, "Nothing was stored. Send the whole body again, without pauses.")
+                Self::new(Slug::BodyTimeout, "Nothing was stored. Send the whole body again, without pauses.")
             }
             BodyError::TooLarge { limit } => {
-                Self::new(ProblemKind::TooLarge, format!("At most {limit} bytes are taken here."))
+                Self::new(Slug::TooLarge, format!("At most {limit} bytes are taken here."))
             }
             BodyError::OverQuota => {
-                Self::new(ProblemKind::QuotaExceeded, "Nothing was stored. Delete recordings to make room.")
+                Self::new(Slug::QuotaExceeded, "Nothing was stored. Delete recordings to make room.")
             }
         }
     }
@@ -63,17 +63,24 @@ impl From<UploadError> for Problem {
         match error {
             UploadError::Body(error) => error.into(),
             UploadError::UnsupportedType(media_type) => Self::new(
-                ProblemKind::UnsupportedMediaType,
+                Slug::UnsupportedMediaType,
                 format!(
                     "{media_type} is not a recording. Send audio/*, video/mp4, video/webm or application/octet-stream."
                 ),
             ),
             UploadError::Conflict(id) => Self::new(
-                ProblemKind::RecordingConflict,
+                Slug::RecordingConflict,
                 format!("Recording {id} was stored with other content and stays as it is. Choose a new id."),
             ),
+            UploadError::Deleted(deleted) => {
+                let detail = format!(
+                    "Recording {} was deleted and stays so: delete it on the device, too. To store it all the same, say again.",
+                    deleted.id
+                );
+                Self::new(Slug::RecordingDeleted, detail).with_deleted_at(deleted.deleted_at)
+            }
             UploadError::DigestMismatch { received } => Self::new(
-                ProblemKind::DigestMismatch,
+                Slug::DigestMismatch,
                 format!("Nothing was stored. What arrived has SHA-256 {}.", received.to_hex()),
             ),
             UploadError::Full(cause) => Self::storage_full(cause),
@@ -86,21 +93,20 @@ impl From<DirectError> for Problem {
     fn from(error: DirectError) -> Self {
         match error {
             DirectError::Upload(UploadError::DigestMismatch { received }) => Self::new(
-                ProblemKind::UploadMismatch,
+                Slug::UploadMismatch,
                 format!("The upload is over, for what arrived has SHA-256 {}. Announce it again.", received.to_hex()),
             ),
             DirectError::Upload(error) => error.into(),
             DirectError::NotFound => {
-                Self::new(ProblemKind::NotFound, "You have no upload of this id under way. Announce it again.")
+                Self::new(Slug::NotFound, "You have no upload of this id under way. Announce it again.")
             }
             DirectError::MissingPart { number, count } => Self::new(
-                ProblemKind::UploadIncomplete,
+                Slug::UploadIncomplete,
                 format!("Part {number} of {count} is missing. Send it, and complete the upload again."),
             ),
-            DirectError::InvalidLink => Self::new(
-                ProblemKind::InvalidLink,
-                "Announce the recording again for fresh links, if it is not stored.",
-            ),
+            DirectError::InvalidLink => {
+                Self::new(Slug::InvalidLink, "Announce the recording again for fresh links, if it is not stored.")
+            }
         }
     }
 }
@@ -108,12 +114,31 @@ impl From<DirectError> for Problem {
 impl From<ListError> for Problem {
     fn from(error: ListError) -> Self {
         match error {
-            ListError::NotFound => Self::new(ProblemKind::NotFound, "You have no recording of this id."),
-            ListError::Changed => {
-                Self::new(ProblemKind::PreconditionFailed, "Fetch the recording again and decide anew.")
-            }
+            ListError::NotFound => Self::new(Slug::NotFound, "You have no recording of this id."),
+            ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide anew."),
             ListError::Full(cause) => Self::storage_full(cause),
             ListError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<ChangesError> for Problem {
+    fn from(error: ChangesError) -> Self {
+        match error {
+            ChangesError::InvalidCursor => {
+                Self::new(Slug::InvalidParameter, "Send as cursor the cursor of your page before, as it was.")
+            }
+            ChangesError::CursorExpired => Self::new(
+                Slug::CursorExpired,
+                "Read all changes again without a cursor: what is not listed then was deleted.",
+            )
+            .with_restart(paths::CHANGES),
+            ChangesError::HistoryChanged => Self::new(
+                Slug::HistoryChanged,
+                "Read all changes again without a cursor, upload what is not listed then, and delete nothing.",
+            )
+            .with_restart(paths::CHANGES),
+            ChangesError::Unavailable(cause) => Self::unavailable(cause),
         }
     }
 }
@@ -121,21 +146,17 @@ impl From<ListError> for Problem {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::SignupClosed => {
-                Self::new(ProblemKind::SignupClosed, "Ask the operator of this server for an account.")
-            }
-            AuthError::EmailTaken => Self::new(ProblemKind::EmailTaken, "Log in instead, or sign up with another."),
-            AuthError::WrongCredentials => {
-                Self::new(ProblemKind::WrongCredentials, "Check both and try again, or sign up.")
-                    .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())
-            }
+            AuthError::SignupClosed => Self::new(Slug::SignupClosed, "Ask the operator of this server for an account."),
+            AuthError::EmailTaken => Self::new(Slug::EmailTaken, "Log in instead, or sign up with another."),
+            AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
+                .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
             AuthError::UntrustedSocialId => Self::new(
-                ProblemKind::UntrustedSocialId,
+                Slug::UntrustedSocialId,
                 "Anybody can know a social id. Sign up with email and password, or ask the operator.",
             ),
-            AuthError::InvalidToken => Self::new(ProblemKind::InvalidToken, "Log in again.")
+            AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Log in again.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
-            AuthError::Busy => Self::new(ProblemKind::Busy, "Try again in a moment."),
+            AuthError::Busy => Self::new(Slug::Busy, "Try again in a moment."),
             AuthError::Full(cause) => Self::storage_full(cause),
             AuthError::Unavailable(cause) => Self::unavailable(cause),
         }
@@ -144,24 +165,24 @@ impl From<AuthError> for Problem {
 
 impl From<InvalidName> for Problem {
     fn from(error: InvalidName) -> Self {
-        Self::new(ProblemKind::InvalidName, format!("Choose another name: {error}."))
+        Self::new(Slug::InvalidName, format!("Choose another name: {error}."))
     }
 }
 
 impl From<InvalidEmail> for Problem {
     fn from(error: InvalidEmail) -> Self {
-        Self::new(ProblemKind::InvalidEmail, format!("Check the address: {error}."))
+        Self::new(Slug::InvalidEmail, format!("Check the address: {error}."))
     }
 }
 
 impl From<InvalidPassword> for Problem {
     fn from(error: InvalidPassword) -> Self {
-        Self::new(ProblemKind::InvalidPassword, format!("Choose another password: {error}."))
+        Self::new(Slug::InvalidPassword, format!("Choose another password: {error}."))
     }
 }
 
 impl From<InvalidId> for Problem {
     fn from(error: InvalidId) -> Self {
-        Self::new(ProblemKind::InvalidId, format!("Choose another id: {error}."))
+        Self::new(Slug::InvalidId, format!("Choose another id: {error}."))
     }
 }

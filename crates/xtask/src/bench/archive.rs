@@ -6,7 +6,7 @@ use anyhow::Result;
 use tapebase_load::Ids;
 
 use super::Bench;
-use super::peers::{Peer as _, Server, Store as _};
+use super::peers::{Peer as _, Server, Store as _, Tapebase};
 
 /// How many users share it.
 const USERS: u32 = 10;
@@ -26,18 +26,17 @@ pub struct Archive {
 
 impl Archive {
     /// One of ten users with a tenth of a million recordings each.
-    pub fn large(bench: &Bench) -> Result<Self> {
-        Self::fill(bench, USERS, if bench.pace.quick { 1_000 } else { 100_000 })
+    pub fn large(bench: &Bench, tapebase: &Tapebase) -> Result<Self> {
+        Self::fill(bench, tapebase, USERS, if bench.pace.quick { 1_000 } else { 100_000 })
     }
 
     /// One user with a thousand recordings.
-    pub fn small(bench: &Bench) -> Result<Self> {
-        Self::fill(bench, 1, 1_000)
+    pub fn small(bench: &Bench, tapebase: &Tapebase) -> Result<Self> {
+        Self::fill(bench, tapebase, 1, 1_000)
     }
 
     /// Has all users upload at once, so that the rows of each lie between those of others.
-    fn fill(bench: &Bench, users: u32, each: u32) -> Result<Self> {
-        let tapebase = &bench.peers.tapebase;
+    fn fill(bench: &Bench, tapebase: &Tapebase, users: u32, each: u32) -> Result<Self> {
         let folder = bench.folder.next(tapebase.name())?;
         let mut server = tapebase.open(&folder)?;
         let mut specs = Vec::new();
@@ -52,8 +51,8 @@ impl Archive {
     }
 
     /// Starts a server on it and waits until it has nothing left to do.
-    pub fn open(&self, bench: &Bench) -> Result<Server> {
-        let mut server = bench.peers.tapebase.open(&self.folder)?;
+    pub fn open(&self, tapebase: &Tapebase) -> Result<Server> {
+        let mut server = tapebase.open(&self.folder)?;
         server.credentials.clone_from(&self.credentials);
         server.wait_until_quiet()?;
         Ok(server)

@@ -23,11 +23,19 @@ pub fn readable(number: f64) -> String {
 
 /// The one in the middle.
 pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    quartiles(numbers)[1]
+}
+
+/// Those a quarter, half and three quarters of the way from the least to the most, between two of them if need be.
+pub fn quartiles(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut numbers: Vec<_> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
-    let upper = numbers.get(numbers.len() / 2).copied().unwrap_or_default();
-    let lower = numbers.get(numbers.len().saturating_sub(1) / 2).copied().unwrap_or_default();
-    f64::midpoint(lower, upper)
+    let at = |index: usize| numbers.get(index).copied().unwrap_or_default();
+    [1, 2, 3].map(|quarters| {
+        let way = numbers.len().saturating_sub(1) * quarters;
+        let (lower, upper) = (at(way / 4), at(way.div_ceil(4)));
+        lower + (upper - lower) * [0.0, 0.25, 0.5, 0.75][way % 4]
+    })
 }
 
 #[cfg(test)]
@@ -47,5 +55,14 @@ mod tests {
     fn the_median_of_an_even_count_lies_between_the_two_in_the_middle() {
         assert!((median([9.0, 1.0, 2.0].into_iter()) - 2.0).abs() < f64::EPSILON);
         assert!((median([9.0, 1.0, 2.0, 4.0].into_iter()) - 3.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn quartiles_lie_between_two_numbers_if_need_be() {
+        let quartiles = |numbers: &[f64]| quartiles(numbers.iter().copied()).map(readable);
+
+        assert_eq!(quartiles(&[5.0, 1.0, 2.0, 4.0, 3.0]), ["2.00", "3.00", "4.00"]);
+        assert_eq!(quartiles(&[1.0, 2.0]), ["1.25", "1.50", "1.75"]);
+        assert_eq!(quartiles(&[7.0]), ["7.00", "7.00", "7.00"]);
     }
 }

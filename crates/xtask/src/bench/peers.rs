@@ -68,6 +68,8 @@ pub trait Store: Peer {
 /// The servers there are on this machine.
 pub struct Peers {
     pub tapebase: Tapebase,
+    /// Another build of it, which takes the place of all others.
+    pub other: Option<Tapebase>,
     nginx: Option<Nginx>,
     caddy: Option<Caddy>,
     dufs: Option<Dufs>,
@@ -85,12 +87,23 @@ impl Peers {
         let caddy = have(&mut absent, "Caddy", Caddy::find());
         let dufs = have(&mut absent, "dufs", Dufs::find());
         let pocketbase = have(&mut absent, "PocketBase", Pocketbase::find());
-        Ok(Self { tapebase, nginx, caddy, dufs, pocketbase, absent })
+        Ok(Self { tapebase, other: None, nginx, caddy, dufs, pocketbase, absent })
+    }
+
+    /// Two builds of Tapebase, and nobody else.
+    pub fn builds_only(server: Option<PathBuf>, other: &Path) -> Result<Self> {
+        let (tapebase, other) = (Tapebase::find(server)?, Some(Tapebase::other(other)?));
+        Ok(Self { tapebase, other, nginx: None, caddy: None, dufs: None, pocketbase: None, absent: Vec::new() })
+    }
+
+    /// Every build of Tapebase there is, this one first.
+    pub fn builds(&self) -> impl Iterator<Item = &Tapebase> {
+        std::iter::once(&self.tapebase).chain(&self.other)
     }
 
     /// Those that take files in, Tapebase first.
     pub fn stores(&self) -> Vec<&dyn Store> {
-        let mut stores: Vec<&dyn Store> = vec![&self.tapebase];
+        let mut stores: Vec<&dyn Store> = self.builds().map(|build| build as &dyn Store).collect();
         stores.extend(self.nginx.as_ref().map(|nginx| nginx as &dyn Store));
         stores.extend(self.dufs.as_ref().map(|dufs| dufs as &dyn Store));
         stores.extend(self.pocketbase.as_ref().map(|pocketbase| pocketbase as &dyn Store));

@@ -8,8 +8,8 @@ mod upload;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::Bench;
 use super::table::Table;
+use super::{Bench, duel};
 
 /// 64 KiB, four seconds of speech.
 const SMALL: u32 = 64 << 10;
@@ -45,6 +45,9 @@ pub enum Workload {
 }
 
 impl Workload {
+    /// Those in which a change of the program is felt most.
+    pub const TELLING: &[Self] = &[Self::PutSmall, Self::Range, Self::GetSmall, Self::List];
+
     /// Those that were asked for, or all, in their order.
     pub fn chosen(only: &[Self]) -> impl Iterator<Item = &Self> {
         Self::value_variants().iter().filter(|workload| only.is_empty() || only.contains(workload))
@@ -56,16 +59,23 @@ impl Workload {
 
     /// Measures it, at one number of connections after the other.
     pub fn run(self, bench: &Bench) -> Result<Vec<String>> {
+        let other = bench.peers.other.as_ref();
         let tables = match self {
+            // One connection waits for the disk, whichever build it is.
+            Self::PutSmall if other.is_some() => upload::run(bench, &self.name(), SMALL, &[16, 64]),
             Self::PutSmall => upload::run(bench, &self.name(), SMALL, &[1, 16, 64]),
             Self::PutLarge => upload::run(bench, &self.name(), LARGE, &[1, 4]),
             Self::Range => download::ranges(bench, &self.name(), &[16, 64]),
             Self::GetSmall => download::small(bench, &self.name(), &[16, 64]),
             Self::GetHuge => download::huge(bench, &self.name(), &[1, 4]),
-            Self::List => Ok(vec![list::run(bench, &self.name())?]),
+            Self::List => match other {
+                Some(other) => list::run_against(bench, &self.name(), other),
+                None => Ok(vec![list::run(bench, &self.name())?]),
+            },
             Self::Idle => return Ok(vec![idle::run(bench, &self.name())?]),
         };
-        Ok(tables?.iter().map(Table::to_string).collect())
+        let show = if other.is_some() { duel::show } else { Table::to_string };
+        Ok(tables?.iter().map(show).collect())
     }
 }
 

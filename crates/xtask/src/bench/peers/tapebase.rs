@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tapebase_load::Ids;
 
 use super::{Ask, Peer, Server, Store, ask_version, free_address, listening, put};
@@ -16,6 +16,7 @@ use crate::workspace;
 const QUOTA: &str = "1 TiB";
 
 pub struct Tapebase {
+    name: &'static str,
     program: PathBuf,
     /// Whether it was built by somebody else, out of who knows what.
     pub is_foreign: bool,
@@ -29,7 +30,13 @@ impl Tapebase {
             Some(program) => std::path::absolute(program)?,
             None => workspace::build(&["build", "--release", "-p", "tapebase"], "tapebase")?,
         };
-        Ok(Self { program, is_foreign })
+        Ok(Self { name: "Tapebase", program, is_foreign })
+    }
+
+    /// A build to compare it with.
+    pub fn other(program: &Path) -> Result<Self> {
+        let program = program.canonicalize().with_context(|| format!("looking for {}", program.display()))?;
+        Ok(Self { name: "other-build", program, is_foreign: true })
     }
 
     /// Starts it with its data in `folder`, and waits until it answers; nobody is signed up.
@@ -41,7 +48,7 @@ impl Tapebase {
     /// Starts it with its data in `folder`, and does not wait.
     pub fn spawn(&self, folder: &Path) -> Result<(Process, SocketAddr)> {
         let address = free_address()?;
-        let process = Process::start("Tapebase", folder, |command| {
+        let process = Process::start(self.name, folder, |command| {
             command.arg(&self.program).env("TAPEBASE_LISTEN", address.to_string());
             command.env("TAPEBASE_DATA_DIR", folder.join("data")).env("TAPEBASE_LIMITS__QUOTA", QUOTA);
             // None of the others writes down its requests.
@@ -61,7 +68,7 @@ impl Server {
 
 impl Peer for Tapebase {
     fn name(&self) -> &'static str {
-        "Tapebase"
+        self.name
     }
 
     fn ask_version(&self) -> Command {

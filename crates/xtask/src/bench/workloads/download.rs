@@ -62,11 +62,13 @@ impl Shelf {
 
     /// Starts every server with the files, and has each of them read them once, from the disk into the page cache.
     fn start<'a>(&self, bench: &'a Bench) -> Result<Vec<(&'a dyn Peer, Server)>> {
-        let tapebase = &bench.peers.tapebase;
-        let ours = tapebase.start(&bench.folder.next(tapebase.name())?)?;
-        let upload = tapebase.upload(&ours, self.length, Ids::InTurn { seed: SEED });
-        bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &upload))?;
-        let mut servers: Vec<(&dyn Peer, Server)> = vec![(tapebase, ours)];
+        let mut servers: Vec<(&dyn Peer, Server)> = Vec::new();
+        for tapebase in bench.peers.builds() {
+            let ours = tapebase.start(&bench.folder.next(tapebase.name())?)?;
+            let upload = tapebase.upload(&ours, self.length, Ids::InTurn { seed: SEED });
+            bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &upload))?;
+            servers.push((tapebase, ours));
+        }
         let files = self.write(bench)?;
         for peer in bench.peers.file_servers() {
             let folder = bench.folder.next(peer.name())?;

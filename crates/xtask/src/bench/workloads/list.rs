@@ -9,7 +9,7 @@ use crate::bench::Bench;
 use crate::bench::archive::Archive;
 use crate::bench::contest::{Ask, Entry, compete};
 use crate::bench::number::readable;
-use crate::bench::peers::{FILES, Peer, Server};
+use crate::bench::peers::{FILES, Peer, Server, Tapebase};
 use crate::client;
 
 const CONNECTIONS: usize = 16;
@@ -24,23 +24,66 @@ struct Page {
     body: String,
 }
 
+/// What a build of Tapebase is asked for: a page, which is called so, and of which of its servers.
+type Question<'a> = (String, &'a Server, &'a Page);
+
 /// First and last page of a long list in a large store, and the first of a short one in a small store.
+struct Lists {
+    build: &'static str,
+    large: Server,
+    small: Server,
+    first: Page,
+    last: Page,
+    short: Page,
+    /// How many recordings of how many are listed in the large store, and in the small one.
+    sizes: [String; 2],
+}
+
+/// Asks for every page in one contest, and nginx for a file of the same bytes.
 pub fn run(bench: &Bench, name: &str) -> Result<Table> {
-    let (large, small) = (bench.large()?, Archive::small(bench)?);
-    let (ours, other) = (large.open(bench)?, small.open(bench)?);
-    let (first, last, short) = (Page::first(&ours)?, Page::last(&ours)?, Page::first(&other)?);
-    let file = Page { path: format!("/{FILE}"), body: first.body.clone() };
+    let lists = Lists::open(bench, &bench.peers.tapebase, bench.large()?)?;
+    let file = Page { path: format!("/{FILE}"), body: lists.first.body.clone() };
     let nginx = bench.peers.nginx().map(|nginx| serve(bench, nginx, &file)).transpose()?;
-    let of = |archive: &Archive| format!("{} of {}", readable(archive.each.into()), readable(archive.all.into()));
-    let mut entries = vec![
-        entry(bench, format!("Tapebase, first page, {}", of(large)), &ours, &first),
-        entry(bench, format!("Tapebase, last page, {}", of(large)), &ours, &last),
-        entry(bench, format!("Tapebase, first page, {}", of(&small)), &other, &short),
-    ];
+    let named = |(what, server, page)| entry(bench, format!("{}, {what}", lists.build), server, page);
+    let mut entries: Vec<_> = lists.questions().into_iter().map(named).collect();
     if let Some(nginx) = &nginx {
         entries.push(entry(bench, "nginx, the first page as a file".to_owned(), nginx, &file));
     }
-    compete(title(name, CONNECTIONS), u32::try_from(first.body.len())?, &entries, bench.pace.rounds)
+    compete(title(name, CONNECTIONS), u32::try_from(lists.first.body.len())?, &entries, bench.pace.rounds)
+}
+
+/// Has this build and another compete for one page after the other.
+pub fn run_against(bench: &Bench, name: &str, other: &Tapebase) -> Result<Vec<Table>> {
+    let ours = Lists::open(bench, &bench.peers.tapebase, bench.large()?)?;
+    let theirs = Lists::open(bench, other, &Archive::large(bench, other)?)?;
+    let contest = |((what, server, page), (_, their_server, their_page)): (Question, Question)| {
+        let entries = [
+            entry(bench, ours.build.to_owned(), server, page),
+            entry(bench, theirs.build.to_owned(), their_server, their_page),
+        ];
+        let title = title(&format!("{name}, {what}"), CONNECTIONS);
+        compete(title, u32::try_from(page.body.len())?, &entries, bench.pace.rounds)
+    };
+    ours.questions().into_iter().zip(theirs.questions()).map(contest).collect()
+}
+
+impl Lists {
+    fn open(bench: &Bench, build: &Tapebase, archive: &Archive) -> Result<Self> {
+        let of = |archive: &Archive| format!("{} of {}", readable(archive.each.into()), readable(archive.all.into()));
+        let little = Archive::small(bench, build)?;
+        let (large, small) = (archive.open(build)?, little.open(build)?);
+        let (first, last, short) = (Page::first(&large)?, Page::last(&large)?, Page::first(&small)?);
+        Ok(Self { build: build.name(), large, small, first, last, short, sizes: [of(archive), of(&little)] })
+    }
+
+    fn questions(&self) -> [Question<'_>; 3] {
+        let [large, small] = &self.sizes;
+        [
+            (format!("first page, {large}"), &self.large, &self.first),
+            (format!("last page, {large}"), &self.large, &self.last),
+            (format!("first page, {small}"), &self.small, &self.short),
+        ]
+    }
 }
 
 /// Starts a server of the bytes of a page.

@@ -1,0 +1,32 @@
+//! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
+//!
+//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Session`], [`Sessions`]
+//! - recordings: [`Recording`], [`RecordingPage`], [`RecordingChanges`]
+//! - what has changed: [`Changes`], [`Change`]
+//! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`]
+//! - the server itself: [`Health`]
+//! - failures: [`Problem`] and its [`Slug`]
+//! - where all that is: [`paths`]
+//!
+//! Texts are texts here: whether an id is one is for the server to say.
+//! A request with a member too many is refused, because it asks for something that would not be done.
+//! Answers may gain members, and whoever reads them passes over what it does not know.
+
+mod accounts;
+mod changes;
+pub mod paths;
+mod problem;
+mod recordings;
+mod server;
+mod slug;
+mod uploads;
+
+pub use self::{
+    accounts::{Credentials, Grant, Session, Sessions, User},
+    changes::{Change, Changes},
+    problem::Problem,
+    recordings::{Recording, RecordingChanges, RecordingPage},
+    server::Health,
+    slug::Slug,
+    uploads::{CreateUpload, UploadPart, UploadPlan},
+};

@@ -1,0 +1,87 @@
+//! Where everything is: each path as a pattern for routers, and filled in for whoever asks.
+//!
+//! Nothing is escaped: ids are ULIDs or UUIDs, and slugs are plain.
+
+macro_rules! paths {
+    ($($(#[$doc:meta])+ $pattern:ident = $text:literal $(, $path:ident($($part:ident: $type:ty),+))?;)+) => {
+        $(
+            $(#[$doc])+
+            pub const $pattern: &str = $text;
+
+            $(
+                #[doc = concat!("[`", stringify!($pattern), "`], filled in.")]
+                #[must_use]
+                pub fn $path($($part: $type),+) -> String {
+                    format!($text)
+                }
+            )?
+        )+
+    };
+}
+
+paths! {
+    /// Making an account.
+    SIGN_UP = "/v1/auth/signup";
+    /// Signing in.
+    LOG_IN = "/v1/auth/login";
+    /// Ending the session in use.
+    LOG_OUT = "/v1/auth/logout";
+    /// Who is signed in.
+    ME = "/v1/me";
+    /// Where they are signed in.
+    SESSIONS = "/v1/me/sessions";
+    /// One of their sessions.
+    SESSION = "/v1/me/sessions/{id}", session(id: &str);
+
+    /// The recordings of whoever asks.
+    RECORDINGS = "/v1/recordings";
+    /// One of them.
+    RECORDING = "/v1/recordings/{id}", recording(id: &str);
+    /// Its audio.
+    RECORDING_AUDIO = "/v1/recordings/{id}/audio", recording_audio(id: &str);
+
+    /// What has changed of the recordings of whoever asks.
+    CHANGES = "/v1/changes";
+
+    /// Announcing a recording that is sent in parts.
+    UPLOADS = "/v1/direct";
+    /// Such an upload.
+    UPLOAD = "/v1/direct/{id}", upload(id: &str);
+    /// One of its parts, if it is sent to this server: a plan's link says where to, and has what proves it.
+    UPLOAD_PART = "/v1/direct/{id}/parts/{number}", upload_part(id: &str, number: u32);
+    /// The end of it, which makes the recording.
+    UPLOAD_COMPLETION = "/v1/direct/{id}/complete", upload_completion(id: &str);
+
+    /// Whether the process runs.
+    HEALTH = "/healthz";
+    /// Whether the stores answer.
+    READINESS = "/readyz";
+    /// What a problem means, in plain words; also its `type`.
+    PROBLEM = "/problems/{slug}", problem(slug: &str);
+    /// The description of the API for tools.
+    DESCRIPTION = "/openapi.json";
+    /// The same, to be read.
+    DOCS = "/docs";
+
+    /// Signing in as in 2018.
+    LEGACY_LOGIN = "/login";
+    /// Listing as in 2018.
+    LEGACY_RECORDS = "/record/list";
+    /// One recording as in 2018.
+    LEGACY_RECORD = "/record/{id}";
+    /// Uploading as the article about the server of 2018 had it.
+    LEGACY_UPLOAD = "/upload/record/{id}";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_filled_in() {
+        let id = "01JD9Z8Q3NVX4T6M2K7C5B1ARE";
+        assert_eq!(recording_audio(id), "/v1/recordings/01JD9Z8Q3NVX4T6M2K7C5B1ARE/audio");
+        assert_eq!(upload_part(id, 12), "/v1/direct/01JD9Z8Q3NVX4T6M2K7C5B1ARE/parts/12");
+        assert_eq!(RECORDING.replace("{id}", id), recording(id));
+    }
+}

@@ -1,0 +1,101 @@
+//! The names of problems, to switch on; they never change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! slugs {
+    ($($slug:ident $text:literal,)*) => {
+        /// Everything that can go wrong for a client; `docs/problems.md` says when it does, and what to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Slug {
+            $(
+                #[doc = concat!("Written `", $text, "`.")]
+                #[serde(rename = $text)]
+                $slug,
+            )*
+        }
+
+        impl Slug {
+            /// Every slug.
+            pub const ALL: &[Self] = &[$(Self::$slug,)*];
+
+            /// The last part of a problem's `type`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$slug => $text,)* }
+            }
+
+            /// The slug of this text, if it is one.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$slug),)* _ => None }
+            }
+        }
+    };
+}
+
+slugs! {
+    InvalidBody "invalid-body",
+    InvalidParameter "invalid-parameter",
+    InvalidId "invalid-id",
+    InvalidName "invalid-name",
+    InvalidEmail "invalid-email",
+    InvalidPassword "invalid-password",
+    DigestMismatch "digest-mismatch",
+    IncompleteBody "incomplete-body",
+    Unauthenticated "unauthenticated",
+    InvalidToken "invalid-token",
+    WrongCredentials "wrong-credentials",
+    SignupClosed "signup-closed",
+    UntrustedSocialId "untrusted-social-id",
+    InvalidLink "invalid-link",
+    NotFound "not-found",
+    MethodNotAllowed "method-not-allowed",
+    BodyTimeout "body-timeout",
+    RecordingConflict "recording-conflict",
+    RecordingDeleted "recording-deleted",
+    UploadIncomplete "upload-incomplete",
+    UploadMismatch "upload-mismatch",
+    EmailTaken "email-taken",
+    CursorExpired "cursor-expired",
+    HistoryChanged "history-changed",
+    LengthRequired "length-required",
+    PreconditionFailed "precondition-failed",
+    TooLarge "too-large",
+    UnsupportedMediaType "unsupported-media-type",
+    RangeNotSatisfiable "range-not-satisfiable",
+    Internal "internal",
+    Busy "busy",
+    Unavailable "unavailable",
+    QuotaExceeded "quota-exceeded",
+    StorageFull "storage-full",
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slug_reads_back() {
+        for slug in Slug::ALL {
+            let json = format!("\"{slug}\"");
+            assert_eq!(Slug::parse(slug.as_str()), Some(*slug));
+            assert_eq!(serde_json::to_string(slug).expect("JSON"), json);
+            assert_eq!(serde_json::from_str::<Slug>(&json).expect("a slug"), *slug);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_slugs() {
+        for text in ["", "Busy", "busy ", "out-of-tape"] {
+            assert_eq!(Slug::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Direct uploads: what is announced, and the plan by which it is sent.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A recording that is about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateUpload {
+    /// A ULID or UUID of the client's choice; with one, announcing may be repeated safely.
+    pub id: Option<String>,
+    /// Made from the time otherwise.
+    #[schema(example = "회의록 3.m4a")]
+    pub name: Option<String>,
+    /// Bytes of which nothing is said otherwise.
+    #[schema(example = "audio/mp4")]
+    pub media_type: Option<String>,
+    /// In bytes.
+    #[schema(example = 24895)]
+    pub size: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    pub sha256: String,
+    /// RFC 3339 with an offset; now otherwise.
+    #[schema(format = DateTime)]
+    pub recorded_at: Option<String>,
+    /// Whether it may take the id of a recording that was deleted.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// How to send a recording: each part with a request of its own, in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PendingUpload)]
+pub struct UploadPlan {
+    /// The id the recording will have.
+    pub id: String,
+    /// Until when it can be completed: twelve hours, unless the operator says otherwise.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Until when the links are good; announcing the recording again gives fresh ones.
+    pub links_expire_at: Option<DateTime<Utc>>,
+    /// How many bytes every part has but the last.
+    pub part_size: u64,
+    /// What to send; nothing if the very same recording is stored already.
+    pub parts: Vec<UploadPart>,
+}
+
+/// How to send one part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadPart {
+    /// From 1.
+    pub number: u32,
+    /// How many bytes it has; send them with this `Content-Length`, not chunked.
+    pub size: u64,
+    /// Always `PUT`.
+    #[schema(example = "PUT")]
+    pub method: String,
+    /// Where to. Send no `Authorization` header: the link is the proof, and another store refuses two.
+    pub url: String,
+    /// What to send with it, beside the bytes.
+    pub headers: BTreeMap<String, String>,
+}
