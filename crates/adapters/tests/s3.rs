@@ -13,7 +13,9 @@ use tapebase_adapters::{
 };
 use tapebase_conformance::engines;
 use tapebase_domain::{
-    id::random_bytes,
+    blob::Provenance,
+    digest::Sha256,
+    id::{RecordingId, UserId, random_bytes},
     pending::Parts,
     ports::{BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
 };
@@ -29,6 +31,12 @@ fn dialect() -> S3Dialect {
 
 fn prefix() -> String {
     format!("test/{:016x}", u64::from_be_bytes(random_bytes()))
+}
+
+/// Whose all audio here is.
+fn whose() -> Provenance {
+    let owner = UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID");
+    Provenance { owner, recording: RecordingId::parse("0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e").expect("a UUID") }
 }
 
 async fn store_at(prefix: &str, dialect: &S3Dialect) -> S3 {
@@ -47,7 +55,7 @@ async fn what_somebody_else_uploads_below_the_prefix_is_not_swept() {
     let inner = store_at(&format!("{prefix}/other"), &dialect()).await;
     let parts = Parts::of(Parts::SINGLE_BYTES + 1);
     for store in [&outer, &inner] {
-        store.begin(parts).await.expect("begun");
+        store.begin(parts, &whose(), Sha256::of(b"")).await.expect("begun");
     }
     let later = SystemClock.now() + TimeDelta::hours(1);
 

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
-    id::StoreId,
+    id::{RecordingId, StoreId},
     ports::{BlobEntry, BlobError, BlobStore, Clock as _, SystemClock},
 };
 use tokio::task::{JoinSet, yield_now};
 
-use crate::samples::noon;
+use crate::samples::{noon, stranger};
 
 /// Larger than any buffer on the way.
 pub(crate) const LARGE: usize = 3 << 20;
@@ -23,7 +23,7 @@ pub async fn put_answers_the_size_and_digest_of_exactly_what_it_kept(store: Arc<
     for (size, piece) in [(0, 1), (1, 1), (2_000, 1), (65_536, 65_536), (LARGE, 65_521), (LARGE + 1, LARGE + 1)] {
         let bytes = noise(size);
 
-        let stored = store.put(body(pieces(&bytes, piece))).await.expect("kept");
+        let stored = store.put(&whose(), body(pieces(&bytes, piece))).await.expect("kept");
 
         assert_eq!((stored.size, stored.sha256), (size as u64, Sha256::of(&bytes)), "{size} bytes");
         assert!(read(&store, &stored).await == bytes, "{size} bytes in pieces of {piece} were kept otherwise");
@@ -34,7 +34,8 @@ pub async fn put_answers_the_size_and_digest_of_exactly_what_it_kept(store: Arc<
 pub async fn put_takes_empty_pieces_for_what_they_are(store: Arc<dyn BlobStore>) {
     let texts = ["", "one", "", "", "two", ""];
 
-    let stored = store.put(body(texts.map(|text| Ok(Bytes::from_static(text.as_bytes()))))).await.expect("kept");
+    let stored =
+        store.put(&whose(), body(texts.map(|text| Ok(Bytes::from_static(text.as_bytes()))))).await.expect("kept");
 
     assert_eq!(read(&store, &stored).await, "onetwo");
 }
@@ -71,7 +72,7 @@ pub async fn put_answers_the_error_of_a_failing_body_and_keeps_nothing(store: Ar
         let bytes = noise(size);
         let failing = pieces(&bytes, 65_521).into_iter().chain([Err(error), Ok(Bytes::from_static(b"after"))]);
 
-        let refused = store.put(body(failing)).await;
+        let refused = store.put(&whose(), body(failing)).await;
 
         assert!(matches!(refused, Err(BlobError::Body(answered)) if answered == error), "{refused:?}");
         assert_eq!(walk(&store).await, [], "after {size} bytes");
@@ -84,7 +85,7 @@ pub async fn put_keeps_many_bodies_at_once(store: Arc<dyn BlobStore>) {
         let store = store.clone();
         async move {
             let bytes = noise(200_000 + number);
-            let stored = store.put(body(pieces(&bytes, 1_021))).await.expect("kept");
+            let stored = store.put(&whose(), body(pieces(&bytes, 1_021))).await.expect("kept");
             assert_eq!((stored.size, stored.sha256), (bytes.len() as u64, Sha256::of(&bytes)));
             (stored, bytes)
         }
@@ -167,6 +168,46 @@ pub async fn a_blob_deleted_while_it_is_read_never_ends_early(store: Arc<dyn Blo
         if let Ok(rest) = drain(opened).await {
             assert!([&head[..], &rest].concat() == bytes, "ended early or otherwise");
         }
+    }
+}
+
+/// Describe MUST say whose the blob is, as it was put.
+pub async fn describe_says_whose_the_blob_is(store: Arc<dyn BlobStore>) {
+    for id in ["01JD9Z8Q3NVX4T6M2K7C5B1ARF", "0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e"] {
+        let of = Provenance { owner: stranger(), recording: RecordingId::parse(id).expect("an id") };
+        for size in [0, 1_000, LARGE, 9 << 20] {
+            let stored = store.put(&of, body([Ok(noise(size))])).await.expect("kept");
+
+            let described = describe(&store, &stored.blob).await.expect("it is there");
+
+            assert_eq!(described.provenance.as_ref(), Some(&of), "{size} bytes");
+        }
+    }
+}
+
+/// Describe MUST return the size, and no digest but that of the blob's bytes.
+pub async fn describe_answers_the_size_and_no_other_digest(store: Arc<dyn BlobStore>) {
+    let began = SystemClock.now();
+    for size in [0, 1, 65_537, LARGE, 9 << 20] {
+        let stored = put(&store, &noise(size)).await;
+
+        let described = describe(&store, &stored.blob).await.expect("it is there");
+
+        assert_eq!(described.size, stored.size);
+        assert!(described.sha256.is_none_or(|sha256| sha256 == stored.sha256), "{size} bytes");
+        // The store's clock need not be this one.
+        let age = described.written_at - began;
+        assert!(age.abs() < TimeDelta::minutes(5), "{size} bytes were written {age} later");
+    }
+}
+
+/// Describe MUST return `None` for a blob that is not there.
+pub async fn describe_answers_none_for_a_blob_that_is_not_there(store: Arc<dyn BlobStore>) {
+    for size in [4, LARGE] {
+        let gone = put(&store, &noise(size)).await;
+        store.delete(&gone.blob).await.expect("deleted");
+
+        assert_eq!(describe(&store, &gone.blob).await, None);
     }
 }
 
@@ -290,7 +331,17 @@ where
 }
 
 pub(crate) async fn put(store: &Arc<dyn BlobStore>, bytes: &[u8]) -> StoredBlob {
-    store.put(body([Ok(Bytes::copy_from_slice(bytes))])).await.expect("kept")
+    store.put(&whose(), body([Ok(Bytes::copy_from_slice(bytes))])).await.expect("kept")
+}
+
+/// A recording nobody else has.
+pub(crate) fn whose() -> Provenance {
+    Provenance { owner: stranger(), recording: RecordingId::generate(noon()) }
+}
+
+/// What a blob says of itself.
+pub(crate) async fn describe(store: &Arc<dyn BlobStore>, blob: &BlobRef) -> Option<BlobDescription> {
+    store.describe(blob).await.expect("an answer")
 }
 
 pub(crate) async fn read(store: &Arc<dyn BlobStore>, stored: &StoredBlob) -> Bytes {

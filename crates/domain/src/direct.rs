@@ -15,7 +15,7 @@ use futures_util::TryStreamExt as _;
 
 use self::locks::UploadLocks;
 use crate::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     id::{RecordingId, UserId},
     media_type::MediaType,
@@ -164,15 +164,17 @@ impl Direct {
     async fn draw_up(&self, owner: UserId, new: NewUpload) -> Result<PendingUpload, DirectError> {
         let now = self.clock.now();
         let recorded_at = new.recorded_at.map_or_else(|| now.fixed_offset(), to_microseconds);
+        let id = new.id.unwrap_or_else(|| RecordingId::generate(now));
+        let of = Provenance { owner, recording: id.clone() };
         Ok(PendingUpload {
-            id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
+            id,
             owner,
             name: new.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, &new.media_type)),
             media_type: new.media_type,
             size: new.size,
             sha256: new.sha256,
             recorded_at,
-            staged: self.staging.blobs.begin(Parts::of(new.size)).await?,
+            staged: self.staging.blobs.begin(Parts::of(new.size), &of, new.sha256).await?,
             key: LinkKey::generate(),
             expires_at: now + self.patience,
         })
@@ -188,6 +190,7 @@ impl Direct {
         let expires_at = (now + Self::LINK_LIFETIME).min(plan.expires_at).trunc_subsecs(0);
         // No signature is good for less than a second.
         let lifetime = (expires_at - now).to_std().unwrap_or_default().max(Duration::from_secs(1));
+        let of = Provenance::from(plan);
         let mut links = Vec::new();
         for number in plan.parts().numbers() {
             links.push(match &self.staging.parts {
@@ -197,7 +200,7 @@ impl Direct {
                     PartLink::Server(ticket, signature)
                 }
                 PartAccess::Presigned(store) => PartLink::Store(
-                    store.presign_part(&plan.staged, plan.parts(), number, plan.sha256, lifetime).await?,
+                    store.presign_part(&plan.staged, plan.parts(), number, &of, plan.sha256, lifetime).await?,
                 ),
             });
         }
@@ -244,7 +247,7 @@ impl Direct {
         if self.has_expired(&plan) {
             return self.expire(&plan).await;
         }
-        let blob = match self.staging.blobs.assemble(&plan.staged, plan.parts()).await? {
+        let blob = match self.staging.blobs.assemble(&plan.staged, plan.parts(), &Provenance::from(&plan)).await? {
             Assembled::Whole(blob) => blob,
             Assembled::MissingPart(number) => return self.missing_part(&plan, number).await,
         };

@@ -13,7 +13,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use futures_util::StreamExt as _;
 
 use crate::{
-    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     id::{RecordingId, UserId},
     media_type::MediaType,
@@ -127,12 +127,15 @@ impl Upload {
 
         let begun_at = self.clock.now();
         let (head, body) = body::peek(body).await;
-        let blob = self.blobs.put(metered(body, allowance, new.size)).await?;
+        // The audio says whose it is, so its id is chosen before it is stored.
+        let id = new.id.clone().unwrap_or_else(|| RecordingId::generate(begun_at));
+        let of = Provenance { owner, recording: id };
+        let blob = self.blobs.put(&of, metered(body, allowance, new.size)).await?;
         if let Err(refusal) = self.check(&new, &blob, begun_at) {
             self.discard(&blob.blob).await;
             return Err(refusal);
         }
-        let recording = self.describe(owner, new, blob, &head);
+        let recording = self.describe(of, new, blob, &head);
         self.insert(recording).await
     }
 
@@ -145,13 +148,13 @@ impl Upload {
         Ok(())
     }
 
-    fn describe(&self, owner: UserId, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
+    fn describe(&self, of: Provenance, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
         let now = self.clock.now();
         let recorded_at = new.recorded_at.map_or_else(|| now.fixed_offset(), to_microseconds);
         let media_type = new.media_type.or_sniffed(head);
         Recording {
-            id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
-            owner,
+            id: of.recording,
+            owner: of.owner,
             name: new.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, &media_type)),
             media_type,
             size: blob.size,
@@ -242,7 +245,7 @@ impl From<BlobError> for UploadError {
         match error {
             BlobError::Body(error) => Self::Body(error),
             BlobError::Full(source) => Self::Full(source),
-            BlobError::Unavailable(source) => Self::Unavailable(source),
+            BlobError::Damaged(source) | BlobError::Unavailable(source) => Self::Unavailable(source),
         }
     }
 }

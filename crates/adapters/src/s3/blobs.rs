@@ -6,20 +6,20 @@ use bytes::Bytes;
 use chrono::DateTime;
 use futures_util::stream;
 use tapebase_domain::{
-    blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore},
 };
 
-use super::{S3, error};
+use super::{S3, error, metadata};
 
 /// The object that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
 
 #[async_trait]
 impl BlobStore for S3 {
-    async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        self.upload(body).await
+    async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+        self.upload(of, body).await
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
@@ -33,6 +33,15 @@ impl BlobStore for S3 {
         match self.client.get_object().bucket(&self.place.bucket).key(key).range(bytes).send().await {
             Ok(object) => Ok(Some(exactly(object.body, range.length))),
             Err(error) if error::has_code(&error, "NoSuchKey") => Ok(None),
+            Err(error) => Err(error::unavailable(error)),
+        }
+    }
+
+    async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError> {
+        let key = self.blob_key(blob)?;
+        match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
+            Ok(object) => metadata::describe(&object).map(Some),
+            Err(error) if error::has_status(&error, 404) => Ok(None),
             Err(error) => Err(error::unavailable(error)),
         }
     }

@@ -1,6 +1,6 @@
 //! Blobs on their way to S3: in one request, or in parts with bounded memory.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_s3::{
     primitives::ByteStream as SdkStream,
@@ -10,13 +10,13 @@ use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
 use futures_util::{StreamExt as _, stream::Fuse};
 use tapebase_domain::{
-    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     ports::BlobError,
 };
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
-use super::{S3, error};
+use super::{S3, error, metadata};
 use crate::blob_name;
 
 /// The size of every part but the last: S3 takes no smaller one than 5 MiB.
@@ -35,16 +35,16 @@ struct Part {
 }
 
 impl S3 {
-    /// Keeps everything `body` yields.
-    pub(super) async fn upload(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+    /// Keeps everything `body` yields, as the audio of `of`.
+    pub(super) async fn upload(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let name = blob_name::fresh();
         let mut body = Pieces { body: body.fuse(), rest: Bytes::new() };
         let first = body.next_part(PART_BYTES).await?;
         if first.is_last {
-            return self.put_object(name, first.bytes).await;
+            return self.put_object(name, of, first.bytes).await;
         }
         let key = self.place.key(&name);
-        let upload = Arc::new(Multipart { id: self.begin_multipart(&key, true).await?, key });
+        let upload = Arc::new(Multipart { id: self.begin_multipart(&key, metadata::of(of, None), true).await?, key });
         let sent = self.send_parts(&upload, first, &mut body).await;
         match sent {
             Ok((size, sha256)) => Ok(StoredBlob { blob: BlobRef::new(name), size, sha256 }),
@@ -56,11 +56,12 @@ impl S3 {
         }
     }
 
-    async fn put_object(&self, name: String, bytes: Bytes) -> Result<StoredBlob, BlobError> {
+    async fn put_object(&self, name: String, of: &Provenance, bytes: Bytes) -> Result<StoredBlob, BlobError> {
         let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
         let key = self.place.key(&name);
         let put = self.sender.put_object().bucket(&self.place.bucket).key(&key).if_none_match("*");
-        let put = put.set_checksum_sha256(self.checksum(sha256)).body(SdkStream::from(bytes.clone()));
+        let put = put.set_checksum_sha256(self.checksum(sha256)).set_metadata(Some(metadata::of(of, Some(sha256))));
+        let put = put.body(SdkStream::from(bytes.clone()));
         match put.customize().disable_payload_signing().send().await {
             Ok(_) => {}
             // The name is random: what has it is this very blob, of a try whose answer was lost.
@@ -71,10 +72,20 @@ impl S3 {
     }
 
     /// Begins an object that comes in parts, and says its upload's id.
-    pub(super) async fn begin_multipart(&self, key: &str, with_checksums: bool) -> Result<String, BlobError> {
+    pub(super) async fn begin_multipart(
+        &self,
+        key: &str,
+        metadata: HashMap<String, String>,
+        with_checksums: bool,
+    ) -> Result<String, BlobError> {
         let algorithm = (with_checksums && !self.without_checksums).then_some(ChecksumAlgorithm::Sha256);
         let begun = self.client.create_multipart_upload().bucket(&self.place.bucket).key(key);
-        let begun = begun.set_checksum_algorithm(algorithm).send().await.map_err(error::unavailable)?;
+        let begun = begun
+            .set_metadata(Some(metadata))
+            .set_checksum_algorithm(algorithm)
+            .send()
+            .await
+            .map_err(error::unavailable)?;
         begun.upload_id.ok_or_else(|| BlobError::Unavailable("S3 gave no id to an upload".into()))
     }
 

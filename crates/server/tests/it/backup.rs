@@ -192,7 +192,7 @@ fn what_is_damaged_is_left_out_and_said() {
     let token = shelf.fill("data");
     let pack = fs::read_dir(shelf.path("data/blobs/packs")).expect("there").next().expect("one").expect("read").path();
     let mut bytes = fs::read(&pack).expect("read");
-    bytes[100] ^= 1;
+    bytes[200] ^= 1;
     fs::write(&pack, bytes).expect("written");
 
     let said = shelf.fail("data", &["backup", "backup"]);
