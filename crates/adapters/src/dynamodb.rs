@@ -31,14 +31,15 @@
 //! | list sessions | 1 consistent query |
 //! | close all sessions | as many queries, and transactions of 50 sessions, as it takes |
 //!
-//! Nothing is ever scanned, and nothing filtered that a key could select. What has to be right together is
+//! Nothing is ever scanned but by `tapebase rebuild`, and nothing filtered that a key could select. What has to be right together is
 //! one transaction, so it is right on its own after a crash at any point.
 //!
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
 //! Sessions and tombstones are removed by the table's time to live (attribute `ttl`), a day after they expire or later.
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
-//! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes.
+//! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
+//! and `tapebase rebuild` needs `Scan` on `sweep`.
 
 mod doctor;
 mod errors;
@@ -59,7 +60,6 @@ use tapebase_domain::{
     id::StoreId,
     ports::{Clock as _, StoreError, SystemClock},
 };
-use tokio::sync::OnceCell;
 
 use self::{errors::from_sdk, items::Item};
 
@@ -67,14 +67,13 @@ use self::{errors::from_sdk, items::Item};
 pub struct DynamoDb {
     client: Client,
     table: String,
-    id: OnceCell<StoreId>,
 }
 
 impl DynamoDb {
     /// Rows in `table`, which [`Self::set_up`] has made. Nothing is sent yet.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, id: OnceCell::new() }
+        Self { client, table }
     }
 
     /// Reads one item as every write before has left it.
@@ -83,12 +82,8 @@ impl DynamoDb {
         Ok(get.send().await.map_err(from_sdk)?.item.filter(items::is_alive))
     }
 
-    /// The table's own id, drawn the first time and asked for once in a process.
+    /// The table's own id, drawn the first time.
     async fn identify(&self) -> Result<StoreId, StoreError> {
-        self.id.get_or_try_init(|| self.read_id()).await.copied()
-    }
-
-    async fn read_id(&self) -> Result<StoreId, StoreError> {
         if let Some(item) = self.get(keys::store()).await? {
             return items::store_id(&item);
         }
@@ -100,6 +95,20 @@ impl DynamoDb {
             // Somebody else drew one at the same moment.
             Err(refusal) => items::store_id(&refusal.item()?),
         }
+    }
+
+    /// Whether the sweeper would find neither a recording nor a plan: its index has all of them, a moment after they
+    /// are written.
+    async fn has_nothing_to_sweep(&self) -> Result<bool, StoreError> {
+        let scan = self.client.scan().table_name(&self.table).index_name(schema::SWEEP).limit(1);
+        let page = scan.send().await.map_err(from_sdk)?;
+        Ok(page.count == 0 && page.last_evaluated_key.is_none())
+    }
+
+    /// Gives the table another id.
+    async fn replace_id(&self, id: StoreId) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(items::of_store(id)));
+        put.send().await.map(|_| ()).map_err(from_sdk)
     }
 
     /// Fails unless the table answers.

@@ -47,6 +47,8 @@ macro_rules! record_store_tests {
             used_bytes_is_the_sum_of_the_owners_sizes,
             unreferenced_is_exactly_what_no_recording_of_any_user_refers_to,
             a_record_store_keeps_its_id,
+            a_record_store_is_empty_until_something_is_inserted,
+            a_record_store_has_the_id_it_adopted,
             a_record_store_that_serves_answers_pings,
             rename_answers_the_recording_as_it_is_now,
             rename_finds_nothing_of_another_user,

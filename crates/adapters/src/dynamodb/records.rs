@@ -101,6 +101,14 @@ impl RecordStore for DynamoDb {
         self.identify().await
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.has_nothing_to_sweep().await
+    }
+
+    async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
+        self.replace_id(id).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.probe().await
     }

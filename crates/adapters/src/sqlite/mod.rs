@@ -44,7 +44,6 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     session_cache: SessionCache,
-    id: StoreId,
 }
 
 /// Why the database could not be opened.
@@ -69,14 +68,13 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let mut connection = open_connection(path)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
-        let id = identify(&connection)?;
+        identify(&connection)?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
         let mut checkpoints = Checkpoints::start(open_connection(path)?)?;
         Ok(Self {
             writer: Writer::start(connection, move |changes| checkpoints.tried(changes))?,
             readers: Readers::new(path),
             session_cache: SessionCache::default(),
-            id,
         })
     }
 
@@ -89,11 +87,11 @@ impl Sqlite {
     }
 }
 
-/// The database's own id, drawn the first time.
-fn identify(connection: &Connection) -> rusqlite::Result<StoreId> {
+/// Draws the database's own id, the first time.
+fn identify(connection: &Connection) -> rusqlite::Result<()> {
     let fresh = StoreId::generate(SystemClock.now()).to_string();
     connection.execute("INSERT INTO store (id) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM store)", [fresh])?;
-    connection.query_row("SELECT id FROM store", [], rows::store_id)
+    Ok(())
 }
 
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {

@@ -11,6 +11,7 @@ mod http;
 mod limits;
 mod memory;
 mod names;
+mod rebuild;
 mod seed;
 mod server;
 mod verify;
