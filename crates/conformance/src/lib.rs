@@ -309,6 +309,7 @@ mod tests {
     fn every_promise_is_run() {
         let cases = concat!(
             include_str!("blobs.rs"),
+            include_str!("blobs/describe.rs"),
             include_str!("inventory.rs"),
             include_str!("links.rs"),
             include_str!("pending.rs"),

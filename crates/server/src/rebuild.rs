@@ -1,11 +1,14 @@
 //! `tapebase rebuild`: rows made anew of what audio says of itself.
 
+use std::collections::BTreeMap;
+
 use anyhow::ensure;
 use bytesize::ByteSize;
 use clap::Args;
 use tapebase_config::Config;
 use tapebase_domain::{
     blob::BlobRef,
+    id::UserId,
     ports::causes,
     rebuild::{Rebuild, Rebuilt},
     recording::Recording,
@@ -43,6 +46,7 @@ struct Run {
     rebuild: Rebuild,
     progress: Progress,
     conflicting: Vec<Recording>,
+    owners: BTreeMap<UserId, u64>,
     duplicates: u64,
     anonymous: u64,
     unreadable: u64,
@@ -51,7 +55,8 @@ struct Run {
 impl Run {
     fn new(rebuild: Rebuild) -> Self {
         let progress = Progress::begin(None);
-        Self { rebuild, progress, conflicting: Vec::new(), duplicates: 0, anonymous: 0, unreadable: 0 }
+        let (conflicting, owners) = (Vec::new(), BTreeMap::new());
+        Self { rebuild, progress, conflicting, owners, duplicates: 0, anonymous: 0, unreadable: 0 }
     }
 
     /// Before any row is made: to begin again takes rows that are empty.
@@ -102,7 +107,10 @@ impl Run {
 
     fn note(&mut self, blob: &BlobRef, rebuilt: Rebuilt) {
         match rebuilt {
-            Rebuilt::Restored(recording) => self.progress.advance(&recording),
+            Rebuilt::Restored(recording) => {
+                *self.owners.entry(recording.owner).or_default() += 1;
+                self.progress.advance(&recording);
+            }
             Rebuilt::Conflicting(recording) => self.conflicting.push(recording),
             Rebuilt::Duplicate(_) => self.duplicates += 1,
             Rebuilt::Anonymous => self.anonymous += 1,
@@ -121,8 +129,11 @@ impl Run {
         println!("recordings that are back             {recordings}, {}", ByteSize(bytes));
         println!("the same audio a second time         {}", self.duplicates);
         println!("audio that does not say whose it is  {}", self.anonymous);
-        if recordings > 0 {
-            println!("accounts are lost: `tapebase user add EMAIL --id ULID` gives somebody theirs back");
+        if !self.owners.is_empty() {
+            println!("accounts are lost; `tapebase user add EMAIL --id ULID` gives somebody theirs back:");
+        }
+        for (owner, recordings) in &self.owners {
+            println!("  {owner}  {recordings}");
         }
         ensure!(self.unreadable == 0, "{} pieces of audio cannot be read; everything else is back", self.unreadable);
         Ok(())

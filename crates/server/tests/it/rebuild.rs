@@ -100,6 +100,7 @@ fn all_recordings_come_back_after_the_database_was_lost() {
     let rebuilt = rebuild(&data_dir, &[], &[]);
 
     assert!(rebuilt.status.success() && text(&rebuilt).contains("back             4,"), "{}", text(&rebuilt));
+    assert!(text(&rebuilt).contains(&format!("  {user}  4\n")), "{}", text(&rebuilt));
     let added = add_user(&data_dir, &[], "ann", &user);
     assert!(added.status.success(), "{}", text(&added));
     let server = Server::start_on(&data_dir, &[]);
