@@ -64,16 +64,12 @@ impl NewFile {
         Ok(self.name.to_ref())
     }
 
-    /// Writes the last bytes, in whole blocks, and cuts off what fills the last of them.
+    /// Writes the last bytes, which need not be whole blocks, through the page cache: to write a block and cut off what
+    /// fills it would have the file system read it again.
     fn write_end(&mut self, behind: &[u8]) -> io::Result<()> {
         space::check(&self.file, behind.len() as u64)?;
-        let size = self.begun.len() + behind.len();
-        let mut end = Buffer::of_zeros(size.next_multiple_of(size_of::<Block>()));
-        let (begun, rest) = end.bytes_mut().split_at_mut(self.begun.len());
-        begun.copy_from_slice(&self.begun);
-        rest[..behind.len()].copy_from_slice(behind);
-        direct::write_all_at(&self.file, end.bytes(), self.length / BLOCK_BYTES * BLOCK_BYTES)?;
-        self.file.set_len(self.length + behind.len() as u64)
+        self.begun.extend_from_slice(behind);
+        direct::write_end_at(&self.file, &self.begun, self.length / BLOCK_BYTES * BLOCK_BYTES)
     }
 }
 
