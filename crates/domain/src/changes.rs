@@ -10,8 +10,7 @@ mod waiters;
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 
 pub use self::waiters::Waiters;
 use self::{cursor::Place, waiters::Seat};
@@ -151,11 +150,12 @@ impl Changes {
         patience: Duration,
     ) -> Result<ChangesPage, ChangesError> {
         let began = self.clock.now();
-        let mut seen = place.after;
+        let (mut seen, mut slept) = (place.after, Duration::ZERO);
         loop {
             // Asked for after the seat was taken: a change from now on wakes it.
             let latest = self.feed.latest_change(owner).await?;
-            let waited = (self.clock.now() - began).max(TimeDelta::zero()).to_std().unwrap_or_default();
+            // A clock that is put back has nobody wait for longer.
+            let waited = (self.clock.now() - began).to_std().unwrap_or_default().max(slept);
             let is_over = waited >= patience || seat.is_closed();
             if latest != seen || is_over {
                 seen = latest;
@@ -164,8 +164,10 @@ impl Changes {
                     return Ok(page);
                 }
             }
-            let pause = self.timer.sleep((patience - waited).min(Self::LOOK_EVERY));
-            select(seat.woken(), pause).await;
+            let pause = patience.saturating_sub(waited).min(Self::LOOK_EVERY);
+            if let Either::Right(_) = select(seat.woken(), self.timer.sleep(pause)).await {
+                slept += pause;
+            }
         }
     }
 }

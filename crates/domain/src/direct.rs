@@ -147,18 +147,20 @@ impl Direct {
         }
     }
 
-    /// What is there already of the id a client chose. An upload that has expired is cleared away.
+    /// What is there already of the id a client chose. An upload that nobody can complete is cleared away.
     async fn known(&self, owner: UserId, id: &RecordingId, new: &NewUpload) -> Result<Option<Begun>, DirectError> {
-        match self.records.look_up(owner, id).await? {
+        let is_deleted = match self.records.look_up(owner, id).await? {
             Some(Entry::Recording(recording)) => {
                 let is_same = recording.size == new.size && recording.sha256 == new.sha256;
                 return if is_same { Ok(Some(Begun::Stored(*recording))) } else { Err(conflict(id)) };
             }
             Some(Entry::Deleted(deleted)) if !new.again => return Err(UploadError::Deleted(deleted).into()),
-            Some(Entry::Deleted(_)) | None => {}
-        }
+            Some(Entry::Deleted(_)) => true,
+            None => false,
+        };
         match self.uploads.upload(owner, id).await? {
-            Some(upload) if self.has_expired(&upload) => {
+            // One that is older than the deletion would be refused in the end, after all its bytes were sent.
+            Some(upload) if self.has_expired(&upload) || (is_deleted && !upload.again) => {
                 self.give_up(&upload).await?;
                 Ok(None)
             }

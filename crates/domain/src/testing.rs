@@ -10,7 +10,7 @@ use crate::{
     blob::{BlobRef, BodyError, ByteStream, StoredBlob},
     details::Details,
     digest::Sha256,
-    history::ChangeNumber,
+    history::{ChangeNumber, Counters},
     id::{RecordingId, UserId},
     media_type::MediaType,
     ports::{
@@ -98,6 +98,11 @@ pub fn details(recorded_at: DateTime<FixedOffset>) -> Details {
         media_type: MediaType::parse("audio/mp4").expect("a type"),
         recorded_at,
     }
+}
+
+/// What is counted of somebody who uses this much, half of it for uploads under way.
+pub fn using(bytes: u64) -> Counters {
+    Counters { bytes: bytes - bytes / 2, reserved_bytes: bytes / 2, ..Counters::default() }
 }
 
 /// What a store answers that kept `audio` under `blob`.
