@@ -31,7 +31,6 @@ pub struct CreateUpload {
 
 /// How to send a recording: each part with a request of its own, in any order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = PendingUpload)]
 pub struct UploadPlan {
     /// The id the recording will have.
     pub id: String,
