@@ -91,7 +91,7 @@ impl Verify {
         }
     }
 
-    /// Has the blob store say of mislabelled audio what its recording says; `false` if it cannot.
+    /// Has the blob store write a bad header anew, by what the recording says; `false` if it cannot.
     ///
     /// # Errors
     /// A failing blob store.

@@ -67,8 +67,8 @@ impl FromRequest for Incoming {
 impl Incoming {
     /// The value of `Content-Length`; `None` for a chunked body.
     ///
-    /// A request that says of no body at all is refused: an app that lost the recording on the way here
-    /// must not be told that it is stored.
+    /// A request with neither `Content-Length` nor `Transfer-Encoding` is refused: an app that lost the recording on
+    /// the way here must not be told that it is stored.
     pub fn content_length(&self) -> Result<Option<u64>, Problem> {
         if self.has_length {
             return Ok(self.length);

@@ -105,7 +105,7 @@ impl S3 {
             let permit = permit.map_err(|error| BlobError::Unavailable(error.into()))?;
             let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
             sending.spawn(async move {
-                let _leave = permit;
+                let _permit = permit;
                 store.send_part(&upload, number, bytes).await
             });
             if part.is_last {

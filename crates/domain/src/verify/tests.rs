@@ -78,7 +78,7 @@ fn without_an_inventory_there_is_nothing_to_verify_with() {
     assert!(Verify::new(&TestPorts::at(NOW).build(), TimeDelta::hours(24)).is_none());
 }
 
-/// What is said of a recording whose audio opens as `opened`, and that the store calls mislabelled or not.
+/// What is said of a recording whose audio opens as `opened`, and whose header the store calls bad or not.
 async fn salvaged(opened: Result<Option<ByteStream<BlobError>>, BlobError>, has_bad_header: bool) -> Verdict {
     let memo = memo();
     let (mut ports, mut salvage) = (TestPorts::at(NOW), MockSalvage::new());
