@@ -69,11 +69,14 @@ impl Shelf {
             bench.generator.load(&ours, &bench.pace.seeding(&ours, self.count, &upload))?;
             servers.push((tapebase, ours));
         }
-        let files = self.write(bench)?;
-        for peer in bench.peers.file_servers() {
-            let folder = bench.folder.next(peer.name())?;
-            symlink(&files, folder.join(FILES))?;
-            servers.push((peer, peer.start(&folder)?));
+        let file_servers = bench.peers.file_servers();
+        if !file_servers.is_empty() {
+            let files = self.write(bench)?;
+            for peer in file_servers {
+                let folder = bench.folder.next(peer.name())?;
+                symlink(&files, folder.join(FILES))?;
+                servers.push((peer, peer.start(&folder)?));
+            }
         }
         for (peer, server) in &servers {
             let whole =
