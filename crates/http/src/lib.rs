@@ -26,6 +26,8 @@ pub mod routes;
 mod upload;
 mod wire;
 
+pub use self::problem::Meaning;
+
 use std::time::Duration;
 
 /// What the operator decides about HTTP itself.

@@ -73,11 +73,15 @@ meanings! {
 }
 
 impl Meaning {
-    fn status_code(self) -> StatusCode {
+    /// The status, as actix has it.
+    #[must_use]
+    pub fn status_code(self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    const fn retry_after_seconds(self) -> Option<u8> {
+    /// What `Retry-After` says, if the problem passes by itself.
+    #[must_use]
+    pub const fn retry_after_seconds(self) -> Option<u8> {
         match self.status {
             503 => Some(2),
             _ => None,
