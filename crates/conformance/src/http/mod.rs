@@ -113,6 +113,13 @@ impl Response {
     }
 }
 
+/// A text in an answer.
+#[track_caller]
+#[must_use]
+pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_else(|| panic!("no {member}: {value}"))
+}
+
 impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = String::from_utf8_lossy(&self.body[..self.body.len().min(1_000)]);

@@ -23,7 +23,7 @@ mod recordings;
 mod upload;
 mod views;
 
-use super::{Client, Request, Response};
+use super::{Client, Request, Response, text};
 
 pub use self::{
     accounts::*, authorization::*, list::*, login::*, manners::*, names::*, recordings::*, upload::*, views::*,

@@ -3,8 +3,7 @@
 use std::{
     collections::HashMap,
     fs,
-    path::{Path, PathBuf},
-    process::{Output, Stdio},
+    path::Path,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -14,46 +13,13 @@ use std::{
 
 use tapebase_conformance::http::{Client as _, Request, Tcp};
 use tapebase_domain::digest::Sha256;
-use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::{server::Server, shelf::Shelf};
 
 /// Small ones share a pack, large ones have files of their own.
 const SIZES: [usize; 4] = [700, 10_000, 64 << 10, 300_000];
 
-/// A folder for data folders and backups.
-struct Shelf(TempDir);
-
 impl Shelf {
-    fn new() -> Self {
-        Self(TempDir::new().expect("a temporary folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Runs a command of the program on a data folder.
-    fn run(&self, data_dir: &str, arguments: &[&str]) -> Output {
-        let mut command = command(&self.path(data_dir), &[]);
-        command.current_dir(self.0.path()).args(arguments).stderr(Stdio::piped()).output().expect("it runs")
-    }
-
-    #[track_caller]
-    fn succeed(&self, data_dir: &str, arguments: &[&str]) -> String {
-        let output = self.run(data_dir, arguments);
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("text")
-    }
-
-    /// What it says of why it fails.
-    #[track_caller]
-    fn fail(&self, data_dir: &str, arguments: &[&str]) -> String {
-        let output = self.run(data_dir, arguments);
-        assert!(!output.status.success(), "{output:?}");
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-    }
-
     /// A data folder with one recording of each size; somebody's token.
     fn fill(&self, data_dir: &str) -> String {
         let server = Server::start_on(&self.path(data_dir), &[]);
@@ -169,9 +135,7 @@ fn what_is_there_is_never_written_over() {
 fn a_backup_that_is_broken_off_is_none() {
     let shelf = Shelf::new();
     shelf.fill("data");
-    let mut slow = command(&shelf.path("data"), &[]);
-    let slow = slow.current_dir(shelf.0.path()).args(["backup", "backup", "--rate", "1"]);
-    let mut slow = slow.spawn().expect("it runs");
+    let mut slow = shelf.command("data", &["backup", "backup", "--rate", "1"]).spawn().expect("it runs");
     while !shelf.path("backup/blobs/ROWS").exists() {
         thread::yield_now();
     }

@@ -14,5 +14,6 @@ mod names;
 mod old_folder;
 mod seed;
 mod server;
+mod shelf;
 mod verify;
 mod wire;

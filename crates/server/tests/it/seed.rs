@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
-use tapebase_conformance::http::{Client as _, Request, Response, Tcp};
+use serde_json::json;
+use tapebase_conformance::http::{Client as _, Request, Response, Tcp, text};
 
 use crate::server::Server;
 
@@ -85,10 +85,6 @@ impl Phone {
 
 fn login(server: &Server, social_id: &str) -> Response {
     server.send(&Request::new("GET", format!("/login?social_id={social_id}&social_type=X")))
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("no {key}: {value}"))
 }
 
 #[track_caller]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::expect_all;
 use crate::{
-    http::{Client, Request, Response},
+    http::{Client, Request, Response, text},
     samples,
 };
 
@@ -48,10 +48,15 @@ impl<'a> User<'a> {
         Self { client, token: token(&grant), email }
     }
 
+    /// Opens another session of somebody who has an account.
+    pub fn log_in(client: &'a dyn Client, email: &str, password: &str) -> Self {
+        let grant = client.send(&log_in(email, password)).expect(200);
+        Self { client, token: token(&grant), email: email.to_owned() }
+    }
+
     /// The same user on another device.
     pub fn log_in_again(&self) -> Self {
-        let grant = self.client.send(&log_in(&self.email, PASSWORD)).expect(200);
-        Self { client: self.client, token: token(&grant), email: self.email.clone() }
+        Self::log_in(self.client, &self.email, PASSWORD)
     }
 
     /// Sends a request with their token.
@@ -106,5 +111,5 @@ impl<'a> User<'a> {
 
 /// The id of a recording or session.
 pub fn id(value: &Value) -> String {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id: {value}")).to_owned()
+    text(value, "id").to_owned()
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{
     Client, Request,
     list::is_url_safe,
-    phone::{Phone, assert_answer, login, percent_encoded, somebody, text},
+    phone::{Phone, assert_answer, login, percent_encoded, somebody},
+    text,
 };
 
 /// (`X`, `1_2`) and (`X_1`, `2`) were one account in the seed.

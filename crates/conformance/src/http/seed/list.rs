@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{
     Client,
-    phone::{Phone, assert_answer, audio, percent_encoded, text},
+    phone::{Phone, assert_answer, audio, percent_encoded},
+    text,
 };
 
 const TIME_FORMAT: &str = "%Y-%m-%d_%H-%M-%S";

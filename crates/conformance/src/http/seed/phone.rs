@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use tapebase_domain::id::random_bytes;
 
-use super::{Client, Request, Response};
+use super::{Client, Request, Response, text};
 
 /// What the apps of 2018 declare every recording to be.
 pub const OCTET_STREAM: &str = "application/octet-stream";
@@ -30,8 +30,8 @@ impl<'a> Phone<'a> {
     #[track_caller]
     pub fn sign_in(client: &'a dyn Client, social_type: &str, social_id: &str) -> Self {
         let grant = client.send(&login(social_type, social_id)).expect(200).json();
-        let text = |key: &str| grant[key].as_str().unwrap_or_else(|| panic!("no {key}: {grant}")).to_owned();
-        Self { client, user_id: text("user_id"), key: text("auth_key") }
+        let [user_id, key] = ["user_id", "auth_key"].map(|member| text(&grant, member).to_owned());
+        Self { client, user_id, key }
     }
 
     /// A request with its credentials.
@@ -97,12 +97,6 @@ pub fn somebody() -> String {
 /// Some bytes of this length, none of them text, different for every seed.
 pub fn audio(length: usize, seed: u8) -> Vec<u8> {
     (0..=u8::MAX).cycle().map(|byte| byte.wrapping_mul(31) ^ seed).take(length).collect()
-}
-
-/// A text in a list item.
-#[track_caller]
-pub fn text<'a>(record: &'a Value, key: &str) -> &'a str {
-    record[key].as_str().unwrap_or_else(|| panic!("no {key}: {record}"))
 }
 
 /// Everything but letters and digits, percent-encoded: how the most careful client sends a path segment.

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{
     Client, Request,
-    phone::{Phone, assert_answer, assert_failed, audio, percent_encoded, text},
+    phone::{Phone, assert_answer, assert_failed, audio, percent_encoded},
+    text,
 };
 
 /// The stored bytes, for their owner.

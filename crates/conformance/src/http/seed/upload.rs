@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{
     Client, Request,
-    phone::{OCTET_STREAM, Phone, assert_answer, audio, text},
+    phone::{OCTET_STREAM, Phone, assert_answer, audio},
+    text,
 };
 
 const PATHS: [&str; 2] = ["/upload/record", "/record"];

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     Client, Request,
-    phone::{Phone, assert_answer, assert_failed, audio, percent_encoded, somebody, text},
+    phone::{Phone, assert_answer, assert_failed, audio, percent_encoded, somebody},
+    text,
 };
 
 /// The recordings of the bearer, the oldest first.

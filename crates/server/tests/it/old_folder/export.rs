@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-use tapebase_conformance::http::cases::{
-    fixtures::{noise, sha256},
-    user::id,
+use tapebase_conformance::http::{
+    cases::{
+        fixtures::{noise, sha256},
+        user::id,
+    },
+    text,
 };
 
-use super::shelf::{DATA, Shelf, items, text};
+use super::copied::{DATA, OldFolder, items};
 
 /// Where there is no `sqlite3`, what the script asks of it is done by the Python that the tests need anyway.
 const STAND_IN: &str = r#"
@@ -34,13 +37,13 @@ fn script() -> String {
 }
 
 /// What the script makes of the data folder, in a folder `out` that is made for it.
-fn exported(shelf: &Shelf) -> Digests {
-    let here = shelf.path("");
+fn exported(old: &OldFolder) -> Digests {
+    let here = old.shelf.path("");
     let mut bash = Command::new("bash");
     let output =
         bash.args(["-euc", &format!("{STAND_IN}{}", script())]).current_dir(&here).output().expect("bash runs");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    let out = shelf.path("out");
+    let out = old.shelf.path("out");
     let mut digests = Digests::new();
     for owner in fs::read_dir(&out).expect("a folder") {
         for recording in fs::read_dir(owner.expect("read").path()).expect("a folder") {
@@ -54,43 +57,43 @@ fn exported(shelf: &Shelf) -> Digests {
 }
 
 /// What was told when the folder was made.
-fn told(shelf: &Shelf) -> Digests {
+fn told(old: &OldFolder) -> Digests {
     let of = |user| {
         let digest = move |told| (format!("{}/{}", text(user, "id"), id(told)), text(told, "sha256").to_owned());
         items(user, "recordings").iter().map(digest)
     };
-    shelf.users().iter().flat_map(of).collect()
+    old.users.iter().flat_map(of).collect()
 }
 
 #[test]
 fn everything_comes_out_of_an_old_folder_without_the_program() {
-    let shelf = Shelf::with_old_folder();
+    let old = OldFolder::copied();
 
-    let exported = exported(&shelf);
+    let exported = exported(&old);
 
-    assert_eq!(exported, told(&shelf));
+    assert_eq!(exported, told(&old));
 }
 
 #[test]
 fn everything_comes_out_of_an_old_folder_that_goes_on_growing() {
-    let shelf = Shelf::with_old_folder();
-    let server = shelf.serve(DATA);
-    let mut expected = told(&shelf);
-    for account in shelf.log_in(&server) {
+    let old = OldFolder::copied();
+    let server = old.serve(DATA);
+    let mut expected = told(&old);
+    for account in old.log_in(&server.tcp()) {
         let owner = text(account.told, "id");
         for size in [0, 1, 700, 64 << 10, 300_000, 2_500_000] {
             let audio = noise(size);
-            expected.insert(format!("{owner}/{}", account.upload(audio.clone())), sha256(&audio));
+            expected.insert(format!("{owner}/{}", id(&account.user.upload(audio.clone()))), sha256(&audio));
         }
-        for gone in [account.upload(noise(20_000)), id(&items(account.told, "recordings")[2])] {
-            account.delete(&gone);
+        for gone in [id(&account.user.upload(noise(20_000))), id(&items(account.told, "recordings")[2])] {
+            account.user.delete(&gone);
             expected.remove(&format!("{owner}/{gone}"));
         }
     }
 
-    let beside = exported(&shelf);
+    let beside = exported(&old);
     assert!(server.terminate().success());
-    let after = exported(&shelf);
+    let after = exported(&old);
 
     assert_eq!(beside, expected);
     assert_eq!(after, expected);
