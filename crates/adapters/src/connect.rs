@@ -6,12 +6,12 @@ mod inspect;
 use std::sync::Arc;
 
 use tapebase_domain::ports::{
-    BlobStore, BoxError, Inventory, PairError, PartAccess, PartStore, Ports, PresignDownloads, RecordStore, Salvage,
-    StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
+    BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, Ports,
+    PresignDownloads, RecordStore, Salvage, StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
 };
 
 pub use self::copy::{CopyError, NewCopy};
-use crate::{argon2id::Argon2id, memory::Memory};
+use crate::{argon2id::Argon2id, memory::Memory, tokio_timer::TokioTimer};
 
 /// Why the stores could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +143,7 @@ impl Locations {
             #[cfg(feature = "embedded")]
             Rows::Sqlite(path) => Ok(RowPorts::with_inventory(Arc::new(crate::sqlite::Sqlite::open(path)?))),
             #[cfg(feature = "aws")]
-            Rows::DynamoDb(table) => Ok(RowPorts::of(self.sdk.dynamodb(table).await?)),
+            Rows::DynamoDb(table) => Ok(RowPorts::of(Arc::new(self.sdk.dynamodb(table).await?))),
         }
     }
 
@@ -212,21 +212,34 @@ impl Audio {
 /// Recordings, plans and users live in the same place.
 struct RowPorts {
     records: Arc<dyn RecordStore>,
+    feed: Arc<dyn ChangeFeed>,
+    deleted: Arc<dyn DeletedStore>,
     inventory: Option<Arc<dyn Inventory>>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
 }
 
 impl RowPorts {
-    #[cfg(feature = "aws")]
-    fn of<S: RecordStore + UploadStore + UserStore + 'static>(store: S) -> Self {
-        let store = Arc::new(store);
-        Self { records: store.clone(), inventory: None, uploads: store.clone(), users: store }
+    fn of<S>(store: Arc<S>) -> Self
+    where
+        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + 'static,
+    {
+        Self {
+            records: store.clone(),
+            feed: store.clone(),
+            deleted: store.clone(),
+            inventory: None,
+            uploads: store.clone(),
+            users: store,
+        }
     }
 
     /// Of a store that can list everybody's recordings.
-    fn with_inventory<S: RecordStore + Inventory + UploadStore + UserStore + 'static>(store: Arc<S>) -> Self {
-        Self { records: store.clone(), inventory: Some(store.clone()), uploads: store.clone(), users: store }
+    fn with_inventory<S>(store: Arc<S>) -> Self
+    where
+        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + Inventory + 'static,
+    {
+        Self { inventory: Some(store.clone()), ..Self::of(store) }
     }
 }
 
@@ -253,10 +266,25 @@ impl BlobPorts {
 }
 
 fn join(rows: RowPorts, blobs: BlobPorts) -> Ports {
-    let RowPorts { records, inventory, uploads, users } = rows;
+    let RowPorts { records, feed, deleted, inventory, uploads, users } = rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
-    let (clock, passwords) = (Arc::new(SystemClock), Arc::new(Argon2id::default()));
-    Ports { records, inventory, uploads, blobs, salvage, staging, downloads, users, clock, passwords }
+    let (clock, timer) = (Arc::new(SystemClock), Arc::new(TokioTimer));
+    let passwords = Arc::new(Argon2id::default());
+    Ports {
+        records,
+        feed,
+        deleted,
+        inventory,
+        uploads,
+        blobs,
+        salvage,
+        staging,
+        downloads,
+        users,
+        clock,
+        timer,
+        passwords,
+    }
 }
 
 fn unknown(setting: &'static str, url: &str, expected: &[&str]) -> ConnectError {

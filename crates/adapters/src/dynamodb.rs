@@ -1,50 +1,68 @@
-//! `RecordStore`, `UploadStore` and `UserStore` in one DynamoDB table.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore` and `UserStore` in one DynamoDB table.
 //!
 //! | Item | `pk` | `sk` | Indexed by |
 //! |---|---|---|---|
-//! | recording | `U#<owner>` | `R#<id>` | `by_received`, `by_recorded`, `sweep`: `B#<2 characters>`, `<blob>` |
-//! | plan of an upload | `U#<owner>` | `P#<id>` | `sweep`: `P#<hexadecimal digit>`, `<expiry>#<owner>#<id>` |
-//! | bytes a user uses | `U#<owner>` | `USAGE` | |
+//! | recording | `U#<owner>` | `R#<id>` | `by_received`, `by_recorded`, `by_changed`, `sweep`: `B#<2 characters>`, `<blob>` |
+//! | tombstone of one | `U#<owner>` | `R#<id>` | `by_received`: `x<number>`, in no list; `by_changed` |
+//! | upload under way | `U#<owner>` | `P#<id>` | |
+//! | tombstone of one | `U#<owner>` | `P#<id>` | |
+//! | what is due | `U#<owner>` | `D#<kind>#<reference>` | `sweep`: `<kind>#<hexadecimal digit>`, `<time>#<owner>#<reference>` |
+//! | counters | `U#<owner>` | `COUNTERS` | |
 //! | user | `U#<id>` | `ACCOUNT` | |
 //! | session of a user | `U#<user>` | `S#<id>` | |
 //! | who has an identity | `I#<kind>#<subject>` | `IDENTITY` | |
 //! | session of a token | `T#<hash>` | `SESSION` | |
-//! | the table's own id | `STORE` | `ID` | |
-//! | tombstone of a recording or plan | as it had | as it had | |
+//! | the table's own id, and its history | `STORE` | `ID` | |
+//!
+//! `U#<owner>`, `B#<recording>#<kind>` is for what else belongs to a recording, such as a waveform; `by_search` and
+//! `spare` are for what comes.
 //!
 //! | To | it takes |
 //! |---|---|
-//! | insert, reserve | 1 transaction: the item, the bytes used; 2 over a tombstone |
-//! | settle | 1 transaction: the plan, the recording; 2 over a tombstone |
-//! | release | 1 transaction: the plan, the bytes used |
-//! | find, plan, used bytes | 1 consistent read |
+//! | insert | 1 transaction: the recording, the counters; 2 over a tombstone |
+//! | reserve | 1 transaction: the upload, the counters, when it is due; 2 over a tombstone |
+//! | settle | 1 transaction: the upload, the recording, the counters, what was due; 2 over a tombstone |
+//! | release | 1 transaction: the upload, the counters, what was due |
+//! | find, look up, upload, counters | 1 consistent read |
 //! | list a page | 1 consistent query of `by_received` or `by_recorded`; more only past 1 MB |
-//! | rename | 1 conditional update |
-//! | remove | 1 consistent read, 1 transaction: the recording, the bytes used |
-//! | find orphans blobs | 1 query of `sweep` for each pair of first characters among them |
-//! | find expired plans | 16 queries of `sweep`, 1 consistent read for each plan |
+//! | edit, move | 1 consistent read, 1 transaction: the recording, the counters |
+//! | remove | 1 consistent read, 1 transaction: the recording, the counters, what is due of its audio |
+//! | note that audio is removed | 1 conditional update of what is due |
+//! | list changes | 1 consistent query of `by_changed`, 1 consistent read of the counters |
+//! | find orphans | 1 query of `sweep` for each pair of first characters among them |
+//! | find what is due of a kind | 16 queries of `sweep` |
 //! | sign up | 1 transaction: the user, the identity |
 //! | find an account | 2 consistent reads |
-//! | open a session | 1 consistent read of the user, 1 transaction: the session under its user and its token |
+//! | open a session | 1 consistent read of the user, 1 transaction: the session twice, when it is due, the counters |
 //! | authenticate | 1 consistent read |
-//! | touch, close a session | 1 consistent read, 1 transaction |
+//! | touch a session | 1 consistent read, 1 transaction |
+//! | close a session | 1 consistent read, 1 transaction: the session twice, what was due, the counters |
 //! | list sessions | 1 consistent query |
-//! | close all sessions | as many queries, and transactions of 50 sessions, as it takes |
+//! | close all sessions | as many queries, and transactions of 33 sessions, as it takes |
+//!
+//! Whoever changes a recording in a process that has not yet seen its owner's counters reads them before.
 //!
 //! Nothing is ever scanned, and nothing filtered that a key could select. What has to be right together is
 //! one transaction, so it is right on its own after a crash at any point.
 //!
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
-//! Sessions and tombstones are removed by the table's time to live (attribute `ttl`), a day after they expire or later.
+//! Tombstones of uploads are removed by the table's time to live (attribute `ttl`) a day later, and sessions a month after
+//! they have expired, should no sweep have come by.
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes.
 
+mod commit;
+mod counting;
+mod deleted;
 mod doctor;
+mod due;
 mod errors;
+mod feed;
 mod items;
 mod keys;
 mod list;
+mod owners;
 mod query;
 mod records;
 mod schema;
@@ -54,33 +72,43 @@ mod transact;
 mod uploads;
 mod users;
 
+use std::time::Instant;
+
 use aws_sdk_dynamodb::Client;
 use tapebase_domain::{
+    history::HistoryId,
     id::StoreId,
     ports::{Clock as _, StoreError, SystemClock},
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
-use self::{errors::from_sdk, items::Item};
+use self::{errors::from_sdk, items::Item, owners::Owners};
 
 /// Rows in one table.
 pub struct DynamoDb {
     client: Client,
     table: String,
     id: OnceCell<StoreId>,
+    history: Mutex<Option<(Instant, HistoryId)>>,
+    owners: Owners,
 }
 
 impl DynamoDb {
     /// Rows in `table`, which [`Self::set_up`] has made. Nothing is sent yet.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, id: OnceCell::new() }
+        Self { client, table, id: OnceCell::new(), history: Mutex::default(), owners: Owners::default() }
     }
 
     /// Reads one item as every write before has left it.
     async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        Ok(self.get_any(key).await?.filter(items::is_alive))
+    }
+
+    /// The same, tombstones as well.
+    async fn get_any(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
-        Ok(get.send().await.map_err(from_sdk)?.item.filter(items::is_alive))
+        Ok(get.send().await.map_err(from_sdk)?.item)
     }
 
     /// The table's own id, drawn the first time and asked for once in a process.
@@ -94,7 +122,7 @@ impl DynamoDb {
         }
         let fresh = StoreId::generate(SystemClock.now());
         let mut drawn = self.transaction();
-        drawn.add(items::of_store(fresh))?;
+        drawn.add(items::of_store(fresh, HistoryId::generate()))?;
         match drawn.commit().await? {
             Ok(()) => Ok(fresh),
             // Somebody else drew one at the same moment.

@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
 //! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
-//! | `sqlite` | `RecordStore`, `Inventory`, `UploadStore`, `UserStore` | one database file |
+//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore` | one database file |
 //! | `s3` | `BlobStore`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
-//! | `dynamodb` | `RecordStore`, `UploadStore`, `UserStore` | one table |
+//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore` | one table |
 //! | [`argon2id`] | `PasswordHasher` | nothing |
+//! | [`tokio_timer`] | `Timer` | nothing |
 //!
 //! [`connect`] picks the stores by URL; nothing else chooses.
 
@@ -29,3 +30,4 @@ pub mod memory;
 pub mod s3;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
+pub mod tokio_timer;

@@ -16,6 +16,8 @@ mod lists;
 mod many;
 #[path = "dynamodb/samples.rs"]
 mod samples;
+#[path = "dynamodb/storms.rs"]
+mod storms;
 #[path = "dynamodb/table.rs"]
 mod table;
 
@@ -28,5 +30,6 @@ async fn fresh() -> (Arc<DynamoDb>, ()) {
 }
 
 tapebase_conformance::record_store_tests!(fresh());
+tapebase_conformance::change_feed_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());

@@ -86,10 +86,10 @@ async fn recordings_of_an_older_version_are_taken_over() {
     let found = RecordStore::find(&store, owner, &RecordingId::parse(id).expect("a ULID")).await.expect("read");
     let found = found.expect("it is there");
     assert_eq!(
-        (found.name.as_str(), found.size, found.revision, found.blob.as_str()),
+        (found.details.name.as_str(), found.size, found.revision, found.blob.as_str()),
         ("memo", 6, Revision(2), "blob")
     );
-    assert_eq!((found.recorded_at.timestamp_micros(), found.received_at.timestamp_micros()), (5, 7));
+    assert_eq!((found.details.recorded_at.timestamp_micros(), found.received_at.timestamp_micros()), (5, 7));
     assert_eq!(store.list(owner, PageRequest::default()).await.expect("listed"), [found]);
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - accounts: [`Credentials`], [`Grant`], [`User`], [`Session`], [`Sessions`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingChanges`]
+//! - what has changed: [`Changes`], [`Change`]
 //! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`]
 //! - the server itself: [`Health`]
 //! - failures: [`Problem`] and its [`Slug`]
@@ -12,6 +13,7 @@
 //! Answers may gain members, and whoever reads them passes over what it does not know.
 
 mod accounts;
+mod changes;
 pub mod paths;
 mod problem;
 mod recordings;
@@ -21,6 +23,7 @@ mod uploads;
 
 pub use self::{
     accounts::{Credentials, Grant, Session, Sessions, User},
+    changes::{Change, Changes},
     problem::Problem,
     recordings::{Recording, RecordingChanges, RecordingPage},
     server::Health,

@@ -40,6 +40,9 @@ paths! {
     /// Its audio.
     RECORDING_AUDIO = "/v1/recordings/{id}/audio", recording_audio(id: &str);
 
+    /// What has changed of the recordings of whoever asks.
+    CHANGES = "/v1/changes";
+
     /// Announcing a recording that is sent in parts.
     UPLOADS = "/v1/direct";
     /// Such an upload.

@@ -1,5 +1,6 @@
 //! What a failed request is answered with.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +23,13 @@ pub struct Problem {
     pub instance: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// When the recording was deleted, where that is the problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// Where to begin anew, where what was known is of no use any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/v1/changes")]
+    pub restart: Option<String>,
 }
 
 impl Problem {
@@ -39,7 +47,7 @@ mod tests {
 
     fn problem(kind: String) -> Problem {
         let (title, detail, instance) = (String::new(), String::new(), String::new());
-        Problem { kind, title, status: 409, detail, instance, retryable: false }
+        Problem { kind, title, status: 409, detail, instance, retryable: false, deleted_at: None, restart: None }
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct CreateUpload {
     /// RFC 3339 with an offset; now otherwise.
     #[schema(format = DateTime)]
     pub recorded_at: Option<String>,
+    /// Whether it may take the id of a recording that was deleted.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// How to send a recording: each part with a request of its own, in any order.

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use config::{ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
 use serde::{Deserialize, Serialize, Serializer};
 use tapebase_adapters::connect::{Locations, S3Dialect};
-use tapebase_domain::{Policy, auth::AuthPolicy, upload::Limits};
+use tapebase_domain::{Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, upload::Limits};
 use tapebase_http::HttpPolicy;
 
 pub mod logging;
@@ -45,6 +45,8 @@ pub struct Config {
     pub timeouts: TimeoutsConfig,
     /// How leftovers are removed.
     pub sweep: SweepConfig,
+    /// What is remembered of changes.
+    pub changes: ChangesConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How AWS Lambda is answered.
@@ -64,6 +66,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             timeouts: TimeoutsConfig::default(),
             sweep: SweepConfig::default(),
+            changes: ChangesConfig::default(),
             log: LogConfig::default(),
             lambda: LambdaConfig::default(),
         }
@@ -197,6 +200,21 @@ pub struct SweepConfig {
 impl Default for SweepConfig {
     fn default() -> Self {
         Self { every: Duration::from_hours(1), grace: Duration::from_hours(24) }
+    }
+}
+
+/// What is remembered of changes.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangesConfig {
+    /// For how long it is remembered what was deleted.
+    #[serde(with = "humantime_serde")]
+    pub deleted: Duration,
+}
+
+impl Default for ChangesConfig {
+    fn default() -> Self {
+        Self { deleted: Duration::from_hours(180 * 24) }
     }
 }
 
@@ -347,6 +365,8 @@ impl Config {
                 absolute: delta(self.auth.session_absolute)?,
             },
             orphan_grace: delta(self.sweep.grace)?,
+            retention: Retention { lifetime: delta(self.changes.deleted)?, ..Retention::default() },
+            wait: WaitPolicy::default(),
         })
     }
 
@@ -366,6 +386,10 @@ impl Config {
             "s3.public_endpoint must begin with https:// or http://"
         );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
+        anyhow::ensure!(
+            self.changes.deleted >= Duration::from_hours(24),
+            "changes.deleted must be at least a day: a device that was away for longer reads everything again"
+        );
         anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
         let TimeoutsConfig { head, body, send, keep_alive, shutdown } = self.timeouts;
         anyhow::ensure!(

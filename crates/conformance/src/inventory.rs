@@ -3,13 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tapebase_domain::{
-    blob::BlobRef,
+    history::Counters,
     id::{RecordingId, UserId},
     ports::{Inventory, RecordStore, UploadStore},
-    recording::Recording,
 };
 
-use crate::samples::{assert_same, plan, recording, stranger};
+use crate::samples::{AMPLE, assert_same, noon, plan, recording, stranger};
 
 /// A store that looks after recordings and plans.
 pub trait Rows: RecordStore + UploadStore + Inventory {}
@@ -21,9 +20,7 @@ pub async fn a_walk_has_every_recording_of_every_user_exactly_once(store: Arc<dy
     let mut kept = Vec::new();
     for owner in [stranger(), stranger(), stranger()] {
         for _ in 0..150 {
-            let recording = recording(owner);
-            store.insert(recording.clone(), u64::MAX).await.expect("inserted");
-            kept.push(recording);
+            kept.push(store.insert(recording(owner), AMPLE).await.expect("inserted"));
         }
     }
     kept.sort_by(|a, b| (a.owner, &a.id).cmp(&(b.owner, &b.id)));
@@ -49,7 +46,7 @@ pub async fn a_walk_has_what_stays_while_others_come_and_go(store: Arc<dyn Rows>
     let mut goes = Vec::new();
     for number in 0..600 {
         let recording = recording(owner);
-        store.insert(recording.clone(), u64::MAX).await.expect("inserted");
+        store.insert(recording.clone(), AMPLE).await.expect("inserted");
         if number % 2 == 0 {
             stays.insert(recording.id)
         } else {
@@ -66,8 +63,8 @@ pub async fn a_walk_has_what_stays_while_others_come_and_go(store: Arc<dyn Rows>
         after = Some((last.owner, last.id.clone()));
         walked.extend(page.into_iter().map(|recording| recording.id));
         for id in goes.drain(..goes.len().min(50)) {
-            store.remove(owner, &id, None).await.expect("removed");
-            store.insert(recording(owner), u64::MAX).await.expect("inserted");
+            store.remove(owner, &id, None, noon(), 100).await.expect("removed");
+            store.insert(recording(owner), AMPLE).await.expect("inserted");
         }
     }
 
@@ -81,9 +78,9 @@ pub async fn nobody_is_miscounted_whose_recordings_and_plans_come_and_go(store: 
     let (owner, other) = (stranger(), stranger());
     for owner in [owner, other] {
         let (stays, goes) = (recording(owner), recording(owner));
-        store.insert(stays, u64::MAX).await.expect("inserted");
-        store.insert(goes.clone(), u64::MAX).await.expect("inserted");
-        store.remove(owner, &goes.id, None).await.expect("removed");
+        store.insert(stays, AMPLE).await.expect("inserted");
+        store.insert(goes.clone(), AMPLE).await.expect("inserted");
+        store.remove(owner, &goes.id, None, noon(), 100).await.expect("removed");
         store.reserve(plan(owner), u64::MAX).await.expect("reserved");
         let released = plan(owner);
         store.reserve(released.clone(), u64::MAX).await.expect("reserved");
@@ -93,49 +90,35 @@ pub async fn nobody_is_miscounted_whose_recordings_and_plans_come_and_go(store: 
     }
 }
 
-/// What somebody uses MUST be the sum of the sizes of their recordings and plans, once it is counted anew.
-pub async fn what_is_counted_anew_is_the_sum_of_recordings_and_plans(store: Arc<dyn Rows>) {
+/// What is counted anew MUST be what there is.
+pub async fn what_is_counted_anew_is_what_there_is(store: Arc<dyn Rows>) {
     let owner = stranger();
     let (recording, plan) = (recording(owner), plan(owner));
-    store.insert(recording.clone(), u64::MAX).await.expect("inserted");
+    store.insert(recording.clone(), AMPLE).await.expect("inserted");
     store.reserve(plan.clone(), u64::MAX).await.expect("reserved");
 
-    store.recount(owner).await.expect("counted");
-    assert_eq!(store.used_bytes(owner).await.expect("read"), recording.size + plan.size);
+    let counted = store.recount(owner).await.expect("counted");
+    assert_eq!((counted.bytes, counted.reserved_bytes), (recording.size, plan.size));
+    assert_eq!((counted.recordings, counted.uploads), (1, 1));
 
     let nobody = stranger();
-    store.recount(nobody).await.expect("counted");
-    assert_eq!(store.used_bytes(nobody).await.expect("read"), 0);
+    assert_eq!(store.recount(nobody).await.expect("counted"), Counters::default());
     assert_eq!(store.miscounted().await.expect("counted"), []);
 }
 
-/// Relocate MUST change where the audio is, and nothing else of the recording.
-pub async fn move_blob_changes_where_the_audio_is_and_nothing_else(store: Arc<dyn Rows>) {
-    let (recording, other) = (recording(stranger()), recording(stranger()));
-    for recording in [&recording, &other] {
-        store.insert(recording.clone(), u64::MAX).await.expect("inserted");
-    }
-    let moved = Recording { blob: BlobRef::new("elsewhere".into()), ..recording.clone() };
-
-    let is_moved = store.move_blob(moved.owner, &moved.id, &recording.blob, moved.blob.clone()).await;
-
-    assert!(is_moved.expect("moved"));
-    assert_same(store.find(moved.owner, &moved.id).await.expect("found").as_ref(), &moved);
-    assert_same(store.find(other.owner, &other.id).await.expect("found").as_ref(), &other);
-    let nobodys = store.orphans(vec![recording.blob.clone(), moved.blob]).await;
-    assert_eq!(nobodys.expect("asked"), [recording.blob]);
-}
-
-/// Relocate MUST return `false` and change nothing unless the recording is there and its audio is where it is said to be.
-pub async fn move_blob_moves_only_what_is_where_it_is_said_to_be(store: Arc<dyn Rows>) {
-    let recording = recording(stranger());
-    store.insert(recording.clone(), u64::MAX).await.expect("inserted");
-    let elsewhere = BlobRef::new("elsewhere".into());
-
-    for (owner, from) in [(recording.owner, &elsewhere), (stranger(), &recording.blob)] {
-        let is_moved = store.move_blob(owner, &recording.id, from, elsewhere.clone()).await;
-        assert!(!is_moved.expect("asked"));
+/// Forget MUST leave no tombstone, and return `false` if there is no such recording.
+pub async fn what_is_forgotten_leaves_no_tombstone(store: Arc<dyn Rows>) {
+    let (first, other) = (recording(stranger()), recording(stranger()));
+    for recording in [&first, &other] {
+        store.insert(recording.clone(), AMPLE).await.expect("inserted");
     }
 
-    assert_same(store.find(recording.owner, &recording.id).await.expect("found").as_ref(), &recording);
+    assert!(!store.forget(other.owner, &first.id).await.expect("an answer"));
+    assert!(store.forget(first.owner, &first.id).await.expect("forgotten"));
+    assert!(!store.forget(first.owner, &first.id).await.expect("an answer"));
+
+    assert_eq!(store.look_up(first.owner, &first.id).await.expect("an answer"), None);
+    let counters = store.counters(first.owner).await.expect("counted");
+    assert_eq!((counters.bytes, counters.recordings, counters.tombstones), (0, 0, 0));
+    assert_eq!(store.miscounted().await.expect("counted"), []);
 }

@@ -16,6 +16,9 @@
 
 pub mod aws_proxy;
 pub mod blobs;
+pub mod changes;
+#[doc(hidden)]
+pub mod counted;
 pub mod engines;
 pub mod http;
 pub mod inventory;
@@ -30,7 +33,7 @@ pub mod users;
 #[macro_export]
 macro_rules! record_store_tests {
     ($fresh:expr) => {
-        $crate::tests! { $fresh, records:
+        $crate::row_tests! { $fresh, records:
             insert_answers_taken_with_the_recording_that_is_there,
             insert_answers_taken_even_when_the_quota_is_used_up,
             insert_gives_an_id_to_one_of_many_at_once,
@@ -45,14 +48,20 @@ macro_rules! record_store_tests {
             finds_sizes_beyond_32_bits,
             finds_nothing_of_another_user,
             used_bytes_is_the_sum_of_the_owners_sizes,
-            unreferenced_is_exactly_what_no_recording_of_any_user_refers_to,
+            orphans_are_exactly_what_no_recording_of_any_user_refers_to,
             a_record_store_keeps_its_id,
             a_record_store_that_serves_answers_pings,
-            rename_answers_the_recording_as_it_is_now,
-            rename_finds_nothing_of_another_user,
-            rename_conflicts_at_another_revision_and_changes_nothing,
-            rename_gives_a_revision_to_one_of_many_at_once,
-            rename_counts_every_change_of_many_at_once,
+            look_up_finds_recordings_and_tombstones,
+            insert_answers_deleted_unless_it_is_again,
+            remove_forgets_the_oldest_tombstones_past_so_many,
+            move_blob_changes_where_the_audio_is_and_nothing_else,
+            move_blob_moves_only_what_is_where_it_is_said_to_be,
+            counters_are_what_there_is,
+            edit_answers_the_recording_as_it_is_now,
+            edit_finds_nothing_of_another_user,
+            edit_conflicts_at_another_revision_and_changes_nothing,
+            edit_gives_a_revision_to_one_of_many_at_once,
+            edit_counts_every_change_of_many_at_once,
             remove_answers_the_recording_that_was_there,
             remove_leaves_what_is_of_another_user,
             remove_conflicts_at_another_revision_and_leaves_it,
@@ -74,13 +83,30 @@ macro_rules! record_store_tests {
 #[macro_export]
 macro_rules! inventory_tests {
     ($fresh:expr) => {
-        $crate::tests! { $fresh, inventory:
+        $crate::row_tests! { $fresh, inventory:
             a_walk_has_every_recording_of_every_user_exactly_once,
             a_walk_has_what_stays_while_others_come_and_go,
             nobody_is_miscounted_whose_recordings_and_plans_come_and_go,
-            what_is_counted_anew_is_the_sum_of_recordings_and_plans,
-            move_blob_changes_where_the_audio_is_and_nothing_else,
-            move_blob_moves_only_what_is_where_it_is_said_to_be,
+            what_is_counted_anew_is_what_there_is,
+            what_is_forgotten_leaves_no_tombstone,
+        }
+    };
+}
+
+/// One test per promise of a `ChangeFeed` and a `DeletedStore`, each on a fresh one that is a `RecordStore` and an
+/// `UploadStore` too: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! change_feed_tests {
+    ($fresh:expr) => {
+        $crate::row_tests! { $fresh, changes:
+            changes_have_the_latest_state_in_order,
+            changes_are_the_owners_and_later_than_asked_for,
+            changes_are_walked_in_pages_without_early_tombstones,
+            every_change_takes_the_next_number,
+            history_stays_until_it_is_renewed,
+            deleted_audio_is_listed_until_it_is_noted_as_removed,
+            tombstones_are_forgotten_in_their_time,
+            a_later_tombstone_of_the_same_id_stays,
         }
     };
 }
@@ -90,7 +116,7 @@ macro_rules! inventory_tests {
 #[macro_export]
 macro_rules! upload_store_tests {
     ($fresh:expr) => {
-        $crate::tests! { $fresh, pending:
+        $crate::row_tests! { $fresh, pending:
             reserve_answers_planned_with_the_plan_that_is_there,
             reserve_answers_planned_even_when_the_quota_is_used_up,
             reserve_gives_an_id_to_one_of_many_at_once,
@@ -224,7 +250,7 @@ macro_rules! download_link_tests {
 #[macro_export]
 macro_rules! user_store_tests {
     ($fresh:expr) => {
-        $crate::tests! { $fresh, users:
+        $crate::row_tests! { $fresh, users:
             finds_the_account_that_was_created_equal_in_every_field,
             finds_nobody_under_an_identity_nobody_has,
             create_conflicts_if_a_user_has_this_identity,
@@ -254,7 +280,7 @@ macro_rules! user_store_tests {
 #[macro_export]
 macro_rules! session_sweep_tests {
     ($fresh:expr) => {
-        $crate::tests! { $fresh, users:
+        $crate::row_tests! { $fresh, users:
             removes_expired_sessions_and_leaves_the_others,
         }
     };
@@ -286,6 +312,19 @@ macro_rules! tests {
     )*};
 }
 
+/// As [`tests!`], on rows: afterwards everybody's counters are what there is.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! row_tests {
+    ($fresh:expr, $port:ident: $($promise:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            let (store, _kept) = $fresh.await;
+            $crate::counted::counted(store.clone(), $crate::$port::$promise(store)).await;
+        }
+    )*};
+}
+
 /// Fails unless every function of `sources` that begins and goes on like this is in a macro's list.
 #[cfg(test)]
 pub(crate) fn assert_all_listed(sources: &str, begins: &str, goes_on: &str, lists: &str) {
@@ -302,6 +341,7 @@ mod tests {
     fn every_promise_is_run() {
         let cases = concat!(
             include_str!("blobs.rs"),
+            include_str!("changes.rs"),
             include_str!("inventory.rs"),
             include_str!("links.rs"),
             include_str!("pending.rs"),

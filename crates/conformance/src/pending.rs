@@ -6,6 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use chrono::TimeDelta;
 use tapebase_domain::{
+    details::Details,
     id::{RecordingId, UserId},
     media_type::MediaType,
     page::PageRequest,
@@ -17,10 +18,7 @@ use tokio::task::JoinSet;
 
 pub use self::settle::*;
 use self::settle::{release, settle};
-use crate::samples::{assert_same_plan, local, name, noon, plan, recording, stranger};
-
-/// A quota that is in nobody's way.
-const AMPLE: u64 = 1 << 50;
+use crate::samples::{AMPLE, assert_same_plan, local, name, noon, plan, recording, stranger, terms};
 
 /// A store of recordings and of plans, which count towards one quota.
 pub trait Rows: RecordStore + UploadStore {}
@@ -30,10 +28,10 @@ impl<S: RecordStore + UploadStore> Rows for S {}
 /// Reserve MUST return `Begun` with the plan that is there if its owner has one of this id.
 pub async fn reserve_answers_planned_with_the_plan_that_is_there(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
-    let second = PendingUpload { id: first.id.clone(), name: name("other.m4a"), size: 7, ..plan(first.owner) };
+    let second = PendingUpload { id: first.id.clone(), size: 7, ..plan(first.owner) };
 
     for again in [second, first.clone()] {
-        let refused = store.reserve(again, AMPLE).await;
+        let refused = store.reserve(again, AMPLE.quota).await;
 
         let Err(ReserveError::Taken(there)) = refused else { panic!("{refused:?}") };
         assert_same_plan(Some(&there), &first);
@@ -60,7 +58,7 @@ pub async fn reserve_gives_an_id_to_one_of_many_at_once(store: Arc<dyn Rows>) {
 
     let rivals = (0..16).map(|_| {
         let (store, rival) = (store.clone(), PendingUpload { id: id.clone(), ..plan(owner) });
-        async move { (rival.clone(), store.reserve(rival, AMPLE).await) }
+        async move { (rival.clone(), store.reserve(rival, AMPLE.quota).await) }
     });
     let outcomes = rivals.collect::<JoinSet<_>>().join_all().await;
 
@@ -96,9 +94,9 @@ pub async fn recordings_and_plans_fill_one_quota(store: Arc<dyn Rows>) {
     let owner = stranger();
     reserve(&store, PendingUpload { size: 600, ..plan(owner) }).await;
 
-    let refused = store.insert(Recording { size: 401, ..recording(owner) }, 1_000).await;
+    let refused = store.insert(Recording { size: 401, ..recording(owner) }, terms(1_000)).await;
     assert!(matches!(refused, Err(InsertError::OverQuota)), "{refused:?}");
-    let accepted = store.insert(Recording { size: 399, ..recording(owner) }, 1_000).await;
+    let accepted = store.insert(Recording { size: 399, ..recording(owner) }, terms(1_000)).await;
     assert!(accepted.is_ok(), "{accepted:?}");
     let refused = store.reserve(PendingUpload { size: 2, ..plan(owner) }, 1_000).await;
     assert!(matches!(refused, Err(ReserveError::OverQuota)), "{refused:?}");
@@ -121,9 +119,9 @@ pub async fn reserve_and_insert_keep_one_quota_however_many_at_once(store: Arc<d
                     outcome => outcome.map(|()| true).expect("reserved or refused"),
                 }
             } else {
-                match store.insert(recording(owner), 1_000).await {
+                match store.insert(recording(owner), terms(1_000)).await {
                     Err(InsertError::OverQuota) => false,
-                    outcome => outcome.map(|()| true).expect("inserted or refused"),
+                    outcome => outcome.map(|_| true).expect("inserted or refused"),
                 }
             }
         }
@@ -185,9 +183,12 @@ pub async fn finds_what_was_reserved_equal_in_every_field(store: Arc<dyn Rows>) 
     ] {
         for id in [plan(stranger()).id, uuid.clone()] {
             let planned = PendingUpload {
-                name: name(text),
-                media_type: MediaType::parse(media_type).expect("a type"),
-                recorded_at: local(recorded_at),
+                details: Details {
+                    name: name(text),
+                    media_type: MediaType::parse(media_type).expect("a type"),
+                    recorded_at: local(recorded_at),
+                },
+                again: size == 1,
                 expires_at: local(expires_at).to_utc(),
                 size,
                 // As long as two S3 ids.
@@ -220,7 +221,7 @@ pub async fn finds_no_plan_of_another_user(store: Arc<dyn Rows>) {
     assert_eq!(store.upload(hers.owner, &plan(hers.owner).id).await.expect("an answer"), None);
 }
 
-/// `used_bytes` MUST be the sum of the sizes of the owner's recordings, and of their plans.
+/// What an owner uses is the sum of the sizes of their recordings, and of their uploads.
 pub async fn used_bytes_is_the_sum_of_recordings_and_plans(store: Arc<dyn Rows>) {
     let (owner, sizes) = (stranger(), [0, 1, 1 << 33, 1 << 40]);
     reserve(&store, plan(stranger())).await;
@@ -240,7 +241,7 @@ pub async fn a_plan_is_no_recording(store: Arc<dyn Rows>) {
 
     assert_eq!(store.find(planned.owner, &planned.id).await.expect("an answer"), None);
     assert_eq!(store.list(planned.owner, PageRequest::default()).await.expect("listed"), [inserted]);
-    assert_eq!(store.remove(planned.owner, &planned.id, None).await.expect("an answer"), None);
+    assert_eq!(store.remove(planned.owner, &planned.id, None, noon(), 100).await.expect("an answer"), None);
     assert_same_plan(find(&store, &planned).await.as_ref(), &planned);
 }
 
@@ -304,13 +305,12 @@ pub async fn lists_no_plan_that_is_over(store: Arc<dyn Rows>) {
 }
 
 async fn reserve(store: &Arc<dyn Rows>, plan: PendingUpload) -> PendingUpload {
-    store.reserve(plan.clone(), AMPLE).await.expect("reserved");
+    store.reserve(plan.clone(), AMPLE.quota).await.expect("reserved");
     plan
 }
 
 async fn insert(store: &Arc<dyn Rows>, recording: Recording) -> Recording {
-    store.insert(recording.clone(), AMPLE).await.expect("inserted");
-    recording
+    store.insert(recording, AMPLE).await.expect("inserted")
 }
 
 async fn find(store: &Arc<dyn Rows>, plan: &PendingUpload) -> Option<PendingUpload> {
@@ -322,5 +322,5 @@ async fn expired(store: &Arc<dyn Rows>, now: Timestamp) -> Vec<PendingUpload> {
 }
 
 async fn used_bytes(store: &Arc<dyn Rows>, owner: UserId) -> u64 {
-    store.used_bytes(owner).await.expect("an answer")
+    store.counters(owner).await.expect("an answer").used_bytes()
 }

@@ -15,15 +15,12 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 pub use self::{changes::*, list::*};
-use crate::samples::{assert_same, local, name, recording, stranger};
-
-/// A quota that is in nobody's way.
-const AMPLE: u64 = 1 << 50;
+use crate::samples::{AMPLE, assert_same, local, named, noon, recorded_at, recording, stranger, terms};
 
 /// Insert MUST return `Taken` with the recording that is there if its owner has one of this id.
 pub async fn insert_answers_taken_with_the_recording_that_is_there(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
-    let second = Recording { id: first.id.clone(), name: name("other.m4a"), size: 7, ..recording(first.owner) };
+    let second = Recording { id: first.id.clone(), size: 7, ..named(first.owner, "other.m4a") };
 
     let refused = store.insert(second, AMPLE).await;
 
@@ -38,7 +35,7 @@ pub async fn insert_answers_taken_even_when_the_quota_is_used_up(store: Arc<dyn 
     let first = insert(&store, recording(stranger())).await;
 
     for quota in [first.size, 0] {
-        let refused = store.insert(first.clone(), quota).await;
+        let refused = store.insert(first.clone(), terms(quota)).await;
 
         assert!(matches!(refused, Err(InsertError::Taken(_))), "{refused:?}");
     }
@@ -51,13 +48,13 @@ pub async fn insert_gives_an_id_to_one_of_many_at_once(store: Arc<dyn RecordStor
 
     let rivals = (0..16).map(|_| {
         let (store, rival) = (store.clone(), Recording { id: id.clone(), ..recording(owner) });
-        async move { (rival.clone(), store.insert(rival, AMPLE).await) }
+        async move { store.insert(rival, AMPLE).await }
     });
     let outcomes = rivals.collect::<JoinSet<_>>().join_all().await;
 
-    let (winners, losers): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcome)| outcome.is_ok());
-    let [(winner, _)] = &winners[..] else { panic!("{} inserts succeeded", winners.len()) };
-    for (_, refused) in losers {
+    let (winners, losers): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    let [Ok(winner)] = &winners[..] else { panic!("{} inserts succeeded", winners.len()) };
+    for refused in losers {
         let Err(InsertError::Taken(there)) = refused else { panic!("{refused:?}") };
         assert_same(Some(&there), winner);
     }
@@ -71,10 +68,10 @@ pub async fn insert_fills_the_quota_to_the_last_byte_and_no_further(store: Arc<d
     let fitting = Recording { size: 400, ..recording(first.owner) };
 
     for quota in [1_000, 599, 0] {
-        let refused = store.insert(too_large.clone(), quota).await;
+        let refused = store.insert(too_large.clone(), terms(quota)).await;
         assert!(matches!(refused, Err(InsertError::OverQuota)), "{refused:?}");
     }
-    let accepted = store.insert(fitting, 1_000).await;
+    let accepted = store.insert(fitting, terms(1_000)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
     assert_eq!(find(&store, &too_large).await, None);
@@ -87,7 +84,7 @@ pub async fn insert_keeps_the_quota_however_many_insert_at_once(store: Arc<dyn R
 
     let inserts = (0..20).map(|_| {
         let store = store.clone();
-        async move { store.insert(recording(owner), 1_000).await }
+        async move { store.insert(recording(owner), terms(1_000)).await }
     });
     let outcomes = inserts.collect::<JoinSet<_>>().join_all().await;
 
@@ -101,7 +98,7 @@ pub async fn insert_keeps_the_quota_however_many_insert_at_once(store: Arc<dyn R
 pub async fn insert_counts_only_the_owners_bytes_towards_the_quota(store: Arc<dyn RecordStore>) {
     insert(&store, Recording { size: 1_000, ..recording(stranger()) }).await;
 
-    let accepted = store.insert(Recording { size: 1_000, ..recording(stranger()) }, 1_000).await;
+    let accepted = store.insert(Recording { size: 1_000, ..recording(stranger()) }, terms(1_000)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
 }
@@ -110,7 +107,7 @@ pub async fn insert_counts_only_the_owners_bytes_towards_the_quota(store: Arc<dy
 pub async fn insert_takes_the_largest_quota(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
 
-    let accepted = store.insert(recording(first.owner), u64::MAX).await;
+    let accepted = store.insert(recording(first.owner), terms(u64::MAX)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
 }
@@ -147,11 +144,11 @@ pub async fn finds_names_byte_for_byte(store: Arc<dyn RecordStore>) {
     let unicode =
         ["회의", "\u{1112}\u{116c}\u{110b}\u{1174}", "\u{e9}", "e\u{301}", "🎙️👩‍👩‍👧.m4a", "\u{202e}a4m", "\u{feff}a"];
     for text in texts.into_iter().chain(unicode).chain([&*longest, &*decomposed]) {
-        let inserted = insert(&store, Recording { name: name(text), ..recording(stranger()) }).await;
+        let inserted = insert(&store, named(stranger(), text)).await;
 
         let found = find(&store, &inserted).await.expect("it is there");
 
-        assert_eq!(found.name.as_str(), text);
+        assert_eq!(found.details.name.as_str(), text);
     }
 }
 
@@ -161,7 +158,7 @@ pub async fn finds_times_in_every_time_zone_and_age(store: Arc<dyn RecordStore>)
     let ages = ["1904-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z", "2038-01-19T03:14:08Z"];
     let limits = ["0000-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999-12:00"];
     for time in zones.into_iter().chain(ages).chain(limits).map(local) {
-        let inserted = insert(&store, Recording { recorded_at: time, ..recording(stranger()) }).await;
+        let inserted = insert(&store, recorded_at(stranger(), time)).await;
 
         assert_same(find(&store, &inserted).await.as_ref(), &inserted);
     }
@@ -185,7 +182,7 @@ pub async fn finds_nothing_of_another_user(store: Arc<dyn RecordStore>) {
     assert_eq!(store.find(hers.owner, &recording(hers.owner).id).await.expect("an answer"), None);
 }
 
-/// `used_bytes` MUST be the sum of the sizes of the owner's recordings.
+/// What an owner uses is the sum of the sizes of their recordings.
 pub async fn used_bytes_is_the_sum_of_the_owners_sizes(store: Arc<dyn RecordStore>) {
     let (owner, sizes) = (stranger(), [0, 1, 1 << 33, 1 << 40]);
     insert(&store, recording(stranger())).await;
@@ -198,14 +195,14 @@ pub async fn used_bytes_is_the_sum_of_the_owners_sizes(store: Arc<dyn RecordStor
     assert_eq!(used_bytes(&store, owner).await, sizes.iter().sum::<u64>());
 }
 
-/// `orphans` MUST return exactly those of the blobs that no recording of any user refers to.
-pub async fn unreferenced_is_exactly_what_no_recording_of_any_user_refers_to(store: Arc<dyn RecordStore>) {
+/// Orphans: it MUST return exactly those of the blobs that no recording of any user refers to.
+pub async fn orphans_are_exactly_what_no_recording_of_any_user_refers_to(store: Arc<dyn RecordStore>) {
     let blob = |text: &str| BlobRef::new(text.to_owned());
     let removed = insert(&store, recording(stranger())).await;
     for kept in ["ab/kept", "ab/it's", "ab/100"] {
         insert(&store, Recording { blob: blob(kept), ..recording(stranger()) }).await;
     }
-    store.remove(removed.owner, &removed.id, None).await.expect("removed");
+    store.remove(removed.owner, &removed.id, None, noon(), 100).await.expect("removed");
     let mut orphans = vec![removed.blob, blob("ab/KEPT"), blob("ab/kept/"), blob("kept"), blob("ab/%"), blob("ab/1_0")];
     orphans.extend((0..1_500).map(|number| blob(&format!("orphan/{number}"))));
 
@@ -234,8 +231,7 @@ pub async fn a_record_store_that_serves_answers_pings(store: Arc<dyn RecordStore
 }
 
 async fn insert(store: &Arc<dyn RecordStore>, recording: Recording) -> Recording {
-    store.insert(recording.clone(), AMPLE).await.expect("inserted");
-    recording
+    store.insert(recording, AMPLE).await.expect("inserted")
 }
 
 async fn find(store: &Arc<dyn RecordStore>, recording: &Recording) -> Option<Recording> {
@@ -243,5 +239,5 @@ async fn find(store: &Arc<dyn RecordStore>, recording: &Recording) -> Option<Rec
 }
 
 async fn used_bytes(store: &Arc<dyn RecordStore>, owner: UserId) -> u64 {
-    store.used_bytes(owner).await.expect("an answer")
+    store.counters(owner).await.expect("an answer").used_bytes()
 }

@@ -1,14 +1,18 @@
 //! Made-up people, recordings and sessions; every call makes fresh ids.
 
+use std::cell::RefCell;
+
 use chrono::{DateTime, FixedOffset};
 use tapebase_domain::{
     blob::BlobRef,
+    details::Details,
     digest::Sha256,
+    history::ChangeNumber,
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::Timestamp,
-    recording::{Recording, RecordingName, Revision},
+    ports::{Terms, Timestamp},
+    recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
 };
@@ -23,9 +27,34 @@ pub fn local(text: &str) -> DateTime<FixedOffset> {
     DateTime::parse_from_rfc3339(text).expect("RFC 3339")
 }
 
+tokio::task_local! {
+    /// Whom the case at hand has made up.
+    pub(crate) static STRANGERS: RefCell<Vec<UserId>>;
+}
+
 /// The id of a user no store has heard of.
 pub fn stranger() -> UserId {
-    UserId::generate(noon())
+    let stranger = UserId::generate(noon());
+    // Tasks of the case's own make up nobody whose counters matter.
+    let _ = STRANGERS.try_with(|all| all.borrow_mut().push(stranger));
+    stranger
+}
+
+/// A quota that is in nobody's way, for an id that was never deleted.
+pub const AMPLE: Terms = terms(1 << 50);
+
+/// A quota, for an id that was never deleted.
+pub const fn terms(quota: u64) -> Terms {
+    Terms { quota, again: false }
+}
+
+/// What a client says of a memo.
+pub fn details() -> Details {
+    Details {
+        name: name("memo.m4a"),
+        media_type: MediaType::parse("audio/x-m4a").expect("a type"),
+        recorded_at: local("2026-11-23T20:59:30.5+09:00"),
+    }
 }
 
 /// A recording of `owner`, of 100 bytes.
@@ -33,16 +62,34 @@ pub fn recording(owner: UserId) -> Recording {
     let id = RecordingId::generate(noon());
     Recording {
         owner,
-        name: name("memo.m4a"),
+        details: details(),
         media_type: MediaType::parse("audio/mp4").expect("a type"),
         size: 100,
         sha256: Sha256::of(id.as_str().as_bytes()),
-        recorded_at: local("2026-11-23T20:59:30.5+09:00"),
+        digest: DigestOrigin::Computed,
         received_at: noon(),
         revision: Revision(1),
+        changed: ChangeNumber(0),
+        verified_at: None,
+        damaged_at: None,
         blob: BlobRef::new(format!("ab/{id}")),
         id,
     }
+}
+
+/// A recording of `owner` of this name.
+pub fn named(owner: UserId, text: &str) -> Recording {
+    Recording { details: Details { name: name(text), ..details() }, ..recording(owner) }
+}
+
+/// A recording of `owner` that was recorded at this time.
+pub fn recorded_at(owner: UserId, recorded_at: DateTime<FixedOffset>) -> Recording {
+    Recording { details: Details { recorded_at, ..details() }, ..recording(owner) }
+}
+
+/// An edit of the name.
+pub fn renaming(text: &str) -> Edit {
+    Edit { name: Some(name(text)) }
 }
 
 /// A recording's name.
@@ -54,7 +101,7 @@ pub fn name(text: &str) -> RecordingName {
 #[track_caller]
 pub fn assert_same(found: Option<&Recording>, expected: &Recording) {
     assert_eq!(found, Some(expected));
-    assert_eq!(found.map(|found| *found.recorded_at.offset()), Some(*expected.recorded_at.offset()));
+    assert_eq!(found.map(|found| *found.details.recorded_at.offset()), Some(*expected.details.recorded_at.offset()));
 }
 
 /// A plan of `owner`, of 100 bytes.
@@ -62,11 +109,10 @@ pub fn plan(owner: UserId) -> PendingUpload {
     let id = RecordingId::generate(noon());
     PendingUpload {
         owner,
-        name: name("memo.m4a"),
-        media_type: MediaType::parse("audio/mp4").expect("a type"),
+        details: details(),
         size: 100,
         sha256: Sha256::of(id.as_str().as_bytes()),
-        recorded_at: local("2026-11-23T20:59:30.5+09:00"),
+        again: false,
         staged: StagedRef::new(format!("parts/{id}")),
         key: LinkKey::generate(),
         expires_at: local("2026-11-24T00:00:00.000001Z").to_utc(),
@@ -76,15 +122,15 @@ pub fn plan(owner: UserId) -> PendingUpload {
 
 /// What the plan becomes.
 pub fn recording_of(plan: &PendingUpload) -> Recording {
-    let PendingUpload { id, name, media_type, size, sha256, recorded_at, .. } = plan.clone();
-    Recording { id, name, media_type, size, sha256, recorded_at, ..recording(plan.owner) }
+    let PendingUpload { id, details, size, sha256, .. } = plan.clone();
+    Recording { id, details, size, sha256, ..recording(plan.owner) }
 }
 
 /// Fails unless `found` is `expected` in every field: `==` alone takes equal instants of two time zones for equal.
 #[track_caller]
 pub fn assert_same_plan(found: Option<&PendingUpload>, expected: &PendingUpload) {
     assert_eq!(found, Some(expected));
-    assert_eq!(found.map(|found| *found.recorded_at.offset()), Some(*expected.recorded_at.offset()));
+    assert_eq!(found.map(|found| *found.details.recorded_at.offset()), Some(*expected.details.recorded_at.offset()));
 }
 
 /// Somebody with this identity and a password.

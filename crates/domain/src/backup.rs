@@ -72,12 +72,12 @@ impl Backup {
     /// A failing row store.
     pub async fn forget_uploads(&self) -> Result<(), StoreError> {
         loop {
-            let plans = self.uploads.expired_uploads(Timestamp::MAX_UTC).await?;
-            if plans.is_empty() {
+            let uploads = self.uploads.expired_uploads(Timestamp::MAX_UTC).await?;
+            if uploads.is_empty() {
                 return Ok(());
             }
-            for plan in plans {
-                self.uploads.release(&plan).await?;
+            for upload in uploads {
+                self.uploads.release(&upload).await?;
             }
         }
     }
@@ -107,12 +107,13 @@ impl Backup {
         let (owner, id) = (recording.owner, &recording.id);
         let failure = match self.copy_audio(recording).await? {
             Ok(blob) => {
-                let is_moved = self.inventory.move_blob(owner, id, &recording.blob, blob).await?;
+                let is_moved = self.rows.move_blob(owner, id, &recording.blob, blob).await?;
                 return if is_moved { Ok(Outcome::Copied) } else { Err(StoreError::Conflict.into()) };
             }
             Err(failure) => failure,
         };
-        self.rows.remove(owner, id, None).await?;
+        // As if it had never been there: what is missing from a copy was not deleted.
+        self.inventory.forget(owner, id).await?;
         // The row goes before the audio: if it is still there, that was no delete at work.
         match self.source_rows.find(owner, id).await? {
             Some(still) if still.blob == recording.blob => Ok(failure),

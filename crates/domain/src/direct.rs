@@ -1,7 +1,7 @@
 //! Use case: take in a recording that comes in parts, past the server where the blob store allows it.
 //!
-//! A plan reserves the quota and says where to send the parts; completing it verifies what arrived and
-//! makes the recording. A plan that is not completed in time is swept.
+//! An upload reserves the quota and says where to send the parts; completing it verifies what arrived and
+//! makes the recording. An upload that is not completed in time is swept.
 
 mod locks;
 #[cfg(test)]
@@ -10,13 +10,16 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta};
+use chrono::{SubsecRound as _, TimeDelta};
 use futures_util::TryStreamExt as _;
 
 use self::locks::UploadLocks;
 use crate::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    changes::Waiters,
+    details::NewDetails,
     digest::Sha256,
+    history::{ChangeNumber, Entry},
     id::{RecordingId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PartTicket, Parts, PendingUpload},
@@ -24,8 +27,8 @@ use crate::{
         Assembled, BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, ReserveError,
         SettleError, Staging, StoreError, Timestamp, UploadStore,
     },
-    recording::{Recording, RecordingName, Revision},
-    upload::{Allowance, Limits, Stored, UploadError, metered, to_microseconds},
+    recording::{DigestOrigin, Recording, Revision},
+    upload::{Allowance, Limits, Stored, UploadError, metered},
 };
 
 /// What a client says about a recording it is going to send.
@@ -33,12 +36,10 @@ use crate::{
 pub struct NewUpload {
     /// The id the client chose; the server chooses one otherwise.
     pub id: Option<RecordingId>,
-    /// Its name; made from the time otherwise.
-    pub name: Option<RecordingName>,
-    /// Its declared type.
-    pub media_type: MediaType,
-    /// When it was recorded; now otherwise.
-    pub recorded_at: Option<DateTime<FixedOffset>>,
+    /// What the client says of it.
+    pub details: NewDetails,
+    /// Whether it may take the id of a recording that was deleted.
+    pub again: bool,
     /// How many bytes there will be.
     pub size: u64,
     /// The digest they will have.
@@ -95,6 +96,7 @@ pub struct Direct {
     blobs: Arc<dyn BlobStore>,
     staging: Staging,
     clock: Arc<dyn Clock>,
+    waiters: Waiters,
     limits: Limits,
     patience: TimeDelta,
     locks: UploadLocks,
@@ -106,56 +108,63 @@ impl Direct {
 
     /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
-    pub fn new(ports: &Ports, limits: Limits, patience: TimeDelta) -> Self {
+    pub fn new(ports: &Ports, waiters: Waiters, limits: Limits, patience: TimeDelta) -> Self {
         let Ports { records, uploads, blobs, staging, clock, .. } = ports.clone();
-        Self { records, uploads, blobs, staging, clock, limits, patience, locks: UploadLocks::default() }
+        Self { records, uploads, blobs, staging, clock, waiters, limits, patience, locks: UploadLocks::default() }
     }
 
     /// Plans the upload of a recording of `owner`, and reserves the quota for it.
     ///
-    /// Announcing the same again answers the same plan.
+    /// Announcing the same again answers the same upload.
     ///
     /// # Errors
     /// [`DirectError::Upload`]; nothing is reserved then.
     pub async fn create(&self, owner: UserId, new: NewUpload) -> Result<Begun, DirectError> {
-        if !new.media_type.is_recording() {
-            return Err(UploadError::UnsupportedType(new.media_type).into());
+        if !new.details.media_type.is_recording() {
+            return Err(UploadError::UnsupportedType(new.details.media_type).into());
         }
         if let Some(id) = &new.id
             && let Some(known) = self.known(owner, id, &new).await?
         {
             return Ok(known);
         }
-        let left = self.limits.quota_bytes.saturating_sub(self.records.used_bytes(owner).await?);
+        let used = self.records.counters(owner).await?.used_bytes();
+        let left = self.limits.quota_bytes.saturating_sub(used);
         let allowance = Allowance { recording: self.limits.recording_bytes, quota: left };
         allowance.admit(new.size).map_err(UploadError::from)?;
 
-        let plan = self.draw_up(owner, new).await?;
-        match self.uploads.reserve(plan.clone(), self.limits.quota_bytes).await {
-            Ok(()) => Ok(Begun::Created(plan)),
-            // A store that repeated the write, for the reply was lost, finds its own plan.
-            Err(ReserveError::Taken(there)) if there.staged == plan.staged => Ok(Begun::Created(*there)),
-            // Whether the plan is there is unknown; the sweeper looks after both.
+        let upload = self.draw_up(owner, new).await?;
+        match self.uploads.reserve(upload.clone(), self.limits.quota_bytes).await {
+            Ok(()) => Ok(Begun::Created(upload)),
+            // A store that repeated the write, for the reply was lost, finds its own upload.
+            Err(ReserveError::Taken(there)) if there.staged == upload.staged => Ok(Begun::Created(*there)),
+            // Whether the upload is there is unknown; the sweeper looks after both.
             Err(ReserveError::Store(error @ StoreError::Unavailable(_))) => Err(error.into()),
             Err(refused) => {
-                self.abandon(&plan).await;
-                planned_by_another(&plan, refused)
+                self.abandon(&upload).await;
+                begun_by_another(&upload, refused)
             }
         }
     }
 
-    /// What is there already of the id a client chose. A plan that has expired is cleared away.
+    /// What is there already of the id a client chose. An upload that nobody can complete is cleared away.
     async fn known(&self, owner: UserId, id: &RecordingId, new: &NewUpload) -> Result<Option<Begun>, DirectError> {
-        if let Some(recording) = self.records.find(owner, id).await? {
-            let is_same = recording.size == new.size && recording.sha256 == new.sha256;
-            return if is_same { Ok(Some(Begun::Stored(recording))) } else { Err(conflict(id)) };
-        }
+        let is_deleted = match self.records.look_up(owner, id).await? {
+            Some(Entry::Recording(recording)) => {
+                let is_same = recording.size == new.size && recording.sha256 == new.sha256;
+                return if is_same { Ok(Some(Begun::Stored(*recording))) } else { Err(conflict(id)) };
+            }
+            Some(Entry::Deleted(deleted)) if !new.again => return Err(UploadError::Deleted(deleted).into()),
+            Some(Entry::Deleted(_)) => true,
+            None => false,
+        };
         match self.uploads.upload(owner, id).await? {
-            Some(plan) if self.has_expired(&plan) => {
-                self.give_up(&plan).await?;
+            // One that is older than the deletion would be refused in the end, after all its bytes were sent.
+            Some(upload) if self.has_expired(&upload) || (is_deleted && !upload.again) => {
+                self.give_up(&upload).await?;
                 Ok(None)
             }
-            Some(plan) if plan.is_of(new.size, new.sha256) => Ok(Some(Begun::Resumed(plan))),
+            Some(upload) if upload.is_of(new.size, new.sha256) => Ok(Some(Begun::Resumed(upload))),
             Some(_) => Err(conflict(id)),
             None => Ok(None),
         }
@@ -163,41 +172,40 @@ impl Direct {
 
     async fn draw_up(&self, owner: UserId, new: NewUpload) -> Result<PendingUpload, DirectError> {
         let now = self.clock.now();
-        let recorded_at = new.recorded_at.map_or_else(|| now.fixed_offset(), to_microseconds);
+        let declared = new.details.media_type.clone();
         Ok(PendingUpload {
             id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
             owner,
-            name: new.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, &new.media_type)),
-            media_type: new.media_type,
+            details: new.details.complete(now, &declared),
             size: new.size,
             sha256: new.sha256,
-            recorded_at,
+            again: new.again,
             staged: self.staging.blobs.begin(Parts::of(new.size)).await?,
             key: LinkKey::generate(),
             expires_at: now + self.patience,
         })
     }
 
-    /// Where to send the parts of a plan, in their order, and until when that is possible.
+    /// Where to send the parts of an upload, in their order, and until when that is possible.
     ///
     /// # Errors
     /// [`DirectError::Upload`] if the blob store fails.
-    pub async fn links(&self, plan: &PendingUpload) -> Result<(Vec<PartLink>, Timestamp), DirectError> {
+    pub async fn links(&self, upload: &PendingUpload) -> Result<(Vec<PartLink>, Timestamp), DirectError> {
         let now = self.clock.now();
         // To the second, as links have it.
-        let expires_at = (now + Self::LINK_LIFETIME).min(plan.expires_at).trunc_subsecs(0);
+        let expires_at = (now + Self::LINK_LIFETIME).min(upload.expires_at).trunc_subsecs(0);
         // No signature is good for less than a second.
         let lifetime = (expires_at - now).to_std().unwrap_or_default().max(Duration::from_secs(1));
         let mut links = Vec::new();
-        for number in plan.parts().numbers() {
+        for number in upload.parts().numbers() {
             links.push(match &self.staging.parts {
                 PartAccess::Server(_) => {
-                    let ticket = PartTicket { owner: plan.owner, id: plan.id.clone(), number, expires_at };
-                    let signature = ticket.sign(&plan.key);
+                    let ticket = PartTicket { owner: upload.owner, id: upload.id.clone(), number, expires_at };
+                    let signature = ticket.sign(&upload.key);
                     PartLink::Server(ticket, signature)
                 }
                 PartAccess::Presigned(store) => PartLink::Store(
-                    store.presign_part(&plan.staged, plan.parts(), number, plan.sha256, lifetime).await?,
+                    store.presign_part(&upload.staged, upload.parts(), number, upload.sha256, lifetime).await?,
                 ),
             });
         }
@@ -216,15 +224,16 @@ impl Direct {
         body: ByteStream<BodyError>,
     ) -> Result<(), DirectError> {
         let PartAccess::Server(store) = &self.staging.parts else { return Err(DirectError::InvalidLink) };
-        let plan = self.uploads.upload(ticket.owner, &ticket.id).await?.ok_or(DirectError::InvalidLink)?;
-        let is_valid = ticket.is_signed(signature, &plan.key) && self.clock.now() < ticket.expires_at;
-        let range = plan.parts().range(ticket.number).filter(|_| is_valid).ok_or(DirectError::InvalidLink)?;
+        let upload = self.uploads.upload(ticket.owner, &ticket.id).await?.ok_or(DirectError::InvalidLink)?;
+        let is_valid = ticket.is_signed(signature, &upload.key) && self.clock.now() < ticket.expires_at;
+        let range = upload.parts().range(ticket.number).filter(|_| is_valid).ok_or(DirectError::InvalidLink)?;
         let allowance = Allowance { recording: range.length, quota: u64::MAX };
         allowance.admit(length.unwrap_or_default()).map_err(UploadError::from)?;
         let body = metered(body, allowance, Some(range.length));
-        let kept = store.put_part(&plan.staged, ticket.number, body).await;
+        let kept = store.put_part(&upload.staged, ticket.number, body).await;
         // Its place is gone when the upload is over: that is no failure of the store.
-        if matches!(kept, Err(BlobError::Unavailable(_))) && self.uploads.upload(plan.owner, &plan.id).await?.is_none()
+        if matches!(kept, Err(BlobError::Unavailable(_)))
+            && self.uploads.upload(upload.owner, &upload.id).await?.is_none()
         {
             return Err(DirectError::InvalidLink);
         }
@@ -234,33 +243,33 @@ impl Direct {
     /// Makes the recording, once all parts are there; repeating it answers the same recording.
     ///
     /// # Errors
-    /// [`DirectError`]. After a `DigestMismatch` the plan is gone, for it is not known which part is wrong.
+    /// [`DirectError`]. After a `DigestMismatch` the upload is gone, for it is not known which part is wrong.
     pub async fn complete(&self, owner: UserId, id: &RecordingId) -> Result<Stored, DirectError> {
         let lock = self.locks.of(owner, id);
         let _guard = lock.lock().await;
-        let Some(plan) = self.uploads.upload(owner, id).await? else {
+        let Some(upload) = self.uploads.upload(owner, id).await? else {
             return self.completed_before(owner, id).await;
         };
-        if self.has_expired(&plan) {
-            return self.expire(&plan).await;
+        if self.has_expired(&upload) {
+            return self.expire(&upload).await;
         }
-        let blob = match self.staging.blobs.assemble(&plan.staged, plan.parts()).await? {
+        let blob = match self.staging.blobs.assemble(&upload.staged, upload.parts()).await? {
             Assembled::Whole(blob) => blob,
-            Assembled::MissingPart(number) => return self.missing_part(&plan, number).await,
+            Assembled::MissingPart(number) => return self.missing_part(&upload, number).await,
         };
-        if !plan.is_of(blob.size, blob.sha256) {
-            self.give_up(&plan).await?;
-            self.discard(&plan, &blob.blob).await?;
+        if !upload.is_of(blob.size, blob.sha256) {
+            self.give_up(&upload).await?;
+            self.discard(&upload, &blob.blob).await?;
             return Err(UploadError::DigestMismatch { received: blob.sha256 }.into());
         }
-        let recording = self.describe(&plan, blob).await?;
+        let recording = self.describe(&upload, blob).await?;
         // It took a while, and a blob must have its recording before the sweeper might take it for an orphan.
-        if self.has_expired(&plan) {
-            let answer = self.expire(&plan).await;
-            self.discard(&plan, &recording.blob).await?;
+        if self.has_expired(&upload) {
+            let answer = self.expire(&upload).await;
+            self.discard(&upload, &recording.blob).await?;
             return answer;
         }
-        self.settle(&plan, recording).await
+        self.settle(&upload, recording).await
     }
 
     async fn completed_before(&self, owner: UserId, id: &RecordingId) -> Result<Stored, DirectError> {
@@ -269,71 +278,85 @@ impl Direct {
     }
 
     /// A part was never sent, or has gone since, for somebody else completed or aborted the upload.
-    async fn missing_part(&self, plan: &PendingUpload, number: u32) -> Result<Stored, DirectError> {
-        match self.uploads.upload(plan.owner, &plan.id).await? {
-            Some(still) if still.staged == plan.staged => {
-                Err(DirectError::MissingPart { number, count: plan.parts().count() })
+    async fn missing_part(&self, upload: &PendingUpload, number: u32) -> Result<Stored, DirectError> {
+        match self.uploads.upload(upload.owner, &upload.id).await? {
+            Some(still) if still.staged == upload.staged => {
+                Err(DirectError::MissingPart { number, count: upload.parts().count() })
             }
-            _ => self.completed_before(plan.owner, &plan.id).await,
+            _ => self.completed_before(upload.owner, &upload.id).await,
         }
     }
 
-    fn has_expired(&self, plan: &PendingUpload) -> bool {
-        plan.expires_at <= self.clock.now()
+    fn has_expired(&self, upload: &PendingUpload) -> bool {
+        upload.expires_at <= self.clock.now()
     }
 
-    /// Takes back a plan whose time is over, unless somebody else completed it in time.
-    async fn expire(&self, plan: &PendingUpload) -> Result<Stored, DirectError> {
-        if self.give_up(plan).await? {
+    /// Takes back an upload whose time is over, unless somebody else completed it in time.
+    async fn expire(&self, upload: &PendingUpload) -> Result<Stored, DirectError> {
+        if self.give_up(upload).await? {
             return Err(DirectError::NotFound);
         }
-        self.completed_before(plan.owner, &plan.id).await
+        self.completed_before(upload.owner, &upload.id).await
     }
 
-    async fn describe(&self, plan: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
+    async fn describe(&self, upload: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
         Ok(Recording {
-            id: plan.id.clone(),
-            owner: plan.owner,
-            name: plan.name.clone(),
-            media_type: self.sniff(plan, &blob).await?,
+            id: upload.id.clone(),
+            owner: upload.owner,
+            details: upload.details.clone(),
+            media_type: self.sniff(upload, &blob).await?,
             size: blob.size,
             sha256: blob.sha256,
-            recorded_at: plan.recorded_at,
+            digest: DigestOrigin::Computed,
             received_at: self.clock.now(),
             revision: Revision(1),
+            changed: ChangeNumber::default(),
+            verified_at: None,
+            damaged_at: None,
             blob: blob.blob,
         })
     }
 
     /// The declared type, or what the first bytes say where it says nothing.
-    async fn sniff(&self, plan: &PendingUpload, blob: &StoredBlob) -> Result<MediaType, DirectError> {
-        if plan.media_type != MediaType::octet_stream() {
-            return Ok(plan.media_type.clone());
+    async fn sniff(&self, upload: &PendingUpload, blob: &StoredBlob) -> Result<MediaType, DirectError> {
+        if upload.details.media_type != MediaType::octet_stream() {
+            return Ok(upload.details.media_type.clone());
         }
         let range = ByteRange::whole(blob.size.min(MediaType::SNIFFED_BYTES as u64));
         let head = match self.blobs.open(&blob.blob, range).await? {
             Some(bytes) => bytes.try_collect::<BytesMut>().await?,
             None => BytesMut::new(),
         };
-        Ok(plan.media_type.clone().or_sniffed(&head))
+        Ok(upload.details.media_type.clone().or_sniffed(&head))
     }
 
-    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<Stored, DirectError> {
-        match self.uploads.settle(plan, recording.clone()).await {
-            Ok(()) => {
+    async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Stored, DirectError> {
+        let blob = recording.blob.clone();
+        match self.uploads.settle(upload, recording).await {
+            Ok(recording) => {
+                self.waiters.wake(upload.owner);
                 // What resists is swept by its age.
-                let _ = self.staging.blobs.clear(&plan.staged).await;
+                let _ = self.staging.blobs.clear(&upload.staged).await;
                 Ok(Stored::Created(recording))
             }
             // Completed, or aborted, by somebody else meanwhile.
             Err(SettleError::Gone) => {
-                self.discard(plan, &recording.blob).await?;
-                self.completed_before(plan.owner, &plan.id).await
+                self.discard(upload, &blob).await?;
+                self.completed_before(upload.owner, &upload.id).await
             }
             Err(SettleError::Taken(existing)) => {
-                self.give_up(plan).await?;
-                self.discard(plan, &recording.blob).await?;
-                if existing.sha256 == plan.sha256 { Ok(Stored::Existing(*existing)) } else { Err(conflict(&plan.id)) }
+                self.give_up(upload).await?;
+                self.discard(upload, &blob).await?;
+                if existing.sha256 == upload.sha256 {
+                    Ok(Stored::Existing(*existing))
+                } else {
+                    Err(conflict(&upload.id))
+                }
+            }
+            Err(SettleError::Deleted(deleted)) => {
+                self.give_up(upload).await?;
+                self.discard(upload, &blob).await?;
+                Err(UploadError::Deleted(deleted).into())
             }
             Err(SettleError::Store(error)) => Err(error.into()),
         }
@@ -344,27 +367,27 @@ impl Direct {
     /// # Errors
     /// [`DirectError::NotFound`], or [`DirectError::Upload`] if a store fails.
     pub async fn abort(&self, owner: UserId, id: &RecordingId) -> Result<(), DirectError> {
-        let plan = self.uploads.upload(owner, id).await?.ok_or(DirectError::NotFound)?;
-        if self.give_up(&plan).await? { Ok(()) } else { Err(DirectError::NotFound) }
+        let upload = self.uploads.upload(owner, id).await?.ok_or(DirectError::NotFound)?;
+        if self.give_up(&upload).await? { Ok(()) } else { Err(DirectError::NotFound) }
     }
 
-    /// Takes a plan back, and what was sent for it; `false` if somebody else completed or aborted it first.
-    async fn give_up(&self, plan: &PendingUpload) -> Result<bool, DirectError> {
-        let is_released = self.uploads.release(plan).await?;
+    /// Takes an upload back, and what was sent for it; `false` if somebody else completed or aborted it first.
+    async fn give_up(&self, upload: &PendingUpload) -> Result<bool, DirectError> {
+        let is_released = self.uploads.release(upload).await?;
         if is_released {
-            self.abandon(plan).await;
+            self.abandon(upload).await;
         }
         Ok(is_released)
     }
 
-    /// Removes what was sent for a plan nobody can complete. What resists is swept by its age.
-    async fn abandon(&self, plan: &PendingUpload) {
-        let _ = self.staging.blobs.abort(&plan.staged).await;
+    /// Removes what was sent for an upload nobody can complete. What resists is swept by its age.
+    async fn abandon(&self, upload: &PendingUpload) {
+        let _ = self.staging.blobs.abort(&upload.staged).await;
     }
 
-    /// Removes a blob, unless it is that of the recording the plan has become.
-    async fn discard(&self, plan: &PendingUpload, blob: &BlobRef) -> Result<(), DirectError> {
-        let recording = self.records.find(plan.owner, &plan.id).await?;
+    /// Removes a blob, unless it is that of the recording the upload has become.
+    async fn discard(&self, upload: &PendingUpload, blob: &BlobRef) -> Result<(), DirectError> {
+        let recording = self.records.find(upload.owner, &upload.id).await?;
         if recording.is_none_or(|recording| recording.blob != *blob) {
             let _ = self.blobs.delete(blob).await;
         }
@@ -372,10 +395,10 @@ impl Direct {
     }
 }
 
-/// What a plan comes to that was not written down.
-fn planned_by_another(plan: &PendingUpload, refused: ReserveError) -> Result<Begun, DirectError> {
+/// What an upload comes to that was not written down.
+fn begun_by_another(upload: &PendingUpload, refused: ReserveError) -> Result<Begun, DirectError> {
     match refused {
-        ReserveError::Taken(there) if there.is_of(plan.size, plan.sha256) => Ok(Begun::Resumed(*there)),
+        ReserveError::Taken(there) if there.is_of(upload.size, upload.sha256) => Ok(Begun::Resumed(*there)),
         ReserveError::Taken(there) => Err(conflict(&there.id)),
         ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
         ReserveError::Store(error) => Err(error.into()),

@@ -1,9 +1,9 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`user`], [`session`], [`blob`], [`plan`], [`page`] hold the words of the recorder's world,
+//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`sweep`], [`verify`] and [`backup`] are the use cases:
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`verify`] and [`backup`] are the use cases:
 //!   every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
@@ -11,8 +11,11 @@
 pub mod auth;
 pub mod backup;
 pub mod blob;
+pub mod changes;
+pub mod details;
 pub mod digest;
 pub mod direct;
+pub mod history;
 pub mod id;
 pub mod list;
 pub mod media_type;
@@ -39,6 +42,8 @@ pub struct Services {
     pub auth: auth::Auth,
     /// Finding, playing, renaming and deleting recordings.
     pub list: list::List,
+    /// Learning what has changed.
+    pub changes: changes::Changes,
     /// Removing what crashes and expiry left behind.
     pub sweep: sweep::Sweep,
 }
@@ -52,6 +57,10 @@ pub struct Policy {
     pub auth: auth::AuthPolicy,
     /// How old a blob without a recording must be before it is removed. An upload may take half of that.
     pub orphan_grace: chrono::TimeDelta,
+    /// For how long it is remembered what was deleted.
+    pub retention: history::Retention,
+    /// How long a client may be kept waiting for a change.
+    pub wait: changes::WaitPolicy,
 }
 
 impl Policy {
@@ -65,12 +74,14 @@ impl Services {
     /// Wires every use case to `ports`.
     #[must_use]
     pub fn new(ports: &ports::Ports, policy: &Policy) -> Self {
+        let waiters = changes::Waiters::default();
         Self {
-            upload: upload::Upload::new(ports, policy.limits, policy.upload_patience()),
-            direct: direct::Direct::new(ports, policy.limits, policy.upload_patience()),
+            upload: upload::Upload::new(ports, waiters.clone(), policy.limits, policy.upload_patience()),
+            direct: direct::Direct::new(ports, waiters.clone(), policy.limits, policy.upload_patience()),
             auth: auth::Auth::new(ports, policy.auth.clone()),
-            list: list::List::new(ports),
-            sweep: sweep::Sweep::new(ports, policy.orphan_grace),
+            list: list::List::new(ports, waiters.clone(), policy.retention),
+            changes: changes::Changes::new(ports, waiters, policy.wait),
+            sweep: sweep::Sweep::new(ports, policy.orphan_grace, policy.retention),
         }
     }
 }

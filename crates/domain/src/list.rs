@@ -7,10 +7,15 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     blob::{ByteRange, ByteStream},
+    changes::Waiters,
+    history::{DeletedAudio, Retention},
     id::{RecordingId, UserId},
     page::{Cursor, Page, PageRequest, Position},
-    ports::{BlobError, BlobStore, BoxError, Ports, Presentation, PresignDownloads, RecordStore, StoreError},
-    recording::{Recording, RecordingName, Revision},
+    ports::{
+        BlobError, BlobStore, BoxError, Clock, DeletedStore, Ports, Presentation, PresignDownloads, RecordStore,
+        StoreError,
+    },
+    recording::{Edit, Recording, Revision},
 };
 
 /// Why a recording could not be shown or changed.
@@ -35,7 +40,11 @@ pub enum ListError {
 pub struct List {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
+    deleted: Arc<dyn DeletedStore>,
     downloads: Option<Arc<dyn PresignDownloads>>,
+    clock: Arc<dyn Clock>,
+    waiters: Waiters,
+    retention: Retention,
 }
 
 impl List {
@@ -44,8 +53,9 @@ impl List {
 
     /// Wires the use case.
     #[must_use]
-    pub fn new(ports: &Ports) -> Self {
-        Self { records: ports.records.clone(), blobs: ports.blobs.clone(), downloads: ports.downloads.clone() }
+    pub fn new(ports: &Ports, waiters: Waiters, retention: Retention) -> Self {
+        let Ports { records, blobs, deleted, downloads, clock, .. } = ports.clone();
+        Self { records, blobs, deleted, downloads, clock, waiters, retention }
     }
 
     /// Some recordings of `owner`.
@@ -104,18 +114,20 @@ impl List {
         }
     }
 
-    /// Renames a recording, if it still has the revision the caller saw.
+    /// Changes what is known about a recording, if it still has the revision the caller saw.
     ///
     /// # Errors
     /// [`ListError`].
-    pub async fn rename(
+    pub async fn edit(
         &self,
         owner: UserId,
         id: &RecordingId,
-        name: RecordingName,
+        edit: Edit,
         expected: Option<Revision>,
     ) -> Result<Recording, ListError> {
-        self.records.rename(owner, id, name, expected).await?.ok_or(ListError::NotFound)
+        let edited = self.records.edit(owner, id, edit, expected).await?.ok_or(ListError::NotFound)?;
+        self.waiters.wake(owner);
+        Ok(edited)
     }
 
     /// Deletes a recording: first the row, by which it is gone, then the bytes.
@@ -123,9 +135,15 @@ impl List {
     /// # Errors
     /// [`ListError`].
     pub async fn delete(&self, owner: UserId, id: &RecordingId, expected: Option<Revision>) -> Result<(), ListError> {
-        let recording = self.records.remove(owner, id, expected).await?.ok_or(ListError::NotFound)?;
+        let now = self.clock.now();
+        let removed = self.records.remove(owner, id, expected, now, self.retention.most).await?;
+        let Recording { id, blob, .. } = removed.ok_or(ListError::NotFound)?;
+        self.waiters.wake(owner);
         // The recording is gone for its owner. If its bytes resist, the sweeper comes by.
-        let _ = self.blobs.delete(&recording.blob).await;
+        if self.blobs.delete(&blob).await.is_ok() {
+            let audio = DeletedAudio { owner, id, blob };
+            let _ = self.deleted.audio_removed(&audio, now + self.retention.lifetime).await;
+        }
         Ok(())
     }
 }

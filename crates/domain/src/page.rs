@@ -155,7 +155,7 @@ impl TimeField {
     pub fn of(self, recording: &Recording) -> Timestamp {
         match self {
             Self::Received => recording.received_at,
-            Self::Recorded => recording.recorded_at.to_utc(),
+            Self::Recorded => recording.details.recorded_at.to_utc(),
         }
     }
 }

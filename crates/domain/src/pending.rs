@@ -1,18 +1,16 @@
-//! Plans of direct uploads: recordings whose bytes come in parts, past the server where the store allows it.
+//! Uploads under way: recordings whose bytes come in parts, past the server where the store allows it.
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset};
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 
 use crate::{
     blob::ByteRange,
+    details::Details,
     digest::Sha256,
     id::{RecordingId, UserId, random_bytes},
-    media_type::MediaType,
     ports::Timestamp,
-    recording::RecordingName,
 };
 
 /// A recording that is announced, whose bytes are on their way.
@@ -22,16 +20,14 @@ pub struct PendingUpload {
     pub id: RecordingId,
     /// Whose it will be.
     pub owner: UserId,
-    /// Its name.
-    pub name: RecordingName,
-    /// Its declared type.
-    pub media_type: MediaType,
+    /// What its client said of it.
+    pub details: Details,
     /// How many bytes it must have.
     pub size: u64,
     /// The digest they must have.
     pub sha256: Sha256,
-    /// When it was recorded, as the client's clock and time zone had it.
-    pub recorded_at: DateTime<FixedOffset>,
+    /// Whether it may take the id of a recording that was deleted.
+    pub again: bool,
     /// Where its parts are.
     pub staged: StagedRef,
     /// What the links to this server are signed with.

@@ -5,7 +5,9 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
     blob::BlobRef,
+    details::Details,
     digest::Sha256,
+    history::ChangeNumber,
     id::{RecordingId, UserId},
     media_type::MediaType,
     ports::Timestamp,
@@ -18,25 +20,59 @@ pub struct Recording {
     pub id: RecordingId,
     /// Whose it is.
     pub owner: UserId,
-    /// What people call it.
-    pub name: RecordingName,
-    /// What kind of audio it is.
+    /// What its client said of it.
+    pub details: Details,
+    /// What kind of audio it is: as declared, or as its first bytes show where nothing was.
     pub media_type: MediaType,
     /// How many bytes it has.
     pub size: u64,
     /// The digest of those bytes.
     pub sha256: Sha256,
-    /// When it was recorded, as the client's clock and time zone had it; never refused for being off.
-    pub recorded_at: DateTime<FixedOffset>,
+    /// Where that digest comes from.
+    pub digest: DigestOrigin,
     /// When the server took it in.
     pub received_at: Timestamp,
     /// Counts the changes of what is known about it, from 1.
     pub revision: Revision,
+    /// The number of its last change among those of its owner; its store counts.
+    pub changed: ChangeNumber,
+    /// When its audio was last read as a whole and found to be right, if it was.
+    pub verified_at: Option<Timestamp>,
+    /// Since when its audio is known to be damaged or missing, if it is.
+    pub damaged_at: Option<Timestamp>,
     /// Where its bytes are.
     pub blob: BlobRef,
 }
 
-/// Counts the changes of a recording's name, from 1.
+/// Who says what the digest of some audio is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestOrigin {
+    /// Whoever stored the audio: it was hashed on its way, or read again.
+    Computed,
+    /// The client alone; the store has compared the audio with another checksum.
+    Declared,
+}
+
+/// What an owner changes of a recording; what is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edit {
+    /// What people call it.
+    pub name: Option<RecordingName>,
+}
+
+impl Edit {
+    /// The recording as it is afterwards.
+    #[must_use]
+    pub fn apply(self, mut recording: Recording) -> Recording {
+        if let Some(name) = self.name {
+            recording.details.name = name;
+        }
+        recording.revision.0 += 1;
+        recording
+    }
+}
+
+/// Counts the changes that an owner has made to a recording, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revision(pub u64);
 

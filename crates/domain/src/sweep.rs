@@ -6,8 +6,10 @@ use chrono::TimeDelta;
 
 use crate::{
     blob::BlobRef,
+    history::Retention,
     ports::{
-        BlobError, BlobStore, Clock, Ports, RecordStore, StagedBlobs, StoreError, Timestamp, UploadStore, UserStore,
+        BlobError, BlobStore, Clock, DeletedStore, Ports, RecordStore, StagedBlobs, StoreError, Timestamp, UploadStore,
+        UserStore,
     },
 };
 
@@ -18,12 +20,16 @@ pub struct Swept {
     pub blobs: u64,
     /// Such blobs that could not be removed.
     pub failed: u64,
-    /// Plans of uploads that were never completed.
+    /// Uploads that were never completed.
     pub uploads: u64,
     /// Blobs whose parts were never put together.
     pub staged: u64,
     /// Sessions past their expiry.
     pub sessions: u64,
+    /// Audio of deleted recordings that was not removed at once.
+    pub deleted: u64,
+    /// Deleted recordings that need not be remembered any more.
+    pub tombstones: u64,
 }
 
 /// Why a sweep stopped early; what it did stays done.
@@ -45,16 +51,21 @@ pub struct Sweep {
     blobs: Arc<dyn BlobStore>,
     staged: Arc<dyn StagedBlobs>,
     users: Arc<dyn UserStore>,
+    deleted: Arc<dyn DeletedStore>,
     clock: Arc<dyn Clock>,
     grace: TimeDelta,
+    retention: Retention,
 }
 
 impl Sweep {
+    /// How long a delete may take until it is finished for whoever has begun it.
+    const DELETING: TimeDelta = TimeDelta::minutes(5);
+
     /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
     #[must_use]
-    pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
-        let Ports { records, uploads, blobs, staging, users, clock, .. } = ports.clone();
-        Self { records, uploads, blobs, staged: staging.blobs, users, clock, grace }
+    pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
+        let Ports { records, uploads, blobs, staging, users, deleted, clock, .. } = ports.clone();
+        Self { records, uploads, blobs, staged: staging.blobs, users, deleted, clock, grace, retention }
     }
 
     /// Goes once through everything that may be left over.
@@ -65,11 +76,53 @@ impl Sweep {
         let now = self.clock.now();
         let uploads = self.forget_uploads(now).await;
         let staged = self.staged.abort_begun_before(now - self.grace).await;
+        let deleted = self.remove_deleted(now).await;
+        let tombstones = self.forget_deleted(now).await;
         let orphans = self.remove_orphans(now).await;
         let sessions = self.users.remove_expired_sessions(now).await;
         // What fails keeps nothing else from being swept.
-        let (blobs, failed) = orphans?;
-        Ok(Swept { blobs, failed, uploads: uploads?, staged: staged?, sessions: sessions? })
+        let ((blobs, failed), (deleted, resisting)) = (orphans?, deleted?);
+        Ok(Swept {
+            blobs,
+            failed: failed + resisting,
+            uploads: uploads?,
+            staged: staged?,
+            sessions: sessions?,
+            deleted,
+            tombstones: tombstones?,
+        })
+    }
+
+    /// Removes audio whose recording is deleted; how much was removed, and how much resists.
+    ///
+    /// Whoever deletes does so at once: what was deleted a moment ago is theirs.
+    async fn remove_deleted(&self, now: Timestamp) -> Result<(u64, u64), SweepError> {
+        let (mut removed, mut failed) = (0, 0);
+        loop {
+            let audio = self.deleted.audio_to_remove(now - Self::DELETING).await?;
+            let before = removed;
+            for audio in &audio {
+                if self.blobs.delete(&audio.blob).await.is_ok() {
+                    self.deleted.audio_removed(audio, now + self.retention.lifetime).await?;
+                    removed += 1;
+                }
+            }
+            // The next list would begin with what resists.
+            failed += audio.len() as u64 - (removed - before);
+            if failed > 0 || audio.is_empty() {
+                return Ok((removed, failed));
+            }
+        }
+    }
+
+    async fn forget_deleted(&self, now: Timestamp) -> Result<u64, SweepError> {
+        let mut forgotten = 0;
+        loop {
+            match self.deleted.forget_deleted(now).await? {
+                0 => return Ok(forgotten),
+                some => forgotten += some,
+            }
+        }
     }
 
     /// The row goes first: whoever completes the upload at this moment finds it gone, or made it a recording.
@@ -77,15 +130,15 @@ impl Sweep {
         let mut forgotten = 0;
         loop {
             let mut released = 0;
-            for plan in self.uploads.expired_uploads(now).await? {
-                if self.uploads.release(&plan).await? {
+            for upload in self.uploads.expired_uploads(now).await? {
+                if self.uploads.release(&upload).await? {
                     released += 1;
                     // What resists is swept by its age.
-                    let _ = self.staged.abort(&plan.staged).await;
+                    let _ = self.staged.abort(&upload.staged).await;
                 }
             }
             forgotten += released;
-            // A list that lags behind shows plans that are gone, and would do so for ever.
+            // A list that lags behind shows uploads that are gone, and would do so for ever.
             if released == 0 {
                 return Ok(forgotten);
             }
@@ -145,9 +198,11 @@ mod tests {
 
     use super::*;
     use crate::{
+        history::DeletedAudio,
         id::{RecordingId, UserId},
         pending::{LinkKey, PendingUpload, StagedRef},
         ports::BlobEntry,
+        recording::Recording,
         testing::{TestPorts, recording, timestamp},
     };
 
@@ -162,6 +217,7 @@ mod tests {
         ports.uploads.expect_expired_uploads().with(eq(now)).returning(|_| Ok(Vec::new()));
         ports.staged.expect_abort_begun_before().with(eq(now - TimeDelta::hours(24))).returning(|_| Ok(2));
         ports.users.expect_remove_expired_sessions().with(eq(now)).returning(|_| Ok(3));
+        nothing_deleted(&mut ports);
         ports
             .blobs
             .expect_list()
@@ -177,9 +233,12 @@ mod tests {
             if *found == blob("stuck") { Err(BlobError::Unavailable("it resists".into())) } else { Ok(()) }
         });
 
-        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
 
-        assert_eq!(swept.expect("stores answer"), Swept { blobs: 1, failed: 1, uploads: 0, staged: 2, sessions: 3 });
+        assert_eq!(
+            swept.expect("stores answer"),
+            Swept { blobs: 1, failed: 1, staged: 2, sessions: 3, ..Swept::default() }
+        );
     }
 
     #[tokio::test]
@@ -204,7 +263,7 @@ mod tests {
         ports.staged.expect_abort().times(1).in_sequence(&mut order).returning(|_| Ok(()));
         expect_expired(&mut ports, &mut order, Vec::new());
 
-        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
 
         assert_eq!(swept.expect("stores answer"), Swept { uploads: 3, ..Swept::default() });
     }
@@ -217,7 +276,7 @@ mod tests {
         ports.uploads.expect_release().times(1).returning(|_| Ok(false));
         ports.staged.expect_abort().never();
 
-        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
 
         assert_eq!(swept.expect("stores answer"), Swept::default());
     }
@@ -229,9 +288,50 @@ mod tests {
         ports.uploads.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
         ports.staged.expect_abort().never();
 
-        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24)).run().await;
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
 
         assert!(matches!(swept, Err(SweepError::Rows(_))), "{swept:?}");
+    }
+
+    #[tokio::test]
+    async fn audio_of_what_was_deleted_is_removed_and_noted() {
+        let mut ports = TestPorts::at(NOW);
+        let now = ports.now();
+        ports.uploads.expect_expired_uploads().returning(|_| Ok(Vec::new()));
+        ports.staged.expect_abort_begun_before().returning(|_| Ok(0));
+        ports.blobs.expect_list().returning(|_| Ok(Vec::new()));
+        ports.users.expect_remove_expired_sessions().returning(|_| Ok(0));
+        let mut order = Sequence::new();
+        let audio = |blob: &str| {
+            let Recording { owner, id, .. } = recording(UserId::generate(timestamp(NOW)), b"speech");
+            DeletedAudio { owner, id, blob: BlobRef::new(blob.to_owned()) }
+        };
+        let (first, stuck) = (audio("first"), audio("stuck"));
+        let listed = vec![first.clone(), stuck.clone()];
+        let then = now - TimeDelta::minutes(5);
+        ports
+            .deleted
+            .expect_audio_to_remove()
+            .with(eq(then))
+            .times(1)
+            .in_sequence(&mut order)
+            .return_once(|_| Ok(listed));
+        ports.blobs.expect_delete().with(eq(first.blob.clone())).times(1).returning(|_| Ok(()));
+        let resists = |_: &BlobRef| Err(BlobError::Unavailable("it resists".into()));
+        ports.blobs.expect_delete().with(eq(stuck.blob)).times(1).returning(resists);
+        ports
+            .deleted
+            .expect_audio_removed()
+            .with(eq(first), eq(now + TimeDelta::days(180)))
+            .times(1)
+            .returning(|_, _| Ok(()));
+        ports.deleted.expect_forget_deleted().times(1).in_sequence(&mut order).returning(|_| Ok(7));
+        ports.deleted.expect_forget_deleted().times(1).in_sequence(&mut order).returning(|_| Ok(0));
+
+        let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
+
+        let expected = Swept { deleted: 1, failed: 1, tombstones: 7, ..Swept::default() };
+        assert_eq!(swept.expect("stores answer"), expected);
     }
 
     /// Stores with no leftovers but plans.
@@ -240,7 +340,13 @@ mod tests {
         ports.staged.expect_abort_begun_before().returning(|_| Ok(0));
         ports.blobs.expect_list().returning(|_| Ok(Vec::new()));
         ports.users.expect_remove_expired_sessions().returning(|_| Ok(0));
+        nothing_deleted(&mut ports);
         ports
+    }
+
+    fn nothing_deleted(ports: &mut TestPorts) {
+        ports.deleted.expect_audio_to_remove().returning(|_| Ok(Vec::new()));
+        ports.deleted.expect_forget_deleted().returning(|_| Ok(0));
     }
 
     fn expect_expired(ports: &mut TestPorts, order: &mut Sequence, plans: Vec<PendingUpload>) {
@@ -254,11 +360,10 @@ mod tests {
         PendingUpload {
             id: RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID"),
             owner: UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID"),
-            name: recorded.name,
-            media_type: recorded.media_type,
+            details: recorded.details,
             size: recorded.size,
             sha256: recorded.sha256,
-            recorded_at: recorded.recorded_at,
+            again: false,
             staged: StagedRef::new(staged.to_owned()),
             key: LinkKey([7; 32]),
             expires_at: timestamp(NOW),

@@ -3,31 +3,36 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, FixedOffset};
 use futures_util::stream;
 
 use crate::{
     blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    details::Details,
     digest::Sha256,
+    history::{ChangeNumber, Counters},
     id::{RecordingId, UserId},
     media_type::MediaType,
     ports::{
-        MockBlobStore, MockClock, MockPartStore, MockPasswordHasher, MockRecordStore, MockStagedBlobs, MockUploadStore,
-        MockUserStore, PartAccess, Ports, Staging, Timestamp,
+        MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher, MockRecordStore,
+        MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging, Timestamp,
     },
-    recording::{Recording, RecordingName, Revision},
+    recording::{DigestOrigin, Recording, RecordingName, Revision},
 };
 
 /// One mock per port; a call that was not expected fails the test.
 #[derive(Default)]
 pub struct TestPorts {
     pub records: MockRecordStore,
+    pub feed: MockChangeFeed,
+    pub deleted: MockDeletedStore,
     pub uploads: MockUploadStore,
     pub blobs: MockBlobStore,
     pub staged: MockStagedBlobs,
     pub parts: MockPartStore,
     pub users: MockUserStore,
     pub passwords: MockPasswordHasher,
+    pub timer: MockTimer,
     now: Timestamp,
 }
 
@@ -46,6 +51,8 @@ impl TestPorts {
         clock.expect_now().return_const(self.now);
         Ports {
             records: Arc::new(self.records),
+            feed: Arc::new(self.feed),
+            deleted: Arc::new(self.deleted),
             inventory: None,
             uploads: Arc::new(self.uploads),
             blobs: Arc::new(self.blobs),
@@ -55,6 +62,7 @@ impl TestPorts {
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
             clock: Arc::new(clock),
+            timer: Arc::new(self.timer),
         }
     }
 }
@@ -69,15 +77,32 @@ pub fn recording(owner: UserId, audio: &[u8]) -> Recording {
     Recording {
         id: RecordingId::generate(received_at),
         owner,
-        name: RecordingName::parse("memo.m4a".into()).expect("a name"),
+        details: details(received_at.fixed_offset()),
         media_type: MediaType::parse("audio/mp4").expect("a type"),
         size: audio.len() as u64,
         sha256: Sha256::of(audio),
-        recorded_at: received_at.fixed_offset(),
+        digest: DigestOrigin::Computed,
         received_at,
         revision: Revision(1),
+        changed: ChangeNumber(0),
+        verified_at: None,
+        damaged_at: None,
         blob: BlobRef::new("there".into()),
     }
+}
+
+/// What a client said of a memo.
+pub fn details(recorded_at: DateTime<FixedOffset>) -> Details {
+    Details {
+        name: RecordingName::parse("memo.m4a".into()).expect("a name"),
+        media_type: MediaType::parse("audio/mp4").expect("a type"),
+        recorded_at,
+    }
+}
+
+/// What is counted of somebody who uses this much, half of it for uploads under way.
+pub fn using(bytes: u64) -> Counters {
+    Counters { bytes: bytes - bytes / 2, reserved_bytes: bytes / 2, ..Counters::default() }
 }
 
 /// What a store answers that kept `audio` under `blob`.

@@ -9,16 +9,19 @@ pub(crate) use self::body::{Allowance, metered};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, FixedOffset, TimeDelta};
+use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 
 use crate::{
     blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    changes::Waiters,
+    details::NewDetails,
     digest::{Hasher, Sha256},
+    history::{ChangeNumber, Deleted, Entry},
     id::{RecordingId, UserId},
     media_type::MediaType,
-    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Timestamp},
-    recording::{Recording, RecordingName, Revision},
+    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms, Timestamp},
+    recording::{DigestOrigin, Recording, Revision},
 };
 
 /// How much may be uploaded.
@@ -35,12 +38,10 @@ pub struct Limits {
 pub struct NewRecording {
     /// The id the client chose; the server chooses one otherwise.
     pub id: Option<RecordingId>,
-    /// Its name; made from the time otherwise.
-    pub name: Option<RecordingName>,
-    /// Its declared type.
-    pub media_type: MediaType,
-    /// When it was recorded; now otherwise.
-    pub recorded_at: Option<DateTime<FixedOffset>>,
+    /// What the client says of it.
+    pub details: NewDetails,
+    /// Whether it may take the id of a recording that was deleted.
+    pub again: bool,
     /// The digest the bytes must have.
     pub sha256: Option<Sha256>,
     /// How many bytes there will be, if that is known.
@@ -68,6 +69,9 @@ pub enum UploadError {
     /// The user has another recording of this id.
     #[error("recording {0} exists with other content")]
     Conflict(RecordingId),
+    /// The user has deleted the recording of this id.
+    #[error("recording {} was deleted", .0.id)]
+    Deleted(Deleted),
     /// The bytes do not have the digest they should have.
     #[error("the body has another digest than expected")]
     DigestMismatch {
@@ -88,6 +92,7 @@ pub struct Upload {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
+    waiters: Waiters,
     limits: Limits,
     patience: TimeDelta,
 }
@@ -95,9 +100,9 @@ pub struct Upload {
 impl Upload {
     /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
-    pub fn new(ports: &Ports, limits: Limits, patience: TimeDelta) -> Self {
+    pub fn new(ports: &Ports, waiters: Waiters, limits: Limits, patience: TimeDelta) -> Self {
         let Ports { records, blobs, clock, .. } = ports.clone();
-        Self { records, blobs, clock, limits, patience }
+        Self { records, blobs, clock, waiters, limits, patience }
     }
 
     /// Stores what `body` yields as a recording of `owner`.
@@ -113,15 +118,18 @@ impl Upload {
         new: NewRecording,
         body: ByteStream<BodyError>,
     ) -> Result<Stored, UploadError> {
-        if !new.media_type.is_recording() {
-            return Err(UploadError::UnsupportedType(new.media_type));
+        if !new.details.media_type.is_recording() {
+            return Err(UploadError::UnsupportedType(new.details.media_type));
         }
-        if let Some(id) = &new.id
-            && let Some(existing) = self.records.find(owner, id).await?
-        {
-            return self.repeat(existing, &new, body).await;
+        if let Some(id) = &new.id {
+            match self.records.look_up(owner, id).await? {
+                Some(Entry::Recording(existing)) => return self.repeat(*existing, &new, body).await,
+                Some(Entry::Deleted(deleted)) if !new.again => return Err(UploadError::Deleted(deleted)),
+                Some(Entry::Deleted(_)) | None => {}
+            }
         }
-        let left = self.limits.quota_bytes.saturating_sub(self.records.used_bytes(owner).await?);
+        let used = self.records.counters(owner).await?.used_bytes();
+        let left = self.limits.quota_bytes.saturating_sub(used);
         let allowance = Allowance { recording: self.limits.recording_bytes, quota: left };
         allowance.admit(new.size.unwrap_or_default())?;
 
@@ -132,8 +140,9 @@ impl Upload {
             self.discard(&blob.blob).await;
             return Err(refusal);
         }
+        let again = new.again;
         let recording = self.describe(owner, new, blob, &head);
-        self.insert(recording).await
+        self.insert(recording, again).await
     }
 
     /// Refuses other bytes than expected, and a blob so old that the sweeper might take it for an orphan.
@@ -147,38 +156,43 @@ impl Upload {
 
     fn describe(&self, owner: UserId, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
         let now = self.clock.now();
-        let recorded_at = new.recorded_at.map_or_else(|| now.fixed_offset(), to_microseconds);
-        let media_type = new.media_type.or_sniffed(head);
+        let media_type = new.details.media_type.clone().or_sniffed(head);
         Recording {
             id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
             owner,
-            name: new.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, &media_type)),
+            details: new.details.complete(now, &media_type),
             media_type,
             size: blob.size,
             sha256: blob.sha256,
-            recorded_at,
+            digest: DigestOrigin::Computed,
             received_at: now,
             revision: Revision(1),
+            changed: ChangeNumber::default(),
+            verified_at: None,
+            damaged_at: None,
             blob: blob.blob,
         }
     }
 
     /// The row makes the recording: only now, with its bytes safe, does it come to be.
-    async fn insert(&self, recording: Recording) -> Result<Stored, UploadError> {
-        let refused = match self.records.insert(recording.clone(), self.limits.quota_bytes).await {
-            Ok(()) => return Ok(Stored::Created(recording)),
-            // A store that repeated the write, for the reply was lost, finds its own row.
-            Err(InsertError::Taken(existing)) if existing.blob == recording.blob => {
-                return Ok(Stored::Created(*existing));
+    async fn insert(&self, recording: Recording, again: bool) -> Result<Stored, UploadError> {
+        let (owner, blob, sha256) = (recording.owner, recording.blob.clone(), recording.sha256);
+        let refused = match self.records.insert(recording, Terms { quota: self.limits.quota_bytes, again }).await {
+            Ok(recording) => {
+                self.waiters.wake(owner);
+                return Ok(Stored::Created(recording));
             }
+            // A store that repeated the write, for the reply was lost, finds its own row.
+            Err(InsertError::Taken(existing)) if existing.blob == blob => return Ok(Stored::Created(*existing)),
             // Whether the row is there is unknown. Its bytes must stay; the sweeper takes them if it is not.
             Err(InsertError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
             Err(refused) => refused,
         };
-        self.discard(&recording.blob).await;
+        self.discard(&blob).await;
         match refused {
-            InsertError::Taken(existing) if existing.sha256 == recording.sha256 => Ok(Stored::Existing(*existing)),
+            InsertError::Taken(existing) if existing.sha256 == sha256 => Ok(Stored::Existing(*existing)),
             InsertError::Taken(existing) => Err(UploadError::Conflict(existing.id)),
+            InsertError::Deleted(deleted) => Err(UploadError::Deleted(deleted)),
             InsertError::OverQuota => Err(BodyError::OverQuota.into()),
             InsertError::Store(error) => Err(error.into()),
         }
@@ -222,12 +236,6 @@ impl Upload {
     async fn discard(&self, blob: &BlobRef) {
         let _ = self.blobs.delete(blob).await;
     }
-}
-
-/// The same instant and offset as every store keeps it; a leap second becomes the one after.
-pub(crate) fn to_microseconds(time: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
-    let instant = DateTime::from_timestamp_micros(time.timestamp_micros());
-    instant.map_or(time, |instant| instant.with_timezone(time.offset()))
 }
 
 fn check_digest(expected: Option<Sha256>, received: Sha256) -> Result<(), UploadError> {

@@ -130,7 +130,7 @@ impl Verify {
         }
     }
 
-    /// Everybody whose quota is counted wrong.
+    /// Everybody whose counters are wrong.
     ///
     /// # Errors
     /// A failing row store.
@@ -138,12 +138,12 @@ impl Verify {
         self.inventory.miscounted().await
     }
 
-    /// Counts anew what somebody uses of their quota.
+    /// Counts anew what somebody has.
     ///
     /// # Errors
     /// A failing row store.
     pub async fn recount(&self, owner: UserId) -> Result<(), StoreError> {
-        self.inventory.recount(owner).await
+        self.records.recount(owner).await.map(|_| ())
     }
 
     async fn examine(&self, recording: &Recording) -> Verdict {

@@ -8,12 +8,9 @@ use serde::Deserialize;
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
-    digest::Sha256,
-    direct::{Begun, NewUpload, PartLink},
+    direct::{Begun, PartLink},
     id::{RecordingId, UserId},
-    media_type::MediaType,
     pending::{PartTicket, Parts, PendingUpload},
-    recording::RecordingName,
 };
 use utoipa::IntoParams;
 
@@ -21,6 +18,7 @@ use crate::{
     body::{Incoming, Json},
     caller::Caller,
     conditions::NO_STORE,
+    details,
     problem::Problem,
     query,
     recordings::stored,
@@ -36,7 +34,7 @@ type Answer = Result<HttpResponse, Problem>;
 #[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = api::CreateUpload, responses(
     (status = 201, description = "Send the parts", body = api::UploadPlan),
     (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = api::UploadPlan),
-    (status = 409, description = "The id has other content"),
+    (status = 409, description = "The id has other content, or its recording was deleted"),
 ))]
 pub async fn plan(
     caller: Caller,
@@ -44,7 +42,7 @@ pub async fn plan(
     body: Json<api::CreateUpload>,
     services: web::Data<Services>,
 ) -> Answer {
-    let planned = services.direct.create(caller.user.id, announcement(body.0)?).await?;
+    let planned = services.direct.create(caller.user.id, details::announced(body.0)?).await?;
     let (mut response, body) = match planned {
         Begun::Created(plan) => (HttpResponse::Created(), plan_body(&request, &services, &plan).await?),
         Begun::Resumed(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
@@ -56,21 +54,6 @@ pub async fn plan(
         }
     };
     Ok(response.insert_header(NO_STORE).json(body))
-}
-
-/// What a client announces, in the domain's words.
-fn announcement(body: api::CreateUpload) -> Result<NewUpload, Problem> {
-    let api::CreateUpload { id, name, media_type, size, sha256, recorded_at } = body;
-    let sha256 = Sha256::from_hex(&sha256)
-        .ok_or_else(|| Problem::new(Slug::InvalidBody, "Send sha256 as 64 hexadecimal digits."))?;
-    Ok(NewUpload {
-        id: id.map(|id| RecordingId::parse(&id)).transpose()?,
-        name: name.map(RecordingName::parse).transpose()?,
-        media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| upload::parse_media_type(Some(&text)))?,
-        recorded_at: recorded_at.map(|text| upload::recorded_at(Some(&text))).transpose()?,
-        size,
-        sha256,
-    })
 }
 
 async fn plan_body(

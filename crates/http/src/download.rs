@@ -70,7 +70,7 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
 async fn redirect(list: &List, recording: &Recording) -> Result<Option<HttpResponse>, Problem> {
     let presentation = Presentation {
         content_type: recording.media_type.to_string(),
-        content_disposition: names::attachment(&recording.name),
+        content_disposition: names::attachment(&recording.details.name),
     };
     let Some(link) = list.link(recording, presentation).await? else { return Ok(None) };
     let mut response = head(StatusCode::TEMPORARY_REDIRECT, recording);
@@ -154,7 +154,7 @@ fn head(status: StatusCode, recording: &Recording) -> HttpResponseBuilder {
         .insert_header((header::ETAG, conditions::audio_tag(recording).to_string()))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         .insert_header((digests::REPR_DIGEST, digests::field(recording.sha256)))
-        .insert_header((header::CONTENT_DISPOSITION, names::attachment(&recording.name)))
+        .insert_header((header::CONTENT_DISPOSITION, names::attachment(&recording.details.name)))
         .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")))
         .insert_header(REVALIDATE);
     response

@@ -14,6 +14,7 @@ use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
     auth::{AuthError, Caller},
+    details::NewDetails,
     list::ListError,
     page::{Limit, Order, PageRequest},
     recording::{Recording, RecordingName},
@@ -25,7 +26,7 @@ use crate::{
     body::Incoming,
     caller::client_name,
     conditions::{NO_STORE, REVALIDATE},
-    download,
+    details, download,
     problem::{Meaning, Problem},
     upload,
 };
@@ -77,7 +78,8 @@ pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<S
     let name = name.and_then(|name| RecordingName::parse(name.into_owned()).ok());
     let name = name.ok_or_else(|| Failure::result(Problem::new(Slug::InvalidName, "Choose another name.")))?;
     let size = incoming.content_length().map_err(Failure::result)?;
-    let new = NewRecording { id: None, name: Some(name), media_type, recorded_at: None, sha256: None, size };
+    let details = NewDetails { name: Some(name), ..NewDetails::of_type(media_type) };
+    let new = NewRecording { id: None, details, again: false, sha256: None, size };
     upload::store(services, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
     Ok(success())
 }
@@ -168,7 +170,7 @@ fn media_type(request: &HttpRequest) -> Result<tapebase_domain::media_type::Medi
     let sent = request.headers().get(header::CONTENT_TYPE);
     // The framework of 2018 took a missing type for JSON.
     let named = sent.map_or("application/json".into(), |value| String::from_utf8_lossy(value.as_bytes()));
-    let accepted = sent.and_then(|_| upload::media_type(request.headers()).ok());
+    let accepted = sent.and_then(|_| details::media_type(request.headers()).ok());
     let accepted = accepted.filter(|media_type| {
         media_type.as_str().starts_with("audio/") || media_type.as_str() == "application/octet-stream"
     });
@@ -183,7 +185,7 @@ fn record(user_id: &str, recording: &Recording) -> Value {
     json!({
         "id": names::record_id(user_id, recording),
         "user_id": user_id,
-        "file_name": recording.name.as_str(),
+        "file_name": recording.details.name.as_str(),
         "created_at": recording.received_at.format("%Y-%m-%d").to_string(),
     })
 }

@@ -8,7 +8,9 @@
 mod accounts;
 mod body;
 mod caller;
+mod changes;
 mod conditions;
+mod details;
 mod digests;
 mod direct;
 mod download;

@@ -1,6 +1,6 @@
 //! Uploads as `multipart/form-data` (RFC 7578), as browsers' forms and `curl -F` send them.
 //!
-//! The recording is the part with a file name; `name` and `recorded_at` may come before it as text.
+//! The recording is the part with a file name; what is said of it may come before it as text.
 
 use std::sync::{
     Arc,
@@ -13,17 +13,16 @@ use actix_web::{
     http::header::{self, ContentDisposition, DispositionType, HeaderMap, HeaderName, HeaderValue},
 };
 use bytes::Bytes;
-use chrono::{DateTime, FixedOffset};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use multer::{Field, Multipart};
 use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
-    recording::RecordingName,
+    details::NewDetails,
     upload::NewRecording,
 };
 
-use crate::{body::Incoming, digests, names, problem::Problem, upload};
+use crate::{body::Incoming, details, digests, names, problem::Problem, upload};
 
 /// The longest text part.
 const TEXT_BYTES: usize = 16 << 10;
@@ -32,12 +31,6 @@ const PARTS: usize = 16;
 
 /// How much the parser may hold back while it looks for the end of a part's headers.
 const HELD_BYTES: usize = 1 << 20;
-
-/// What the text parts before the recording say.
-struct Texts {
-    name: Option<RecordingName>,
-    recorded_at: Option<DateTime<FixedOffset>>,
-}
 
 /// Reads up to the recording's first byte.
 pub async fn parse(
@@ -49,10 +42,7 @@ pub async fn parse(
         let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
         return Err(Problem::new(Slug::InvalidParameter, detail));
     }
-    let mut texts = Texts {
-        name: upload::name_in_query(request)?,
-        recorded_at: upload::recorded_at_in_headers(request.headers())?,
-    };
+    let mut said = details::in_head(request)?;
     let held = Held::default();
     let mut parts = Multipart::new(held.count(incoming.into_stream()), boundary(request)?);
     for _ in 0..PARTS {
@@ -63,14 +53,12 @@ pub async fn parse(
             return Err(malformed("a part is not Content-Disposition: form-data"));
         };
         if has_file(&disposition) {
-            return Ok((describe(&headers, &disposition, texts)?, Box::pin(content(part, parts, held))));
+            return Ok((describe(&headers, &disposition, said)?, Box::pin(content(part, parts, held))));
         }
         let text = read_text(&mut part).await?;
         held.clear();
-        match disposition.get_name() {
-            Some("name") if texts.name.is_none() => texts.name = Some(RecordingName::parse(text)?),
-            Some("recorded_at") => texts.recorded_at = Some(upload::recorded_at(Some(&text))?),
-            _ => {}
+        if let Some(field) = disposition.get_name() {
+            details::add_field(&mut said, field, text)?;
         }
     }
     Err(Problem::new(Slug::InvalidBody, "Send the recording as a part with a file name, like curl -F file=@PATH."))
@@ -103,19 +91,14 @@ fn has_file(disposition: &ContentDisposition) -> bool {
     disposition.get_filename().is_some_and(|name| !name.is_empty()) || disposition.get_filename_ext().is_some()
 }
 
-fn describe(headers: &HeaderMap, disposition: &ContentDisposition, texts: Texts) -> Result<NewRecording, Problem> {
+fn describe(headers: &HeaderMap, disposition: &ContentDisposition, said: NewDetails) -> Result<NewRecording, Problem> {
     upload::refuse_unstorable(headers)?;
-    Ok(NewRecording {
-        id: None,
-        name: match texts.name {
-            Some(name) => Some(name),
-            None => names::in_form(disposition)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
-        },
-        media_type: upload::media_type(headers)?,
-        recorded_at: texts.recorded_at,
-        sha256: digests::expected(headers)?,
-        size: None,
-    })
+    let name = match said.name {
+        Some(name) => Some(name),
+        None => names::in_form(disposition)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
+    };
+    let details = NewDetails { name, media_type: details::media_type(headers)?, ..said };
+    Ok(NewRecording { id: None, details, again: false, sha256: digests::expected(headers)?, size: None })
 }
 
 /// The recording's bytes. Its end counts only once the whole form has ended, without another part.

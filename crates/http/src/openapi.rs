@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, direct, health, legacy, recordings};
+use crate::{accounts, changes, direct, health, legacy, recordings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,7 @@ use crate::{accounts, direct, health, legacy, recordings};
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
+        changes::list,
         direct::plan, direct::put_part, direct::complete, direct::abort,
         health::healthz, health::readyz, health::problem, description, page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
@@ -34,6 +35,7 @@ use crate::{accounts, direct, health, legacy, recordings};
     tags(
         (name = "Accounts", description = "Signing up and in, and looking after one's sessions."),
         (name = "Recordings", description = "Everything one does with recordings."),
+        (name = "Changes", description = "Keeping a device and the server alike."),
         (name = "Direct uploads", description = "Sending a recording in parts, past this server where the audio is kept elsewhere."),
         (name = "2018", description = "The routes of the server of 2018, for its clients."),
         (name = "Server", description = "For operators and the curious."),

@@ -9,7 +9,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use tapebase_api::{self as api, Slug, paths};
-use tapebase_domain::ports::{BoxError, causes};
+use tapebase_domain::ports::{BoxError, Timestamp, causes};
 
 use crate::{conditions::NO_STORE, request_log};
 
@@ -57,9 +57,12 @@ meanings! {
     MethodNotAllowed 405 "This resource does not support the method" retryable: false,
     BodyTimeout 408 "The body came too slowly" retryable: true,
     RecordingConflict 409 "A recording of this id exists with other content" retryable: false,
+    RecordingDeleted 409 "The recording of this id was deleted" retryable: false,
     UploadIncomplete 409 "A part of the recording is missing" retryable: false,
     UploadMismatch 409 "The parts do not make up the recording that was announced" retryable: false,
     EmailTaken 409 "Another account has this email address" retryable: false,
+    CursorExpired 410 "Deletions since this cursor are forgotten" retryable: false,
+    HistoryChanged 410 "The server was put back to an earlier state" retryable: false,
     LengthRequired 411 "The request announces no body" retryable: false,
     PreconditionFailed 412 "The recording has changed since you looked" retryable: false,
     TooLarge 413 "The body is larger than this server takes" retryable: false,
@@ -94,20 +97,35 @@ impl Meaning {
 pub struct Problem {
     slug: Slug,
     detail: Cow<'static, str>,
-    header: Option<(header::HeaderName, String)>,
+    /// Boxed, since every fallible function returns as many bytes as a problem has.
+    header: Option<Box<(header::HeaderName, String)>>,
+    deleted_at: Option<Timestamp>,
+    restart: Option<&'static str>,
     cause: Option<BoxError>,
 }
 
 impl Problem {
     /// A problem of this slug; `detail` says what is wrong here and what to do.
     pub fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { slug, detail: detail.into(), header: None, cause: None }
+        Self { slug, detail: detail.into(), header: None, deleted_at: None, restart: None, cause: None }
     }
 
     /// The same, with a header the client needs.
     #[must_use]
     pub fn with_header(self, name: header::HeaderName, value: String) -> Self {
-        Self { header: Some((name, value)), ..self }
+        Self { header: Some(Box::new((name, value))), ..self }
+    }
+
+    /// The same, with when what it is about was deleted.
+    #[must_use]
+    pub fn with_deleted_at(self, deleted_at: Timestamp) -> Self {
+        Self { deleted_at: Some(deleted_at), ..self }
+    }
+
+    /// The same, with where to begin anew.
+    #[must_use]
+    pub fn with_restart(self, path: &'static str) -> Self {
+        Self { restart: Some(path), ..self }
     }
 
     /// Its slug.
@@ -157,7 +175,7 @@ impl ResponseError for Problem {
         self.log();
         let meaning = Meaning::of(self.slug);
         let mut response = HttpResponse::build(meaning.status_code());
-        if let Some((name, value)) = &self.header {
+        if let Some((name, value)) = self.header.as_deref() {
             response.insert_header((name.clone(), value.as_str()));
         }
         if let Some(seconds) = meaning.retry_after_seconds() {
@@ -173,6 +191,8 @@ impl ResponseError for Problem {
             detail: self.detail.clone().into_owned(),
             instance: request_log::current_request_urn(),
             retryable: meaning.is_retryable,
+            deleted_at: self.deleted_at,
+            restart: self.restart.map(str::to_owned),
         };
         response.content_type("application/problem+json").insert_header(NO_STORE).json(body)
     }

@@ -6,7 +6,7 @@ use tapebase_domain::{
     Services,
     id::RecordingId,
     list::ListError,
-    recording::{Recording, RecordingName, Revision},
+    recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
 use utoipa::ToSchema;
@@ -15,12 +15,13 @@ use crate::{
     body::{Incoming, Json},
     caller::Caller,
     conditions::{self, REVALIDATE, Read},
+    details::UploadQuery,
     download,
     list::ListQuery,
     multipart,
     problem::Problem,
     query,
-    upload::{self, UploadQuery},
+    upload::{self, AgainQuery},
     wire,
 };
 
@@ -34,6 +35,7 @@ type Answer = Result<HttpResponse, Problem>;
     params(
         ("id" = String, Path, description = "A ULID or a hyphenated UUID, in any letter case; answered in its canonical one", min_length = 26, max_length = 36),
         UploadQuery,
+        AgainQuery,
         ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
         ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
         ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
@@ -47,7 +49,7 @@ type Answer = Result<HttpResponse, Problem>;
     responses(
         (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
         (status = 200, description = "Stored already, by an earlier request", body = api::Recording),
-        (status = 409, description = "The id has other content"),
+        (status = 409, description = "The id has other content, or its recording was deleted"),
         (status = 412, description = "If-Match or If-None-Match rules it out"),
     ))]
 pub async fn put(
@@ -58,7 +60,9 @@ pub async fn put(
     services: web::Data<Services>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
-    let new = NewRecording { id: Some(id.clone()), ..upload::parse_head(&request, incoming.content_length()?)? };
+    let again = query::parse::<AgainQuery>(&request)?.again;
+    let head = upload::parse_head(&request, incoming.content_length()?)?;
+    let new = NewRecording { id: Some(id.clone()), again, ..head };
     weigh_upload(&request, &services, &caller, &id).await?;
     Ok(stored(upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
 }
@@ -195,7 +199,7 @@ pub async fn rename(
     let id = existing_id(&path)?;
     let name = RecordingName::parse(changes.0.name)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
-    Ok(found(services.list.rename(caller.user.id, &id, name, expected).await?))
+    Ok(found(services.list.edit(caller.user.id, &id, Edit { name: Some(name) }, expected).await?))
 }
 
 /// Delete a recording

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use tapebase_api::{Slug, paths};
 
-use crate::{accounts, direct, health, legacy, openapi, problem::Problem, recordings};
+use crate::{accounts, changes, direct, health, legacy, openapi, problem::Problem, recordings};
 
 /// One path and what can be done there.
 pub struct Endpoint {
@@ -61,6 +61,8 @@ fn table() -> Vec<Endpoint> {
         at(paths::RECORDING).get(recordings::get).on(Method::PUT, recordings::put)
             .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
         at(paths::RECORDING_AUDIO).get(recordings::audio),
+
+        at(paths::CHANGES).get(changes::list),
 
         at(paths::UPLOADS).on(Method::POST, direct::plan),
         at(paths::UPLOAD).on(Method::DELETE, direct::abort),

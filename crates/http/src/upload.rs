@@ -5,45 +5,42 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     rt, web,
 };
-use chrono::{DateTime, Datelike as _, FixedOffset, TimeDelta, Timelike as _};
 use serde::Deserialize;
 use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
     blob::{BodyError, ByteStream},
+    details::NewDetails,
     id::UserId,
-    media_type::MediaType,
-    recording::RecordingName,
     upload::{NewRecording, Stored},
 };
 use utoipa::IntoParams;
 
-use crate::{digests, names, problem::Problem, query};
+use crate::{details, digests, names, problem::Problem};
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
-const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 
-/// Query parameters of an upload.
+/// Whether an upload may take the id of a recording that was deleted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct UploadQuery {
-    /// The recording's name; wins over `Content-Disposition`.
-    #[param(min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
-    name: Option<String>,
+pub struct AgainQuery {
+    /// `true` stores the recording even though one of this id was deleted.
+    #[serde(default)]
+    #[param(default = false)]
+    pub again: bool,
 }
 
 /// What the head of a request with a raw body says; the id is still open.
 pub fn parse_head(request: &HttpRequest, length: Option<u64>) -> Result<NewRecording, Problem> {
     let headers = request.headers();
     refuse_unstorable(headers)?;
-    Ok(NewRecording {
-        id: None,
-        name: name_in_query(request)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
-        media_type: media_type(headers)?,
-        recorded_at: recorded_at_in_headers(headers)?,
-        sha256: digests::expected(headers)?,
-        size: length,
-    })
+    let said = details::in_head(request)?;
+    let details = NewDetails {
+        name: said.name.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
+        media_type: details::media_type(headers)?,
+        ..said
+    };
+    Ok(NewRecording { id: None, details, again: false, sha256: digests::expected(headers)?, size: length })
 }
 
 /// Stores a recording in a task of its own: actix drops a handler when its client resets the connection,
@@ -56,42 +53,6 @@ pub async fn store(
 ) -> Result<Stored, Problem> {
     let storing = rt::spawn(async move { services.upload.store(owner, new, body).await });
     Ok(storing.await.map_err(Problem::internal)??)
-}
-
-/// `?name=`, if there is one.
-pub fn name_in_query(request: &HttpRequest) -> Result<Option<RecordingName>, Problem> {
-    Ok(query::parse::<UploadQuery>(request)?.name.map(RecordingName::parse).transpose()?)
-}
-
-/// `X-Recorded-At`, if there is one.
-pub fn recorded_at_in_headers(headers: &HeaderMap) -> Result<Option<DateTime<FixedOffset>>, Problem> {
-    headers.get(X_RECORDED_AT).map(|value| recorded_at(value.to_str().ok())).transpose()
-}
-
-/// RFC 3339 with an offset: the client's clock as it showed.
-pub fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem> {
-    let time = text.and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
-    // A leap second becomes the one after, which RFC 3339 must still be able to write down.
-    let is_leap = |time: &DateTime<FixedOffset>| time.nanosecond() >= 1_000_000_000;
-    let is_writable = |time: &DateTime<FixedOffset>| !is_leap(time) || (*time + TimeDelta::seconds(1)).year() <= 9_999;
-    time.filter(is_writable).ok_or_else(|| {
-        let detail = "Send the time of recording as RFC 3339 with an offset, like 2026-11-23T09:30:00+09:00.";
-        Problem::new(Slug::InvalidParameter, detail)
-    })
-}
-
-/// The declared type; nothing declared is bytes of which nothing is said.
-pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(MediaType::octet_stream()) };
-    parse_media_type(value.to_str().ok())
-}
-
-/// A type as clients write it.
-pub fn parse_media_type(text: Option<&str>) -> Result<MediaType, Problem> {
-    text.and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
-        let detail = "Send Content-Type: audio/*, video/mp4, video/webm or application/octet-stream.";
-        Problem::new(Slug::UnsupportedMediaType, detail)
-    })
 }
 
 /// Refuses what would be stored as something it is not: an encoded body, or a part of one.

@@ -3,6 +3,8 @@
 use tapebase_api as api;
 use tapebase_domain::{
     auth::Grant,
+    changes::ChangesPage,
+    history::Entry,
     page::{Cursor, Page},
     recording::Recording,
     session::Session,
@@ -48,15 +50,33 @@ pub fn page(page: Page) -> api::RecordingPage {
     }
 }
 
+/// Some changes, and where to go on.
+pub fn changes(page: ChangesPage) -> api::Changes {
+    api::Changes {
+        items: page.entries.into_iter().map(change).collect(),
+        cursor: page.cursor,
+        more: page.has_more,
+        poll_after_s: page.poll_after.map(|pause| pause.as_secs()),
+    }
+}
+
+fn change(entry: Entry) -> api::Change {
+    let (id, changed) = (entry.id().to_string(), entry.changed().0);
+    match entry {
+        Entry::Recording(found) => api::Change { id, changed, recording: Some(recording(*found)), deleted_at: None },
+        Entry::Deleted(deleted) => api::Change { id, changed, recording: None, deleted_at: Some(deleted.deleted_at) },
+    }
+}
+
 /// A recording.
 pub fn recording(recording: Recording) -> api::Recording {
     api::Recording {
         id: recording.id.into_string(),
-        name: recording.name.into_string(),
+        name: recording.details.name.into_string(),
         media_type: recording.media_type.into_string(),
         size: recording.size,
         sha256: recording.sha256.to_hex(),
-        recorded_at: recording.recorded_at,
+        recorded_at: recording.details.recorded_at,
         received_at: recording.received_at,
         revision: recording.revision.0,
     }

@@ -12,12 +12,12 @@ mod pieces;
 mod problem;
 mod sweeper;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context as _, ensure};
 use tapebase_config::{Config, Downloads, logging};
-use tapebase_domain::Services;
+use tapebase_domain::{Policy, Services, changes::WaitPolicy};
 use tapebase_http::HttpPolicy;
 
 use crate::{function::Function, sweeper::Sweeper};
@@ -54,7 +54,9 @@ async fn run() -> anyhow::Result<()> {
     }
     // Nothing is asked of the stores before the first request, which waits for this.
     let ports = config.locations()?.open().await?;
-    let services = Services::new(&ports, &config.policy()?);
+    // Waiting is billed: clients ask again instead.
+    let policy = Policy { wait: WaitPolicy { longest: Duration::ZERO }, ..config.policy()? };
+    let services = Services::new(&ports, &policy);
     let sweeper = Sweeper::new(ports.clone(), services.sweep.clone());
     let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
     let app = app::start(services, ports, policy).await?;

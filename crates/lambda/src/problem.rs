@@ -49,6 +49,6 @@ impl Problem {
             .content_type("application/problem+json")
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .json(api::Problem { kind, title, status, detail, instance, retryable })
+            .json(api::Problem { kind, title, status, detail, instance, retryable, deleted_at: None, restart: None })
     }
 }

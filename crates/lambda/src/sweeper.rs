@@ -22,11 +22,14 @@ impl Sweeper {
     pub async fn sweep(&self) -> anyhow::Result<Value> {
         // No request asks this: to rows that know nothing of the audio, all of it would be orphans.
         self.ports.pair().await?;
-        let Swept { blobs, failed, uploads, staged, sessions } = self.sweep.run().await?;
-        tracing::info!(blobs, failed, uploads, staged, sessions, "swept");
+        let Swept { blobs, failed, uploads, staged, sessions, deleted, tombstones } = self.sweep.run().await?;
+        tracing::info!(blobs, failed, uploads, staged, sessions, deleted, tombstones, "swept");
         if failed > 0 {
             tracing::warn!(failed, "some blobs resist");
         }
-        Ok(json!({"blobs": blobs, "failed": failed, "uploads": uploads, "staged": staged, "sessions": sessions}))
+        Ok(json!({
+            "blobs": blobs, "failed": failed, "uploads": uploads, "staged": staged, "sessions": sessions,
+            "deleted": deleted, "tombstones": tombstones,
+        }))
     }
 }

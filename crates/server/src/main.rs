@@ -3,6 +3,7 @@
 mod backup;
 mod connections;
 mod first_run;
+mod history;
 mod inspect;
 mod progress;
 mod serve;
@@ -45,9 +46,18 @@ enum Command {
     Backup(backup::Options),
     /// Make the data folder from a backup; there must be none yet.
     Restore(backup::Options),
+    /// Look after what clients know of changes.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Look after users.
     #[command(subcommand)]
     User(UserCommand),
+}
+
+#[derive(Subcommand)]
+enum HistoryCommand {
+    /// Have clients begin anew: after the rows were put back by a folder's copy, a snapshot or point-in-time recovery.
+    Renew,
 }
 
 #[derive(Subcommand)]
@@ -83,6 +93,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(options) => verify::run(&config, &options).await,
         Command::Backup(options) => backup::back_up(&config, &options).await,
         Command::Restore(options) => backup::restore(&config, &options).await,
+        Command::History(HistoryCommand::Renew) => history::renew(&config).await,
         Command::User(UserCommand::Add { email }) => user::add(&config, &email).await,
     }
 }

@@ -2,12 +2,16 @@
 
 use std::io::{self, IsTerminal as _};
 
-use actix_web::{App, HttpServer, middleware::from_fn, rt, web::Data};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web::Data};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tapebase_config::{Config, logging};
-use tapebase_domain::Services;
+use tapebase_domain::{Services, changes::Changes};
 use tapebase_http::{request_log, routes::routes};
+use tokio::{
+    select,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use crate::{connections, first_run, sweep};
 
@@ -21,7 +25,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     warn_of_risks(&config);
 
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
-    let sweeper = services.sweep.clone();
+    let (sweeper, changes) = (services.sweep.clone(), services.changes.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::new(services.clone()))
@@ -39,9 +43,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     .tcp_nodelay(true)
     .max_connections(config.limits.connections.div_ceil(workers()))
     .workers(workers())
+    .disable_signals()
     .bind(config.listen)
     .with_context(|| format!("listen = {}", config.listen))?;
 
+    // Before anybody is told that the server is there, and could tell it to stop.
+    let told = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let addresses = server.addrs();
     let address = addresses.first().copied().unwrap_or(config.listen);
     println!("listening on http://{address}");
@@ -51,10 +58,23 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (records, blobs) = config.stores();
     tracing::info!(%address, %records, %blobs, "serving");
     let sweeper = rt::spawn(sweep::regularly(sweeper, config.sweep.every));
-    server.run().await?;
+    let server = server.run();
+    rt::spawn(stop_when_told(told, changes, server.handle()));
+    server.await?;
     sweeper.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// On SIGTERM finishes what is in flight, on SIGINT breaks it off. Whoever waits for changes is answered first: the
+/// server stops once nobody waits for an answer.
+async fn stop_when_told((mut terminate, mut interrupt): (Signal, Signal), changes: Changes, server: ServerHandle) {
+    let is_graceful = select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => false,
+    };
+    changes.close();
+    server.stop(is_graceful).await;
 }
 
 /// How many threads answer requests: one more than there are cores.

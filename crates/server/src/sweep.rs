@@ -19,8 +19,8 @@ pub async fn regularly(sweep: Sweep, every: Duration) {
     loop {
         due.tick().await;
         match sweep.run().await {
-            Ok(Swept { blobs, failed, uploads, staged, sessions }) => {
-                tracing::info!(blobs, failed, uploads, staged, sessions, "swept");
+            Ok(Swept { blobs, failed, uploads, staged, sessions, deleted, tombstones }) => {
+                tracing::info!(blobs, failed, uploads, staged, sessions, deleted, tombstones, "swept");
                 if failed > 0 {
                     tracing::warn!(failed, "some blobs resist");
                 }
@@ -34,11 +34,13 @@ pub async fn regularly(sweep: Sweep, every: Duration) {
 pub async fn once(config: &Config) -> anyhow::Result<()> {
     first_run::prepare_stores(config)?;
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
-    let Swept { blobs, failed, uploads, staged, sessions } = services.sweep.run().await?;
+    let Swept { blobs, failed, uploads, staged, sessions, deleted, tombstones } = services.sweep.run().await?;
     println!("audio without a recording     {blobs}");
     println!("uploads never completed       {uploads}");
     println!("parts never put together      {staged}");
+    println!("audio of deleted recordings   {deleted}");
     println!("expired sessions              {sessions}");
+    println!("deletions forgotten           {tombstones}");
     ensure!(failed == 0, "{failed} pieces of audio without a recording could not be removed");
     Ok(())
 }

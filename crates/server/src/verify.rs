@@ -7,7 +7,7 @@ use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     id::{RecordingId, UserId},
-    ports::causes,
+    ports::{Miscount, causes},
     recording::Recording,
     sweep::Sweep,
     verify::{Verdict, Verify},
@@ -45,7 +45,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
 
     run.check_recordings(options.after.clone()).await?;
     let damaged = run.damaged;
-    let left = run.check_remains().await? + run.check_orphans().await? + run.check_usage().await?;
+    let left = run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
     let Progress { recordings, bytes, .. } = run.progress;
     println!("{recordings} recordings were read, {}: {damaged} are damaged", ByteSize(bytes));
     ensure!(damaged == 0 && left == 0, "{damaged} recordings are damaged, and {left} other things are wrong");
@@ -121,18 +121,34 @@ impl Run {
         Ok(left)
     }
 
-    async fn check_usage(&self) -> anyhow::Result<usize> {
+    async fn check_counters(&self) -> anyhow::Result<usize> {
         let miscounted = self.verify.miscounted().await?;
         for miscount in &miscounted {
-            let (counted, used) = (miscount.counted, miscount.used);
-            println!("usage of {}: {counted} bytes are counted, {used} are used", miscount.owner);
+            for (what, counted, found) in what_is_miscounted(miscount) {
+                println!("counters of {}: {counted} {what} are counted, {found} are there", miscount.owner);
+            }
             if self.repair {
                 self.verify.recount(miscount.owner).await?;
-                println!("  it was counted anew");
+                println!("  all was counted anew");
             }
         }
         Ok(if self.repair { 0 } else { miscounted.len() })
     }
+}
+
+/// Each counter that is wrong: of what, how many it says there are, and how many were found.
+fn what_is_miscounted(miscount: &Miscount) -> impl Iterator<Item = (&'static str, u64, u64)> {
+    let Miscount { counted, found, .. } = miscount;
+    let counters = [
+        ("bytes", counted.bytes, found.bytes),
+        ("reserved bytes", counted.reserved_bytes, found.reserved_bytes),
+        ("recordings", counted.recordings, found.recordings),
+        ("uploads", counted.uploads, found.uploads),
+        ("sessions", counted.sessions, found.sessions),
+        ("tombstones", counted.tombstones, found.tombstones),
+        ("changes", counted.changed.0, found.changed.0),
+    ];
+    counters.into_iter().filter(|(_, counted, found)| counted != found)
 }
 
 fn what_is_wrong(verdict: &Verdict) -> Option<String> {

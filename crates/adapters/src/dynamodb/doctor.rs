@@ -65,7 +65,7 @@ impl<'a> Probe<'a> {
     /// As a recording would be, in every index.
     fn item(&self) -> Item {
         let mut item = self.key();
-        let names = ["received_key", "recorded_key", "sweep_pk", "sweep_sk"];
+        let names = ["received_key", "recorded_key", "changed_key", "search_key", "spare_key", "sweep_pk", "sweep_sk"];
         item.extend(names.map(|name| (name.to_owned(), text(self.pk.clone()))));
         item.insert("ttl".to_owned(), items::time_to_live(SystemClock.now()));
         item
@@ -112,7 +112,7 @@ impl<'a> Probe<'a> {
             let query = self.store.query().key_condition_expression("#pk = :pk");
             query.expression_attribute_names("#pk", name).expression_attribute_values(":pk", text(self.pk.clone()))
         };
-        for index in ["by_received", "by_recorded"] {
+        for index in ["by_received", "by_recorded", "by_changed", "by_search", "spare"] {
             let found = partition("pk").index_name(index).consistent_read(true).send().await?;
             if found.count() != 1 {
                 return Err(format!("{index} does not have what was just written").into());

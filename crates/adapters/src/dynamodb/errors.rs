@@ -38,6 +38,12 @@ impl Backoff {
     const FIRST: Duration = Duration::from_millis(25);
     const LONGEST: Duration = Duration::from_secs(1);
 
+    /// Waits for a moment, so that those who got in each other's way do not meet again.
+    pub async fn pause() {
+        let [share] = random_bytes::<1>();
+        sleep(Self::FIRST * u32::from(share) / 255).await;
+    }
+
     /// Waits before the next try; gives up with `cause` when there were enough.
     pub async fn wait(&mut self, cause: impl Into<BoxError>) -> Result<(), StoreError> {
         self.tries += 1;

@@ -1,67 +1,142 @@
 //! Items to domain types and back; nowhere else.
 
 mod attributes;
+mod checksum;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tapebase_domain::{
     blob::BlobRef,
+    details::Details,
+    history::{ChangeNumber, Counters, Deleted, Entry, HistoryId},
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{StoreError, Timestamp},
-    recording::{Recording, RecordingName, Revision},
+    recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
 };
 
 use self::attributes::{Attributes, broken};
 pub use self::attributes::{binary, micros, number, text};
-use super::keys;
+use super::{keys, schema::OLD_FORM};
 
 /// Attributes by name, as the SDK has them.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// How long an item is kept past its expiry or its end. An expired one is found until then, for the caller to
-/// decide; a tombstone must outlast every request that was sent before it.
-const KEPT_SECONDS: i64 = 24 * 60 * 60;
+/// How long the tombstone of an upload is kept: it must outlast every request that was sent before it.
+const TOMBSTONE_SECONDS: i64 = 24 * 60 * 60;
+/// How long a session is kept past its expiry, should no sweep come by: it is found until then, for the caller to
+/// decide.
+const EXPIRED_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// The attribute with the checksum over all the others.
+const CHECKSUM: &str = "crc";
 
+/// A recording: with where the indexes have it, and a checksum over everything.
 pub fn of_recording(recording: &Recording) -> Item {
-    let recorded = recording.recorded_at.to_utc();
+    let recorded = recording.details.recorded_at.to_utc();
+    let mut item = with(keys::recording(recording.owner, &recording.id), of_details(&recording.details));
+    item.extend(named([
+        ("received_key", text(keys::position(recording.received_at, &recording.id))),
+        ("recorded_key", text(keys::position(recorded, &recording.id))),
+        ("changed_key", text(keys::change(recording.changed))),
+        ("sweep_pk", text(keys::blob_shard(&recording.blob))),
+        ("sweep_sk", text(recording.blob.as_str())),
+        ("media_type", text(recording.media_type.as_str())),
+        ("size", number(recording.size)),
+        ("sha256", binary(&recording.sha256.0)),
+        ("digest", text(origin_name(recording.digest))),
+        ("received_at", micros(recording.received_at)),
+        ("revision", number(recording.revision.0)),
+        ("changed", number(recording.changed.0)),
+    ]));
+    let noted = [("verified_at", recording.verified_at), ("damaged_at", recording.damaged_at)];
+    item.extend(noted.into_iter().filter_map(|(name, time)| Some((name.to_owned(), micros(time?)))));
+    item.insert(CHECKSUM.to_owned(), number(checksum::of(&item)));
+    item
+}
+
+pub fn recording(item: &Item) -> Result<Recording, StoreError> {
+    let attributes = Attributes(item);
+    if attributes.number::<u32>(CHECKSUM)? != checksum::of(item) {
+        return Err(broken(CHECKSUM, "the item is damaged"));
+    }
+    Ok(Recording {
+        owner: attributes.parsed_after("pk", "U#", UserId::parse)?,
+        id: attributes.parsed_after("sk", keys::RECORDING, RecordingId::parse)?,
+        details: details(attributes)?,
+        media_type: attributes.parsed("media_type", MediaType::parse)?,
+        size: attributes.number("size")?,
+        sha256: attributes.digest("sha256")?,
+        digest: attributes.parsed("digest", origin_of)?,
+        received_at: attributes.time("received_at")?,
+        revision: Revision(attributes.number("revision")?),
+        changed: ChangeNumber(attributes.number("changed")?),
+        verified_at: attributes.optional_time("verified_at")?,
+        damaged_at: attributes.optional_time("damaged_at")?,
+        blob: BlobRef::new(attributes.text("sweep_sk")?.to_owned()),
+    })
+}
+
+/// What its client said of a recording or an upload.
+fn of_details(details: &Details) -> impl IntoIterator<Item = (&'static str, AttributeValue)> {
+    [
+        ("name", text(details.name.as_str())),
+        ("declared_type", text(details.media_type.as_str())),
+        ("recorded_at", micros(details.recorded_at.to_utc())),
+        ("recorded_offset", number(details.recorded_at.offset().local_minus_utc())),
+    ]
+}
+
+fn details(item: Attributes<'_>) -> Result<Details, StoreError> {
+    Ok(Details {
+        name: item.parsed("name", |name| RecordingName::parse(name.to_owned()))?,
+        media_type: item.parsed("declared_type", MediaType::parse)?,
+        recorded_at: item.local_time("recorded_at", "recorded_offset")?,
+    })
+}
+
+const fn origin_name(origin: DigestOrigin) -> &'static str {
+    match origin {
+        DigestOrigin::Computed => "computed",
+        DigestOrigin::Declared => "declared",
+    }
+}
+
+fn origin_of(name: &str) -> Result<DigestOrigin, &'static str> {
+    let mut all = [DigestOrigin::Computed, DigestOrigin::Declared].into_iter();
+    all.find(|origin| origin_name(*origin) == name).ok_or("not the origin of a digest")
+}
+
+/// What stays of a recording that was deleted. `stamp` tells it from any other that was or will be there.
+pub fn of_deleted(deleted: &Deleted, stamp: &[u8; 12]) -> Item {
     with(
-        keys::recording(recording.owner, &recording.id),
+        keys::recording(deleted.owner, &deleted.id),
         [
-            ("received_key", text(keys::position(recording.received_at, &recording.id))),
-            ("recorded_key", text(keys::position(recorded, &recording.id))),
-            ("sweep_pk", text(keys::blob_shard(&recording.blob))),
-            ("sweep_sk", text(recording.blob.as_str())),
-            ("name", text(recording.name.as_str())),
-            ("media_type", text(recording.media_type.as_str())),
-            ("size", number(recording.size)),
-            ("sha256", binary(&recording.sha256.0)),
-            ("recorded_at", micros(recorded)),
-            ("recorded_offset", number(recording.recorded_at.offset().local_minus_utc())),
-            ("received_at", micros(recording.received_at)),
-            ("revision", number(recording.revision.0)),
+            ("gone", binary(stamp)),
+            ("received_key", text(keys::tombstone(deleted.changed))),
+            ("changed_key", text(keys::change(deleted.changed))),
+            ("changed", number(deleted.changed.0)),
+            ("deleted_at", micros(deleted.deleted_at)),
         ],
     )
 }
 
-pub fn recording(item: &Item) -> Result<Recording, StoreError> {
+pub fn deleted(item: &Item) -> Result<Deleted, StoreError> {
     let item = Attributes(item);
-    Ok(Recording {
+    Ok(Deleted {
         owner: item.parsed_after("pk", "U#", UserId::parse)?,
         id: item.parsed_after("sk", keys::RECORDING, RecordingId::parse)?,
-        name: item.parsed("name", |name| RecordingName::parse(name.to_owned()))?,
-        media_type: item.parsed("media_type", MediaType::parse)?,
-        size: item.number("size")?,
-        sha256: item.digest("sha256")?,
-        recorded_at: item.local_time("recorded_at", "recorded_offset")?,
-        received_at: item.time("received_at")?,
-        revision: Revision(item.number("revision")?),
-        blob: BlobRef::new(item.text("sweep_sk")?.to_owned()),
+        changed: ChangeNumber(item.number("changed")?),
+        deleted_at: item.time("deleted_at")?,
     })
+}
+
+/// A recording, or the tombstone of one.
+pub fn entry(item: &Item) -> Result<Entry, StoreError> {
+    if is_alive(item) { Ok(Entry::Recording(recording(item)?.into())) } else { deleted(item).map(Entry::Deleted) }
 }
 
 /// The blob that an entry of the index refers to.
@@ -69,44 +144,51 @@ pub fn blob(entry: &Item) -> Result<String, StoreError> {
     Attributes(entry).text("sweep_sk").map(str::to_owned)
 }
 
-pub fn of_plan(plan: &PendingUpload) -> Item {
-    with(
-        keys::plan(plan.owner, &plan.id),
-        [
-            ("sweep_pk", text(keys::plan_shard(&plan.id))),
-            ("sweep_sk", text(keys::plan_expiry(plan.expires_at, plan.owner, &plan.id))),
-            ("name", text(plan.name.as_str())),
-            ("media_type", text(plan.media_type.as_str())),
-            ("size", number(plan.size)),
-            ("sha256", binary(&plan.sha256.0)),
-            ("recorded_at", micros(plan.recorded_at.to_utc())),
-            ("recorded_offset", number(plan.recorded_at.offset().local_minus_utc())),
-            ("staged", text(plan.staged.as_str())),
-            ("signing_key", binary(&plan.key.0)),
-            ("expires_at", micros(plan.expires_at)),
-        ],
-    )
+pub fn of_upload(upload: &PendingUpload) -> Item {
+    let mut item = with(keys::upload(upload.owner, &upload.id), of_details(&upload.details));
+    item.extend(named([
+        ("kind", text("direct")),
+        ("length", number(upload.size)),
+        ("reserved", number(upload.size)),
+        ("sha256", binary(&upload.sha256.0)),
+        ("again", AttributeValue::Bool(upload.again)),
+        ("staged", text(upload.staged.as_str())),
+        ("signing_key", binary(&upload.key.0)),
+        ("expires_at", micros(upload.expires_at)),
+    ]));
+    item
 }
 
-pub fn plan(item: &Item) -> Result<PendingUpload, StoreError> {
+pub fn upload(item: &Item) -> Result<PendingUpload, StoreError> {
     let item = Attributes(item);
     Ok(PendingUpload {
         owner: item.parsed_after("pk", "U#", UserId::parse)?,
-        id: item.parsed_after("sk", keys::PLAN, RecordingId::parse)?,
-        name: item.parsed("name", |name| RecordingName::parse(name.to_owned()))?,
-        media_type: item.parsed("media_type", MediaType::parse)?,
-        size: item.number("size")?,
+        id: item.parsed_after("sk", keys::UPLOAD, RecordingId::parse)?,
+        details: details(item)?,
+        size: item.number("length")?,
         sha256: item.digest("sha256")?,
-        recorded_at: item.local_time("recorded_at", "recorded_offset")?,
+        again: item.flag("again")?,
         staged: StagedRef::new(item.text("staged")?.to_owned()),
         key: LinkKey(item.digest("signing_key")?.0),
         expires_at: item.time("expires_at")?,
     })
 }
 
-/// The bytes an owner uses, of the item that counts them.
-pub fn used_bytes(item: &Item) -> Result<u64, StoreError> {
-    Attributes(item).number("bytes")
+/// What an owner has, and up to which change deletions may be forgotten, of the item that counts it.
+pub fn counters(item: &Item) -> Result<(Counters, ChangeNumber), StoreError> {
+    let item = Attributes(item);
+    let count = |name| item.optional_number(name).map(Option::unwrap_or_default);
+    let (used, reserved): (u64, u64) = (count("used")?, count("reserved")?);
+    let counters = Counters {
+        bytes: used.saturating_sub(reserved),
+        reserved_bytes: reserved,
+        recordings: count("recordings")?,
+        uploads: count("uploads")?,
+        sessions: count("sessions")?,
+        tombstones: count("tombstones")?,
+        changed: ChangeNumber(count("changed")?),
+    };
+    Ok((counters, ChangeNumber(count("forgotten")?)))
 }
 
 pub fn of_account(account: &Account) -> Item {
@@ -172,15 +254,15 @@ pub fn opened_session(item: &Item) -> Result<(User, Session), StoreError> {
     Ok((user, session_alone(item, item.parsed("session", SessionId::parse)?, id)?))
 }
 
-/// From when on the table may forget an item that has expired, or ended.
-pub fn time_to_live(expired_at: Timestamp) -> AttributeValue {
-    number(expired_at.timestamp() + KEPT_SECONDS)
+/// From when on the table may forget a session by itself.
+pub fn time_to_live(expires_at: Timestamp) -> AttributeValue {
+    number(expires_at.timestamp() + EXPIRED_SECONDS)
 }
 
-/// What stays for a day where an item was, so that a late request to add it is refused.
+/// What stays for a day where an upload was, so that a late request to add it is refused.
 /// `stamp` tells it from any other that was or will be there.
 pub fn of_tombstone(key: Item, stamp: &[u8; 12], now: Timestamp) -> Item {
-    with(key, [("gone", binary(stamp)), ("ttl", time_to_live(now))])
+    with(key, [("gone", binary(stamp)), ("ttl", number(now.timestamp() + TOMBSTONE_SECONDS))])
 }
 
 /// The stamp of a tombstone; `None` if it is none.
@@ -193,11 +275,20 @@ pub fn is_alive(item: &Item) -> bool {
     !item.is_empty() && stamp(item).is_none()
 }
 
-pub fn of_store(id: StoreId) -> Item {
-    with(keys::store(), [("id", text(id.to_string()))])
+pub fn of_store(id: StoreId, history: HistoryId) -> Item {
+    with(keys::store(), [("id", text(id.to_string())), ("history", text(history.to_string()))])
+}
+
+/// Which history the rows are of; a table of an older version does not know.
+pub fn history(item: &Item) -> Result<HistoryId, StoreError> {
+    if !item.contains_key("history") {
+        return Err(StoreError::Unavailable(OLD_FORM.into()));
+    }
+    Attributes(item).parsed("history", HistoryId::parse)
 }
 
 pub fn store_id(item: &Item) -> Result<StoreId, StoreError> {
+    history(item)?;
     Attributes(item).parsed("id", StoreId::parse)
 }
 
@@ -242,13 +333,13 @@ fn identity(item: Attributes<'_>) -> Result<Identity, StoreError> {
     Ok(Identity::Social(social.map_err(|error| broken("subject", error))?))
 }
 
-fn with<const N: usize>(mut key: Item, attributes: [(&'static str, AttributeValue); N]) -> Item {
+fn with(mut key: Item, attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Item {
     key.extend(named(attributes));
     key
 }
 
-fn named<const N: usize>(
-    attributes: [(&'static str, AttributeValue); N],
+fn named(
+    attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>,
 ) -> impl Iterator<Item = (String, AttributeValue)> {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), value))
 }
@@ -265,10 +356,17 @@ mod tests {
             Err(StoreError::Unavailable(source)) => source.to_string(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(message(&item), "attribute `name` is missing");
-        item.insert("name".to_owned(), number(1));
-        assert_eq!(message(&item), "attribute `name` is not text");
-        item.insert("name".to_owned(), text(""));
-        assert_eq!(message(&item), "attribute `name`: the name is empty");
+        assert_eq!(message(&item), "attribute `crc` is missing");
+        item.insert("crc".to_owned(), number(1));
+        assert_eq!(message(&item), "attribute `crc`: the item is damaged");
+        for (value, expected) in [
+            (None, "attribute `name` is missing"),
+            (Some(number(1)), "attribute `name` is not text"),
+            (Some(text("")), "attribute `name`: the name is empty"),
+        ] {
+            item.extend(value.map(|value| ("name".to_owned(), value)));
+            item.insert("crc".to_owned(), number(checksum::of(&item)));
+            assert_eq!(message(&item), expected);
+        }
     }
 }

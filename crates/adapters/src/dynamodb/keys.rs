@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tapebase_domain::{
     blob::BlobRef,
     digest::Sha256,
+    history::ChangeNumber,
     id::{RecordingId, SessionId, UserId},
     page::{Order, PageRequest, Position, TimeField},
     ports::Timestamp,
@@ -17,24 +18,50 @@ use super::items::Item;
 
 /// What the sort keys of a user's recordings begin with.
 pub const RECORDING: &str = "R#";
-/// What the sort keys of a user's plans begin with.
-pub const PLAN: &str = "P#";
+/// What the sort keys of a user's uploads begin with.
+pub const UPLOAD: &str = "P#";
+/// What the sort keys of what is due of a user begin with.
+pub const DUE: &str = "D#";
 /// What the sort keys of a user's sessions begin with.
 pub const SESSION: &str = "S#";
 
-/// How many partitions of the index expired plans are found in: one for each hexadecimal digit.
-pub const PLAN_SHARDS: u8 = 16;
+/// How many partitions of the index what is due of a kind is found in: one for each hexadecimal digit.
+pub const DUE_SHARDS: u8 = 16;
+
+/// What tombstones begin with in `by_received`: behind all times, so that no list has them.
+const TOMBSTONE: &str = "x";
 
 pub fn recording(owner: UserId, id: &RecordingId) -> Item {
     key(of_user(owner), format!("{RECORDING}{id}"))
 }
 
-pub fn plan(owner: UserId, id: &RecordingId) -> Item {
-    key(of_user(owner), format!("{PLAN}{id}"))
+pub fn upload(owner: UserId, id: &RecordingId) -> Item {
+    key(of_user(owner), format!("{UPLOAD}{id}"))
 }
 
-pub fn usage(owner: UserId) -> Item {
-    key(of_user(owner), "USAGE".to_owned())
+/// The upload that something due refers to, by its key.
+pub fn upload_of_due(due: &Item) -> Item {
+    referred(due, "UPLOAD#", UPLOAD)
+}
+
+/// The session that something due refers to, by its key.
+pub fn session_of_due(due: &Item) -> Item {
+    referred(due, "SESSION#", SESSION)
+}
+
+fn referred(due: &Item, kind: &str, prefix: &str) -> Item {
+    let part = |name: &str| due.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+    let reference = part("sk").strip_prefix(DUE).and_then(|reference| reference.strip_prefix(kind));
+    key(part("pk").to_owned(), format!("{prefix}{}", reference.unwrap_or_default()))
+}
+
+pub fn counters(owner: UserId) -> Item {
+    key(of_user(owner), "COUNTERS".to_owned())
+}
+
+/// What is due of an owner: of which kind, and what it refers to.
+pub fn due(owner: UserId, reference: &str) -> Item {
+    key(of_user(owner), format!("{DUE}{reference}"))
 }
 
 pub fn account(user: UserId) -> Item {
@@ -70,6 +97,11 @@ pub fn key(pk: String, sk: String) -> Item {
     Item::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
 }
 
+/// Whether an item is an upload.
+pub fn is_upload(item: &Item) -> bool {
+    matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk.starts_with(UPLOAD))
+}
+
 /// The partition everything of a user is in.
 pub fn of_user(user: UserId) -> String {
     format!("U#{user}")
@@ -82,18 +114,34 @@ pub fn blob_shard(blob: &BlobRef) -> String {
     format!("B#{first}")
 }
 
-/// The partition of the index that a plan's expiry is found in.
-pub fn plan_shard(id: &RecordingId) -> String {
-    numbered_plan_shard(Sha256::of(id.as_str().as_bytes()).0[0] % PLAN_SHARDS)
+/// The partition of the index that what is due of a kind is found in.
+pub fn due_shard(kind: &str, owner: UserId, reference: &str) -> String {
+    let digest = Sha256::of(format!("{owner}{reference}").as_bytes());
+    numbered_due_shard(kind, digest.0[0] % DUE_SHARDS)
 }
 
-pub fn numbered_plan_shard(number: u8) -> String {
-    format!("P#{number:x}")
+pub fn numbered_due_shard(kind: &str, number: u8) -> String {
+    format!("{kind}#{number:x}")
 }
 
-/// Where in its shard a plan is: by its expiry.
-pub fn plan_expiry(expires_at: Timestamp, owner: UserId, id: &RecordingId) -> String {
-    format!("{}#{owner}#{id}", instant(expires_at))
+/// Where in its shard something due is: by its time.
+pub fn due_time(due_at: Timestamp, owner: UserId, reference: &str) -> String {
+    format!("{}#{owner}#{reference}", instant(due_at))
+}
+
+/// A change number as text that sorts as numbers do.
+pub fn change(number: ChangeNumber) -> String {
+    format!("{:016x}", number.0)
+}
+
+/// Where a tombstone is in `by_received`: the oldest first, and in no list.
+pub fn tombstone(number: ChangeNumber) -> String {
+    format!("{TOMBSTONE}{}", change(number))
+}
+
+/// Before the first tombstone in `by_received`, and behind the last.
+pub fn tombstone_bounds() -> (String, String) {
+    (TOMBSTONE.to_owned(), format!("{TOMBSTONE}g"))
 }
 
 /// An instant as text that sorts as time does, also before 1970.

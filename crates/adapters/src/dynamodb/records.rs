@@ -1,39 +1,41 @@
 //! `RecordStore` in DynamoDB.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
 use tapebase_domain::{
     blob::BlobRef,
-    id::{RecordingId, StoreId, UserId, random_bytes},
+    history::{Counters, Entry},
+    id::{RecordingId, StoreId, UserId},
     page::PageRequest,
-    ports::{InsertError, RecordStore, StoreError},
-    recording::{Recording, RecordingName, Revision},
+    ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    recording::{Edit, Recording, Revision},
 };
 
 use super::{
     DynamoDb,
-    errors::{Backoff, from_sdk},
-    items::{self, Item, binary, number, text},
+    commit::{Change, Refused},
+    errors::Backoff,
+    items::{self, Item},
     keys,
+    owners::Seen,
 };
 
 #[async_trait]
 impl RecordStore for DynamoDb {
-    async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError> {
-        let Some(room) = quota.checked_sub(recording.size) else {
-            let existing = RecordStore::find(self, recording.owner, &recording.id).await?;
-            return Err(existing.map_or(InsertError::OverQuota, taken));
+    async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
+        let Some(room) = terms.quota.checked_sub(recording.size) else {
+            let there = self.look_up(recording.owner, &recording.id).await?;
+            return Err(there.map_or(InsertError::OverQuota, |there| refusal(there, terms.again)));
         };
-        let mut insert = self.transaction();
-        insert.add(items::of_recording(&recording))?;
-        insert.use_bytes(recording.owner, recording.size, room)?;
-        match insert.commit().await? {
-            Ok(()) => Ok(()),
-            Err(refusal) if refusal.action == 0 => Err(taken(items::recording(&refusal.item()?)?)),
-            Err(_) => Err(InsertError::OverQuota),
+        let (mut over, mut backoff) = (None, Backoff::default());
+        loop {
+            let add = Change::Add { recording: recording.clone(), over: over.clone(), room };
+            let there = match self.turn(recording.owner).await.change(add).await? {
+                Ok(recording) => return Ok(recording),
+                Err(Refused::OverQuota | Refused::Upload) => return Err(InsertError::OverQuota),
+                Err(Refused::Row(there)) => there,
+            };
+            over = over_tombstone(there, terms.again)?;
+            backoff.wait("the recording comes and goes all the time").await?;
         }
     }
 
@@ -42,26 +44,45 @@ impl RecordStore for DynamoDb {
         item.as_ref().map(items::recording).transpose()
     }
 
+    async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {
+        let item = self.get_any(keys::recording(owner, id)).await?;
+        item.as_ref().map(items::entry).transpose()
+    }
+
     async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError> {
         self.list_page(owner, &page).await
     }
 
-    async fn rename(
+    async fn edit(
         &self,
         owner: UserId,
         id: &RecordingId,
-        name: RecordingName,
+        edit: Edit,
         expected: Option<Revision>,
     ) -> Result<Option<Recording>, StoreError> {
-        let change = random_bytes();
-        let update = self.update_name(owner, id, &name, expected, &change);
-        match update_patiently(update).await? {
-            Ok(renamed) => items::recording(&renamed).map(Some),
-            Err(None) => Ok(None),
-            // Written before, and the reply was lost.
-            Err(Some(there)) if there.get("change") == Some(&binary(&change)) => items::recording(&there).map(Some),
-            Err(Some(_)) => Err(StoreError::Conflict),
-        }
+        let is_expected = |found: &Recording| expected.is_none_or(|expected| expected == found.revision);
+        self.change_seen(owner, id, |before| {
+            if !is_expected(&before) {
+                return Err(StoreError::Conflict);
+            }
+            let recording = edit.clone().apply(before.clone());
+            Ok(Some(Change::Replace { recording, before }))
+        })
+        .await
+    }
+
+    async fn move_blob(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        from: &BlobRef,
+        to: BlobRef,
+    ) -> Result<bool, StoreError> {
+        let moved = self.change_seen(owner, id, |before| {
+            let recording = Recording { blob: to.clone(), ..before.clone() };
+            Ok((before.blob == *from).then_some(Change::Replace { recording, before }))
+        });
+        Ok(moved.await?.is_some())
     }
 
     async fn remove(
@@ -69,26 +90,27 @@ impl RecordStore for DynamoDb {
         owner: UserId,
         id: &RecordingId,
         expected: Option<Revision>,
+        at: Timestamp,
+        most_tombstones: u64,
     ) -> Result<Option<Recording>, StoreError> {
-        let mut seen = self.get(keys::recording(owner, id)).await?;
-        let mut backoff = Backoff::default();
-        loop {
-            let Some(item) = &seen else { return Ok(None) };
-            let found = items::recording(item)?;
-            if expected.is_some_and(|expected| expected != found.revision) {
+        let is_expected = |found: &Recording| expected.is_none_or(|expected| expected == found.revision);
+        self.change_seen(owner, id, |before| {
+            if !is_expected(&before) {
                 return Err(StoreError::Conflict);
             }
-            match self.remove_seen(&found).await? {
-                None => return Ok(Some(found)),
-                Some(there) => seen = there,
-            }
-            backoff.wait("the recording changes all the time").await?;
-        }
+            Ok(Some(Change::Remove { before, at, most_tombstones }))
+        })
+        .await
     }
 
-    async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError> {
-        let item = self.get(keys::usage(owner)).await?;
-        item.as_ref().map_or(Ok(0), items::used_bytes)
+    async fn counters(&self, owner: UserId) -> Result<Counters, StoreError> {
+        let read = self.read_counters(owner).await?;
+        self.owners.note(owner, Seen::of(&read));
+        Ok(read.0)
+    }
+
+    async fn recount(&self, owner: UserId) -> Result<Counters, StoreError> {
+        self.count_anew(owner).await
     }
 
     /// The index is a little behind the table. Blobs are asked about hours after their recordings were written,
@@ -107,70 +129,33 @@ impl RecordStore for DynamoDb {
 }
 
 impl DynamoDb {
-    /// `change` tells this change from every other: sent again, it is not made twice, and is known again.
-    fn update_name(
+    /// Makes a change of a recording as it is now. `None` if there is none, or nothing to change.
+    async fn change_seen(
         &self,
         owner: UserId,
         id: &RecordingId,
-        name: &RecordingName,
-        expected: Option<Revision>,
-        change: &[u8; 12],
-    ) -> UpdateItemFluentBuilder {
-        let is_there = "attribute_exists(#revision) AND (attribute_not_exists(#change) OR #change <> :change)";
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::recording(owner, id)))
-            .update_expression("SET #name = :name, #change = :change ADD #revision :one")
-            .expression_attribute_names("#name", "name")
-            .expression_attribute_names("#change", "change")
-            .expression_attribute_names("#revision", "revision")
-            .expression_attribute_values(":name", text(name.as_str()))
-            .expression_attribute_values(":change", binary(change))
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match expected {
-            None => update.condition_expression(is_there),
-            Some(Revision(revision)) => update
-                .condition_expression(format!("{is_there} AND #revision = :expected"))
-                .expression_attribute_values(":expected", number(revision)),
-        }
-    }
-
-    /// Takes the recording out if it is still this one; otherwise answers what is there instead.
-    async fn remove_seen(&self, seen: &Recording) -> Result<Option<Option<Item>>, StoreError> {
-        let mut remove = self.transaction();
-        let values = Item::from([
-            (":revision".to_owned(), number(seen.revision.0)),
-            (":blob".to_owned(), text(seen.blob.as_str())),
-        ]);
-        let condition = "revision = :revision AND sweep_sk = :blob";
-        remove.bury(keys::recording(seen.owner, &seen.id), condition, values)?;
-        remove.give_back_bytes(seen.owner, seen.size)?;
-        Ok(remove.commit().await?.err().map(super::transact::Refusal::into_item))
+        decide: impl Fn(Recording) -> Result<Option<Change>, StoreError>,
+    ) -> Result<Option<Recording>, StoreError> {
+        // Read before it is this one's turn, so that nobody waits for it.
+        let seen = self.get(keys::recording(owner, id)).await?;
+        self.turn(owner).await.change_seen(seen, decide).await
     }
 }
 
-/// The item as it is now; or, if the condition does not hold, the item that is there.
-async fn update_patiently(update: UpdateItemFluentBuilder) -> Result<Result<Item, Option<Item>>, StoreError> {
-    let mut backoff = Backoff::default();
-    loop {
-        let error = match update.clone().send().await {
-            Ok(updated) => return Ok(Ok(updated.attributes.unwrap_or_default())),
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                return Ok(Err(failed.item.clone().filter(items::is_alive)));
-            }
-            Some(UpdateItemError::TransactionConflictException(_)) => backoff.wait(error).await?,
-            _ => return Err(from_sdk(error)),
-        }
+/// The tombstone to add a recording over, or why it cannot be added.
+pub fn over_tombstone(there: Option<Item>, again: bool) -> Result<Option<Item>, InsertError> {
+    match there {
+        None => Ok(None),
+        Some(there) if again && !items::is_alive(&there) => Ok(Some(there)),
+        Some(there) => Err(refusal(items::entry(&there)?, again)),
     }
 }
 
-fn taken(existing: Recording) -> InsertError {
-    InsertError::Taken(Box::new(existing))
+/// Why a recording cannot be added where this is; if it can, there is too little quota.
+fn refusal(there: Entry, again: bool) -> InsertError {
+    match there {
+        Entry::Recording(existing) => InsertError::Taken(existing),
+        Entry::Deleted(_) if again => InsertError::OverQuota,
+        Entry::Deleted(deleted) => InsertError::Deleted(deleted),
+    }
 }

@@ -12,13 +12,14 @@ use tapebase_domain::{
 
 use super::{
     DynamoDb,
+    counting::{Check, Delta},
+    due::{Due, Kind},
     items::{self, Item, micros, text},
     keys, query,
-    transact::Transaction,
 };
 
-/// A transaction takes 100 actions; ending a session takes two.
-const ENDED_AT_ONCE: usize = 50;
+/// A transaction takes 100 actions: three for each session, and one to count.
+const ENDED_AT_ONCE: usize = 33;
 /// How often to look for sessions that began while the others were ended.
 const MOST_ROUNDS: usize = 20;
 
@@ -32,6 +33,8 @@ impl DynamoDb {
         let mut begin = self.transaction();
         begin.add(items::of_opened_session(session, token, user))?;
         begin.add(items::of_session(session, token))?;
+        Due::session(session.user, session.id).schedule(&mut begin, session.expires_at)?;
+        begin.count(session.user, &sessions(1), &Check::default())?;
         begin.commit().await?.map_err(|_| StoreError::Conflict)
     }
 
@@ -67,10 +70,7 @@ impl DynamoDb {
 
     pub(super) async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
         let Some(item) = self.get(keys::session(user, id)).await? else { return Ok(false) };
-        let mut end = self.transaction();
-        end.take_out(keys::session(user, id))?;
-        end.clear(keys::token(items::token(&item)?))?;
-        Ok(end.commit().await?.is_ok())
+        self.end_sessions(user, std::slice::from_ref(&item)).await
     }
 
     /// Until there is none left, for others may begin meanwhile.
@@ -81,20 +81,46 @@ impl DynamoDb {
                 return Ok(());
             }
             for some in sessions.chunks(ENDED_AT_ONCE) {
+                // What was refused is looked at again in the next round.
                 self.end_sessions(user, some).await?;
             }
         }
         Err(StoreError::Unavailable("sessions begin faster than they end".into()))
     }
 
-    async fn end_sessions(&self, user: UserId, sessions: &[Item]) -> Result<(), StoreError> {
+    /// Ends sessions, all or none; `false` if one of them has ended already.
+    async fn end_sessions(&self, user: UserId, ending: &[Item]) -> Result<bool, StoreError> {
         let mut end = self.transaction();
-        for item in sessions {
-            clear(&mut end, user, item)?;
+        for item in ending {
+            let id = items::session(item)?.id;
+            end.take_out(keys::session(user, id))?;
+            end.clear(keys::token(items::token(item)?))?;
+            Due::session(user, id).cancel(&mut end)?;
         }
-        // Without conditions, nothing is refused.
-        let _ = end.commit().await?;
-        Ok(())
+        end.count(user, &sessions(-(ending.len() as i128)), &Check::default())?;
+        Ok(end.commit().await?.is_ok())
+    }
+
+    /// Looks at some sessions that may have expired; how many, and how many of them had.
+    pub(super) async fn end_expired_sessions(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
+        let due = self.due_before(Kind::Session, now).await?;
+        let mut ended = 0;
+        for key in &due {
+            let item = self.get(keys::session_of_due(key)).await?;
+            let session = item.as_ref().map(items::session).transpose()?;
+            match (item, session) {
+                (Some(item), Some(session)) if session.expires_at < now => {
+                    ended += u64::from(self.end_sessions(session.user, &[item]).await?);
+                }
+                // It was used since it was noted.
+                (_, Some(session)) => {
+                    let due = Due::session(session.user, session.id);
+                    self.reschedule(&due, Kind::Session, session.expires_at).await?;
+                }
+                (_, None) => self.forget_due(key.clone()).await?,
+            }
+        }
+        Ok((due.len() as u64, ended))
     }
 
     fn sessions_of(&self, user: UserId) -> QueryFluentBuilder {
@@ -106,7 +132,6 @@ impl DynamoDb {
     }
 }
 
-fn clear(transaction: &mut Transaction<'_>, user: UserId, item: &Item) -> Result<(), StoreError> {
-    transaction.clear(keys::session(user, items::session(item)?.id))?;
-    transaction.clear(keys::token(items::token(item)?))
+fn sessions(more: i128) -> Delta {
+    Delta { sessions: more, ..Delta::default() }
 }

@@ -80,12 +80,11 @@ impl Inspection<'_> {
         };
         let looks = [
             ("its keys are pk and sk", schema::has_keys(&table)),
-            ("its local indexes are by_received and by_recorded", schema::has_local_indexes(&table)),
+            ("its local indexes are those of this version", schema::has_local_indexes(&table)),
             ("its global index is sweep", schema::has_sweep(&table)),
         ];
         for (what, is_right) in looks {
-            let outcome =
-                self.judge(Ok(is_right), async { Err("make another table with `tapebase setup`".into()) }).await;
+            let outcome = self.judge(Ok(is_right), async { Err(schema::OLD_FORM.into()) }).await;
             self.note(what, outcome);
         }
     }

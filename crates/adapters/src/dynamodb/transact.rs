@@ -2,13 +2,14 @@
 //!
 //! A request may arrive long after its sender has given it up, and asked again, and gone on from there. Such a
 //! latecomer must not bring back what was taken out meanwhile, so what has an id of its client's choice leaves a
-//! tombstone where it was: adding expects nothing at all there, or the very tombstone it has seen.
+//! tombstone where it was: adding expects nothing at all there, or the very tombstone it has seen. Uploads do so here;
+//! recordings, whose tombstones refuse them, in [`super::commit`].
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata as _, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Delete, Put,
+        CancellationReason, Delete, Put,
         ReturnValuesOnConditionCheckFailure::AllOld,
         TransactWriteItem, Update,
         builders::{DeleteBuilder, UpdateBuilder},
@@ -22,8 +23,9 @@ use tapebase_domain::{
 
 use super::{
     DynamoDb,
+    counting::{Check, Delta},
     errors::{Backoff, from_build, from_sdk},
-    items::{self, Item, number},
+    items::{self, Item},
     keys,
 };
 
@@ -48,6 +50,11 @@ impl Refusal {
             .ok_or_else(|| StoreError::Unavailable("a condition failed on an item that is not there".into()))
     }
 
+    /// Whatever is there.
+    pub fn into_anything(self) -> Option<Item> {
+        self.there.filter(|item| !item.is_empty())
+    }
+
     /// The item that is there, if there is more than a tombstone.
     pub fn into_item(self) -> Option<Item> {
         self.there.filter(items::is_alive)
@@ -61,12 +68,43 @@ impl DynamoDb {
 }
 
 impl Transaction<'_> {
+    /// How many actions there are.
+    pub fn len(&self) -> usize {
+        self.actions.len()
+    }
+
     /// Adds an item that must not be there.
     pub fn add(&mut self, item: Item) -> Result<(), StoreError> {
         self.put(item, "attribute_not_exists(pk)", Item::new())
     }
 
-    /// Puts a tombstone in the place of an item that must be as `condition` says, with `values` for its placeholders.
+    /// Puts an item in the place of another that must be as `condition` says, with `values` for its placeholders.
+    pub fn replace(&mut self, item: Item, condition: &str, values: Item) -> Result<(), StoreError> {
+        self.put(item, condition, values)
+    }
+
+    /// Puts an item in the place of another that must be the very same as `before` in everything.
+    pub fn replace_same(&mut self, item: Item, before: &Item) -> Result<(), StoreError> {
+        let others = before.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
+        let (mut put, mut conditions) = (Put::builder(), vec!["attribute_exists(pk)".to_owned()]);
+        for (name, value) in others {
+            conditions.push(format!("#{name} = :{name}"));
+            put = put.expression_attribute_names(format!("#{name}"), name);
+            put = put.expression_attribute_values(format!(":{name}"), value.clone());
+        }
+        let put = put.table_name(&self.store.table).set_item(Some(item)).condition_expression(conditions.join(" AND "));
+        self.actions.push(TransactWriteItem::builder().put(put.build().map_err(from_build)?).build());
+        Ok(())
+    }
+
+    /// Puts an item, whatever is there.
+    pub fn set(&mut self, item: Item) -> Result<(), StoreError> {
+        let put = Put::builder().table_name(&self.store.table).set_item(Some(item)).build().map_err(from_build)?;
+        self.actions.push(TransactWriteItem::builder().put(put).build());
+        Ok(())
+    }
+
+    /// Puts a tombstone in the place of an upload that must be as `condition` says, with `values` for its placeholders.
     pub fn bury(&mut self, key: Item, condition: &str, values: Item) -> Result<(), StoreError> {
         let tombstone = items::of_tombstone(key, &random_bytes(), SystemClock.now());
         self.put(tombstone, condition, values)
@@ -88,6 +126,14 @@ impl Transaction<'_> {
     /// Takes out an item that must be there.
     pub fn take_out(&mut self, key: Item) -> Result<(), StoreError> {
         self.delete(Delete::builder().set_key(Some(key)).condition_expression("attribute_exists(pk)"))
+    }
+
+    /// Takes out an item that must be as `condition` says, with `values` for its placeholders.
+    pub fn take_out_if(&mut self, key: Item, condition: &str, values: Item) -> Result<(), StoreError> {
+        let delete = Delete::builder().set_key(Some(key)).condition_expression(condition);
+        self.delete(
+            delete.set_expression_attribute_values(Some(values)).return_values_on_condition_check_failure(AllOld),
+        )
     }
 
     /// Takes out an item if it is there.
@@ -119,28 +165,10 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Counts bytes as used by `owner`, who must have `room` for them: use that much at most by now.
-    pub fn use_bytes(&mut self, owner: UserId, bytes: u64, room: u64) -> Result<(), StoreError> {
-        let update = self
-            .count_bytes(owner, number(bytes))
-            .condition_expression("attribute_not_exists(#bytes) OR #bytes <= :room")
-            .expression_attribute_values(":room", number(room));
+    /// Counts what an owner has more of or less, on condition that `check` holds.
+    pub fn count(&mut self, owner: UserId, delta: &Delta, check: &Check) -> Result<(), StoreError> {
+        let update = delta.update(check).table_name(&self.store.table).set_key(Some(keys::counters(owner)));
         self.push_update(update)
-    }
-
-    /// Gives bytes back to the quota of `owner`.
-    pub fn give_back_bytes(&mut self, owner: UserId, bytes: u64) -> Result<(), StoreError> {
-        let update = self.count_bytes(owner, number(-i128::from(bytes)));
-        self.push_update(update)
-    }
-
-    fn count_bytes(&self, owner: UserId, bytes: AttributeValue) -> UpdateBuilder {
-        Update::builder()
-            .table_name(&self.store.table)
-            .set_key(Some(keys::usage(owner)))
-            .update_expression("ADD #bytes :bytes")
-            .expression_attribute_names("#bytes", "bytes")
-            .expression_attribute_values(":bytes", bytes)
     }
 
     fn push_update(&mut self, update: UpdateBuilder) -> Result<(), StoreError> {
@@ -173,9 +201,10 @@ impl Transaction<'_> {
         }
     }
 
-    /// Has an item that was refused take the place of the tombstone there; `false` if that is not why it was refused.
+    /// Has an upload that was refused take the place of the tombstone there; `false` if that is not why it was refused.
     fn add_over_tombstone(&mut self, refusal: &Refusal) -> bool {
-        let put = self.actions[refusal.action].put.as_mut().filter(|put| items::is_alive(&put.item));
+        let is_upload = |put: &&mut Put| items::is_alive(&put.item) && keys::is_upload(&put.item);
+        let put = self.actions[refusal.action].put.as_mut().filter(is_upload);
         let Some((put, stamp)) = put.zip(refusal.there.as_ref().and_then(items::stamp)) else { return false };
         put.condition_expression = Some("attribute_not_exists(pk) OR gone = :gone".to_owned());
         put.expression_attribute_values = Some(Item::from([(":gone".to_owned(), stamp.clone())]));

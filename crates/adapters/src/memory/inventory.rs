@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use tapebase_domain::{
-    blob::BlobRef,
     id::{RecordingId, UserId},
     ports::{Inventory, Miscount, StoreError},
     recording::Recording,
@@ -20,24 +19,14 @@ impl Inventory for Memory {
         Ok(found)
     }
 
-    /// What somebody uses is summed up whenever it is asked for.
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
-        Ok(Vec::new())
+        let state = self.state();
+        let all = state.counters.iter().map(|(owner, counted)| (*owner, *counted, state.count(*owner)));
+        let wrong = all.filter(|(_, counted, found)| counted != found);
+        Ok(wrong.map(|(owner, counted, found)| Miscount { owner, counted, found }).collect())
     }
 
-    async fn recount(&self, _owner: UserId) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn move_blob(
-        &self,
-        owner: UserId,
-        id: &RecordingId,
-        from: &BlobRef,
-        to: BlobRef,
-    ) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        let found = state.recordings.get_mut(&(owner, id.clone())).filter(|found| found.blob == *from);
-        Ok(found.map(|found| found.blob = to).is_some())
+    async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError> {
+        Ok(self.state().forget_recording(owner, id).is_some())
     }
 }

@@ -8,8 +8,8 @@ use tapebase_domain::{
     id::{RecordingId, UserId},
     pending::{Parts, PendingUpload, StagedRef},
     ports::{
-        Assembled, BlobError, Clock as _, PartStore, ReserveError, SettleError, StagedBlobs, StoreError, SystemClock,
-        Timestamp, UploadStore,
+        Assembled, BlobError, Clock as _, InsertError, PartStore, ReserveError, SettleError, StagedBlobs, StoreError,
+        SystemClock, Timestamp, UploadStore,
     },
     recording::Recording,
 };
@@ -17,25 +17,40 @@ use tapebase_domain::{
 use super::{Memory, Staged, State};
 
 impl State {
-    /// Whether this very plan is there, not another of its id.
-    fn has(&self, plan: &PendingUpload) -> bool {
-        let found = self.uploads.get(&(plan.owner, plan.id.clone()));
-        found.is_some_and(|found| found.staged == plan.staged)
+    /// Whether this very upload is there, not another of its id.
+    fn has(&self, upload: &PendingUpload) -> bool {
+        let found = self.uploads.get(&(upload.owner, upload.id.clone()));
+        found.is_some_and(|found| found.staged == upload.staged)
+    }
+
+    /// `false` if this very upload is not there.
+    fn take_out(&mut self, upload: &PendingUpload) -> bool {
+        let is_there = self.has(upload);
+        if is_there {
+            self.uploads.remove(&(upload.owner, upload.id.clone()));
+            let counters = self.counters(upload.owner);
+            counters.reserved_bytes -= upload.size;
+            counters.uploads -= 1;
+        }
+        is_there
     }
 }
 
 #[async_trait]
 impl UploadStore for Memory {
-    async fn reserve(&self, plan: PendingUpload, quota: u64) -> Result<(), ReserveError> {
+    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
         let mut state = self.state();
-        let key = (plan.owner, plan.id.clone());
+        let key = (upload.owner, upload.id.clone());
         if let Some(existing) = state.uploads.get(&key) {
             return Err(ReserveError::Taken(Box::new(existing.clone())));
         }
-        if state.used_bytes(plan.owner).saturating_add(plan.size) > quota {
+        let counters = state.counters(upload.owner);
+        if counters.used_bytes().saturating_add(upload.size) > quota {
             return Err(ReserveError::OverQuota);
         }
-        state.uploads.insert(key, plan);
+        counters.reserved_bytes += upload.size;
+        counters.uploads += 1;
+        state.uploads.insert(key, upload);
         Ok(())
     }
 
@@ -43,31 +58,26 @@ impl UploadStore for Memory {
         Ok(self.state().uploads.get(&(owner, id.clone())).cloned())
     }
 
-    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<(), SettleError> {
+    async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
         let mut state = self.state();
-        if !state.has(plan) {
+        if !state.has(upload) {
             return Err(SettleError::Gone);
         }
-        let key = (plan.owner, plan.id.clone());
-        if let Some(existing) = state.recordings.get(&key) {
-            return Err(SettleError::Taken(Box::new(existing.clone())));
+        match state.refusal(upload.owner, &upload.id, upload.again) {
+            Some(InsertError::Taken(existing)) => return Err(SettleError::Taken(existing)),
+            Some(InsertError::Deleted(deleted)) => return Err(SettleError::Deleted(deleted)),
+            _ => {}
         }
-        state.uploads.remove(&key);
-        state.recordings.insert(key, recording);
-        Ok(())
+        state.take_out(upload);
+        Ok(state.keep_recording(recording))
     }
 
-    async fn release(&self, plan: &PendingUpload) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        let is_there = state.has(plan);
-        if is_there {
-            state.uploads.remove(&(plan.owner, plan.id.clone()));
-        }
-        Ok(is_there)
+    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
+        Ok(self.state().take_out(upload))
     }
 
     async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
-        Ok(self.state().uploads.values().filter(|plan| plan.expires_at < now).cloned().collect())
+        Ok(self.state().uploads.values().filter(|upload| upload.expires_at < now).cloned().collect())
     }
 }
 

@@ -7,11 +7,11 @@ use tapebase_domain::{
     ports::{BoxError, Clock as _, SystemClock},
 };
 
-use super::{Sqlite, open_connection};
+use super::{Sqlite, feed, open_connection};
 
 impl Sqlite {
-    /// Copies all that is committed now into a new database at `path`, which gets an id of its own: what belongs
-    /// to the one must never pass for what belongs to the other.
+    /// Copies all that is committed now into a new database at `path`, which gets an id of its own, for what belongs
+    /// to the one must never pass for what belongs to the other; and a history of its own, for it may be served.
     ///
     /// # Errors
     /// If either cannot be read or written, or there is something at `path`.
@@ -20,7 +20,9 @@ impl Sqlite {
         let text = path.to_str().ok_or_else(|| io::Error::other("the path is not text"))?.to_owned();
         self.readers.read(move |connection| connection.execute("VACUUM INTO ?1", [text])).await?;
         let fresh = StoreId::generate(SystemClock.now()).to_string();
-        open_connection(&path)?.execute("UPDATE store SET id = ?1", [fresh])?;
+        let copy = open_connection(&path)?;
+        copy.execute("UPDATE store SET id = ?1", [fresh])?;
+        feed::renew_history(&copy)?;
         Ok(())
     }
 }

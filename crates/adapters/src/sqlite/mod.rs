@@ -1,4 +1,4 @@
-//! `RecordStore` and `UserStore` in one SQLite database file.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore` and `Inventory` in one SQLite database file.
 //!
 //! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
@@ -6,7 +6,12 @@
 //! database, see [`checkpoints`]; a few others read, see [`readers`].
 
 mod checkpoints;
+mod commit;
 mod copy;
+mod counting;
+mod deleted;
+mod due;
+mod feed;
 mod inventory;
 mod readers;
 mod records;
@@ -21,6 +26,7 @@ use std::{path::Path, time::Duration};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use rusqlite_migration::{M, Migrations};
 use tapebase_domain::{
+    history::HistoryId,
     id::StoreId,
     ports::{Clock as _, StoreError, SystemClock},
 };
@@ -29,7 +35,7 @@ use self::{
     checkpoints::Checkpoints,
     readers::Readers,
     session_cache::SessionCache,
-    writer::{Change, Writer},
+    writer::{Outcome, Writer},
 };
 
 /// Each is applied once, in this order; never change one that was released.
@@ -37,6 +43,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/1-recordings-and-users.sql")),
     M::up(include_str!("migrations/2-plans.sql")),
     M::up(include_str!("migrations/3-recordings-in-order.sql")),
+    M::up(include_str!("migrations/4-rows-that-remember.sql")),
 ];
 
 /// Rows in one database file.
@@ -68,6 +75,7 @@ impl Sqlite {
     /// [`OpenError`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let mut connection = open_connection(path)?;
+        rows::add_checksum_function(&connection)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
         let id = identify(&connection)?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
@@ -85,14 +93,18 @@ impl Sqlite {
         self.readers
             .read(|connection| connection.prepare_cached("SELECT id FROM store")?.exists([]).map(|_| ()))
             .await?;
-        self.writer.write(|_| Ok(Change::Undo(()))).await
+        self.writer.write(|_| Ok(Outcome::Undo(()))).await
     }
 }
 
 /// The database's own id, drawn the first time.
 fn identify(connection: &Connection) -> rusqlite::Result<StoreId> {
     let fresh = StoreId::generate(SystemClock.now()).to_string();
-    connection.execute("INSERT INTO store (id) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM store)", [fresh])?;
+    let history = HistoryId::generate().to_string();
+    connection.execute(
+        "INSERT INTO store (id, history) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM store)",
+        [fresh, history],
+    )?;
     connection.query_row("SELECT id FROM store", [], rows::store_id)
 }
 

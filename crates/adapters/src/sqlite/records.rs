@@ -4,35 +4,36 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     blob::BlobRef,
+    history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest, TimeField},
-    ports::{InsertError, RecordStore, StoreError},
-    recording::{Recording, RecordingName, Revision},
+    ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    recording::{Edit, Recording, Revision},
 };
 
-use super::{Change, Sqlite, rows};
-
-const INSERT: &str = "INSERT INTO recordings (owner, id, name, media_type, size, sha256, recorded_at, \
-                      recorded_offset, received_at, revision, blob) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (owner, id) DO NOTHING";
-
-/// Adds to what an owner uses, unless that would exceed the quota.
-const USE_BYTES: &str = "INSERT INTO usage (owner, bytes) SELECT ?1, ?2 WHERE ?2 <= ?3 \
-                         ON CONFLICT (owner) DO UPDATE SET bytes = bytes + ?2 WHERE bytes + ?2 <= ?3";
+use super::{
+    Outcome, Sqlite,
+    commit::{self, Change},
+    counting, rows,
+};
 
 #[async_trait]
 impl RecordStore for Sqlite {
-    async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError> {
+    async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
         let inserted = self.writer.write(move |connection| {
-            if !insert_row(connection, &recording)? {
-                let existing = find(connection, recording.owner, &recording.id)?;
-                let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                return Ok(Change::Undo(Err(InsertError::Taken(Box::new(existing)))));
+            let (owner, id) = (recording.owner, recording.id.clone());
+            let Terms { quota, again } = terms;
+            if let Some(deleted) = refused_tombstone(connection, owner, &id, again)? {
+                return Ok(Outcome::Undo(Err(InsertError::Deleted(deleted))));
             }
-            if !use_bytes(connection, recording.owner, recording.size, quota)? {
-                return Ok(Change::Undo(Err(InsertError::OverQuota)));
-            }
-            Ok(Change::Keep(Ok(())))
+            Ok(match commit::change(connection, Change::Add { recording, quota, again })? {
+                Some(recording) => Outcome::Keep(Ok(recording)),
+                // A repetition needs no quota.
+                None => Outcome::Undo(Err(match find(connection, owner, &id)? {
+                    Some(existing) => InsertError::Taken(existing.into()),
+                    None => InsertError::OverQuota,
+                })),
+            })
         });
         inserted.await?
     }
@@ -41,30 +42,51 @@ impl RecordStore for Sqlite {
         self.readers.look_up(|connection| find(connection, owner, id))
     }
 
+    async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {
+        self.readers.look_up(|connection| match find(connection, owner, id)? {
+            Some(recording) => Ok(Some(Entry::Recording(recording.into()))),
+            None => Ok(find_deleted(connection, owner, id)?.map(Entry::Deleted)),
+        })
+    }
+
     async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError> {
         self.readers.look_up(|connection| list(connection, owner, &page))
     }
 
-    async fn rename(
+    async fn edit(
         &self,
         owner: UserId,
         id: &RecordingId,
-        name: RecordingName,
+        edit: Edit,
         expected: Option<Revision>,
     ) -> Result<Option<Recording>, StoreError> {
         let id = id.clone();
-        let renamed = self.writer.write(move |connection| {
-            let found = match find_expected(connection, owner, &id, expected)? {
-                Ok(Some(found)) => found,
-                refusal => return Ok(Change::Undo(refusal)),
-            };
-            let renamed = Recording { name, revision: Revision(found.revision.0 + 1), ..found };
-            connection
-                .prepare_cached("UPDATE recordings SET name = ?3, revision = ?4 WHERE owner = ?1 AND id = ?2")?
-                .execute(params![owner.to_string(), id.as_str(), renamed.name.as_str(), renamed.revision.0])?;
-            Ok(Change::Keep(Ok(Some(renamed))))
+        let edited = self.writer.write(move |connection| {
+            Ok(match find_expected(connection, owner, &id, expected)? {
+                Ok(Some(found)) => Outcome::Keep(Ok(commit::change(connection, Change::Replace(edit.apply(found)))?)),
+                refusal => Outcome::Undo(refusal),
+            })
         });
-        renamed.await?
+        edited.await?
+    }
+
+    async fn move_blob(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        from: &BlobRef,
+        to: BlobRef,
+    ) -> Result<bool, StoreError> {
+        let (id, from) = (id.clone(), from.clone());
+        self.writer
+            .write(move |connection| {
+                let Some(found) = find(connection, owner, &id)?.filter(|found| found.blob == from) else {
+                    return Ok(Outcome::Undo(false));
+                };
+                let made = commit::change(connection, Change::Replace(Recording { blob: to, ..found }))?;
+                Ok(Outcome::Keep(made.is_some()))
+            })
+            .await
     }
 
     async fn remove(
@@ -72,30 +94,28 @@ impl RecordStore for Sqlite {
         owner: UserId,
         id: &RecordingId,
         expected: Option<Revision>,
+        at: Timestamp,
+        most_tombstones: u64,
     ) -> Result<Option<Recording>, StoreError> {
         let id = id.clone();
         let removed = self.writer.write(move |connection| {
-            let found = match find_expected(connection, owner, &id, expected)? {
-                Ok(Some(found)) => found,
-                refusal => return Ok(Change::Undo(refusal)),
-            };
-            connection
-                .prepare_cached("DELETE FROM recordings WHERE owner = ?1 AND id = ?2")?
-                .execute(params![owner.to_string(), id.as_str()])?;
-            give_back(connection, owner, found.size)?;
-            Ok(Change::Keep(Ok(Some(found))))
+            Ok(match find_expected(connection, owner, &id, expected)? {
+                Ok(Some(recording)) => {
+                    let remove = Change::Remove { recording, at, most_tombstones };
+                    Outcome::Keep(Ok(commit::change(connection, remove)?))
+                }
+                refusal => Outcome::Undo(refusal),
+            })
         });
         removed.await?
     }
 
-    async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError> {
-        let used = self.readers.look_up(|connection| {
-            connection
-                .prepare_cached("SELECT bytes FROM usage WHERE owner = ?1")?
-                .query_row([owner.to_string()], |row| row.get(0))
-                .optional()
-        });
-        Ok(used?.unwrap_or(0))
+    async fn counters(&self, owner: UserId) -> Result<Counters, StoreError> {
+        self.readers.look_up(|connection| counting::counters(connection, owner))
+    }
+
+    async fn recount(&self, owner: UserId) -> Result<Counters, StoreError> {
+        self.writer.write(move |connection| counting::recount(connection, owner).map(Outcome::Keep)).await
     }
 
     async fn orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
@@ -122,42 +142,24 @@ impl RecordStore for Sqlite {
     }
 }
 
-/// `false` if the quota does not allow it.
-pub fn use_bytes(connection: &Connection, owner: UserId, bytes: u64, quota: u64) -> rusqlite::Result<bool> {
-    let quota = i64::try_from(quota).unwrap_or(i64::MAX);
-    let changed = connection.prepare_cached(USE_BYTES)?.execute(params![owner.to_string(), bytes, quota])?;
-    Ok(changed == 1)
-}
-
-pub fn give_back(connection: &Connection, owner: UserId, bytes: u64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE usage SET bytes = bytes - ?2 WHERE owner = ?1")?
-        .execute(params![owner.to_string(), bytes])?;
-    Ok(())
-}
-
-/// `false` if the id is taken.
-pub fn insert_row(connection: &Connection, recording: &Recording) -> rusqlite::Result<bool> {
-    let added = connection.prepare_cached(INSERT)?.execute(params![
-        recording.owner.to_string(),
-        recording.id.as_str(),
-        recording.name.as_str(),
-        recording.media_type.as_str(),
-        recording.size,
-        recording.sha256.0,
-        rows::micros(&recording.recorded_at),
-        recording.recorded_at.offset().local_minus_utc(),
-        rows::micros(&recording.received_at),
-        recording.revision.0,
-        recording.blob.as_str(),
-    ])?;
-    Ok(added == 1)
+/// The tombstone of an id that may not return.
+pub fn refused_tombstone(
+    connection: &Connection,
+    owner: UserId,
+    id: &RecordingId,
+    again: bool,
+) -> rusqlite::Result<Option<Deleted>> {
+    if again { Ok(None) } else { find_deleted(connection, owner, id) }
 }
 
 pub fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<Recording>> {
-    let query = format!("SELECT {} FROM recordings WHERE owner = ?1 AND id = ?2", rows::RECORDING);
-    let mut statement = connection.prepare_cached(&query)?;
-    statement.query_row(params![owner.to_string(), id.as_str()], |row| rows::recording(owner, row)).optional()
+    let mut statement = connection.prepare_cached(&rows::FIND_RECORDING)?;
+    statement.query_row(params![owner.to_string(), id.as_str()], rows::recording).optional()
+}
+
+fn find_deleted(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<Deleted>> {
+    let mut statement = connection.prepare_cached(&rows::FIND_DELETED)?;
+    statement.query_row(params![owner.to_string(), id.as_str()], rows::deleted).optional()
 }
 
 /// `Conflict` if the recording has another revision than expected.
@@ -192,12 +194,10 @@ fn list(connection: &Connection, owner: UserId, page: &PageRequest) -> rusqlite:
         "SELECT {columns} FROM recordings \
          WHERE owner = ?1 AND ({time}, id) {begins} (?2, ?3) AND {time} {ends} ?4 \
          ORDER BY {time} {direction}, id {direction} LIMIT ?5",
-        columns = rows::RECORDING,
+        columns = *rows::RECORDING_COLUMNS,
     );
     let mut statement = connection.prepare_cached(&query)?;
     let found = statement
-        .query_map(params![owner.to_string(), beginning.0, beginning.1, end, page.limit.get() + 1], |row| {
-            rows::recording(owner, row)
-        })?;
+        .query_map(params![owner.to_string(), beginning.0, beginning.1, end, page.limit.get() + 1], rows::recording)?;
     found.collect()
 }

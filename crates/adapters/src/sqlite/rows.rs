@@ -1,73 +1,272 @@
-//! Rows to domain types and back; nowhere else.
+//! Rows to domain types and back; nowhere else. Every column is bound and read by its name.
+
+mod checksum;
+
+use std::sync::LazyLock;
 
 use chrono::{DateTime, FixedOffset};
-use rusqlite::{Row, types::Type};
+use rusqlite::{
+    Row,
+    types::{ToSqlOutput, Type, Value, ValueRef},
+};
 use tapebase_domain::{
     blob::BlobRef,
+    details::Details,
     digest::Sha256,
+    history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{BoxError, Miscount, Timestamp},
-    recording::{Recording, RecordingName, Revision},
+    ports::{BoxError, Timestamp},
+    recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::Session,
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
 };
 
-/// The columns [`recording`] reads, in its order.
-pub const RECORDING: &str =
-    "id, name, media_type, size, sha256, recorded_at, recorded_offset, received_at, revision, blob";
-/// The columns [`plan`] reads, in its order.
-pub const PLAN: &str =
-    "owner, id, name, media_type, size, sha256, recorded_at, recorded_offset, staged, key, expires_at";
+pub use self::checksum::add_function as add_checksum_function;
+
+/// The columns of a recording, the checksum over the others at the end. What comes later is put before that; what is
+/// null is no part of the checksum, so older rows stay right.
+pub const RECORDING: &[&str] = &[
+    "owner",
+    "id",
+    "name",
+    "declared_type",
+    "media_type",
+    "size",
+    "sha256",
+    "digest",
+    "recorded_at",
+    "recorded_offset",
+    "received_at",
+    "revision",
+    "changed",
+    "verified_at",
+    "damaged_at",
+    "blob",
+    "checksum",
+];
+/// The columns of an upload under way.
+pub const UPLOAD: &[&str] = &[
+    "owner",
+    "id",
+    "kind",
+    "name",
+    "declared_type",
+    "recorded_at",
+    "recorded_offset",
+    "again",
+    "staged",
+    "length",
+    "sha256",
+    "reserved_bytes",
+    "key",
+    "expires_at",
+];
+/// The columns of a tombstone.
+pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at"];
+/// The columns of an owner's counters.
+pub const COUNTERS: &[&str] =
+    &["owner", "bytes", "reserved_bytes", "recordings", "uploads", "sessions", "tombstones", "changed"];
 /// The columns [`account`] reads, in its order.
 pub const ACCOUNT: &str = "users.id, users.network, users.subject, users.created_at, users.password";
 /// The columns [`session`] reads, in its order, after as many others as it is told.
 pub const SESSION: &str = "sessions.id, sessions.user, sessions.client, sessions.created_at, sessions.last_used_at, \
                            sessions.expires_at, sessions.ends_at";
 
-/// Whose recording it is, in the column behind those of [`RECORDING`].
-pub fn owner(row: &Row<'_>) -> rusqlite::Result<UserId> {
-    parsed(row, 10, UserId::parse)
+/// Columns and statements as text.
+pub static RECORDING_COLUMNS: LazyLock<String> = LazyLock::new(|| RECORDING.join(", "));
+pub static INSERT_RECORDING: LazyLock<String> =
+    LazyLock::new(|| insert_into("recordings", RECORDING) + " ON CONFLICT (owner, id) DO NOTHING");
+pub static FIND_RECORDING: LazyLock<String> = LazyLock::new(|| find_in("recordings", RECORDING));
+pub static FIND_DELETED: LazyLock<String> = LazyLock::new(|| find_in("deleted", DELETED));
+pub static INSERT_UPLOAD: LazyLock<String> = LazyLock::new(|| insert_into("uploads", UPLOAD));
+pub static FIND_UPLOAD: LazyLock<String> = LazyLock::new(|| find_in("uploads", UPLOAD));
+pub static DELETED_COLUMNS: LazyLock<String> = LazyLock::new(|| DELETED.join(", "));
+
+/// The place of a column among others, found when the program is built; there must be one of this name.
+macro_rules! place {
+    ($columns:ident, $name:literal) => {
+        const { find_place($columns, $name) }
+    };
 }
 
-/// A recording of `owner`.
-pub fn recording(owner: UserId, row: &Row<'_>) -> rusqlite::Result<Recording> {
+const fn find_place(columns: &[&str], name: &str) -> usize {
+    let mut place = 0;
+    while place < columns.len() {
+        if is_same(columns[place].as_bytes(), name.as_bytes()) {
+            return place;
+        }
+        place += 1;
+    }
+    panic!("there is a column of this name");
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut place = 0;
+    while place < one.len() && place < other.len() && one[place] == other[place] {
+        place += 1;
+    }
+    place == one.len() && place == other.len()
+}
+
+/// The query for these columns of an owner's row.
+fn find_in(table: &str, columns: &[&str]) -> String {
+    format!("SELECT {} FROM {table} WHERE owner = ?1 AND id = ?2", columns.join(", "))
+}
+
+/// The statement that adds a row of these columns to a table.
+fn insert_into(table: &str, columns: &[&str]) -> String {
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "))
+}
+
+/// Hands `write` the values of a recording, in the order of [`RECORDING`].
+pub fn bind_recording<T>(recording: &Recording, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
+    let owner = recording.owner.to_string();
+    let mut values = [const { ToSqlOutput::Owned(Value::Null) }; RECORDING.len()];
+    values[place!(RECORDING, "owner")] = text(&owner);
+    values[place!(RECORDING, "id")] = text(recording.id.as_str());
+    values[place!(RECORDING, "name")] = text(recording.details.name.as_str());
+    values[place!(RECORDING, "declared_type")] = text(recording.details.media_type.as_str());
+    values[place!(RECORDING, "media_type")] = text(recording.media_type.as_str());
+    values[place!(RECORDING, "size")] = number(recording.size);
+    values[place!(RECORDING, "sha256")] = ToSqlOutput::Borrowed(ValueRef::Blob(&recording.sha256.0));
+    values[place!(RECORDING, "digest")] = text(origin_name(recording.digest));
+    values[place!(RECORDING, "recorded_at")] = time_value(&recording.details.recorded_at);
+    values[place!(RECORDING, "recorded_offset")] = offset(&recording.details.recorded_at);
+    values[place!(RECORDING, "received_at")] = time_value(&recording.received_at);
+    values[place!(RECORDING, "revision")] = number(recording.revision.0);
+    values[place!(RECORDING, "changed")] = number(recording.changed.0);
+    values[place!(RECORDING, "verified_at")] = optional_time_value(recording.verified_at);
+    values[place!(RECORDING, "damaged_at")] = optional_time_value(recording.damaged_at);
+    values[place!(RECORDING, "blob")] = text(recording.blob.as_str());
+    let (checksum, others) = place_of_checksum(&mut values);
+    *checksum = number(checksum::of(others.iter().map(checksum::value)).into());
+    write(&values)
+}
+
+fn place_of_checksum<'v, 'a>(values: &'v mut [ToSqlOutput<'a>]) -> (&'v mut ToSqlOutput<'a>, &'v [ToSqlOutput<'a>]) {
+    let (others, checksum) = values.split_at_mut(place!(RECORDING, "checksum"));
+    (&mut checksum[0], others)
+}
+
+/// A recording, from the columns of [`RECORDING`]; fails if its checksum is another.
+pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
+    checksum::verify(row, place!(RECORDING, "checksum"))?;
     Ok(Recording {
-        owner,
-        id: parsed(row, 0, RecordingId::parse)?,
-        name: RecordingName::parse(row.get(1)?).map_err(|error| broken(1, error))?,
-        media_type: parsed(row, 2, MediaType::parse)?,
-        size: row.get(3)?,
-        sha256: digest(row, 4)?,
-        recorded_at: local_time(row, 5, 6)?,
-        received_at: time(row, 7)?,
-        revision: Revision(row.get(8)?),
-        blob: BlobRef::new(row.get(9)?),
+        owner: parsed(row, place!(RECORDING, "owner"), UserId::parse)?,
+        id: parsed(row, place!(RECORDING, "id"), RecordingId::parse)?,
+        details: Details {
+            name: name(row, place!(RECORDING, "name"))?,
+            media_type: parsed(row, place!(RECORDING, "declared_type"), MediaType::parse)?,
+            recorded_at: local_time(row, place!(RECORDING, "recorded_at"), place!(RECORDING, "recorded_offset"))?,
+        },
+        media_type: parsed(row, place!(RECORDING, "media_type"), MediaType::parse)?,
+        size: row.get(place!(RECORDING, "size"))?,
+        sha256: digest(row, place!(RECORDING, "sha256"))?,
+        digest: parsed(row, place!(RECORDING, "digest"), origin_of)?,
+        received_at: time(row, place!(RECORDING, "received_at"))?,
+        revision: Revision(row.get(place!(RECORDING, "revision"))?),
+        changed: ChangeNumber(row.get(place!(RECORDING, "changed"))?),
+        verified_at: optional_time(row, place!(RECORDING, "verified_at"))?,
+        damaged_at: optional_time(row, place!(RECORDING, "damaged_at"))?,
+        blob: BlobRef::new(row.get(place!(RECORDING, "blob"))?),
     })
 }
 
-pub fn plan(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
+/// Hands `write` the values of an upload, in the order of [`UPLOAD`].
+pub fn bind_upload<T>(upload: &PendingUpload, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
+    let owner = upload.owner.to_string();
+    let mut values = [const { ToSqlOutput::Owned(Value::Null) }; UPLOAD.len()];
+    values[place!(UPLOAD, "owner")] = text(&owner);
+    values[place!(UPLOAD, "id")] = text(upload.id.as_str());
+    values[place!(UPLOAD, "kind")] = text("direct");
+    values[place!(UPLOAD, "name")] = text(upload.details.name.as_str());
+    values[place!(UPLOAD, "declared_type")] = text(upload.details.media_type.as_str());
+    values[place!(UPLOAD, "recorded_at")] = time_value(&upload.details.recorded_at);
+    values[place!(UPLOAD, "recorded_offset")] = offset(&upload.details.recorded_at);
+    values[place!(UPLOAD, "again")] = number(upload.again.into());
+    values[place!(UPLOAD, "staged")] = text(upload.staged.as_str());
+    values[place!(UPLOAD, "length")] = number(upload.size);
+    values[place!(UPLOAD, "sha256")] = ToSqlOutput::Borrowed(ValueRef::Blob(&upload.sha256.0));
+    values[place!(UPLOAD, "reserved_bytes")] = number(upload.size);
+    values[place!(UPLOAD, "key")] = ToSqlOutput::Borrowed(ValueRef::Blob(&upload.key.0));
+    values[place!(UPLOAD, "expires_at")] = time_value(&upload.expires_at);
+    write(&values)
+}
+
+/// An upload, from the columns of [`UPLOAD`].
+pub fn upload(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
     Ok(PendingUpload {
-        owner: parsed(row, 0, UserId::parse)?,
-        id: parsed(row, 1, RecordingId::parse)?,
-        name: RecordingName::parse(row.get(2)?).map_err(|error| broken(2, error))?,
-        media_type: parsed(row, 3, MediaType::parse)?,
-        size: row.get(4)?,
-        sha256: digest(row, 5)?,
-        recorded_at: local_time(row, 6, 7)?,
-        staged: StagedRef::new(row.get(8)?),
-        key: LinkKey(row.get(9)?),
-        expires_at: time(row, 10)?,
+        owner: parsed(row, place!(UPLOAD, "owner"), UserId::parse)?,
+        id: parsed(row, place!(UPLOAD, "id"), RecordingId::parse)?,
+        details: Details {
+            name: name(row, place!(UPLOAD, "name"))?,
+            media_type: parsed(row, place!(UPLOAD, "declared_type"), MediaType::parse)?,
+            recorded_at: local_time(row, place!(UPLOAD, "recorded_at"), place!(UPLOAD, "recorded_offset"))?,
+        },
+        again: row.get(place!(UPLOAD, "again"))?,
+        staged: StagedRef::new(row.get(place!(UPLOAD, "staged"))?),
+        size: row.get(place!(UPLOAD, "length"))?,
+        sha256: digest(row, place!(UPLOAD, "sha256"))?,
+        key: LinkKey(row.get(place!(UPLOAD, "key"))?),
+        expires_at: time(row, place!(UPLOAD, "expires_at"))?,
     })
 }
 
-pub fn miscount(row: &Row<'_>) -> rusqlite::Result<Miscount> {
-    Ok(Miscount { owner: parsed(row, 0, UserId::parse)?, counted: row.get(1)?, used: row.get(2)? })
+/// A tombstone, from the columns of [`DELETED`].
+pub fn deleted(row: &Row<'_>) -> rusqlite::Result<Deleted> {
+    Ok(Deleted {
+        owner: parsed(row, place!(DELETED, "owner"), UserId::parse)?,
+        id: parsed(row, place!(DELETED, "id"), RecordingId::parse)?,
+        changed: ChangeNumber(row.get(place!(DELETED, "changed"))?),
+        deleted_at: time(row, place!(DELETED, "deleted_at"))?,
+    })
+}
+
+/// Somebody's counters, from the columns of [`COUNTERS`], after as many others as it is told. What is damaged to be below
+/// nothing is nothing, until it is counted anew.
+pub fn counters(row: &Row<'_>, skip: usize) -> rusqlite::Result<(UserId, Counters)> {
+    let count = |place: usize| row.get(skip + place).map(|count: i64| u64::try_from(count).unwrap_or_default());
+    let counters = Counters {
+        bytes: count(place!(COUNTERS, "bytes"))?,
+        reserved_bytes: count(place!(COUNTERS, "reserved_bytes"))?,
+        recordings: count(place!(COUNTERS, "recordings"))?,
+        uploads: count(place!(COUNTERS, "uploads"))?,
+        sessions: count(place!(COUNTERS, "sessions"))?,
+        tombstones: count(place!(COUNTERS, "tombstones"))?,
+        changed: ChangeNumber(count(place!(COUNTERS, "changed"))?),
+    };
+    Ok((parsed(row, skip + place!(COUNTERS, "owner"), UserId::parse)?, counters))
+}
+
+/// What `due` refers to by for audio of a deleted recording.
+pub fn audio_reference(audio: &DeletedAudio) -> String {
+    format!("{}/{}", audio.id, audio.blob)
+}
+
+/// Audio of a deleted recording, from the columns `owner` and `reference` of `due`.
+pub fn deleted_audio(row: &Row<'_>) -> rusqlite::Result<DeletedAudio> {
+    let (id, blob) = parsed(row, 1, |reference| reference.split_once('/').map(split).ok_or("not a reference"))?;
+    let id = RecordingId::parse(&id).map_err(|error| broken(1, error))?;
+    Ok(DeletedAudio { owner: parsed(row, 0, UserId::parse)?, id, blob: BlobRef::new(blob) })
+}
+
+fn split((one, other): (&str, &str)) -> (String, String) {
+    (one.to_owned(), other.to_owned())
 }
 
 pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
     parsed(row, 0, StoreId::parse)
+}
+
+pub fn history(row: &Row<'_>) -> rusqlite::Result<HistoryId> {
+    parsed(row, 0, HistoryId::parse)
+}
+
+pub fn user_id(row: &Row<'_>) -> rusqlite::Result<UserId> {
+    parsed(row, 0, UserId::parse)
 }
 
 pub fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
@@ -105,6 +304,43 @@ pub fn micros<Z: chrono::TimeZone>(time: &DateTime<Z>) -> i64 {
     time.timestamp_micros()
 }
 
+const fn origin_name(origin: DigestOrigin) -> &'static str {
+    match origin {
+        DigestOrigin::Computed => "computed",
+        DigestOrigin::Declared => "declared",
+    }
+}
+
+fn origin_of(name: &str) -> Result<DigestOrigin, &'static str> {
+    let mut all = [DigestOrigin::Computed, DigestOrigin::Declared].into_iter();
+    all.find(|origin| origin_name(*origin) == name).ok_or("not the origin of a digest")
+}
+
+fn text(value: &str) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes()))
+}
+
+/// What is larger than SQLite's integers is none that anybody has stored.
+fn number(value: u64) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+fn time_value<Z: chrono::TimeZone>(time: &DateTime<Z>) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(Value::Integer(micros(time)))
+}
+
+fn optional_time_value(time: Option<Timestamp>) -> ToSqlOutput<'static> {
+    time.map_or(ToSqlOutput::Owned(Value::Null), |time| time_value(&time))
+}
+
+fn offset(time: &DateTime<FixedOffset>) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(Value::Integer(time.offset().local_minus_utc().into()))
+}
+
+fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<RecordingName> {
+    RecordingName::parse(row.get(column)?).map_err(|error| broken(column, error))
+}
+
 fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha256> {
     Sha256::from_slice(row.get_ref(column)?.as_blob()?).ok_or_else(|| broken(column, "not a digest"))
 }
@@ -119,7 +355,15 @@ fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     DateTime::from_timestamp_micros(row.get(column)?).ok_or_else(|| broken(column, "not a time"))
 }
 
-fn parsed<T, E: Into<BoxError>>(row: &Row<'_>, column: usize, parse: fn(&str) -> Result<T, E>) -> rusqlite::Result<T> {
+fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    if row.get_ref(column)? == ValueRef::Null { Ok(None) } else { time(row, column).map(Some) }
+}
+
+fn parsed<T, E: Into<BoxError>>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> rusqlite::Result<T> {
     parse(row.get_ref(column)?.as_str()?).map_err(|error| broken(column, error))
 }
 

@@ -1,7 +1,7 @@
 //! `UploadStore` in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
     id::{RecordingId, UserId},
     pending::PendingUpload,
@@ -10,31 +10,28 @@ use tapebase_domain::{
 };
 
 use super::{
-    Change, Sqlite,
-    records::{self, insert_row, use_bytes},
-    rows,
+    Outcome, Sqlite,
+    commit::{self, Change, Delta},
+    due::{self, Kind},
+    records, rows,
 };
 
-/// How many expired plans are listed at once.
+/// How many expired uploads are listed at once.
 const PAGE: usize = 100;
-
-const INSERT: &str = "INSERT INTO plans (owner, id, name, media_type, size, sha256, recorded_at, recorded_offset, \
-                      staged, key, expires_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (owner, id) DO NOTHING";
 
 #[async_trait]
 impl UploadStore for Sqlite {
-    async fn reserve(&self, plan: PendingUpload, quota: u64) -> Result<(), ReserveError> {
+    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
         let reserved = self.writer.write(move |connection| {
-            if !insert(connection, &plan)? {
-                let existing = find(connection, plan.owner, &plan.id)?;
-                let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                return Ok(Change::Undo(Err(ReserveError::Taken(Box::new(existing)))));
+            if let Some(existing) = find(connection, upload.owner, &upload.id)? {
+                return Ok(Outcome::Undo(Err(ReserveError::Taken(existing.into()))));
             }
-            if !use_bytes(connection, plan.owner, plan.size, quota)? {
-                return Ok(Change::Undo(Err(ReserveError::OverQuota)));
-            }
-            Ok(Change::Keep(Ok(())))
+            insert(connection, &upload)?;
+            let delta = Delta { reserved_bytes: reserved(&upload), uploads: 1, ..Delta::default() };
+            Ok(match commit::count(connection, upload.owner, delta, Some(quota))? {
+                Some(_) => Outcome::Keep(Ok(())),
+                None => Outcome::Undo(Err(ReserveError::OverQuota)),
+            })
         });
         reserved.await?
     }
@@ -43,31 +40,35 @@ impl UploadStore for Sqlite {
         self.readers.look_up(|connection| find(connection, owner, id))
     }
 
-    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<(), SettleError> {
-        let plan = plan.clone();
+    async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
+        let upload = upload.clone();
         let settled = self.writer.write(move |connection| {
-            if !take_out(connection, &plan)? {
-                return Ok(Change::Undo(Err(SettleError::Gone)));
+            if !take_out(connection, &upload)? {
+                return Ok(Outcome::Undo(Err(SettleError::Gone)));
             }
-            if !insert_row(connection, &recording)? {
-                let existing = records::find(connection, recording.owner, &recording.id)?;
-                let existing = existing.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-                return Ok(Change::Undo(Err(SettleError::Taken(Box::new(existing)))));
+            let (owner, id, again) = (upload.owner, &upload.id, upload.again);
+            if let Some(deleted) = records::refused_tombstone(connection, owner, id, again)? {
+                return Ok(Outcome::Undo(Err(SettleError::Deleted(deleted))));
             }
-            Ok(Change::Keep(Ok(())))
+            if let Some(settled) = commit::change(connection, Change::Settle { recording, again })? {
+                return Ok(Outcome::Keep(Ok(settled)));
+            }
+            let existing = records::find(connection, owner, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            Ok(Outcome::Undo(Err(SettleError::Taken(existing.into()))))
         });
         settled.await?
     }
 
-    async fn release(&self, plan: &PendingUpload) -> Result<bool, StoreError> {
-        let plan = plan.clone();
+    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
+        let upload = upload.clone();
         self.writer
             .write(move |connection| {
-                let is_there = take_out(connection, &plan)?;
+                let is_there = take_out(connection, &upload)?;
                 if is_there {
-                    records::give_back(connection, plan.owner, plan.size)?;
+                    let delta = Delta { reserved_bytes: -reserved(&upload), uploads: -1, ..Delta::default() };
+                    commit::count(connection, upload.owner, delta, None)?;
                 }
-                Ok(Change::Keep(is_there))
+                Ok(Outcome::Keep(is_there))
             })
             .await
     }
@@ -75,42 +76,42 @@ impl UploadStore for Sqlite {
     async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
         self.readers
             .read(move |connection| {
-                let query = format!("SELECT {} FROM plans WHERE expires_at < ?1 LIMIT ?2", rows::PLAN);
+                let columns = rows::UPLOAD.join(", uploads.");
+                let query = format!(
+                    "SELECT uploads.{columns} FROM due JOIN uploads ON uploads.owner = due.owner \
+                     AND uploads.id = due.reference WHERE due.kind = ?1 AND due.due_at < ?2 LIMIT ?3"
+                );
                 let mut statement = connection.prepare_cached(&query)?;
-                statement.query_map(params![rows::micros(&now), PAGE], rows::plan)?.collect()
+                let expired = params![Kind::Upload.as_str(), rows::micros(&now), PAGE];
+                statement.query_map(expired, rows::upload)?.collect()
             })
             .await
     }
 }
 
-/// `false` if the id is planned.
-fn insert(connection: &Connection, plan: &PendingUpload) -> rusqlite::Result<bool> {
-    let added = connection.prepare_cached(INSERT)?.execute(params![
-        plan.owner.to_string(),
-        plan.id.as_str(),
-        plan.name.as_str(),
-        plan.media_type.as_str(),
-        plan.size,
-        plan.sha256.0,
-        rows::micros(&plan.recorded_at),
-        plan.recorded_at.offset().local_minus_utc(),
-        plan.staged.as_str(),
-        plan.key.0,
-        rows::micros(&plan.expires_at),
-    ])?;
-    Ok(added == 1)
+/// What is larger than SQLite's integers is none that anybody has stored.
+fn reserved(upload: &PendingUpload) -> i64 {
+    i64::try_from(upload.size).unwrap_or(i64::MAX)
+}
+
+fn insert(connection: &Connection, upload: &PendingUpload) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(&rows::INSERT_UPLOAD)?;
+    rows::bind_upload(upload, |values| statement.execute(params_from_iter(values.iter())))?;
+    due::schedule(connection, upload.owner, Kind::Upload, upload.id.as_str(), upload.expires_at)
 }
 
 fn find(connection: &Connection, owner: UserId, id: &RecordingId) -> rusqlite::Result<Option<PendingUpload>> {
-    let query = format!("SELECT {} FROM plans WHERE owner = ?1 AND id = ?2", rows::PLAN);
-    let mut statement = connection.prepare_cached(&query)?;
-    statement.query_row(params![owner.to_string(), id.as_str()], rows::plan).optional()
+    let mut statement = connection.prepare_cached(&rows::FIND_UPLOAD)?;
+    statement.query_row(params![owner.to_string(), id.as_str()], rows::upload).optional()
 }
 
-/// `false` if this very plan is not there.
-fn take_out(connection: &Connection, plan: &PendingUpload) -> rusqlite::Result<bool> {
+/// `false` if this very upload is not there.
+fn take_out(connection: &Connection, upload: &PendingUpload) -> rusqlite::Result<bool> {
     let removed = connection
-        .prepare_cached("DELETE FROM plans WHERE owner = ?1 AND id = ?2 AND staged = ?3")?
-        .execute(params![plan.owner.to_string(), plan.id.as_str(), plan.staged.as_str()])?;
+        .prepare_cached("DELETE FROM uploads WHERE owner = ?1 AND id = ?2 AND staged = ?3")?
+        .execute(params![upload.owner.to_string(), upload.id.as_str(), upload.staged.as_str()])?;
+    if removed == 1 {
+        due::cancel(connection, upload.owner, Kind::Upload, upload.id.as_str())?;
+    }
     Ok(removed == 1)
 }

@@ -9,7 +9,15 @@ use tapebase_domain::{
     user::{Account, Identity, PasswordHash, User},
 };
 
-use super::{Change, Sqlite, rows};
+use super::{
+    Outcome, Sqlite,
+    commit::{self, Delta},
+    due::{self, Kind},
+    rows,
+};
+
+/// How many sessions are removed in one transaction.
+const EXPIRED: usize = 100;
 
 #[async_trait]
 impl UserStore for Sqlite {
@@ -29,7 +37,7 @@ impl UserStore for Sqlite {
                     password.as_ref().map(PasswordHash::expose),
                     rows::micros(&user.created_at),
                 ])?;
-            Ok(Change::Keep(added == 1))
+            Ok(Outcome::Keep(added == 1))
         });
         if created.await? { Ok(()) } else { Err(StoreError::Conflict) }
     }
@@ -59,7 +67,10 @@ impl UserStore for Sqlite {
                         rows::micros(&session.expires_at),
                         rows::micros(&session.ends_at),
                     ])?;
-                Ok(Change::Keep(()))
+                let user = session.user;
+                due::schedule(connection, user, Kind::Session, &session.id.to_string(), session.expires_at)?;
+                count_sessions(connection, user, 1)?;
+                Ok(Outcome::Keep(()))
             })
             .await
     }
@@ -96,7 +107,7 @@ impl UserStore for Sqlite {
                     rows::micros(&last_used_at),
                     rows::micros(&expires_at)
                 ])?;
-            Ok(Change::Keep(()))
+            Ok(Outcome::Keep(()))
         })
         .await
     }
@@ -113,31 +124,33 @@ impl UserStore for Sqlite {
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.change_sessions(move |connection| {
-            let closed = connection
-                .prepare_cached("DELETE FROM sessions WHERE id = ?2 AND user = ?1")?
-                .execute(params![user.to_string(), id.to_string()])?;
-            Ok(Change::Keep(closed == 1))
-        })
-        .await
+        self.change_sessions(move |connection| close(connection, user, &id.to_string()).map(Outcome::Keep)).await
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
         self.change_sessions(move |connection| {
-            connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
-            Ok(Change::Keep(()))
+            let closed =
+                connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
+            connection
+                .prepare_cached("DELETE FROM due WHERE owner = ?1 AND kind = ?2")?
+                .execute(params![user.to_string(), Kind::Session.as_str()])?;
+            count_sessions(connection, user, -i64::try_from(closed).unwrap_or_default())?;
+            Ok(Outcome::Keep(()))
         })
         .await
     }
 
+    /// A few at a time: whoever writes meanwhile is held up by no more than that.
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.change_sessions(move |connection| {
-            let removed = connection
-                .prepare_cached("DELETE FROM sessions WHERE expires_at < ?1")?
-                .execute([rows::micros(&now)])?;
-            Ok(Change::Keep(removed as u64))
-        })
-        .await
+        let mut removed = 0;
+        loop {
+            let some = self.change_sessions(move |connection| remove_expired(connection, now).map(Outcome::Keep));
+            let (looked_at, gone) = some.await?;
+            removed += gone;
+            if looked_at == 0 {
+                return Ok(removed);
+            }
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -149,10 +162,48 @@ impl Sqlite {
     /// Changes sessions, and forgets what was known of any, before it answers.
     async fn change_sessions<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Connection) -> rusqlite::Result<Change<T>> + Send + 'static,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let changed = self.writer.write(change).await;
         self.session_cache.clear();
         changed
     }
+}
+
+fn count_sessions(connection: &Connection, user: UserId, more: i64) -> rusqlite::Result<()> {
+    commit::count(connection, user, Delta { sessions: more, ..Delta::default() }, None).map(|_| ())
+}
+
+/// `false` if the user has no such session.
+fn close(connection: &Connection, user: UserId, id: &str) -> rusqlite::Result<bool> {
+    let closed = connection
+        .prepare_cached("DELETE FROM sessions WHERE id = ?2 AND user = ?1")?
+        .execute(params![user.to_string(), id])?;
+    if closed == 1 {
+        due::cancel(connection, user, Kind::Session, id)?;
+        count_sessions(connection, user, -1)?;
+    }
+    Ok(closed == 1)
+}
+
+/// Looks at some sessions that may have expired; how many, and how many of them had.
+fn remove_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(u64, u64)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT due.owner, due.reference, sessions.expires_at FROM due LEFT JOIN sessions ON sessions.id = due.reference \
+         WHERE due.kind = ?1 AND due.due_at < ?2 LIMIT ?3",
+    )?;
+    let due = statement.query_map(params![Kind::Session.as_str(), rows::micros(&now), EXPIRED], |row| {
+        Ok((rows::user_id(row)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
+    })?;
+    let due = due.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut removed = 0;
+    for (user, id, expires_at) in &due {
+        match expires_at.and_then(Timestamp::from_timestamp_micros) {
+            // It was used since it was noted.
+            Some(later) if later >= now => due::schedule(connection, *user, Kind::Session, id, later)?,
+            Some(_) => removed += u64::from(close(connection, *user, id)?),
+            None => due::cancel(connection, *user, Kind::Session, id).map(|_| ())?,
+        }
+    }
+    Ok((due.len() as u64, removed))
 }

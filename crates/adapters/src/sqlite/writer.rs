@@ -17,7 +17,7 @@ const QUEUE: usize = 1_024;
 const BATCH: usize = 256;
 
 /// What becomes of the rows a change wrote.
-pub enum Change<T> {
+pub enum Outcome<T> {
     /// They are committed before the answer is given.
     Keep(T),
     /// They are taken back.
@@ -73,7 +73,7 @@ impl Writer {
     /// Once begun it goes on to its end, even if the caller stops waiting.
     pub async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Connection) -> rusqlite::Result<Change<T>> + Send + 'static,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, answered) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
@@ -98,12 +98,12 @@ impl Writer {
 
 fn attempt<T>(
     transaction: &mut Transaction<'_>,
-    change: impl FnOnce(&Connection) -> rusqlite::Result<Change<T>>,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>>,
 ) -> rusqlite::Result<T> {
     let savepoint = transaction.savepoint()?;
     match change(&savepoint)? {
-        Change::Keep(result) => savepoint.commit().map(|()| result),
-        Change::Undo(result) => Ok(result),
+        Outcome::Keep(result) => savepoint.commit().map(|()| result),
+        Outcome::Undo(result) => Ok(result),
     }
 }
 
@@ -169,13 +169,13 @@ mod tests {
         Writer::start(connection, |_| ()).expect("started")
     }
 
-    fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<Change<()>> + Send {
-        move |connection| connection.execute("INSERT INTO numbers VALUES (?1)", [n]).map(|_| Change::Keep(()))
+    fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<Outcome<()>> + Send {
+        move |connection| connection.execute("INSERT INTO numbers VALUES (?1)", [n]).map(|_| Outcome::Keep(()))
     }
 
     async fn count(writer: &Writer) -> i64 {
         let count = writer.write(|connection| {
-            connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0)).map(Change::Keep)
+            connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0)).map(Outcome::Keep)
         });
         count.await.expect("counted")
     }
@@ -197,7 +197,7 @@ mod tests {
 
         let undone = writer.write(|connection| {
             connection.execute("INSERT INTO numbers VALUES (1)", [])?;
-            Ok(Change::Undo("undone"))
+            Ok(Outcome::Undo("undone"))
         });
 
         assert_eq!(undone.await.expect("answered"), "undone");
@@ -208,11 +208,11 @@ mod tests {
     async fn a_full_database_says_so_and_goes_on() {
         let writer = writer();
         let limit =
-            writer.write(|connection| connection.query_row("PRAGMA max_page_count = 8", [], |_| Ok(Change::Keep(()))));
+            writer.write(|connection| connection.query_row("PRAGMA max_page_count = 8", [], |_| Ok(Outcome::Keep(()))));
         limit.await.expect("limited");
 
         let refused = writer.write(|connection| {
-            connection.execute("INSERT INTO numbers VALUES (zeroblob(100000))", []).map(|_| Change::Keep(()))
+            connection.execute("INSERT INTO numbers VALUES (zeroblob(100000))", []).map(|_| Outcome::Keep(()))
         });
 
         assert!(matches!(refused.await, Err(StoreError::Full(_))));

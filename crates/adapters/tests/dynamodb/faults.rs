@@ -9,14 +9,15 @@ use aws_sdk_dynamodb::{
 use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_conformance::aws_proxy::{AwsProxy, Fault, Faults};
 use tapebase_domain::{
+    history::ChangeNumber,
     page::{Limit, PageRequest},
-    ports::{InsertError, RecordStore, StoreError, UploadStore as _, UserStore},
+    ports::{ChangeFeed as _, ChangesRequest, InsertError, RecordStore, StoreError, UploadStore as _, UserStore},
     recording::{Recording, Revision},
 };
 
 use crate::{
     engine,
-    samples::{account, name, plan, recording, session, stranger},
+    samples::{AGAIN, AMPLE, MANY, account, now, plan, recording, renaming, session, stranger},
 };
 
 /// A store on a table of its own behind a proxy of its own.
@@ -40,30 +41,39 @@ async fn each_call_takes_the_fewest_requests() {
     };
     let owner = stranger();
     let first = recording(owner);
-    store.insert(first.clone(), u64::MAX).await.expect("inserted");
+    store.insert(first.clone(), AMPLE).await.expect("inserted");
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "insert the first").await;
+    store.insert(recording(owner), AMPLE).await.expect("inserted");
     cost(&[("TransactWriteItems", 1)], "insert").await;
-    store.insert(first.clone(), u64::MAX).await.expect_err("taken");
+    store.insert(first.clone(), AMPLE).await.expect_err("taken");
     cost(&[("TransactWriteItems", 1)], "insert what is there").await;
     RecordStore::find(&store, owner, &first.id).await.expect("found");
     cost(&[("GetItem", 1)], "find").await;
-    store.rename(owner, &first.id, name("other"), Some(Revision(1))).await.expect("renamed");
-    cost(&[("UpdateItem", 1)], "rename").await;
+    store.edit(owner, &first.id, renaming("other"), Some(Revision(1))).await.expect("renamed");
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "edit").await;
     for _ in 0..60 {
-        store.insert(recording(owner), u64::MAX).await.expect("inserted");
+        store.insert(recording(owner), AMPLE).await.expect("inserted");
     }
     proxy.reset_counts();
     for limit in [Limit::default(), Limit::MAX] {
         store.list(owner, PageRequest { limit, ..PageRequest::default() }).await.expect("listed");
         cost(&[("Query", 1)], "list a page").await;
     }
-    store.remove(owner, &first.id, None).await.expect("removed");
+    store.remove(owner, &first.id, None, now(), MANY).await.expect("removed");
     cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "remove").await;
-    store.insert(first.clone(), u64::MAX).await.expect("inserted");
-    cost(&[("TransactWriteItems", 2)], "insert what was removed").await;
-    store.remove(owner, &first.id, None).await.expect("removed");
+    store.insert(first.clone(), AMPLE).await.expect_err("deleted");
+    cost(&[("TransactWriteItems", 1)], "insert what was removed").await;
+    store.insert(first.clone(), AGAIN).await.expect("inserted");
+    cost(&[("TransactWriteItems", 2)], "insert what was removed again").await;
+    store.remove(owner, &first.id, None, now(), MANY).await.expect("removed");
     proxy.reset_counts();
-    store.used_bytes(owner).await.expect("counted");
-    cost(&[("GetItem", 1)], "used bytes").await;
+    store.counters(owner).await.expect("counted");
+    cost(&[("GetItem", 1)], "count").await;
+    store.history().await.expect("known");
+    proxy.reset_counts();
+    let request = ChangesRequest { after: ChangeNumber(0), no_deleted_up_to: ChangeNumber(0), limit: 100 };
+    store.changes(owner, request).await.expect("listed");
+    cost(&[("GetItem", 1), ("Query", 1)], "list changes").await;
 
     let completed = recording(owner);
     let planned = plan(&completed);
@@ -97,11 +107,11 @@ async fn a_lost_reply_is_no_second_write() {
     // Of two tries about one loses its reply; the others are told what has become of the first.
     for seed in 0..40 {
         let other = Recording { owner: first.owner, ..recording(first.owner) };
-        let used = store.used_bytes(first.owner).await.expect("counted");
+        let used = store.counters(first.owner).await.expect("counted").used_bytes();
         proxy.inject(Faults { seed, rate: 0.4, kinds: vec![Fault::LostReply, Fault::CutReply] });
-        let inserted = store.insert(other.clone(), u64::MAX).await;
-        let renamed = store.rename(other.owner, &other.id, name("renamed"), Some(Revision(1))).await;
-        let removed = store.remove(other.owner, &other.id, Some(Revision(2))).await;
+        let inserted = store.insert(other.clone(), AMPLE).await;
+        let renamed = store.edit(other.owner, &other.id, renaming("renamed"), Some(Revision(1))).await;
+        let removed = store.remove(other.owner, &other.id, Some(Revision(2)), now(), MANY).await;
         proxy.stop_injecting();
 
         if matches!(inserted, Err(InsertError::Store(StoreError::Unavailable(_)))) {
@@ -109,12 +119,14 @@ async fn a_lost_reply_is_no_second_write() {
         }
         inserted.expect("inserted once");
         match renamed {
-            Ok(Some(renamed)) => assert_eq!((renamed.revision, renamed.name.as_str()), (Revision(2), "renamed")),
+            Ok(Some(renamed)) => {
+                assert_eq!((renamed.revision, renamed.details.name.as_str()), (Revision(2), "renamed"));
+            }
             Err(StoreError::Unavailable(_)) => continue,
             other => panic!("{other:?}"),
         }
         match removed {
-            Ok(Some(_)) => assert_eq!(store.used_bytes(first.owner).await.expect("counted"), used),
+            Ok(Some(_)) => assert_eq!(store.counters(first.owner).await.expect("counted").used_bytes(), used),
             Err(StoreError::Unavailable(_)) => {}
             other => panic!("{other:?}"),
         }
@@ -130,12 +142,12 @@ async fn conflicts_and_throttling_are_waited_out() {
     proxy.inject(Faults { seed: 3, rate: 0.3, kinds });
 
     for _ in 0..30 {
-        store.insert(recording(owner), u64::MAX).await.expect("inserted");
+        store.insert(recording(owner), AMPLE).await.expect("inserted");
     }
 
     proxy.stop_injecting();
     assert!(proxy.injected() > 5);
-    assert_eq!(store.used_bytes(owner).await.expect("counted"), 30_000_000);
+    assert_eq!(store.counters(owner).await.expect("counted").used_bytes(), 30_000_000);
 }
 
 #[tokio::test]
@@ -143,10 +155,10 @@ async fn conflicts_without_end_are_an_error_after_ten_tries() {
     let (store, proxy) = fresh().await;
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::TransactionConflict] });
 
-    let refused = store.insert(recording(stranger()), u64::MAX).await;
+    let refused = store.insert(recording(stranger()), AMPLE).await;
 
     assert!(matches!(refused, Err(InsertError::Store(StoreError::Unavailable(_)))), "{refused:?}");
-    assert_eq!(proxy.counts(), counts([("TransactWriteItems", 10)]));
+    assert_eq!(proxy.counts(), counts([("GetItem", 1), ("TransactWriteItems", 10)]));
 }
 
 /// A store that waits for no answer longer than a moment, and tries a call once or more often.
@@ -166,8 +178,8 @@ async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
     proxy.inject(Faults { seed: 5, rate: 0.5, kinds: vec![Fault::Delay(Duration::from_millis(400))] });
 
     for _ in 0..10 {
-        match store.insert(first.clone(), u64::MAX).await {
-            Ok(()) | Err(InsertError::Taken(_) | InsertError::Store(StoreError::Unavailable(_))) => {}
+        match store.insert(first.clone(), AMPLE).await {
+            Ok(_) | Err(InsertError::Taken(_) | InsertError::Store(StoreError::Unavailable(_))) => {}
             refused => panic!("{refused:?}"),
         }
     }
@@ -175,7 +187,7 @@ async fn a_reply_that_comes_too_late_is_an_error_or_the_answer() {
     // What was late may yet come.
     proxy.stop_injecting();
     proxy.settle().await;
-    assert_eq!(store.used_bytes(first.owner).await.expect("counted"), first.size);
+    assert_eq!(store.counters(first.owner).await.expect("counted").used_bytes(), first.size);
 }
 
 #[tokio::test]
@@ -186,17 +198,19 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     let (deleted, aborted, completed) = (recording(owner), plan(&recording(owner)), recording(owner));
     let settled = plan(&completed);
 
+    store.counters(owner).await.expect("counted");
+
     // The store does not hear of these before it has heard of all that follows.
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Hold] });
-    store.insert(deleted.clone(), u64::MAX).await.expect_err("no answer in time");
+    store.insert(deleted.clone(), AMPLE).await.expect_err("no answer in time");
     store.reserve(aborted.clone(), u64::MAX).await.expect_err("no answer in time");
     store.reserve(settled.clone(), u64::MAX).await.expect_err("no answer in time");
-    patient.insert(deleted.clone(), u64::MAX).await.expect("inserted");
-    patient.remove(owner, &deleted.id, None).await.expect("removed");
+    patient.insert(deleted.clone(), AMPLE).await.expect("inserted");
+    patient.remove(owner, &deleted.id, None, now(), MANY).await.expect("removed");
     patient.reserve(aborted.clone(), u64::MAX).await.expect("reserved");
     assert!(patient.release(&aborted).await.expect("released"));
     patient.reserve(settled.clone(), u64::MAX).await.expect("reserved");
-    patient.settle(&settled, completed.clone()).await.expect("settled");
+    let completed = patient.settle(&settled, completed).await.expect("settled");
     proxy.let_go();
     proxy.settle().await;
 
@@ -204,7 +218,7 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     assert_eq!(patient.upload(owner, &aborted.id).await.expect("read"), None);
     assert_eq!(patient.upload(owner, &settled.id).await.expect("read"), None);
     assert_eq!(patient.list(owner, PageRequest::default()).await.expect("listed"), std::slice::from_ref(&completed));
-    assert_eq!(patient.used_bytes(owner).await.expect("counted"), completed.size);
+    assert_eq!(patient.counters(owner).await.expect("counted").used_bytes(), completed.size);
 }
 
 #[tokio::test]
@@ -213,21 +227,23 @@ async fn a_try_that_follows_one_still_on_its_way_brings_nothing_back() {
     let patient = DynamoDb::new(engine::client(&engine::endpoint()), table);
     let first = recording(stranger());
 
+    store.counters(first.owner).await.expect("counted");
+
     // The first try is held back and then does it; the others are told of conflicts until it is deleted again.
     proxy.inject_next(Fault::Hold);
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::TransactionConflict] });
-    let (inserted, ()) = tokio::join!(store.insert(first.clone(), u64::MAX), async {
+    let (inserted, ()) = tokio::join!(store.insert(first.clone(), AMPLE), async {
         until(async || proxy.injected() > 1).await;
         proxy.let_go();
         until(async || RecordStore::find(&patient, first.owner, &first.id).await.expect("read").is_some()).await;
-        patient.remove(first.owner, &first.id, None).await.expect("removed").expect("it was there");
+        patient.remove(first.owner, &first.id, None, now(), MANY).await.expect("removed").expect("it was there");
         proxy.stop_injecting();
     });
     inserted.expect("it was inserted");
 
     assert!(proxy.counts()["TransactWriteItems"] > 2, "{:?}", proxy.counts());
     assert_eq!(RecordStore::find(&patient, first.owner, &first.id).await.expect("read"), None);
-    assert_eq!(patient.used_bytes(first.owner).await.expect("counted"), 0);
+    assert_eq!(patient.counters(first.owner).await.expect("counted").used_bytes(), 0);
 }
 
 /// Waits until something is so.

@@ -14,7 +14,7 @@ use tapebase_domain::{
 
 use crate::{
     engine,
-    samples::{name, now, recording, stranger},
+    samples::{AMPLE, MANY, named, now, recording, stranger},
 };
 
 /// Turns the pages of a list to its end, with something done after each.
@@ -39,8 +39,8 @@ async fn read_all(
 }
 
 async fn insert_all(store: &DynamoDb, recordings: &[Recording]) {
-    let inserts = stream::iter(recordings).map(|recording| Ok(store.insert(recording.clone(), u64::MAX)));
-    inserts.try_buffer_unordered(8).try_collect::<()>().await.expect("inserted");
+    let inserts = stream::iter(recordings).map(|recording| Ok(store.insert(recording.clone(), AMPLE)));
+    inserts.try_buffer_unordered(8).try_for_each(async |_| Ok(())).await.expect("inserted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,11 +61,11 @@ async fn five_thousand_recordings_are_listed_in_order_while_others_come_and_go()
         let mut others = passing.iter();
         let read = read_all(&store, owner, page, async |_| {
             if let Some(other) = others.next() {
-                store.insert(other.clone(), u64::MAX).await.expect("inserted");
+                store.insert(other.clone(), AMPLE).await.expect("inserted");
             }
             if let Some(other) = others.next() {
-                store.insert(other.clone(), u64::MAX).await.expect("inserted");
-                store.remove(owner, &other.id, None).await.expect("removed");
+                store.insert(other.clone(), AMPLE).await.expect("inserted");
+                store.remove(owner, &other.id, None, now(), MANY).await.expect("removed");
             }
         });
         let read = read.await;
@@ -85,8 +85,8 @@ async fn five_thousand_recordings_are_listed_in_order_while_others_come_and_go()
 async fn a_page_past_a_megabyte_is_whole() {
     let store = engine::fresh().await;
     let owner = stranger();
-    let long = name(&"\u{1112}\u{1161}\u{11ab}".repeat(500));
-    let recordings: Vec<Recording> = (0..300).map(|_| Recording { name: long.clone(), ..recording(owner) }).collect();
+    let long = "\u{1112}\u{1161}\u{11ab}".repeat(500);
+    let recordings: Vec<Recording> = (0..300).map(|_| named(owner, &long)).collect();
     insert_all(&store, &recordings).await;
 
     for by in [TimeField::Received, TimeField::Recorded] {
@@ -96,7 +96,7 @@ async fn a_page_past_a_megabyte_is_whole() {
         let read = read_all(&store, owner, page, async |_| {}).await;
 
         assert_eq!(read.len(), 300);
-        assert!(read.iter().all(|recording| recording.name == long));
+        assert!(read.iter().all(|recording| recording.details.name.as_str() == long));
     }
 }
 

@@ -1,16 +1,18 @@
-//! More sessions and plans than one request can take.
+//! More sessions and plans than one request can take; and what many servers, or something else, make of counters.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_domain::{
+    history::{ChangeNumber, Counters, DeletedAudio},
     pending::PendingUpload,
-    ports::{UploadStore as _, UserStore as _},
+    ports::{ChangeFeed as _, ChangesRequest, DeletedStore as _, RecordStore as _, UploadStore as _, UserStore as _},
 };
 
 use crate::{
     engine,
-    samples::{account, now, plan, recording, session, stranger},
+    samples::{AMPLE, MANY, account, now, plan, recording, session, stranger},
 };
 
 #[tokio::test]
@@ -63,4 +65,57 @@ async fn any_number_of_expired_plans_is_listed_and_released() {
     }
 
     assert!(expired.is_empty() && rounds > 1, "{expired:?} {rounds}");
+}
+
+#[tokio::test]
+async fn what_was_forgotten_by_another_server_stays_forgotten_and_is_not_counted() {
+    let table = engine::fresh_table().await;
+    let [one, other] = [(); 2].map(|()| DynamoDb::new(engine::client(&engine::endpoint()), table.clone()));
+    let (owner, at) = (stranger(), now());
+    let mut recordings = Vec::new();
+    for _ in 0..4 {
+        recordings.push(one.insert(recording(owner), AMPLE).await.expect("inserted"));
+    }
+    for recording in &recordings[..3] {
+        one.remove(owner, &recording.id, None, at, MANY).await.expect("removed");
+    }
+
+    // The last of three, and the first server does not hear of it.
+    let audio = DeletedAudio { owner, id: recordings[2].id.clone(), blob: recordings[2].blob.clone() };
+    other.audio_removed(&audio, at).await.expect("noted");
+    other.forget_deleted(at + TimeDelta::seconds(1)).await.expect("forgotten");
+    one.remove(owner, &recordings[3].id, None, at, 2).await.expect("removed");
+
+    let request = ChangesRequest { after: ChangeNumber(0), no_deleted_up_to: ChangeNumber(0), limit: 10 };
+    let changes = one.changes(owner, request).await.expect("listed");
+    let there: Vec<_> = changes.entries.iter().map(|entry| entry.id().clone()).collect();
+    assert_eq!(there, [recordings[1].id.clone(), recordings[3].id.clone()]);
+    assert_eq!((changes.forgotten, changes.latest), (ChangeNumber(7), ChangeNumber(8)));
+    let counters = one.counters(owner).await.expect("counted");
+    assert_eq!(one.recount(owner).await.expect("counted"), counters);
+}
+
+#[tokio::test]
+async fn counters_that_are_wrong_are_right_when_they_are_counted_anew() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let (client, table) = (engine::client(&engine::endpoint()), engine::fresh_table().await);
+    let store = DynamoDb::new(client.clone(), table.clone());
+    let first = store.insert(recording(stranger()), AMPLE).await.expect("inserted");
+    let right = store.counters(first.owner).await.expect("counted");
+    let wrong = client.update_item().table_name(table).update_expression("SET used = :n, reserved = :n, uploads = :n");
+    wrong
+        .key("pk", AttributeValue::S(format!("U#{}", first.owner)))
+        .key("sk", AttributeValue::S("COUNTERS".to_owned()))
+        .expression_attribute_values(":n", AttributeValue::N("7".to_owned()))
+        .send()
+        .await
+        .expect("written");
+    let is_seen = Counters { bytes: 0, reserved_bytes: 7, uploads: 7, ..right };
+    assert_eq!(store.counters(first.owner).await.expect("counted"), is_seen);
+
+    let recounted = store.recount(first.owner).await.expect("counted");
+
+    assert_eq!(recounted, right);
+    assert_eq!(store.counters(first.owner).await.expect("counted"), right);
+    store.insert(recording(first.owner), AMPLE).await.expect("inserted");
 }

@@ -3,12 +3,14 @@
 use chrono::TimeDelta;
 use tapebase_domain::{
     blob::BlobRef,
+    details::Details,
     digest::Sha256,
+    history::ChangeNumber,
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{Clock as _, SystemClock, Timestamp},
-    recording::{Recording, RecordingName, Revision},
+    ports::{Clock as _, SystemClock, Terms, Timestamp},
+    recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
     user::{Account, Email, Identity, PasswordHash, User},
 };
@@ -25,18 +27,43 @@ pub fn name(text: &str) -> RecordingName {
     RecordingName::parse(text.to_owned()).expect("a name")
 }
 
+/// A quota that is in nobody's way, for an id that was never deleted.
+pub const AMPLE: Terms = Terms { quota: u64::MAX, again: false };
+/// The same, for an id that may have been.
+pub const AGAIN: Terms = Terms { quota: u64::MAX, again: true };
+/// More tombstones than anybody has.
+pub const MANY: u64 = 1_000_000;
+
+/// An edit of the name.
+pub fn renaming(text: &str) -> Edit {
+    Edit { name: Some(name(text)) }
+}
+
+/// A recording of this name.
+pub fn named(owner: UserId, text: &str) -> Recording {
+    let recording = recording(owner);
+    Recording { details: Details { name: name(text), ..recording.details }, ..recording }
+}
+
 /// A recording as phones send them.
 pub fn recording(owner: UserId) -> Recording {
     let id = RecordingId::generate(now());
     Recording {
         owner,
-        name: name("Interview with Ann.m4a"),
+        details: Details {
+            name: name("Interview with Ann.m4a"),
+            media_type: MediaType::parse("audio/x-m4a").expect("a type"),
+            recorded_at: (now() - TimeDelta::hours(1)).fixed_offset(),
+        },
         media_type: MediaType::parse("audio/mp4").expect("a type"),
         size: 1_000_000,
         sha256: Sha256::of(id.as_str().as_bytes()),
-        recorded_at: (now() - TimeDelta::hours(1)).fixed_offset(),
+        digest: DigestOrigin::Computed,
         received_at: now(),
         revision: Revision(1),
+        changed: ChangeNumber(0),
+        verified_at: None,
+        damaged_at: None,
         blob: BlobRef::new(format!("{}/{id}", &Sha256::of(id.as_str().as_bytes()).to_hex()[..2])),
         id,
     }
@@ -44,21 +71,10 @@ pub fn recording(owner: UserId) -> Recording {
 
 /// A plan of a recording.
 pub fn plan(recording: &Recording) -> PendingUpload {
-    let Recording { id, owner, name, media_type, size, sha256, recorded_at, .. } = recording.clone();
+    let Recording { id, owner, details, size, sha256, .. } = recording.clone();
     let staged = StagedRef::new(format!("staged/{id}"));
     let expires_at = now() + TimeDelta::days(1);
-    PendingUpload {
-        id,
-        owner,
-        name,
-        media_type,
-        size,
-        sha256,
-        recorded_at,
-        staged,
-        key: LinkKey::generate(),
-        expires_at,
-    }
+    PendingUpload { id, owner, details, size, sha256, again: false, staged, key: LinkKey::generate(), expires_at }
 }
 
 pub fn account() -> Account {

@@ -15,7 +15,7 @@ use tapebase_domain::{
 
 use crate::{
     engine,
-    samples::{account, name, recording, stranger},
+    samples::{AMPLE, account, named, recording, stranger},
 };
 
 /// Whether there are backups is the one thing the engine cannot tell.
@@ -62,7 +62,11 @@ async fn setup_says_what_cannot_be_mended() {
     let findings = DynamoDb::new(client, table).set_up().await;
 
     let right = &Outcome::AlreadyRight;
-    let unchangeable = &Outcome::Failed("make another table with `tapebase setup`".to_owned());
+    let unchangeable = &Outcome::Failed(
+        "the table is of another version: name another one in `records`, make it with `tapebase setup`, \
+                                          and copy what the old one has with the version that made it"
+            .to_owned(),
+    );
     assert_eq!(outcomes(&findings), [right, right, unchangeable, unchangeable], "{findings:#?}");
 }
 
@@ -113,11 +117,11 @@ async fn two_that_start_at_once_take_one_id_and_other_tables_have_others() {
 #[tokio::test]
 async fn fields_may_be_as_long_as_they_can_be() {
     let store = engine::fresh().await;
-    let decomposed = name(&"\u{1112}\u{1161}\u{11ab}".repeat(500));
+    let decomposed = named(stranger(), &"\u{1112}\u{1161}\u{11ab}".repeat(500));
     let blob = BlobRef::new("x".repeat(1_024));
-    let longest = Recording { name: decomposed, blob, size: u64::MAX / 2, ..recording(stranger()) };
+    let longest = Recording { blob, size: u64::MAX / 2, ..decomposed };
 
-    store.insert(longest.clone(), u64::MAX).await.expect("inserted");
+    let longest = store.insert(longest, AMPLE).await.expect("inserted");
 
     assert_eq!(store.list(longest.owner, PageRequest::default()).await.expect("listed"), [longest]);
     for network in ["#".repeat(255), "\0".repeat(255), "%".repeat(255)] {
@@ -136,7 +140,7 @@ async fn times_of_any_age_are_listed_in_order() {
     let times = [-62_167_219_200_000_000, -1, 0, 1, SystemClock.now().timestamp_micros(), 253_402_300_799_999_999];
     for micros in [3, 0, 5, 1, 4, 2].map(|index: usize| times[index]) {
         let received_at = Timestamp::from_timestamp_micros(micros).expect("in range");
-        store.insert(Recording { received_at, ..recording(owner) }, u64::MAX).await.expect("inserted");
+        store.insert(Recording { received_at, ..recording(owner) }, AMPLE).await.expect("inserted");
     }
 
     let listed = store.list(owner, PageRequest::default()).await.expect("listed");

@@ -11,8 +11,8 @@ use tapebase_domain::{
 };
 use tokio::task::JoinSet;
 
-use super::{AMPLE, Rows, find, insert, reserve, used_bytes};
-use crate::samples::{assert_same, assert_same_plan, plan, recording, recording_of, stranger};
+use super::{Rows, find, insert, reserve, used_bytes};
+use crate::samples::{AMPLE, assert_same, assert_same_plan, noon, plan, recording, recording_of, stranger, terms};
 
 /// Settle takes the plan out and adds the recording it has become.
 pub async fn settle_makes_the_plan_a_recording(store: Arc<dyn Rows>) {
@@ -35,12 +35,19 @@ pub async fn a_settled_recording_is_like_any_other(store: Arc<dyn Rows>) {
 
     let orphans = store.orphans(vec![settled.blob.clone(), orphan.clone()]).await.expect("an answer");
     assert_eq!(orphans, [orphan]);
-    let removed = store.remove(settled.owner, &settled.id, Some(settled.revision)).await.expect("removed");
+    let removed = store.remove(settled.owner, &settled.id, Some(settled.revision), noon(), 100).await.expect("removed");
     assert_same(removed.as_ref(), &settled);
 
     assert_eq!(used_bytes(&store, settled.owner).await, 0);
     assert_eq!(store.orphans(vec![settled.blob.clone()]).await.expect("an answer"), [settled.blob]);
-    let again = reserve(&store, PendingUpload { id: planned.id.clone(), ..plan(planned.owner) }).await;
+    let once_more = PendingUpload { id: planned.id.clone(), ..plan(planned.owner) };
+    let refused = reserve(&store, once_more.clone()).await;
+    let outcome = store.settle(&refused, recording_of(&refused)).await;
+    let Err(SettleError::Deleted(deleted)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(deleted.id, planned.id);
+    assert_same_plan(find(&store, &refused).await.as_ref(), &refused);
+    release(&store, &refused).await;
+    let again = reserve(&store, PendingUpload { again: true, ..once_more }).await;
     settle(&store, &again).await;
 }
 
@@ -52,8 +59,8 @@ pub async fn settle_keeps_the_bytes_counted_once(store: Arc<dyn Rows>) {
     settle(&store, &planned).await;
 
     assert_eq!(used_bytes(&store, planned.owner).await, 1_000);
-    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, 1_000).await.is_err());
-    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, 1_001).await.is_ok());
+    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, terms(1_000)).await.is_err());
+    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, terms(1_001)).await.is_ok());
 }
 
 /// Settle MUST return `Gone` and add nothing if this very plan is not there.
@@ -95,13 +102,13 @@ pub async fn settle_makes_one_recording_of_many_at_once(store: Arc<dyn Rows>) {
     let rivals = (0..16).map(|number| {
         let (store, planned) = (store.clone(), planned.clone());
         let rival = Recording { blob: BlobRef::new(format!("ab/{number}")), ..recording_of(&planned) };
-        async move { (rival.clone(), store.settle(&planned, rival).await) }
+        async move { store.settle(&planned, rival).await }
     });
     let outcomes = rivals.collect::<JoinSet<_>>().join_all().await;
 
-    let (winners, losers): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcome)| outcome.is_ok());
-    let [(winner, _)] = &winners[..] else { panic!("{} were settled", winners.len()) };
-    assert!(losers.iter().all(|(_, refused)| matches!(refused, Err(SettleError::Gone))), "{losers:?}");
+    let (winners, losers): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    let [Ok(winner)] = &winners[..] else { panic!("{} were settled", winners.len()) };
+    assert!(losers.iter().all(|refused| matches!(refused, Err(SettleError::Gone))), "{losers:?}");
     assert_eq!(&recordings(&store, &planned).await, std::slice::from_ref(winner));
     assert_eq!(used_bytes(&store, planned.owner).await, planned.size);
     let blobs = (0..16).map(|number| BlobRef::new(format!("ab/{number}"))).collect();
@@ -220,9 +227,7 @@ pub async fn a_plan_is_settled_or_released_and_never_both(store: Arc<dyn Rows>) 
 }
 
 pub(super) async fn settle(store: &Arc<dyn Rows>, plan: &PendingUpload) -> Recording {
-    let recording = recording_of(plan);
-    store.settle(plan, recording.clone()).await.expect("settled");
-    recording
+    store.settle(plan, recording_of(plan)).await.expect("settled")
 }
 
 pub(super) async fn release(store: &Arc<dyn Rows>, plan: &PendingUpload) {

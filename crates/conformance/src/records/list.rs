@@ -2,16 +2,16 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use tapebase_domain::{
     id::{RecordingId, UserId},
     page::{Limit, Order, PageRequest, Position, TimeField},
-    ports::RecordStore,
+    ports::{RecordStore, Timestamp},
     recording::Recording,
 };
 
 use super::insert;
-use crate::samples::{assert_same, local, noon, recording, stranger};
+use crate::samples::{assert_same, local, noon, recorded_at as recorded, recording, stranger};
 
 const LISTS: [(TimeField, Order); 4] = [
     (TimeField::Received, Order::Newest),
@@ -62,7 +62,7 @@ pub async fn lists_by_the_time_asked_for_then_by_id_in_the_direction_asked_for(s
         ("2026-11-23T12:00:01Z", "2026-11-23T12:00:00Z"),
     ] {
         let (received_at, recorded_at) = (local(received_at).to_utc(), local(recorded_at));
-        recordings.push(insert(&store, Recording { received_at, recorded_at, ..recording(owner) }).await);
+        recordings.push(insert(&store, timed(owner, received_at, recorded_at)).await);
     }
     let twin = Recording { id: uuid(), blob: recording(owner).blob, ..recordings[0].clone() };
     recordings.push(insert(&store, twin).await);
@@ -81,7 +81,7 @@ pub async fn lists_from_inclusive_to_exclusive(store: Arc<dyn RecordStore>) {
     let mut recordings = Vec::new();
     for step in 0..6 {
         let recorded_at = at(5 - step).with_timezone(local("2026-11-23T12:00:00-03:30").offset());
-        recordings.push(insert(&store, Recording { received_at: at(step), recorded_at, ..recording(owner) }).await);
+        recordings.push(insert(&store, timed(owner, at(step), recorded_at)).await);
     }
 
     for (by, order) in LISTS {
@@ -148,13 +148,13 @@ pub async fn pages_have_what_stays_exactly_once_while_others_come_and_go(store: 
             // The one the next page goes on from leaves, and one that was yet to be read.
             let leaving = page.last().map(|last| last.id.clone()).into_iter().chain(staying.pop());
             for id in leaving.collect::<Vec<_>>() {
-                store.remove(owner, &id, None).await.expect("removed");
+                store.remove(owner, &id, None, noon(), 100).await.expect("removed");
                 staying.retain(|staying| *staying != id);
             }
             // Others arrive at both ends and among those just read.
             for received_at in [noon() - TimeDelta::hours(1), by.of(&page[0]), noon() + TimeDelta::hours(1)] {
                 let recorded_at = received_at.fixed_offset();
-                insert(&store, Recording { received_at, recorded_at, ..recording(owner) }).await;
+                insert(&store, timed(owner, received_at, recorded_at)).await;
             }
         }
 
@@ -198,9 +198,14 @@ async fn crowd(store: &Arc<dyn RecordStore>, owner: UserId, count: usize) -> Vec
         let id = if number % 5 == 0 { uuid() } else { recording(owner).id };
         let received_at = noon() + TimeDelta::seconds(second);
         let recorded_at = (noon() + TimeDelta::seconds(second * 5 % 11)).fixed_offset();
-        recordings.push(insert(store, Recording { id, received_at, recorded_at, ..recording(owner) }).await);
+        recordings.push(insert(store, Recording { id, ..timed(owner, received_at, recorded_at) }).await);
     }
     recordings
+}
+
+/// A recording of these two times.
+fn timed(owner: UserId, received_at: Timestamp, recorded_at: DateTime<FixedOffset>) -> Recording {
+    Recording { received_at, ..recorded(owner, recorded_at) }
 }
 
 /// A fresh id in the form of a UUID.

@@ -46,7 +46,7 @@ impl Scene {
     /// The copy loses its row; the source has this one by now.
     fn copy_forgets(mut self, row: Option<Recording>) -> Self {
         let (owner, id) = (self.memo.owner, self.memo.id.clone());
-        self.copy.records.expect_remove().with(eq(owner), eq(id), eq(None)).times(1).returning(|_, _, _| Ok(None));
+        self.inventory.expect_forget().with(eq(owner), eq(id)).times(1).returning(|_, _| Ok(true));
         self.source.records.expect_find().returning(move |_, _| Ok(row.clone()));
         self
     }
@@ -73,7 +73,7 @@ fn broken() -> BlobError {
 async fn a_recording_is_copied_and_its_row_refers_to_the_copy() {
     let mut scene = Scene::set().source_opens(Ok(Some(body([Ok(&b"speech"[..])])))).copy_keeps(b"speech");
     let Recording { owner, id, blob, .. } = scene.memo.clone();
-    let moved = scene.inventory.expect_move_blob().times(1);
+    let moved = scene.copy.records.expect_move_blob().times(1);
     moved
         .withf(move |o, i, from, to| (*o, i, from, to.as_str()) == (owner, &id, &blob, "copied"))
         .returning(|_, _, _, _| Ok(true));

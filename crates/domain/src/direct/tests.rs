@@ -3,7 +3,13 @@ mod creating;
 mod sending;
 
 use super::*;
-use crate::{pending::StagedRef, testing::TestPorts};
+use crate::{
+    details::Details,
+    history::Deleted,
+    pending::StagedRef,
+    recording::RecordingName,
+    testing::{TestPorts, using},
+};
 
 const AUDIO: &[u8] = b"OggS some speech";
 const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
@@ -17,7 +23,7 @@ fn owner() -> UserId {
 }
 
 fn direct(ports: &Ports) -> Direct {
-    Direct::new(ports, LIMITS, TimeDelta::hours(12))
+    Direct::new(ports, Waiters::default(), LIMITS, TimeDelta::hours(12))
 }
 
 /// A plan of `AUDIO`, just made.
@@ -25,15 +31,23 @@ fn plan() -> PendingUpload {
     PendingUpload {
         id: RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID"),
         owner: owner(),
-        name: RecordingName::parse("memo.ogg".into()).expect("a name"),
-        media_type: MediaType::parse("audio/ogg").expect("a type"),
+        details: Details {
+            name: RecordingName::parse("memo.ogg".into()).expect("a name"),
+            media_type: MediaType::parse("audio/ogg").expect("a type"),
+            recorded_at: ports().now().fixed_offset(),
+        },
         size: AUDIO.len() as u64,
         sha256: Sha256::of(AUDIO),
-        recorded_at: ports().now().fixed_offset(),
+        again: false,
         staged: StagedRef::new("planned".into()),
         key: LinkKey([7; 32]),
         expires_at: ports().now() + TimeDelta::hours(12),
     }
+}
+
+/// What is left of a recording under the plan's id that was deleted.
+fn tombstone() -> Deleted {
+    Deleted { id: plan().id, owner: owner(), changed: ChangeNumber(7), deleted_at: ports().now() }
 }
 
 /// A plan store that has this plan.

@@ -1,4 +1,5 @@
-use mockall::Sequence;
+use chrono::TimeDelta;
+use mockall::{Sequence, predicate::eq};
 
 use super::*;
 use crate::{
@@ -7,8 +8,14 @@ use crate::{
     testing::{TestPorts, recording},
 };
 
+const NOW: &str = "2026-11-23T12:00:00Z";
+
 fn owner() -> UserId {
     UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID")
+}
+
+fn list(ports: TestPorts) -> List {
+    List::new(&ports.build(), Waiters::default(), Retention { lifetime: TimeDelta::days(30), most: 9 })
 }
 
 #[tokio::test]
@@ -17,10 +24,11 @@ async fn the_row_goes_before_the_blob() {
     let id = existing.id.clone();
     let mut ports = TestPorts::default();
     let mut order = Sequence::new();
-    ports.records.expect_remove().times(1).in_sequence(&mut order).return_once(|_, _, _| Ok(Some(existing)));
+    ports.records.expect_remove().times(1).in_sequence(&mut order).return_once(|_, _, _, _, _| Ok(Some(existing)));
     ports.blobs.expect_delete().times(1).in_sequence(&mut order).returning(|_| Ok(()));
+    ports.deleted.expect_audio_removed().returning(|_, _| Ok(()));
 
-    let deleted = List::new(&ports.build()).delete(owner(), &id, None).await;
+    let deleted = list(ports).delete(owner(), &id, None).await;
 
     assert!(deleted.is_ok(), "{deleted:?}");
 }
@@ -30,10 +38,69 @@ async fn a_delete_counts_even_if_the_bytes_resist() {
     let existing = recording(owner(), b"speech");
     let id = existing.id.clone();
     let mut ports = TestPorts::default();
-    ports.records.expect_remove().return_once(|_, _, _| Ok(Some(existing)));
+    ports.records.expect_remove().return_once(|_, _, _, _, _| Ok(Some(existing)));
     ports.blobs.expect_delete().returning(|_| Err(BlobError::Unavailable("down".into())));
+    // The rows go on to say that it is to be removed.
+    ports.deleted.expect_audio_removed().never();
 
-    let deleted = List::new(&ports.build()).delete(owner(), &id, None).await;
+    let deleted = list(ports).delete(owner(), &id, None).await;
+
+    assert!(deleted.is_ok(), "{deleted:?}");
+}
+
+#[tokio::test]
+async fn a_delete_leaves_a_tombstone_of_its_time_and_as_many_as_are_kept() {
+    let existing = recording(owner(), b"speech");
+    let id = existing.id.clone();
+    let mut ports = TestPorts::at(NOW);
+    let now = ports.now();
+    ports
+        .records
+        .expect_remove()
+        .with(eq(owner()), eq(id.clone()), eq(Some(Revision(1))), eq(now), eq(9))
+        .times(1)
+        .return_once(|_, _, _, _, _| Ok(Some(existing)));
+    ports.blobs.expect_delete().returning(|_| Ok(()));
+    ports.deleted.expect_audio_removed().returning(|_, _| Ok(()));
+
+    let deleted = list(ports).delete(owner(), &id, Some(Revision(1))).await;
+
+    assert!(deleted.is_ok(), "{deleted:?}");
+}
+
+#[tokio::test]
+async fn that_the_audio_is_removed_is_noted_once_it_is_gone() {
+    let existing = recording(owner(), b"speech");
+    let id = existing.id.clone();
+    let mut ports = TestPorts::at(NOW);
+    let forget_at = ports.now() + TimeDelta::days(30);
+    let audio = DeletedAudio { owner: owner(), id: id.clone(), blob: existing.blob.clone() };
+    let mut order = Sequence::new();
+    ports.records.expect_remove().times(1).in_sequence(&mut order).return_once(|_, _, _, _, _| Ok(Some(existing)));
+    ports.blobs.expect_delete().with(eq(audio.blob.clone())).times(1).in_sequence(&mut order).returning(|_| Ok(()));
+    ports
+        .deleted
+        .expect_audio_removed()
+        .with(eq(audio), eq(forget_at))
+        .times(1)
+        .in_sequence(&mut order)
+        .returning(|_, _| Ok(()));
+
+    let deleted = list(ports).delete(owner(), &id, None).await;
+
+    assert!(deleted.is_ok(), "{deleted:?}");
+}
+
+#[tokio::test]
+async fn a_delete_counts_even_if_nobody_can_note_that_the_audio_is_removed() {
+    let existing = recording(owner(), b"speech");
+    let id = existing.id.clone();
+    let mut ports = TestPorts::default();
+    ports.records.expect_remove().return_once(|_, _, _, _, _| Ok(Some(existing)));
+    ports.blobs.expect_delete().returning(|_| Ok(()));
+    ports.deleted.expect_audio_removed().returning(|_, _| Err(StoreError::Unavailable("down".into())));
+
+    let deleted = list(ports).delete(owner(), &id, None).await;
 
     assert!(deleted.is_ok(), "{deleted:?}");
 }
@@ -45,10 +112,11 @@ async fn no_blob_is_touched_when_the_row_stays() {
         [|| Ok(None), || Err(StoreError::Conflict), || Err(StoreError::Unavailable("down".into()))];
     for refusal in refusals {
         let mut ports = TestPorts::default();
-        ports.records.expect_remove().returning(move |_, _, _| refusal());
+        ports.records.expect_remove().returning(move |_, _, _, _, _| refusal());
         ports.blobs.expect_delete().never();
+        ports.deleted.expect_audio_removed().never();
 
-        let deleted = List::new(&ports.build()).delete(owner(), &recording(owner(), b"speech").id, None).await;
+        let deleted = list(ports).delete(owner(), &recording(owner(), b"speech").id, None).await;
 
         assert!(deleted.is_err());
     }
@@ -61,7 +129,7 @@ async fn a_cursor_is_given_only_where_there_is_more() {
         ports.records.expect_list().returning(move |owner, _| Ok(vec![recording(owner, b"speech"); found]));
         let request = PageRequest { limit: Limit::new(2).expect("in range"), ..PageRequest::default() };
 
-        let page = List::new(&ports.build()).page(owner(), request).await.expect("the store answers");
+        let page = list(ports).page(owner(), request).await.expect("the store answers");
 
         assert_eq!(page.items.len(), shown);
         assert_eq!(page.next.is_some(), has_more);
@@ -75,7 +143,7 @@ async fn a_recording_deleted_while_it_is_opened_is_not_found() {
     ports.blobs.expect_open().returning(|_, _| Ok(None));
     ports.records.expect_find().returning(|_, _| Ok(None));
 
-    let played = List::new(&ports.build()).play(&existing, ByteRange::whole(6)).await;
+    let played = list(ports).play(&existing, ByteRange::whole(6)).await;
 
     assert!(matches!(played, Err(ListError::NotFound)));
 }
@@ -88,7 +156,7 @@ async fn a_recording_replaced_while_it_is_opened_is_not_found() {
     ports.blobs.expect_open().returning(|_, _| Ok(None));
     ports.records.expect_find().returning(move |_, _| Ok(Some(replacement.clone())));
 
-    let played = List::new(&ports.build()).play(&existing, ByteRange::whole(6)).await;
+    let played = list(ports).play(&existing, ByteRange::whole(6)).await;
 
     assert!(matches!(played, Err(ListError::NotFound)));
 }
@@ -101,7 +169,7 @@ async fn missing_audio_of_a_listed_recording_is_a_failure_not_an_absence() {
     let listed = existing.clone();
     ports.records.expect_find().returning(move |_, _| Ok(Some(listed.clone())));
 
-    let played = List::new(&ports.build()).play(&existing, ByteRange::whole(6)).await;
+    let played = list(ports).play(&existing, ByteRange::whole(6)).await;
 
     assert!(matches!(played, Err(ListError::Unavailable(_))));
 }
@@ -116,7 +184,7 @@ async fn playing_opens_the_range_asked_for() {
         .withf(|blob, range| blob.as_str() == "there" && *range == ByteRange { start: 2, length: 3 })
         .returning(|_, _| Ok(Some(blob::once("eec".into()))));
 
-    let played = List::new(&ports.build()).play(&existing, ByteRange { start: 2, length: 3 }).await;
+    let played = list(ports).play(&existing, ByteRange { start: 2, length: 3 }).await;
 
     assert!(played.is_ok());
 }

@@ -4,23 +4,23 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    blob::BlobRef,
+    history::Counters,
     id::{RecordingId, UserId},
     recording::Recording,
 };
 
-/// Somebody whose used bytes were counted wrong.
+/// Somebody whose counters are wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Miscount {
     /// Who it is.
     pub owner: UserId,
-    /// What they are said to use.
-    pub counted: u64,
-    /// What they use.
-    pub used: u64,
+    /// What they are said to have.
+    pub counted: Counters,
+    /// What they have.
+    pub found: Counters,
 }
 
-/// Lists the recordings of everybody, and brings right what is said of them.
+/// Lists the recordings of everybody, and whose are counted wrong.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Inventory: Send + Sync {
@@ -30,20 +30,13 @@ pub trait Inventory: Send + Sync {
     ///   once, while others come and go.
     async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError>;
 
-    /// Lists everybody whose used bytes are not the sum of the sizes of their recordings and plans.
+    /// Lists everybody whose counters are not what there is of theirs.
     ///
-    /// - It MUST list nobody whose recordings and plans merely come and go.
+    /// - It MUST list nobody whose recordings, uploads and sessions merely come and go.
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError>;
 
-    /// Counts anew what somebody uses.
+    /// Takes a recording out as if it had never been there: a copy is to know nothing of what it has not got.
     ///
-    /// - What they use MUST be the sum of the sizes of their recordings and plans then, whatever comes and goes.
-    async fn recount(&self, owner: UserId) -> Result<(), StoreError>;
-
-    /// Notes that a recording's audio is elsewhere now.
-    ///
-    /// - It MUST change nothing else of the recording.
-    /// - It MUST return `false` and change nothing unless the recording is there and its audio is at `from`.
-    async fn move_blob(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef)
-    -> Result<bool, StoreError>;
+    /// - It MUST leave no tombstone, and return `false` if there is no such recording.
+    async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError>;
 }

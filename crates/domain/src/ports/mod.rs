@@ -5,7 +5,9 @@
 //! serve in the adapters crate and run the suite on it; nothing here or in the HTTP API changes.
 
 mod blobs;
+mod changes;
 mod clock;
+mod deleted;
 mod inventory;
 mod links;
 mod passwords;
@@ -13,6 +15,7 @@ mod records;
 mod relay;
 mod salvage;
 mod staging;
+mod timer;
 mod uploads;
 mod users;
 
@@ -21,26 +24,32 @@ use std::sync::Arc;
 #[cfg(test)]
 pub use self::{
     blobs::MockBlobStore,
+    changes::MockChangeFeed,
     clock::MockClock,
+    deleted::MockDeletedStore,
     inventory::MockInventory,
     links::MockPresignDownloads,
     passwords::MockPasswordHasher,
     records::MockRecordStore,
     salvage::MockSalvage,
     staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
+    timer::MockTimer,
     uploads::MockUploadStore,
     users::MockUserStore,
 };
 pub use self::{
     blobs::{BlobEntry, BlobError, BlobStore},
+    changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock, Timestamp},
+    deleted::DeletedStore,
     inventory::{Inventory, Miscount},
     links::{Presentation, PresignDownloads},
     passwords::{HasherError, PasswordHasher},
-    records::{InsertError, RecordStore},
+    records::{InsertError, RecordStore, Terms},
     relay::{Cause, relay},
     salvage::{Salvage, TornWrite},
     staging::{Assembled, PartAccess, PartStore, PresignParts, PresignedRequest, StagedBlobs, Staging},
+    timer::Timer,
     uploads::{ReserveError, SettleError, UploadStore},
     users::UserStore,
 };
@@ -65,9 +74,13 @@ pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 pub struct Ports {
     /// Rows about recordings.
     pub records: Arc<dyn RecordStore>,
+    /// The order in which recordings have changed.
+    pub feed: Arc<dyn ChangeFeed>,
+    /// What is left of deleted recordings.
+    pub deleted: Arc<dyn DeletedStore>,
     /// Everybody's rows about recordings, where the row store can list them.
     pub inventory: Option<Arc<dyn Inventory>>,
-    /// Plans of recordings.
+    /// Uploads under way.
     pub uploads: Arc<dyn UploadStore>,
     /// Bytes of recordings.
     pub blobs: Arc<dyn BlobStore>,
@@ -81,6 +94,8 @@ pub struct Ports {
     pub users: Arc<dyn UserStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How to wait.
+    pub timer: Arc<dyn Timer>,
     /// Password hashes.
     pub passwords: Arc<dyn PasswordHasher>,
 }

@@ -2,13 +2,23 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{StoreError, Timestamp};
 use crate::{
     blob::BlobRef,
+    history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
     page::PageRequest,
-    recording::{Recording, RecordingName, Revision},
+    recording::{Edit, Recording, Revision},
 };
+
+/// On what terms a recording is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The most bytes its owner may use.
+    pub quota: u64,
+    /// Whether it may take the id of one that was deleted.
+    pub again: bool,
+}
 
 /// Why a recording was not inserted.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +26,9 @@ pub enum InsertError {
     /// Its owner has a recording of this id: this one.
     #[error("the id is taken")]
     Taken(Box<Recording>),
+    /// Its owner has deleted a recording of this id.
+    #[error("the recording was deleted")]
+    Deleted(Deleted),
     /// Its owner has too little quota left.
     #[error("the quota is used up")]
     OverQuota,
@@ -26,25 +39,32 @@ pub enum InsertError {
 
 /// Keeps what is known about recordings.
 ///
-/// A successful write MUST survive a power cut. Every write is one transaction.
+/// A successful write MUST survive a power cut. Every write is one transaction: the row, the owner's counters and, for
+/// recordings, the owner's next change number.
 /// One that failed with `Unavailable` may yet happen, but MUST NOT bring back what was taken out after it.
 /// An owner need not be known to the `UserStore`, and no two recordings ever share a blob.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait RecordStore: Send + Sync {
-    /// Adds a recording and counts its bytes as used by its owner.
+    /// Adds a recording, counts its bytes as used by its owner, and returns it as it is kept.
     ///
     /// - It MUST return `Taken` with the recording that is there if its owner has one of this id,
     ///   even when the quota is used up.
+    /// - It MUST return `Deleted` if its owner has deleted one of this id, unless `again` says that it may return.
     /// - It MUST return `OverQuota` if the owner would use more than `quota` bytes, however many insert at once.
     /// - Two users MUST be able to have recordings of the same id.
-    async fn insert(&self, recording: Recording, quota: u64) -> Result<(), InsertError>;
+    async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError>;
 
     /// Looks up one recording.
     ///
     /// - It MUST find what was inserted, equal in every field.
     /// - It MUST return `None` for another user's recording.
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError>;
+
+    /// Looks up what is known under an id.
+    ///
+    /// - It MUST find the tombstone of a recording that was deleted.
+    async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError>;
 
     /// Lists one more recording than the limit, if there are that many, so that the caller knows of more.
     ///
@@ -55,35 +75,50 @@ pub trait RecordStore: Send + Sync {
     ///   also the one `after` names.
     async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError>;
 
-    /// Changes the name of a recording and counts up its revision.
+    /// Changes what its owner may change of a recording, and counts up its revision.
     ///
     /// - It MUST return the recording as it is now.
     /// - It MUST return `None` for another user's recording.
     /// - It MUST return `Conflict` and change nothing if `expected` is not the recording's revision.
-    async fn rename(
+    async fn edit(
         &self,
         owner: UserId,
         id: &RecordingId,
-        name: RecordingName,
+        edit: Edit,
         expected: Option<Revision>,
     ) -> Result<Option<Recording>, StoreError>;
 
-    /// Takes a recording out and gives its bytes back to the owner's quota.
+    /// Notes that a recording's audio is elsewhere now.
+    ///
+    /// - It MUST change nothing else of the recording but its change number.
+    /// - It MUST return `false` and change nothing unless the recording is there and its audio is at `from`.
+    async fn move_blob(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef)
+    -> Result<bool, StoreError>;
+
+    /// Takes a recording out, gives its bytes back to the owner's quota, and leaves a tombstone of the time `at`.
     ///
     /// - It MUST return the recording that was there.
     /// - It MUST return `None` for another user's recording, and leave it.
     /// - It MUST return `Conflict` and leave it if `expected` is not the recording's revision.
+    /// - It MUST leave the owner no more than `most_tombstones`, and forget the oldest first.
     async fn remove(
         &self,
         owner: UserId,
         id: &RecordingId,
         expected: Option<Revision>,
+        at: Timestamp,
+        most_tombstones: u64,
     ) -> Result<Option<Recording>, StoreError>;
 
-    /// How many bytes a user uses.
+    /// How much a user has.
     ///
-    /// - It MUST be the sum of the sizes of their recordings, and of their plans.
-    async fn used_bytes(&self, owner: UserId) -> Result<u64, StoreError>;
+    /// - It MUST be what [`Self::recount`] finds.
+    async fn counters(&self, owner: UserId) -> Result<Counters, StoreError>;
+
+    /// Counts anew how much a user has.
+    ///
+    /// - What is counted MUST be so then, whatever comes and goes.
+    async fn recount(&self, owner: UserId) -> Result<Counters, StoreError>;
 
     /// Picks out the blobs that no recording refers to.
     ///

@@ -1,18 +1,19 @@
-//! The port for uploads that are announced and not complete yet.
+//! The port for uploads that are under way.
 
 use async_trait::async_trait;
 
 use super::{StoreError, Timestamp};
 use crate::{
+    history::Deleted,
     id::{RecordingId, UserId},
     pending::PendingUpload,
     recording::Recording,
 };
 
-/// Why a plan was not written down.
+/// Why an upload was not begun.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveError {
-    /// Its owner has a plan of this id: this one.
+    /// Its owner has an upload of this id under way: this one.
     #[error("the id is taken")]
     Taken(Box<PendingUpload>),
     /// Its owner has too little quota left.
@@ -23,53 +24,58 @@ pub enum ReserveError {
     Store(#[from] StoreError),
 }
 
-/// Why a plan did not become a recording.
+/// Why an upload did not become a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
-    /// There is no such plan, or no longer.
-    #[error("no such plan")]
+    /// There is no such upload, or no longer.
+    #[error("no such upload")]
     Gone,
     /// Its owner has a recording of this id: this one.
     #[error("the id is taken")]
     Taken(Box<Recording>),
+    /// Its owner has deleted a recording of this id.
+    #[error("the recording was deleted")]
+    Deleted(Deleted),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Keeps plans of uploads, in the store that keeps the recordings: both count towards one quota.
+/// Keeps uploads under way, in the store that keeps the recordings: both count towards one quota.
 ///
 /// A successful write MUST survive a power cut. Every write is one transaction.
 /// One that failed with `Unavailable` may yet happen, but MUST NOT bring back what was taken out after it.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait UploadStore: Send + Sync {
-    /// Adds a plan and counts its bytes as used by its owner.
+    /// Adds an upload and sets its bytes aside for it.
     ///
-    /// - It MUST return `Taken` with the plan that is there if its owner has one of this id,
+    /// - It MUST return `Taken` with the upload that is there if its owner has one of this id,
     ///   even when the quota is used up.
     /// - It MUST return `OverQuota` if the owner would use more than `quota` bytes, however many reserve at once.
-    async fn reserve(&self, plan: PendingUpload, quota: u64) -> Result<(), ReserveError>;
+    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError>;
 
-    /// Looks up one plan.
+    /// Looks up one upload.
     ///
     /// - It MUST find what was reserved, equal in every field, even past its expiry.
-    /// - It MUST return `None` for another user's plan.
+    /// - It MUST return `None` for another user's upload.
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError>;
 
-    /// Takes a plan out and adds the recording it has become, of the same owner, id and size.
+    /// Takes an upload out and adds the recording it has become, of the same owner, id and size, which it returns as
+    /// it is kept.
     ///
     /// - Its bytes MUST stay counted, once.
-    /// - It MUST return `Gone` and add nothing if this very plan is not there, however many settle at once.
-    /// - It MUST return `Taken` and leave the plan if the owner has a recording of this id.
-    async fn settle(&self, plan: &PendingUpload, recording: Recording) -> Result<(), SettleError>;
+    /// - It MUST return `Gone` and add nothing if this very upload is not there, however many settle at once.
+    /// - It MUST return `Taken` and leave the upload if the owner has a recording of this id.
+    /// - It MUST return `Deleted` and leave the upload if the owner has deleted one, unless the upload says `again`.
+    async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError>;
 
-    /// Takes a plan out and gives its bytes back to the owner's quota.
+    /// Takes an upload out and gives its bytes back to the owner's quota.
     ///
-    /// - It MUST return `false` and give nothing back if this very plan is not there.
-    async fn release(&self, plan: &PendingUpload) -> Result<bool, StoreError>;
+    /// - It MUST return `false` and give nothing back if this very upload is not there.
+    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError>;
 
-    /// Lists some plans of all users that expired before `now`.
+    /// Lists some uploads of all users that expired before `now`.
     ///
     /// - It MUST list one as long as there is one, and none that has not expired.
     async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError>;

@@ -1,13 +1,16 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use futures_util::TryStreamExt as _;
-use mockall::{Sequence, predicate::always};
+use mockall::{
+    Sequence,
+    predicate::{always, eq},
+};
 
 use super::*;
 use crate::{
     ports::MockClock,
-    testing::{TestPorts, body, recording, stored_blob, unread_body},
+    testing::{TestPorts, body, recording, stored_blob, unread_body, using},
 };
 
 const AUDIO: &[u8] = b"OggS some speech";
@@ -24,9 +27,8 @@ fn owner() -> UserId {
 fn announcement() -> NewRecording {
     NewRecording {
         id: None,
-        name: None,
-        media_type: MediaType::octet_stream(),
-        recorded_at: None,
+        details: NewDetails::of_type(MediaType::octet_stream()),
+        again: false,
         sha256: None,
         size: None,
     }
@@ -41,17 +43,35 @@ fn keep_blobs(ports: &mut TestPorts) {
     });
 }
 
+/// A record store that has this recording.
+fn find(ports: &mut TestPorts, existing: &Recording) {
+    let existing = existing.clone();
+    let (owner, id) = (existing.owner, existing.id.clone());
+    ports
+        .records
+        .expect_look_up()
+        .with(eq(owner), eq(id))
+        .times(1)
+        .returning(move |_, _| Ok(Some(Entry::Recording(Box::new(existing.clone())))));
+}
+
+/// What is left of a recording that was deleted.
+fn tombstone() -> Deleted {
+    let recording = recording(owner(), AUDIO);
+    Deleted { id: recording.id, owner: owner(), changed: ChangeNumber(7), deleted_at: recording.received_at }
+}
+
 async fn store(ports: TestPorts, new: NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
-    Upload::new(&ports.build(), LIMITS, TimeDelta::hours(12)).store(owner(), new, body).await
+    Upload::new(&ports.build(), Waiters::default(), LIMITS, TimeDelta::hours(12)).store(owner(), new, body).await
 }
 
 #[tokio::test]
 async fn the_blob_is_stored_before_the_row() {
     let mut ports = ports();
     let mut order = Sequence::new();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.blobs.expect_put().times(1).in_sequence(&mut order).returning(|_| Ok(stored_blob("new", AUDIO)));
-    ports.records.expect_insert().times(1).in_sequence(&mut order).returning(|_, _| Ok(()));
+    ports.records.expect_insert().times(1).in_sequence(&mut order).returning(|recording, _| Ok(recording));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
 
@@ -59,15 +79,16 @@ async fn the_blob_is_stored_before_the_row() {
     assert_eq!(recording.sha256, Sha256::of(AUDIO));
     assert_eq!(recording.blob.as_str(), "new");
     assert_eq!(recording.media_type.as_str(), "audio/ogg", "sniffed, as nothing was declared");
-    assert_eq!(recording.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
+    assert_eq!(recording.details.media_type, MediaType::octet_stream(), "what was declared is kept");
+    assert_eq!(recording.details.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
 }
 
 #[tokio::test]
 async fn the_type_does_not_depend_on_how_the_bytes_arrive() {
     let pieces = b"\0\0\0\x1cftypM4A \0\0\0\0".chunks(1).map(Ok).collect();
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
-    ports.records.expect_insert().returning(|_, _| Ok(()));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    ports.records.expect_insert().returning(|recording, _| Ok(recording));
     keep_blobs(&mut ports);
 
     let stored = store(ports, announcement(), body(pieces)).await;
@@ -79,7 +100,7 @@ async fn the_type_does_not_depend_on_how_the_bytes_arrive() {
 #[tokio::test]
 async fn no_row_is_written_when_the_blob_store_fails() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.blobs.expect_put().returning(|_| Err(BlobError::Unavailable("disk on fire".into())));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
@@ -90,7 +111,7 @@ async fn no_row_is_written_when_the_blob_store_fails() {
 #[tokio::test]
 async fn a_full_disk_is_told_apart_from_a_broken_one() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.blobs.expect_put().returning(|_| Err(BlobError::Full("no space left on device".into())));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
@@ -101,7 +122,7 @@ async fn a_full_disk_is_told_apart_from_a_broken_one() {
 #[tokio::test]
 async fn the_blob_stays_when_the_fate_of_the_row_is_unknown() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.records.expect_insert().returning(|_, _| Err(StoreError::Unavailable("timed out".into()).into()));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().never();
@@ -114,7 +135,7 @@ async fn the_blob_stays_when_the_fate_of_the_row_is_unknown() {
 #[tokio::test]
 async fn the_blob_is_removed_when_there_is_no_room_for_the_row() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.records.expect_insert().returning(|_, _| Err(StoreError::Full("database full".into()).into()));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
@@ -127,7 +148,7 @@ async fn the_blob_is_removed_when_there_is_no_room_for_the_row() {
 #[tokio::test]
 async fn another_digest_than_announced_leaves_nothing() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new").times(1).returning(|_| Ok(()));
     let new = NewRecording { sha256: Some(Sha256::of(b"other")), ..announcement() };
@@ -142,8 +163,9 @@ async fn the_same_again_is_the_same_recording() {
     let existing = recording(owner(), AUDIO);
     let new = NewRecording { id: Some(existing.id.clone()), ..announcement() };
     let mut ports = ports();
-    let found = existing.clone();
-    ports.records.expect_find().returning(move |_, _| Ok(Some(found.clone())));
+    find(&mut ports, &existing);
+    let still = existing.clone();
+    ports.records.expect_find().times(1).returning(move |_, _| Ok(Some(still.clone())));
 
     let stored = store(ports, new, body(vec![Ok(&AUDIO[..4]), Ok(&AUDIO[4..])])).await;
 
@@ -155,7 +177,7 @@ async fn a_recording_deleted_while_it_is_repeated_is_not_called_safe() {
     let existing = recording(owner(), AUDIO);
     let new = NewRecording { id: Some(existing.id.clone()), ..announcement() };
     let mut ports = ports();
-    ports.records.expect_find().times(1).returning(move |_, _| Ok(Some(existing.clone())));
+    find(&mut ports, &existing);
     ports.records.expect_find().times(1).returning(|_, _| Ok(None));
 
     let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
@@ -170,7 +192,7 @@ async fn other_content_under_the_same_id_conflicts() {
         let existing = recording(owner(), AUDIO);
         let new = NewRecording { id: Some(existing.id.clone()), ..announcement() };
         let mut ports = ports();
-        ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
+        find(&mut ports, &existing);
 
         let stored = store(ports, new, body(vec![Ok(content)])).await;
 
@@ -183,7 +205,7 @@ async fn another_length_under_the_same_id_conflicts_before_the_body_is_read() {
     let existing = recording(owner(), AUDIO);
     let new = NewRecording { id: Some(existing.id.clone()), size: Some(AUDIO.len() as u64 + 1), ..announcement() };
     let mut ports = ports();
-    ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
+    find(&mut ports, &existing);
 
     let stored = store(ports, new, unread_body()).await;
 
@@ -195,7 +217,7 @@ async fn another_digest_under_the_same_id_conflicts_before_the_body_is_read() {
     let existing = recording(owner(), AUDIO);
     let new = NewRecording { id: Some(existing.id.clone()), sha256: Some(Sha256::of(b"other")), ..announcement() };
     let mut ports = ports();
-    ports.records.expect_find().returning(move |_, _| Ok(Some(existing.clone())));
+    find(&mut ports, &existing);
 
     let stored = store(ports, new, unread_body()).await;
 
@@ -208,8 +230,8 @@ async fn the_loser_of_a_race_for_an_id_removes_its_blob() {
         let winner = recording(owner(), winner);
         let new = NewRecording { id: Some(winner.id.clone()), ..announcement() };
         let mut ports = ports();
-        ports.records.expect_find().returning(|_, _| Ok(None));
-        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.records.expect_look_up().returning(|_, _| Ok(None));
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
         ports.records.expect_insert().returning(move |_, _| Err(InsertError::Taken(Box::new(winner.clone()))));
         keep_blobs(&mut ports);
         ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new").times(1).returning(|_| Ok(()));
@@ -227,7 +249,7 @@ async fn the_loser_of_a_race_for_an_id_removes_its_blob() {
 #[tokio::test]
 async fn a_store_that_repeats_the_write_and_finds_its_own_recording_has_made_it() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.records.expect_insert().returning(|recording, _| Err(InsertError::Taken(Box::new(recording))));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().never();
@@ -243,19 +265,19 @@ async fn an_upload_that_takes_too_long_is_refused_and_leaves_nothing() {
         let mut ports = ports();
         let (began, elapsed) = (ports.now(), Arc::new(AtomicI64::new(0)));
         let taken = elapsed.clone();
-        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
         ports.blobs.expect_put().returning(move |_| {
             taken.store(seconds, Ordering::Relaxed);
             Ok(stored_blob("new", AUDIO))
         });
-        ports.records.expect_insert().times(usize::from(is_in_time)).returning(|_, _| Ok(()));
+        ports.records.expect_insert().times(usize::from(is_in_time)).returning(|recording, _| Ok(recording));
         let discarded = ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new");
         discarded.times(usize::from(!is_in_time)).returning(|_| Ok(()));
         let mut clock = MockClock::new();
         clock.expect_now().returning(move || began + TimeDelta::seconds(elapsed.load(Ordering::Relaxed)));
         let ports = Ports { clock: Arc::new(clock), ..ports.build() };
 
-        let upload = Upload::new(&ports, LIMITS, TimeDelta::hours(12));
+        let upload = Upload::new(&ports, Waiters::default(), LIMITS, TimeDelta::hours(12));
         let stored = upload.store(owner(), announcement(), body(vec![Ok(AUDIO)])).await;
 
         match stored {
@@ -275,7 +297,7 @@ async fn what_the_announcement_rules_out_is_refused_before_the_body_is_read() {
     ];
     for (size, used, expected) in cases {
         let mut ports = ports();
-        ports.records.expect_used_bytes().returning(move |_| Ok(used));
+        ports.records.expect_counters().returning(move |_| Ok(using(used)));
         let new = NewRecording { size: Some(size), ..announcement() };
 
         let stored = store(ports, new, unread_body()).await;
@@ -289,7 +311,7 @@ async fn what_the_announcement_hides_is_refused_while_the_body_is_read() {
     let cases = [(0, BodyError::TooLarge { limit: 100 }), (950, BodyError::OverQuota)];
     for (used, expected) in cases {
         let mut ports = ports();
-        ports.records.expect_used_bytes().returning(move |_| Ok(used));
+        ports.records.expect_counters().returning(move |_| Ok(using(used)));
         keep_blobs(&mut ports);
 
         let stored = store(ports, announcement(), body(vec![Ok(&[0; 60]), Ok(&[0; 60])])).await;
@@ -299,13 +321,74 @@ async fn what_the_announcement_hides_is_refused_while_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn uploads_at_once_cannot_exceed_the_quota_together() {
+async fn a_deleted_id_is_refused_before_the_body_is_read() {
+    let deleted = tombstone();
+    let new = NewRecording { id: Some(deleted.id.clone()), ..announcement() };
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    let there = deleted.clone();
+    ports
+        .records
+        .expect_look_up()
+        .with(eq(owner()), eq(deleted.id.clone()))
+        .returning(move |_, _| Ok(Some(Entry::Deleted(there.clone()))));
+
+    let stored = store(ports, new, unread_body()).await;
+
+    assert!(matches!(&stored, Err(UploadError::Deleted(refused)) if *refused == deleted), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_deleted_id_is_taken_again_if_the_client_says_so() {
+    let deleted = tombstone();
+    let new = NewRecording { id: Some(deleted.id.clone()), again: true, ..announcement() };
+    let mut ports = ports();
+    let there = deleted.clone();
+    ports.records.expect_look_up().returning(move |_, _| Ok(Some(Entry::Deleted(there.clone()))));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports
         .records
         .expect_insert()
-        .with(always(), mockall::predicate::eq(1_000))
+        .with(always(), eq(Terms { quota: 1_000, again: true }))
+        .times(1)
+        .returning(|recording, _| Ok(Recording { changed: ChangeNumber(8), ..recording }));
+    keep_blobs(&mut ports);
+
+    let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
+
+    let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
+    assert_eq!((recording.id, recording.sha256), (deleted.id, Sha256::of(AUDIO)));
+    assert_eq!(recording.changed, ChangeNumber(8), "it is answered as it is kept");
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_it_is_sent_leaves_nothing() {
+    let deleted = tombstone();
+    let new = NewRecording { id: Some(deleted.id.clone()), ..announcement() };
+    let mut ports = ports();
+    ports.records.expect_look_up().returning(|_, _| Ok(None));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    let there = deleted.clone();
+    ports
+        .records
+        .expect_insert()
+        .with(always(), eq(Terms { quota: 1_000, again: false }))
+        .returning(move |_, _| Err(InsertError::Deleted(there.clone())));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new").times(1).returning(|_| Ok(()));
+
+    let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(&stored, Err(UploadError::Deleted(refused)) if *refused == deleted), "{stored:?}");
+}
+
+#[tokio::test]
+async fn uploads_at_once_cannot_exceed_the_quota_together() {
+    let mut ports = ports();
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    ports
+        .records
+        .expect_insert()
+        .with(always(), eq(Terms { quota: 1_000, again: false }))
         .returning(|_, _| Err(InsertError::OverQuota));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
@@ -321,7 +404,7 @@ async fn a_body_that_breaks_off_is_no_recording() {
     let short = vec![Ok(AUDIO)];
     for (pieces, size) in [(broken, None), (short, Some(AUDIO.len() as u64 + 1))] {
         let mut ports = ports();
-        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
         keep_blobs(&mut ports);
 
         let stored = store(ports, NewRecording { size, ..announcement() }, body(pieces)).await;
@@ -334,7 +417,8 @@ async fn a_body_that_breaks_off_is_no_recording() {
 async fn what_is_no_recording_is_refused_before_anything_else() {
     let media_type = MediaType::parse("text/html").expect("a type");
 
-    let stored = store(ports(), NewRecording { media_type, ..announcement() }, unread_body()).await;
+    let details = NewDetails { media_type, ..announcement().details };
+    let stored = store(ports(), NewRecording { details, ..announcement() }, unread_body()).await;
 
     assert!(matches!(stored, Err(UploadError::UnsupportedType(_))), "{stored:?}");
 }
@@ -349,14 +433,15 @@ async fn the_clients_clock_is_never_wrong() {
     for (recorded_at, kept) in cases {
         let recorded_at = DateTime::parse_from_rfc3339(recorded_at).expect("RFC 3339");
         let mut ports = ports();
-        ports.records.expect_used_bytes().returning(|_| Ok(0));
-        ports.records.expect_insert().returning(|_, _| Ok(()));
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
+        ports.records.expect_insert().returning(|recording, _| Ok(recording));
         keep_blobs(&mut ports);
 
-        let new = NewRecording { recorded_at: Some(recorded_at), ..announcement() };
+        let details = NewDetails { recorded_at: Some(recorded_at), ..announcement().details };
+        let new = NewRecording { details, ..announcement() };
         let stored = store(ports, new, body(vec![Ok(AUDIO)])).await;
 
         let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
-        assert_eq!(recording.recorded_at.to_rfc3339(), kept);
+        assert_eq!(recording.details.recorded_at.to_rfc3339(), kept);
     }
 }

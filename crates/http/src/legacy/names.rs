@@ -44,7 +44,7 @@ pub fn user_id(user: &User) -> String {
 
 /// `<user_id>_<YYYY-MM-DD_HH-MM-SS>_<id><extension>`: clients read the time of day from it.
 pub fn record_id(user_id: &str, recording: &Recording) -> String {
-    let name = recording.name.as_str();
+    let name = recording.details.name.as_str();
     let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
     let time = recording.received_at.format(TIME_FORMAT);
     format!("{user_id}_{time}_{}{}", recording.id, utf8_percent_encode(extension, UNSAFE))

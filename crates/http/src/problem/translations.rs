@@ -1,10 +1,11 @@
 //! What each error of the domain is to a client: every variant by name, so that a new one cannot slip by.
 
 use actix_web::http::header;
-use tapebase_api::Slug;
+use tapebase_api::{Slug, paths};
 use tapebase_domain::{
     auth::AuthError,
     blob::BodyError,
+    changes::ChangesError,
     direct::DirectError,
     id::InvalidId,
     list::ListError,
@@ -71,6 +72,13 @@ impl From<UploadError> for Problem {
                 Slug::RecordingConflict,
                 format!("Recording {id} was stored with other content and stays as it is. Choose a new id."),
             ),
+            UploadError::Deleted(deleted) => {
+                let detail = format!(
+                    "Recording {} was deleted and stays so: delete it on the device, too. To store it all the same, say again.",
+                    deleted.id
+                );
+                Self::new(Slug::RecordingDeleted, detail).with_deleted_at(deleted.deleted_at)
+            }
             UploadError::DigestMismatch { received } => Self::new(
                 Slug::DigestMismatch,
                 format!("Nothing was stored. What arrived has SHA-256 {}.", received.to_hex()),
@@ -110,6 +118,27 @@ impl From<ListError> for Problem {
             ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide anew."),
             ListError::Full(cause) => Self::storage_full(cause),
             ListError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<ChangesError> for Problem {
+    fn from(error: ChangesError) -> Self {
+        match error {
+            ChangesError::InvalidCursor => {
+                Self::new(Slug::InvalidParameter, "Send as cursor the cursor of your page before, as it was.")
+            }
+            ChangesError::CursorExpired => Self::new(
+                Slug::CursorExpired,
+                "Read all changes again without a cursor: what is not listed then was deleted.",
+            )
+            .with_restart(paths::CHANGES),
+            ChangesError::HistoryChanged => Self::new(
+                Slug::HistoryChanged,
+                "Read all changes again without a cursor, upload what is not listed then, and delete nothing.",
+            )
+            .with_restart(paths::CHANGES),
+            ChangesError::Unavailable(cause) => Self::unavailable(cause),
         }
     }
 }

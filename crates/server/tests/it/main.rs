@@ -15,5 +15,6 @@ mod old_folder;
 mod seed;
 mod server;
 mod shelf;
+mod sync;
 mod verify;
 mod wire;

@@ -94,7 +94,9 @@ fn direct_uploads_that_were_begun_in_an_old_folder_are_completed() {
     assert_eq!(completed, 2, "there are such uploads");
     assert!(server.terminate().success());
     old.shelf.succeed(DATA, &["verify"]);
-    assert_eq!(recorded_usage(&old.shelf.path(DATA)), told_usage(&old));
+    let completed = |[bytes, announced, recordings, uploads]: [u64; 4]| [bytes + announced, 0, recordings + uploads, 0];
+    let told = told_counters(&old).into_iter().map(|(user, counters)| (user, completed(counters)));
+    assert_eq!(counters(&old.shelf.path(DATA)), told.collect());
 }
 
 /// Announces an upload again, and sends the only part it has.
@@ -133,24 +135,27 @@ fn what_is_used_in_an_old_folder_counts_as_before() {
 
     old.assert_serves_what_was_told(DATA);
 
-    assert_eq!(recorded_usage(&old.shelf.path(DATA)), told_usage(&old));
+    assert_eq!(counters(&old.shelf.path(DATA)), told_counters(&old));
 }
 
-/// How many bytes count towards each user's quota, as the database has it.
-fn recorded_usage(data_dir: &Path) -> BTreeMap<String, u64> {
+/// Bytes, reserved bytes, recordings and uploads under way of each user, as the database counts them.
+fn counters(data_dir: &Path) -> BTreeMap<String, [u64; 4]> {
     let rows = rusqlite::Connection::open(data_dir.join("tapebase.db")).expect("opened");
-    let mut usage = rows.prepare("SELECT owner, bytes FROM usage").expect("a table");
-    let usage = usage.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("asked");
-    usage.map(|row| row.expect("read")).collect()
+    let query = "SELECT owner, bytes, reserved_bytes, recordings, uploads FROM counters";
+    let mut counters = rows.prepare(query).expect("a table");
+    let counters =
+        counters.query_map([], |row| Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])));
+    counters.expect("asked").map(|row| row.expect("read")).collect()
 }
 
-/// The same as the sum of what was told: recordings, and what is announced.
-fn told_usage(old: &OldFolder) -> BTreeMap<String, u64> {
+/// The same of what was told, before what was announced is completed.
+fn told_counters(old: &OldFolder) -> BTreeMap<String, [u64; 4]> {
     let size = |told: &Value| told["size"].as_u64().expect("a size");
-    let sum = |user: &Value| {
-        let recordings: u64 = items(user, "recordings").iter().map(size).sum();
-        let announced: u64 = items(user, "uploads").iter().map(|upload| size(&upload["announcement"])).sum();
-        (text(user, "id").to_owned(), recordings + announced)
-    };
-    old.users.iter().map(sum).collect()
+    let told = old.users.iter().map(|user| {
+        let (recordings, uploads) = (items(user, "recordings"), items(user, "uploads"));
+        let announced = uploads.iter().map(|upload| size(&upload["announcement"])).sum();
+        let bytes = recordings.iter().map(size).sum();
+        (text(user, "id").to_owned(), [bytes, announced, recordings.len() as u64, uploads.len() as u64])
+    });
+    told.collect()
 }

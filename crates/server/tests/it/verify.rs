@@ -10,7 +10,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tapebase_adapters::sqlite::Sqlite;
 use tapebase_conformance::http::Request;
+use tapebase_domain::{
+    blob::BlobRef,
+    ports::{Inventory as _, RecordStore as _},
+    recording::Recording,
+};
 use tempfile::TempDir;
 
 use crate::server::{Server, command};
@@ -74,6 +80,18 @@ impl Store {
 
     fn rows(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.data_dir().join("tapebase.db")).expect("opened")
+    }
+
+    /// Has a row lead to other audio.
+    fn move_row(&self, to: &str) {
+        let path = self.data_dir().join("tapebase.db");
+        let moved = async {
+            let rows = Sqlite::open(&path).expect("opened");
+            let recordings = rows.recordings(None).await.expect("read");
+            let Recording { owner, id, blob, .. } = recordings[0].clone();
+            rows.move_blob(owner, &id, &blob, BlobRef::new(to.to_owned())).await.expect("moved")
+        };
+        assert!(tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(moved));
     }
 
     /// Is found, repaired, and not found again; what is repaired is said in so many words.

@@ -45,6 +45,14 @@ impl<'a> Attributes<'a> {
         digits.parse().map_err(|_| unfit(name, "a number of this kind"))
     }
 
+    pub fn optional_number<T: FromStr>(self, name: &'static str) -> Result<Option<T>, StoreError> {
+        if self.0.contains_key(name) { self.number(name).map(Some) } else { Ok(None) }
+    }
+
+    pub fn flag(self, name: &'static str) -> Result<bool, StoreError> {
+        self.value(name)?.as_bool().copied().map_err(|_| unfit(name, "a truth value"))
+    }
+
     pub fn digest(self, name: &'static str) -> Result<Sha256, StoreError> {
         let bytes = self.value(name)?.as_b().map_err(|_| unfit(name, "binary"))?;
         Sha256::from_slice(bytes.as_ref()).ok_or_else(|| unfit(name, "of 32 bytes"))
@@ -52,6 +60,10 @@ impl<'a> Attributes<'a> {
 
     pub fn time(self, name: &'static str) -> Result<Timestamp, StoreError> {
         Timestamp::from_timestamp_micros(self.number(name)?).ok_or_else(|| unfit(name, "a time"))
+    }
+
+    pub fn optional_time(self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        if self.0.contains_key(name) { self.time(name).map(Some) } else { Ok(None) }
     }
 
     pub fn local_time(self, name: &'static str, offset: &'static str) -> Result<DateTime<FixedOffset>, StoreError> {

@@ -170,19 +170,6 @@ pub fn what_is_stored_already_has_no_parts_to_send(client: &dyn Client) {
     assert_eq!(ann.recordings().len(), 2);
 }
 
-pub fn a_deleted_recording_can_be_announced_again(client: &dyn Client) {
-    let ann = User::sign_up(client, "ann");
-    let deleted = upload(client, &ann, MEMO);
-    ann.delete(&id(&deleted));
-
-    ann.expect_all([(complete(&deleted), "404 not-found")]);
-    let plan = ann.send(announce_as(&id(&deleted), b"after it")).expect(201).json();
-    send(client, &plan, b"after it");
-
-    assert_eq!(ann.send(complete(&plan)).outcome(), "201");
-    assert_eq!(ann.audio(&id(&deleted)), b"after it");
-}
-
 pub fn two_users_can_announce_the_same_id(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
     let bob = User::sign_up(client, "bob");

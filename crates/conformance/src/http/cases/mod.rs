@@ -17,6 +17,7 @@
 pub mod accounts;
 pub mod announcements;
 pub mod authorization;
+pub mod changes;
 mod contract;
 pub mod digests;
 pub mod direct;
@@ -122,7 +123,6 @@ macro_rules! http_tests {
             an_upload_can_depend_on_what_is_there,
             a_part_of_a_recording_is_refused,
             two_users_can_upload_under_the_same_id,
-            a_deleted_id_can_have_other_content,
             an_upload_without_an_id_gets_a_ulid,
             a_recording_may_be_empty,
             recordings_of_any_size_come_back_whole,
@@ -142,7 +142,6 @@ macro_rules! http_tests {
             one_of_many_contents_announced_at_once_gets_the_id,
             an_announced_id_keeps_its_first_content,
             what_is_stored_already_has_no_parts_to_send,
-            a_deleted_recording_can_be_announced_again,
             two_users_can_announce_the_same_id,
             what_is_no_announcement_is_refused,
             what_cannot_become_a_recording_is_refused,
@@ -248,6 +247,20 @@ macro_rules! http_tests {
             an_offset_may_have_a_bare_plus,
             what_is_no_time_selects_nothing,
             a_deleted_recording_is_in_no_list,
+        }
+        $crate::http_cases! { $server, changes:
+            the_first_run_has_every_recording_once_and_nothing_that_was_deleted,
+            what_changes_is_there_once_as_it_is_now,
+            what_is_deleted_during_the_first_run_is_told,
+            an_upload_that_comes_to_nothing_changes_nothing,
+            a_cursor_of_changes_is_its_owners,
+            what_is_no_page_of_changes_is_refused,
+            who_waits_is_told_of_a_change_at_once,
+            who_waits_in_vain_gets_an_empty_page,
+            a_deleted_id_stays_deleted_unless_it_is_wanted_again,
+            what_was_deleted_and_is_wanted_again_is_a_change_like_others,
+            a_deleted_id_is_announced_if_it_is_wanted_again,
+            what_is_deleted_while_it_is_sent_in_parts_stays_deleted,
         }
         $crate::http_cases! { $server, recordings:
             a_recording_is_read_with_its_tag,
@@ -372,6 +385,7 @@ mod tests {
             include_str!("forms.rs"),
             include_str!("names.rs"),
             include_str!("lists.rs"),
+            include_str!("changes.rs"),
             include_str!("recordings.rs"),
             include_str!("playback.rs"),
             include_str!("ranges.rs"),

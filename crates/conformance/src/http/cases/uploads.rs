@@ -199,18 +199,8 @@ pub fn two_users_can_upload_under_the_same_id(client: &dyn Client) {
     assert_eq!(bob.audio(&id), b"Bob speaks");
     bob.delete(&id);
     assert_eq!(ann.audio(&id), b"Ann speaks");
-    assert_eq!(bob.send(put(&id, "Ann speaks")).outcome(), "201");
-}
-
-pub fn a_deleted_id_can_have_other_content(client: &dyn Client) {
-    let ann = User::sign_up(client, "ann");
-    let id = fresh_uuid();
-    let _ = ann.send(put(&id, "before")).expect(201);
-    ann.delete(&id);
-
-    let _ = ann.send(put(&id, "after it")).expect(201);
-
-    assert_eq!(ann.audio(&id), b"after it");
+    assert_eq!(bob.send(put(&id, "Bob speaks")).outcome(), "409 recording-deleted");
+    assert_eq!(ann.send(put(&id, "Ann speaks")).outcome(), "200");
 }
 
 pub fn an_upload_without_an_id_gets_a_ulid(client: &dyn Client) {

@@ -24,6 +24,11 @@ fn assemble(ports: &mut TestPorts, plan: &PendingUpload, blob: StoredBlob) {
         .returning(move |_, _| Ok(Assembled::Whole(blob.clone())));
 }
 
+/// What a client says that tells no type.
+fn undeclared() -> Details {
+    Details { media_type: MediaType::octet_stream(), ..plan().details }
+}
+
 /// A plan that is there, whose parts make what was announced.
 fn assemble_audio(ports: &mut TestPorts) {
     assemble(ports, &plan(), stored_blob("new", AUDIO));
@@ -64,13 +69,16 @@ async fn the_recording_is_what_was_planned_and_made_of_what_was_sent() {
     let expected = Recording {
         id: plan().id,
         owner: owner(),
-        name: plan().name,
-        media_type: plan().media_type,
+        details: plan().details,
+        media_type: plan().details.media_type,
         size: plan().size,
         sha256: plan().sha256,
-        recorded_at: plan().recorded_at,
+        digest: DigestOrigin::Computed,
         received_at: now,
         revision: Revision(1),
+        changed: ChangeNumber(0),
+        verified_at: None,
+        damaged_at: None,
         blob: BlobRef::new("new".into()),
     };
     let mut order = Sequence::new();
@@ -82,19 +90,20 @@ async fn the_recording_is_what_was_planned_and_made_of_what_was_sent() {
         .withf(move |of, recording| (of, recording) == (&plan(), &settled))
         .times(1)
         .in_sequence(&mut order)
-        .returning(|_, _| Ok(()));
+        .returning(|_, recording| Ok(Recording { changed: ChangeNumber(8), ..recording }));
     ports.staged.expect_clear().with(eq(plan().staged)).times(1).in_sequence(&mut order).returning(|_| Ok(()));
 
     let stored = complete(ports).await;
 
-    assert!(matches!(&stored, Ok(Stored::Created(recording)) if *recording == expected), "{stored:?}");
+    let kept = Recording { changed: ChangeNumber(8), ..expected };
+    assert!(matches!(&stored, Ok(Stored::Created(recording)) if *recording == kept), "{stored:?}");
 }
 
 #[tokio::test]
 async fn a_recording_counts_even_if_its_parts_resist() {
     let mut ports = ports();
     assemble_audio(&mut ports);
-    ports.uploads.expect_settle().returning(|_, _| Ok(()));
+    ports.uploads.expect_settle().returning(|_, recording| Ok(recording));
     ports.staged.expect_clear().returning(|_| Err(BlobError::Unavailable("it resists".into())));
 
     let stored = complete(ports).await;
@@ -107,12 +116,8 @@ async fn bytes_of_no_told_type_are_looked_at() {
     for (audio, looked_at, sniffed) in
         [(AUDIO, 12, "audio/ogg"), (b"OggS", 4, "audio/ogg"), (b"speech", 6, "application/octet-stream")]
     {
-        let plan = PendingUpload {
-            media_type: MediaType::octet_stream(),
-            size: audio.len() as u64,
-            sha256: Sha256::of(audio),
-            ..plan()
-        };
+        let plan =
+            PendingUpload { details: undeclared(), size: audio.len() as u64, sha256: Sha256::of(audio), ..plan() };
         let mut ports = ports();
         assemble(&mut ports, &plan, stored_blob("new", audio));
         ports
@@ -123,7 +128,7 @@ async fn bytes_of_no_told_type_are_looked_at() {
                 let end = usize::try_from(range.length).expect("short");
                 Ok(Some(blob::once(audio[..end].into())))
             });
-        ports.uploads.expect_settle().returning(|_, _| Ok(()));
+        ports.uploads.expect_settle().returning(|_, recording| Ok(recording));
         ports.staged.expect_clear().returning(|_| Ok(()));
 
         let stored = complete(ports).await;
@@ -136,7 +141,7 @@ async fn bytes_of_no_told_type_are_looked_at() {
 #[tokio::test]
 async fn the_plan_stays_when_its_bytes_cannot_be_looked_at() {
     let mut ports = ports();
-    let plan = PendingUpload { media_type: MediaType::octet_stream(), ..plan() };
+    let plan = PendingUpload { details: undeclared(), ..plan() };
     assemble(&mut ports, &plan, stored_blob("new", AUDIO));
     ports.blobs.expect_open().returning(|_, _| Err(BlobError::Unavailable("down".into())));
 
@@ -298,6 +303,21 @@ async fn an_id_that_is_taken_meanwhile_ends_the_plan() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn an_id_that_is_deleted_meanwhile_ends_the_plan_and_leaves_nothing() {
+    let mut ports = ports();
+    assemble_audio(&mut ports);
+    ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Deleted(tombstone())));
+    expect_given_up(&mut ports, &plan());
+    find_recording(&mut ports, None);
+    expect_discarded(&mut ports);
+
+    let stored = complete(ports).await;
+
+    let Err(DirectError::Upload(UploadError::Deleted(refused))) = stored else { panic!("{stored:?}") };
+    assert_eq!(refused, tombstone());
 }
 
 #[tokio::test]

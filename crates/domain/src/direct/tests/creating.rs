@@ -1,3 +1,4 @@
+use chrono::DateTime;
 use mockall::predicate::{always, eq};
 
 use super::*;
@@ -7,9 +8,8 @@ use crate::testing::recording;
 fn announcement() -> NewUpload {
     NewUpload {
         id: None,
-        name: None,
-        media_type: MediaType::parse("audio/ogg").expect("a type"),
-        recorded_at: None,
+        details: NewDetails::of_type(MediaType::parse("audio/ogg").expect("a type")),
+        again: false,
         size: AUDIO.len() as u64,
         sha256: Sha256::of(AUDIO),
     }
@@ -32,9 +32,9 @@ async fn announce(ports: TestPorts, new: NewUpload) -> Result<Begun, DirectError
 
 /// A blob store with a place for the parts, and nothing known of the id.
 fn begin(ports: &mut TestPorts) {
-    ports.records.expect_find().returning(|_, _| Ok(None));
+    ports.records.expect_look_up().returning(|_, _| Ok(None));
     ports.uploads.expect_upload().returning(|_, _| Ok(None));
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.staged.expect_begin().with(eq(plan().parts())).times(1).returning(|_| Ok(begun()));
 }
 
@@ -46,7 +46,8 @@ fn begun() -> StagedRef {
 async fn what_is_no_recording_is_refused_before_anything_else() {
     let media_type = MediaType::parse("text/html").expect("a type");
 
-    let planned = announce(ports(), NewUpload { media_type, ..announcement_again() }).await;
+    let details = NewDetails { media_type, ..announcement().details };
+    let planned = announce(ports(), NewUpload { details, ..announcement_again() }).await;
 
     assert!(matches!(planned, Err(DirectError::Upload(UploadError::UnsupportedType(_)))), "{planned:?}");
 }
@@ -60,7 +61,7 @@ async fn what_the_announcement_rules_out_is_refused_before_anything_is_begun() {
     ];
     for (size, used, expected) in cases {
         let mut ports = ports();
-        ports.records.expect_used_bytes().with(eq(owner())).returning(move |_| Ok(used));
+        ports.records.expect_counters().with(eq(owner())).returning(move |_| Ok(using(used)));
 
         let planned = announce(ports, NewUpload { size, ..announcement() }).await;
 
@@ -72,7 +73,7 @@ async fn what_the_announcement_rules_out_is_refused_before_anything_is_begun() {
 #[tokio::test]
 async fn what_fills_the_limit_and_the_quota_is_planned() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(900));
+    ports.records.expect_counters().returning(|_| Ok(using(900)));
     ports.staged.expect_begin().returning(|_| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
@@ -92,9 +93,9 @@ async fn a_plan_has_an_id_a_name_and_an_end_even_if_nobody_said_so() {
 
     let Ok(Begun::Created(plan)) = planned else { panic!("{planned:?}") };
     assert_eq!(plan.id.as_str().len(), 26, "a ULID");
-    assert_eq!(plan.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
-    assert_eq!((plan.recorded_at.to_utc(), plan.expires_at), (now, now + TimeDelta::hours(12)));
-    assert_eq!((plan.owner, plan.media_type.as_str(), plan.staged), (owner(), "audio/ogg", begun()));
+    assert_eq!(plan.details.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
+    assert_eq!((plan.details.recorded_at.to_utc(), plan.expires_at), (now, now + TimeDelta::hours(12)));
+    assert_eq!((plan.owner, plan.details.media_type.as_str(), plan.staged), (owner(), "audio/ogg", begun()));
     assert_eq!((plan.size, plan.sha256), (AUDIO.len() as u64, Sha256::of(AUDIO)));
 }
 
@@ -110,19 +111,20 @@ async fn a_plan_is_of_what_the_client_says() {
         Ok(())
     });
 
-    let new = NewUpload { name: Some(name.clone()), recorded_at: Some(recorded_at), ..announcement_again() };
+    let details = NewDetails { name: Some(name.clone()), recorded_at: Some(recorded_at), ..announcement().details };
+    let new = NewUpload { details, ..announcement_again() };
     let planned = announce(ports, new).await;
 
     let Ok(Begun::Created(plan)) = planned else { panic!("{planned:?}") };
-    assert_eq!((&plan.id, &plan.name), (&super::plan().id, &name));
-    assert_eq!(plan.recorded_at.to_rfc3339(), "2026-11-23T20:59:30.123456+09:00");
+    assert_eq!((&plan.id, &plan.details.name), (&super::plan().id, &name));
+    assert_eq!(plan.details.recorded_at.to_rfc3339(), "2026-11-23T20:59:30.123456+09:00");
     assert_eq!(kept.recv(), Ok(plan), "what is answered is what was reserved");
 }
 
 #[tokio::test]
 async fn every_plan_has_a_key_of_its_own() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.staged.expect_begin().returning(|_| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
     let direct = direct(&ports.build());
@@ -140,7 +142,7 @@ async fn every_plan_has_a_key_of_its_own() {
 #[tokio::test]
 async fn nothing_is_reserved_when_there_is_no_place_for_the_parts() {
     let mut ports = ports();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.staged.expect_begin().returning(|_| Err(BlobError::Full("no space left on device".into())));
 
     let planned = announce(ports, announcement()).await;
@@ -219,7 +221,7 @@ async fn the_loser_of_a_race_for_an_id_removes_what_it_began() {
 #[tokio::test]
 async fn announcing_the_same_again_answers_the_same_plan() {
     let mut ports = ports();
-    ports.records.expect_find().returning(|_, _| Ok(None));
+    ports.records.expect_look_up().returning(|_, _| Ok(None));
     find_plan(&mut ports, &plan());
 
     let planned = announce(ports, announcement_again()).await;
@@ -231,7 +233,7 @@ async fn announcing_the_same_again_answers_the_same_plan() {
 async fn other_content_under_a_planned_id_conflicts_and_the_plan_stays() {
     for new in other_content(&plan().id) {
         let mut ports = ports();
-        ports.records.expect_find().returning(|_, _| Ok(None));
+        ports.records.expect_look_up().returning(|_, _| Ok(None));
         find_plan(&mut ports, &plan());
 
         let planned = announce(ports, new).await;
@@ -246,7 +248,7 @@ async fn what_is_stored_already_is_not_planned_again() {
     let new = NewUpload { id: Some(existing.id.clone()), ..announcement() };
     let mut ports = ports();
     let found = existing.clone();
-    ports.records.expect_find().returning(move |_, _| Ok(Some(found.clone())));
+    ports.records.expect_look_up().returning(move |_, _| Ok(Some(Entry::Recording(Box::new(found.clone())))));
 
     let planned = announce(ports, new).await;
 
@@ -259,7 +261,7 @@ async fn other_content_under_the_id_of_a_recording_conflicts() {
     for new in other_content(&existing.id) {
         let mut ports = ports();
         let found = existing.clone();
-        ports.records.expect_find().returning(move |_, _| Ok(Some(found.clone())));
+        ports.records.expect_look_up().returning(move |_, _| Ok(Some(Entry::Recording(Box::new(found.clone())))));
 
         let planned = announce(ports, new).await;
 
@@ -272,10 +274,10 @@ async fn a_plan_that_has_expired_makes_way_for_another() {
     let expired = PendingUpload { expires_at: ports().now(), ..plan() };
     for new in other_content(&expired.id).into_iter().chain([announcement_again()]) {
         let mut ports = ports();
-        ports.records.expect_find().returning(|_, _| Ok(None));
+        ports.records.expect_look_up().returning(|_, _| Ok(None));
         find_plan(&mut ports, &expired);
         expect_given_up(&mut ports, &expired);
-        ports.records.expect_used_bytes().returning(|_| Ok(0));
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
         ports.staged.expect_begin().returning(|_| Ok(begun()));
         ports.uploads.expect_reserve().times(1).returning(|_, _| Ok(()));
 
@@ -289,15 +291,74 @@ async fn a_plan_that_has_expired_makes_way_for_another() {
 async fn an_expired_plan_somebody_else_took_out_is_theirs_to_clear_away() {
     let expired = PendingUpload { expires_at: ports().now(), ..plan() };
     let mut ports = ports();
-    ports.records.expect_find().returning(|_, _| Ok(None));
+    ports.records.expect_look_up().returning(|_, _| Ok(None));
     find_plan(&mut ports, &expired);
     ports.uploads.expect_release().times(1).returning(|_| Ok(false));
     ports.staged.expect_abort().never();
-    ports.records.expect_used_bytes().returning(|_| Ok(0));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.staged.expect_begin().returning(|_| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
     let planned = announce(ports, announcement_again()).await;
 
     assert!(matches!(planned, Ok(Begun::Created(_))), "{planned:?}");
+}
+
+#[tokio::test]
+async fn a_deleted_id_is_refused_before_anything_is_begun() {
+    let mut ports = ports();
+    ports
+        .records
+        .expect_look_up()
+        .with(eq(owner()), eq(plan().id))
+        .returning(|_, _| Ok(Some(Entry::Deleted(tombstone()))));
+
+    let planned = announce(ports, announcement_again()).await;
+
+    let Err(DirectError::Upload(UploadError::Deleted(refused))) = planned else { panic!("{planned:?}") };
+    assert_eq!(refused, tombstone());
+}
+
+#[tokio::test]
+async fn a_deleted_id_is_taken_again_if_the_client_says_so() {
+    let mut ports = ports();
+    ports.records.expect_look_up().returning(|_, _| Ok(Some(Entry::Deleted(tombstone()))));
+    ports.uploads.expect_upload().returning(|_, _| Ok(None));
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    ports.staged.expect_begin().returning(|_| Ok(begun()));
+    ports.uploads.expect_reserve().withf(|plan, _| plan.again).times(1).returning(|_, _| Ok(()));
+
+    let planned = announce(ports, NewUpload { again: true, ..announcement_again() }).await;
+
+    assert!(matches!(&planned, Ok(Begun::Created(made)) if made.id == plan().id && made.again), "{planned:?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_may_take_a_deleted_id_is_resumed() {
+    let there = PendingUpload { again: true, ..plan() };
+    let mut ports = ports();
+    ports.records.expect_look_up().returning(|_, _| Ok(Some(Entry::Deleted(tombstone()))));
+    find_plan(&mut ports, &there);
+
+    let planned = announce(ports, NewUpload { again: true, ..announcement_again() }).await;
+
+    assert!(matches!(&planned, Ok(Begun::Resumed(resumed)) if *resumed == there), "{planned:?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_may_not_take_the_id_deleted_meanwhile_makes_way_for_one_that_may() {
+    let other = PendingUpload { sha256: Sha256::of(b"other"), ..plan() };
+    for doomed in [plan(), other] {
+        let mut ports = ports();
+        ports.records.expect_look_up().returning(|_, _| Ok(Some(Entry::Deleted(tombstone()))));
+        find_plan(&mut ports, &doomed);
+        expect_given_up(&mut ports, &doomed);
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
+        ports.staged.expect_begin().returning(|_| Ok(begun()));
+        ports.uploads.expect_reserve().withf(|plan, _| plan.again).times(1).returning(|_, _| Ok(()));
+
+        let planned = announce(ports, NewUpload { again: true, ..announcement_again() }).await;
+
+        assert!(matches!(&planned, Ok(Begun::Created(made)) if made.staged == begun()), "{planned:?}");
+    }
 }

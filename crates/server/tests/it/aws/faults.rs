@@ -17,6 +17,7 @@ use tapebase_conformance::{
 };
 use tapebase_domain::{
     digest::Sha256,
+    history::Retention,
     id::{RecordingId, UserId, random_bytes},
     ports::{Clock, Ports, SystemClock, Timestamp},
     sweep::Sweep,
@@ -220,11 +221,11 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
         sizes += ports.records.find(user, id).await.expect("read").expect("it is there").size;
     }
 
-    let swept = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
+    let swept = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
 
     println!("swept after {} recordings: {swept:?}", acknowledged.len());
     assert_eq!(swept.failed, 0);
-    assert_eq!(ports.records.used_bytes(user).await.expect("read"), sizes, "the quota adds up");
+    assert_eq!(ports.records.counters(user).await.expect("read").used_bytes(), sizes, "the quota adds up");
     let mut blobs = BTreeSet::new();
     while let Some(page) =
         Some(ports.blobs.list(blobs.last().cloned()).await.expect("listed")).filter(|p| !p.is_empty())
@@ -232,7 +233,7 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
         blobs.extend(page.into_iter().map(|entry| entry.blob));
     }
     assert_eq!(blobs.len(), acknowledged.len(), "blobs without a recording are left");
-    let again = Sweep::new(&ports, TimeDelta::hours(24)).run().await.expect("swept");
+    let again = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
     assert_eq!((again.blobs, again.uploads, again.staged), (0, 0, 0));
 }
 

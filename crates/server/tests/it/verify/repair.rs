@@ -87,8 +87,7 @@ fn torn_bytes_that_a_recording_may_be_missing_stay() {
 #[test]
 fn a_row_that_leads_nowhere_stays() {
     let store = Store::with_recordings();
-    let moved = "UPDATE recordings SET blob = '7f3a7f3a7f3a7f3a-00000000' WHERE blob LIKE '%-00000000'";
-    assert_eq!(store.rows().execute(moved, []).expect("moved"), 1);
+    store.move_row("7f3a7f3a7f3a7f3a-00000000");
 
     store.assert_finds("its audio is missing");
 
@@ -108,12 +107,18 @@ fn a_size_that_differs_between_row_and_audio_is_found() {
 }
 
 #[test]
-fn usage_that_is_not_the_sum_is_counted_anew() {
+fn counters_that_are_not_the_sum_are_counted_anew() {
     let store = Store::with_recordings();
-    for wrong in ["UPDATE usage SET bytes = bytes + 7", "UPDATE usage SET bytes = -1", "DELETE FROM usage"] {
+    for (wrong, said) in [
+        ("UPDATE counters SET bytes = bytes + 7", "620007 bytes are counted, 620000 are there"),
+        ("UPDATE counters SET bytes = -1", "bytes are counted, 620000 are there"),
+        ("UPDATE counters SET recordings = 3", "3 recordings are counted, 4 are there"),
+        ("UPDATE counters SET changed = 2", "2 changes are counted, 4 are there"),
+        ("DELETE FROM counters", "0 bytes are counted, 620000 are there"),
+    ] {
         assert_eq!(store.rows().execute(wrong, []).expect("changed"), 1);
 
-        store.assert_repairs("620000 are used");
+        store.assert_repairs(said);
 
         store.assert_sound();
     }

@@ -1,0 +1,160 @@
+//! What is to be done, and when: items of their own, in the global index by kind and time.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use tapebase_domain::{
+    blob::BlobRef,
+    history::DeletedAudio,
+    id::{RecordingId, SessionId, UserId},
+    ports::{StoreError, Timestamp},
+};
+
+use super::{
+    DynamoDb,
+    errors::from_sdk,
+    items::{Item, text},
+    keys, query,
+    transact::Transaction,
+};
+
+/// How many entries of the index one answer may have.
+const ENTRIES: i32 = 100;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An upload under way expires.
+    Upload,
+    /// A session may have expired: using it puts that off, and leaves this as it is.
+    Session,
+    /// Audio of a deleted recording is to be removed.
+    Audio,
+    /// A tombstone may be forgotten.
+    Tombstone,
+}
+
+impl Kind {
+    /// What its partitions of the index begin with.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upload => "UPLOAD",
+            Self::Session => "SESSION",
+            Self::Audio => "AUDIO",
+            Self::Tombstone => "TOMBSTONE",
+        }
+    }
+}
+
+/// Something of an owner that is due: what, and what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    owner: UserId,
+    kind: Kind,
+    reference: String,
+}
+
+impl Due {
+    pub fn upload(owner: UserId, id: &RecordingId) -> Self {
+        Self { owner, kind: Kind::Upload, reference: format!("UPLOAD#{id}") }
+    }
+
+    pub fn session(user: UserId, id: SessionId) -> Self {
+        Self { owner: user, kind: Kind::Session, reference: format!("SESSION#{id}") }
+    }
+
+    /// Audio of a deleted recording; once that is removed, its tombstone, in the same place.
+    pub fn audio(audio: &DeletedAudio) -> Self {
+        let DeletedAudio { owner, id, blob } = audio;
+        Self { owner: *owner, kind: Kind::Audio, reference: format!("{}{blob}", deleted(id)) }
+    }
+
+    pub fn key(&self) -> Item {
+        keys::due(self.owner, &self.reference)
+    }
+
+    fn index_keys(&self, due_at: Timestamp) -> [(&'static str, String); 2] {
+        let Self { owner, kind, reference } = self;
+        let shard = keys::due_shard(kind.as_str(), *owner, reference);
+        [("sweep_pk", shard), ("sweep_sk", keys::due_time(due_at, *owner, reference))]
+    }
+
+    /// Notes when it is due.
+    pub fn schedule(&self, transaction: &mut Transaction<'_>, due_at: Timestamp) -> Result<(), StoreError> {
+        let mut item = self.key();
+        item.extend(self.index_keys(due_at).map(|(name, value)| (name.to_owned(), text(value))));
+        transaction.set(item)
+    }
+
+    /// Takes the note back.
+    pub fn cancel(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        transaction.clear(self.key())
+    }
+}
+
+/// What the references of a deleted recording begin with.
+pub fn deleted(id: &RecordingId) -> String {
+    format!("DELETED#{id}#")
+}
+
+/// The audio of a deleted recording, from the key of what is due of it.
+pub fn deleted_audio(key: &Item) -> Result<DeletedAudio, StoreError> {
+    let part = |name: &str| key.get(name).and_then(|value| value.as_s().ok());
+    let parsed = || {
+        let owner = UserId::parse(part("pk")?.strip_prefix("U#")?).ok()?;
+        let (id, blob) = part("sk")?.strip_prefix(keys::DUE)?.strip_prefix("DELETED#")?.split_once('#')?;
+        Some(DeletedAudio { owner, id: RecordingId::parse(id).ok()?, blob: BlobRef::new(blob.to_owned()) })
+    };
+    parsed().ok_or_else(|| StoreError::Unavailable("what is due of a deletion has another key".into()))
+}
+
+impl DynamoDb {
+    /// The keys of some of what is due of a kind before `then`; none at the end. The index is a little behind the table:
+    /// what is done with one must be right whatever has become of it.
+    pub(super) async fn due_before(&self, kind: Kind, then: Timestamp) -> Result<Vec<Item>, StoreError> {
+        let mut due = Vec::new();
+        for shard in 0..keys::DUE_SHARDS {
+            let query = self
+                .query()
+                .index_name("sweep")
+                // An instant alone sorts just before all that is due then.
+                .key_condition_expression("sweep_pk = :shard AND sweep_sk < :then")
+                .expression_attribute_values(":shard", text(keys::numbered_due_shard(kind.as_str(), shard)))
+                .expression_attribute_values(":then", text(keys::instant(then)))
+                .projection_expression("pk, sk")
+                .limit(ENTRIES);
+            due.extend(query::pages(query).next().await?.unwrap_or_default());
+            if due.len() >= ENTRIES.unsigned_abs() as usize {
+                break;
+            }
+        }
+        Ok(due)
+    }
+
+    /// Has something that is there be due at another time, as something else; leaves what is not of kind `from`.
+    pub(super) async fn reschedule(&self, due: &Due, to: Kind, due_at: Timestamp) -> Result<(), StoreError> {
+        let [(_, shard), (_, time)] = Due { kind: to, ..due.clone() }.index_keys(due_at);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(due.key()))
+            .update_expression("SET sweep_pk = :shard, sweep_sk = :time")
+            .condition_expression("begins_with(sweep_pk, :from)")
+            .expression_attribute_values(":shard", text(shard))
+            .expression_attribute_values(":time", text(time))
+            .expression_attribute_values(":from", text(format!("{}#", due.kind.as_str())));
+        match update.send().await {
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            updated => updated.map(|_| ()).map_err(from_sdk),
+        }
+    }
+
+    /// Takes back a note that is of no use.
+    pub(super) async fn forget_due(&self, key: Item) -> Result<(), StoreError> {
+        let deleted = self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await;
+        deleted.map(|_| ()).map_err(from_sdk)
+    }
+}

@@ -1,0 +1,102 @@
+//! `ChangeFeed` in DynamoDB.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tapebase_domain::{
+    history::{ChangeNumber, Entry, HistoryId},
+    id::UserId,
+    ports::{ChangeFeed, Changes, ChangesRequest, StoreError},
+};
+
+use super::{
+    DynamoDb,
+    errors::from_sdk,
+    items::{self, text},
+    keys, query,
+};
+
+/// How long the history is known before it is asked for again: a renewal shows within that time.
+const HISTORY_TTL: Duration = Duration::from_secs(5);
+/// How many tombstones that are left out are looked through for one list.
+const LOOKED_THROUGH: usize = 10_000;
+
+#[async_trait]
+impl ChangeFeed for DynamoDb {
+    async fn changes(&self, owner: UserId, request: ChangesRequest) -> Result<Changes, StoreError> {
+        let (entries, reached, has_more) = self.entries(owner, request).await?;
+        // Read after the entries, and so not older.
+        let (counters, forgotten) = self.read_counters(owner).await?;
+        let history = self.history().await?;
+        Ok(Changes { entries, reached, has_more, forgotten, latest: counters.changed, history })
+    }
+
+    async fn latest_change(&self, owner: UserId) -> Result<ChangeNumber, StoreError> {
+        Ok(self.read_counters(owner).await?.0.changed)
+    }
+
+    async fn history(&self) -> Result<HistoryId, StoreError> {
+        let mut cached = self.history.lock().await;
+        match *cached {
+            Some((since, history)) if since.elapsed() < HISTORY_TTL => Ok(history),
+            _ => {
+                let since = Instant::now();
+                self.identify().await?;
+                let item = self.get(keys::store()).await?;
+                let item = item.ok_or_else(|| StoreError::Unavailable("the table's own id is gone".into()))?;
+                let history = items::history(&item)?;
+                *cached = Some((since, history));
+                Ok(history)
+            }
+        }
+    }
+
+    async fn renew_history(&self) -> Result<HistoryId, StoreError> {
+        self.identify().await?;
+        let fresh = HistoryId::generate();
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::store()))
+            .update_expression("SET history = :history")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":history", text(fresh.to_string()));
+        update.send().await.map_err(from_sdk)?;
+        *self.history.lock().await = None;
+        Ok(fresh)
+    }
+}
+
+impl DynamoDb {
+    /// Entries after a number, up to which number they reach, and whether there are more.
+    async fn entries(
+        &self,
+        owner: UserId,
+        request: ChangesRequest,
+    ) -> Result<(Vec<Entry>, ChangeNumber, bool), StoreError> {
+        let ChangesRequest { after, no_deleted_up_to, limit } = request;
+        let (mut entries, mut reached, mut looked_at) = (Vec::new(), after, 0);
+        let query = self
+            .query()
+            .index_name("by_changed")
+            .consistent_read(true)
+            .key_condition_expression("pk = :owner AND changed_key > :after")
+            .expression_attribute_values(":owner", text(keys::of_user(owner)))
+            .expression_attribute_values(":after", text(keys::change(after)))
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX));
+        let mut pages = query::pages(query);
+        while let Some(page) = pages.next().await? {
+            for item in &page {
+                if entries.len() == limit || looked_at == LOOKED_THROUGH {
+                    return Ok((entries, reached, true));
+                }
+                let entry = items::entry(item)?;
+                (reached, looked_at) = (entry.changed(), looked_at + 1);
+                let is_early = matches!(&entry, Entry::Deleted(deleted) if deleted.changed <= no_deleted_up_to);
+                entries.extend((!is_early).then_some(entry));
+            }
+        }
+        Ok((entries, reached, false))
+    }
+}

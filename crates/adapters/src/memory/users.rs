@@ -1,0 +1,95 @@
+//! `UserStore` in memory.
+
+use async_trait::async_trait;
+use tapebase_domain::{
+    id::{SessionId, UserId},
+    ports::{StoreError, Timestamp, UserStore},
+    session::{Session, TokenHash},
+    user::{Account, Identity, User},
+};
+
+use super::{Memory, State};
+
+impl State {
+    fn account(&self, identity: &Identity) -> Option<&Account> {
+        self.accounts.values().find(|account| account.user.identity == *identity)
+    }
+
+    /// Ends sessions, and says how many.
+    fn close_where(&mut self, is_closed: impl Fn(&Session) -> bool) -> u64 {
+        let closed: Vec<UserId> =
+            self.sessions.extract_if(|_, session| is_closed(session)).map(|(_, it)| it.user).collect();
+        for user in &closed {
+            self.counters(*user).sessions -= 1;
+        }
+        closed.len() as u64
+    }
+}
+
+#[async_trait]
+impl UserStore for Memory {
+    async fn create(&self, account: Account) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.account(&account.user.identity).is_some() {
+            return Err(StoreError::Conflict);
+        }
+        state.accounts.insert(account.user.id, account);
+        Ok(())
+    }
+
+    async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
+        Ok(self.state().account(identity).cloned())
+    }
+
+    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.counters(session.user).sessions += 1;
+        state.sessions.insert(token, session);
+        Ok(())
+    }
+
+    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
+        let state = self.state();
+        let session = state.sessions.get(&token);
+        Ok(session.and_then(|session| Some((state.accounts.get(&session.user)?.user.clone(), session.clone()))))
+    }
+
+    async fn touch_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        last_used_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if let Some(session) = state.sessions.values_mut().find(|session| session.user == user && session.id == id) {
+            session.last_used_at = last_used_at;
+            session.expires_at = expires_at;
+        }
+        Ok(())
+    }
+
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let mut sessions: Vec<Session> =
+            self.state().sessions.values().filter(|session| session.user == user).cloned().collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
+        Ok(sessions)
+    }
+
+    async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        Ok(self.state().close_where(|session| session.user == user && session.id == id) > 0)
+    }
+
+    async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
+        self.state().close_where(|session| session.user == user);
+        Ok(())
+    }
+
+    async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state().close_where(|session| session.expires_at < now))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

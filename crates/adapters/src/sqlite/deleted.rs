@@ -1,0 +1,78 @@
+//! `DeletedStore` in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tapebase_domain::{
+    history::DeletedAudio,
+    ports::{DeletedStore, StoreError, Timestamp},
+};
+
+use super::{Outcome, Sqlite, commit, due, due::Kind, rows};
+
+/// How many are listed, or forgotten, at once.
+const PAGE: usize = 100;
+
+#[async_trait]
+impl DeletedStore for Sqlite {
+    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
+        self.readers.read(move |connection| due_before(connection, Kind::Audio, then)).await
+    }
+
+    async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
+        let audio = audio.clone();
+        self.writer.write(move |connection| note_removal(connection, &audio, forget_at).map(Outcome::Keep)).await
+    }
+
+    async fn forget_deleted(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer
+            .write(move |connection| {
+                let due = due_before(connection, Kind::Tombstone, now)?;
+                for audio in &due {
+                    forget(connection, audio)?;
+                }
+                Ok(Outcome::Keep(due.len() as u64))
+            })
+            .await
+    }
+}
+
+fn due_before(connection: &Connection, kind: Kind, then: Timestamp) -> rusqlite::Result<Vec<DeletedAudio>> {
+    let mut statement = connection
+        .prepare_cached("SELECT owner, reference FROM due WHERE kind = ?1 AND due_at < ?2 ORDER BY due_at LIMIT ?3")?;
+    let found = statement.query_map(params![kind.as_str(), rows::micros(&then), PAGE], rows::deleted_audio)?;
+    found.collect()
+}
+
+/// Whoever notes it first says when the tombstone may go.
+fn note_removal(connection: &Connection, audio: &DeletedAudio, forget_at: Timestamp) -> rusqlite::Result<()> {
+    let reference = rows::audio_reference(audio);
+    if due::cancel(connection, audio.owner, Kind::Audio, &reference)? {
+        due::schedule(connection, audio.owner, Kind::Tombstone, &reference, forget_at)?;
+        connection
+            .prepare_cached("UPDATE deleted SET blob = NULL WHERE owner = ?1 AND id = ?2 AND blob = ?3")?
+            .execute(params![audio.owner.to_string(), audio.id.as_str(), audio.blob.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Forgets a tombstone and those before it, unless the id has another by now: that has a time of its own.
+fn forget(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<()> {
+    let reference = rows::audio_reference(audio);
+    due::cancel(connection, audio.owner, Kind::Tombstone, &reference)?;
+    match tombstone(connection, audio)? {
+        Some(changed) => commit::forget_one(connection, audio.owner, changed),
+        None => Ok(()),
+    }
+}
+
+/// The number of the tombstone that has the audio's id, if its audio is gone and nothing else is due of that id.
+fn tombstone(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT changed FROM deleted WHERE owner = ?1 AND id = ?2 AND blob IS NULL AND NOT EXISTS \
+             (SELECT 1 FROM due WHERE owner = ?1 AND kind IN ('audio', 'tombstone') \
+              AND reference >= ?2 || '/' AND reference < ?2 || '0')",
+        )?
+        .query_row(params![audio.owner.to_string(), audio.id.as_str()], |row| row.get(0))
+        .optional()
+}

@@ -1,0 +1,45 @@
+//! `GET /v1/changes`: what has changed since last time.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use tapebase_api::{self as api, Slug};
+use tapebase_domain::{Services, page::Limit};
+use utoipa::IntoParams;
+
+use crate::{caller::Caller, conditions::NO_STORE, problem::Problem, query, wire};
+
+/// From where on, and how much.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChangesQuery {
+    /// The `cursor` of your last answer; everything there is without one.
+    cursor: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u64>,
+    /// For how many seconds to wait for a change if there is none; 25 at most.
+    #[param(minimum = 0, default = 0)]
+    wait: Option<u64>,
+}
+
+/// What has changed
+///
+/// Recordings as they are now, and the ids of those that were deleted, in the order of their last change.
+#[utoipa::path(get, path = "/v1/changes", tag = "Changes", params(ChangesQuery), responses(
+    (status = 200, description = "Some changes, and where to go on", body = api::Changes),
+    (status = 410, description = "The cursor is of no use any more: begin anew, as the problem says"),
+))]
+pub async fn list(
+    caller: Caller,
+    request: HttpRequest,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Problem> {
+    let ChangesQuery { cursor, limit, wait } = query::parse(&request)?;
+    let limit = limit.map_or(Ok(Limit::default()), Limit::new);
+    let limit = limit.map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))?;
+    let wait = Duration::from_secs(wait.unwrap_or_default());
+    let page = services.changes.page(caller.user.id, cursor.as_deref(), limit, wait).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::changes(page)))
+}

@@ -1,0 +1,14 @@
+//! `tapebase history renew`: after rows were put back to an earlier state by other means than `restore`.
+
+use tapebase_config::Config;
+
+use crate::first_run;
+
+/// Begins another history, and says so.
+pub async fn renew(config: &Config) -> anyhow::Result<()> {
+    first_run::prepare_stores(config)?;
+    let ports = config.locations()?.connect().await?;
+    let history = ports.feed.renew_history().await?;
+    println!("The history is {history} now: within ten seconds, clients that ask for changes begin anew.");
+    Ok(())
+}
