@@ -23,6 +23,10 @@ pub struct Recording {
     pub sha256: String,
     /// When it was recorded, on the client's clock and in its time zone.
     pub recorded_at: DateTime<FixedOffset>,
+    /// How long it plays, in milliseconds; absent unless the client said so, and its own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 3120)]
+    pub client_duration_ms: Option<u32>,
     /// When the server took it in.
     pub received_at: DateTime<Utc>,
     /// Counts the changes of its name, from 1.

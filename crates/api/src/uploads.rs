@@ -27,6 +27,9 @@ pub struct CreateUpload {
     /// RFC 3339 with an offset; now otherwise.
     #[schema(format = DateTime)]
     pub recorded_at: Option<String>,
+    /// How long it plays, in milliseconds.
+    #[schema(example = 3120)]
+    pub client_duration_ms: Option<u32>,
     /// Whether it may take the id of a recording that was deleted.
     #[serde(default)]
     pub again: bool,

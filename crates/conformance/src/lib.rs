@@ -46,6 +46,7 @@ macro_rules! record_store_tests {
             finds_names_byte_for_byte,
             finds_times_in_every_time_zone_and_age,
             finds_sizes_beyond_32_bits,
+            finds_the_length_a_client_told,
             finds_nothing_of_another_user,
             used_bytes_is_the_sum_of_the_owners_sizes,
             orphans_are_exactly_what_no_recording_of_any_user_refers_to,

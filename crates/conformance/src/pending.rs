@@ -187,6 +187,7 @@ pub async fn finds_what_was_reserved_equal_in_every_field(store: Arc<dyn Rows>) 
                     name: name(text),
                     media_type: MediaType::parse(media_type).expect("a type"),
                     recorded_at: local(recorded_at),
+                    client_duration_ms: u32::try_from(size).ok(),
                 },
                 again: size == 1,
                 expires_at: local(expires_at).to_utc(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tapebase_domain::{
     blob::BlobRef,
+    details::Details,
     id::{RecordingId, UserId},
     media_type::MediaType,
     ports::{InsertError, RecordStore},
@@ -15,7 +16,7 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 pub use self::{changes::*, list::*};
-use crate::samples::{AMPLE, assert_same, local, named, noon, recorded_at, recording, stranger, terms};
+use crate::samples::{AMPLE, assert_same, details, local, named, noon, recorded_at, recording, stranger, terms};
 
 /// Insert MUST return `Taken` with the recording that is there if its owner has one of this id.
 pub async fn insert_answers_taken_with_the_recording_that_is_there(store: Arc<dyn RecordStore>) {
@@ -168,6 +169,16 @@ pub async fn finds_times_in_every_time_zone_and_age(store: Arc<dyn RecordStore>)
 pub async fn finds_sizes_beyond_32_bits(store: Arc<dyn RecordStore>) {
     for size in [0, u64::from(u32::MAX) + 1, 1 << 40] {
         let inserted = insert(&store, Recording { size, ..recording(stranger()) }).await;
+
+        assert_same(find(&store, &inserted).await.as_ref(), &inserted);
+    }
+}
+
+/// Find MUST find the length that a client told, and that none was told.
+pub async fn finds_the_length_a_client_told(store: Arc<dyn RecordStore>) {
+    for client_duration_ms in [None, Some(0), Some(1), Some(u32::MAX)] {
+        let details = Details { client_duration_ms, ..details() };
+        let inserted = insert(&store, Recording { details, ..recording(stranger()) }).await;
 
         assert_same(find(&store, &inserted).await.as_ref(), &inserted);
     }

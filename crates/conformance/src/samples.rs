@@ -54,6 +54,7 @@ pub fn details() -> Details {
         name: name("memo.m4a"),
         media_type: MediaType::parse("audio/x-m4a").expect("a type"),
         recorded_at: local("2026-11-23T20:59:30.5+09:00"),
+        client_duration_ms: Some(3_120),
     }
 }
 

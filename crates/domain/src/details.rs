@@ -13,6 +13,8 @@ pub struct Details {
     pub media_type: MediaType,
     /// When it was recorded, as the client's clock and time zone had it; never refused for being off.
     pub recorded_at: DateTime<FixedOffset>,
+    /// How long it plays, in milliseconds, if the client said so; its own word, which nobody has checked.
+    pub client_duration_ms: Option<u32>,
 }
 
 /// What a client says, as far as it says anything.
@@ -24,13 +26,15 @@ pub struct NewDetails {
     pub media_type: MediaType,
     /// Now otherwise.
     pub recorded_at: Option<DateTime<FixedOffset>>,
+    /// In milliseconds.
+    pub client_duration_ms: Option<u32>,
 }
 
 impl NewDetails {
     /// Nothing but its type.
     #[must_use]
     pub const fn of_type(media_type: MediaType) -> Self {
-        Self { name: None, media_type, recorded_at: None }
+        Self { name: None, media_type, recorded_at: None, client_duration_ms: None }
     }
 
     /// Makes up what was not said, for a recording that came at `now` and is of the type `effective`.
@@ -41,6 +45,7 @@ impl NewDetails {
             name: self.name.unwrap_or_else(|| RecordingName::from_time(recorded_at, effective)),
             media_type: self.media_type,
             recorded_at,
+            client_duration_ms: self.client_duration_ms,
         }
     }
 }

@@ -97,6 +97,7 @@ pub fn details(recorded_at: DateTime<FixedOffset>) -> Details {
         name: RecordingName::parse("memo.m4a".into()).expect("a name"),
         media_type: MediaType::parse("audio/mp4").expect("a type"),
         recorded_at,
+        client_duration_ms: None,
     }
 }
 

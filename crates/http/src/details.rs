@@ -24,15 +24,18 @@ pub struct UploadQuery {
     /// The recording's name; wins over `Content-Disposition`.
     #[param(min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     name: Option<String>,
+    /// How long it plays, in milliseconds; kept as the client's own word.
+    client_duration_ms: Option<u32>,
 }
 
 /// What the head of a request with audio in its body says, but for what its part of a form may say as well.
 pub fn in_head(request: &HttpRequest) -> Result<NewDetails, Problem> {
-    let UploadQuery { name } = query::parse(request)?;
+    let UploadQuery { name, client_duration_ms } = query::parse(request)?;
     let recorded_at = request.headers().get(X_RECORDED_AT).map(|value| recorded_at(value.to_str().ok()));
     Ok(NewDetails {
         name: name.map(RecordingName::parse).transpose()?,
         recorded_at: recorded_at.transpose()?,
+        client_duration_ms,
         ..NewDetails::of_type(MediaType::octet_stream())
     })
 }
@@ -42,6 +45,9 @@ pub fn add_field(details: &mut NewDetails, field: &str, text: String) -> Result<
     match field {
         "name" if details.name.is_none() => details.name = Some(RecordingName::parse(text)?),
         "recorded_at" => details.recorded_at = Some(recorded_at(Some(&text))?),
+        "client_duration_ms" if details.client_duration_ms.is_none() => {
+            details.client_duration_ms = Some(milliseconds(&text)?);
+        }
         _ => {}
     }
     Ok(())
@@ -49,7 +55,7 @@ pub fn add_field(details: &mut NewDetails, field: &str, text: String) -> Result<
 
 /// What is announced.
 pub fn announced(body: api::CreateUpload) -> Result<NewUpload, Problem> {
-    let api::CreateUpload { id, name, media_type, size, sha256, recorded_at: time, again } = body;
+    let api::CreateUpload { id, name, media_type, size, sha256, recorded_at: time, client_duration_ms, again } = body;
     let sha256 = Sha256::from_hex(&sha256)
         .ok_or_else(|| Problem::new(Slug::InvalidBody, "Send sha256 as 64 hexadecimal digits."))?;
     Ok(NewUpload {
@@ -58,6 +64,7 @@ pub fn announced(body: api::CreateUpload) -> Result<NewUpload, Problem> {
             name: name.map(RecordingName::parse).transpose()?,
             media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| parse_media_type(Some(&text)))?,
             recorded_at: time.map(|text| recorded_at(Some(&text))).transpose()?,
+            client_duration_ms,
         },
         again,
         size,
@@ -88,4 +95,9 @@ fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem> {
         let detail = "Send the time of recording as RFC 3339 with an offset, like 2026-11-23T09:30:00+09:00.";
         Problem::new(Slug::InvalidParameter, detail)
     })
+}
+
+fn milliseconds(text: &str) -> Result<u32, Problem> {
+    let detail = "Send client_duration_ms as a whole number of milliseconds.";
+    text.trim().parse().map_err(|_| Problem::new(Slug::InvalidParameter, detail))
 }

@@ -77,6 +77,7 @@ pub fn recording(recording: Recording) -> api::Recording {
         size: recording.size,
         sha256: recording.sha256.to_hex(),
         recorded_at: recording.details.recorded_at,
+        client_duration_ms: recording.details.client_duration_ms,
         received_at: recording.received_at,
         revision: recording.revision.0,
     }

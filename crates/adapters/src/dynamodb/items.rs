@@ -82,12 +82,13 @@ pub fn recording(item: &Item) -> Result<Recording, StoreError> {
 
 /// What its client said of a recording or an upload.
 fn of_details(details: &Details) -> impl IntoIterator<Item = (&'static str, AttributeValue)> {
-    [
+    let said = [
         ("name", text(details.name.as_str())),
         ("declared_type", text(details.media_type.as_str())),
         ("recorded_at", micros(details.recorded_at.to_utc())),
         ("recorded_offset", number(details.recorded_at.offset().local_minus_utc())),
-    ]
+    ];
+    said.into_iter().chain(details.client_duration_ms.map(|duration| ("client_duration_ms", number(duration))))
 }
 
 fn details(item: Attributes<'_>) -> Result<Details, StoreError> {
@@ -95,6 +96,7 @@ fn details(item: Attributes<'_>) -> Result<Details, StoreError> {
         name: item.parsed("name", |name| RecordingName::parse(name.to_owned()))?,
         media_type: item.parsed("declared_type", MediaType::parse)?,
         recorded_at: item.local_time("recorded_at", "recorded_offset")?,
+        client_duration_ms: item.optional_number("client_duration_ms")?,
     })
 }
 

@@ -44,6 +44,7 @@ pub const RECORDING: &[&str] = &[
     "verified_at",
     "damaged_at",
     "blob",
+    "client_duration_ms",
     "checksum",
 ];
 /// The columns of an upload under way.
@@ -62,6 +63,7 @@ pub const UPLOAD: &[&str] = &[
     "reserved_bytes",
     "key",
     "expires_at",
+    "client_duration_ms",
 ];
 /// The columns of a tombstone.
 pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at"];
@@ -141,6 +143,7 @@ pub fn bind_recording<T>(recording: &Recording, write: impl FnOnce(&[ToSqlOutput
     values[place!(RECORDING, "verified_at")] = optional_time_value(recording.verified_at);
     values[place!(RECORDING, "damaged_at")] = optional_time_value(recording.damaged_at);
     values[place!(RECORDING, "blob")] = text(recording.blob.as_str());
+    values[place!(RECORDING, "client_duration_ms")] = optional_number(recording.details.client_duration_ms);
     let (checksum, others) = place_of_checksum(&mut values);
     *checksum = number(checksum::of(others.iter().map(checksum::value)).into());
     write(&values)
@@ -161,6 +164,7 @@ pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
             name: name(row, place!(RECORDING, "name"))?,
             media_type: parsed(row, place!(RECORDING, "declared_type"), MediaType::parse)?,
             recorded_at: local_time(row, place!(RECORDING, "recorded_at"), place!(RECORDING, "recorded_offset"))?,
+            client_duration_ms: row.get(place!(RECORDING, "client_duration_ms"))?,
         },
         media_type: parsed(row, place!(RECORDING, "media_type"), MediaType::parse)?,
         size: row.get(place!(RECORDING, "size"))?,
@@ -193,6 +197,7 @@ pub fn bind_upload<T>(upload: &PendingUpload, write: impl FnOnce(&[ToSqlOutput<'
     values[place!(UPLOAD, "reserved_bytes")] = number(upload.size);
     values[place!(UPLOAD, "key")] = ToSqlOutput::Borrowed(ValueRef::Blob(&upload.key.0));
     values[place!(UPLOAD, "expires_at")] = time_value(&upload.expires_at);
+    values[place!(UPLOAD, "client_duration_ms")] = optional_number(upload.details.client_duration_ms);
     write(&values)
 }
 
@@ -205,6 +210,7 @@ pub fn upload(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
             name: name(row, place!(UPLOAD, "name"))?,
             media_type: parsed(row, place!(UPLOAD, "declared_type"), MediaType::parse)?,
             recorded_at: local_time(row, place!(UPLOAD, "recorded_at"), place!(UPLOAD, "recorded_offset"))?,
+            client_duration_ms: row.get(place!(UPLOAD, "client_duration_ms"))?,
         },
         again: row.get(place!(UPLOAD, "again"))?,
         staged: StagedRef::new(row.get(place!(UPLOAD, "staged"))?),
@@ -323,6 +329,10 @@ fn text(value: &str) -> ToSqlOutput<'_> {
 /// What is larger than SQLite's integers is none that anybody has stored.
 fn number(value: u64) -> ToSqlOutput<'static> {
     ToSqlOutput::Owned(Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+fn optional_number(value: Option<u32>) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(value.into())
 }
 
 fn time_value<Z: chrono::TimeZone>(time: &DateTime<Z>) -> ToSqlOutput<'static> {

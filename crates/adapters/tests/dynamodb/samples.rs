@@ -54,6 +54,7 @@ pub fn recording(owner: UserId) -> Recording {
             name: name("Interview with Ann.m4a"),
             media_type: MediaType::parse("audio/x-m4a").expect("a type"),
             recorded_at: (now() - TimeDelta::hours(1)).fixed_offset(),
+            client_duration_ms: Some(3_120),
         },
         media_type: MediaType::parse("audio/mp4").expect("a type"),
         size: 1_000_000,

@@ -35,6 +35,7 @@ fn plan() -> PendingUpload {
             name: RecordingName::parse("memo.ogg".into()).expect("a name"),
             media_type: MediaType::parse("audio/ogg").expect("a type"),
             recorded_at: ports().now().fixed_offset(),
+            client_duration_ms: None,
         },
         size: AUDIO.len() as u64,
         sha256: Sha256::of(AUDIO),

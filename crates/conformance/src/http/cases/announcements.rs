@@ -54,6 +54,7 @@ pub fn what_is_announced_is_kept(client: &dyn Client) {
     announcement["name"] = "회의록 3.m4a".into();
     announcement["media_type"] = "Audio/X-M4A;codecs=aac".into();
     announcement["recorded_at"] = "2026-11-23T20:59:30.123456789+09:00".into();
+    announcement["client_duration_ms"] = 3_120.into();
     let plan = ann.send(announce(&announcement)).expect(201).json();
     send(client, &plan, MEMO);
 
@@ -61,6 +62,7 @@ pub fn what_is_announced_is_kept(client: &dyn Client) {
 
     assert_eq!(recording["name"], "회의록 3.m4a");
     assert_eq!(recording["media_type"], "audio/x-m4a");
+    assert_eq!(recording["client_duration_ms"], 3_120);
     let recorded_at = local(recording["recorded_at"].as_str().expect("a time"));
     let kept = local("2026-11-23T20:59:30.123456+09:00");
     assert_eq!((recorded_at, recorded_at.offset()), (kept, kept.offset()));
@@ -217,6 +219,8 @@ pub fn what_is_no_announcement_is_refused(client: &dyn Client) {
         announcement_but("name", 7),
         announcement_but("id", 7),
         announcement_but("recorded_at", 1_763_859_125),
+        announcement_but("client_duration_ms", "3120"),
+        announcement_but("client_duration_ms", -1),
         announcement_but("Size", 12),
         announcement_but("owner", "01JD9Z8Q3NVX4T6M2K7C5B1ARE"),
     ];

@@ -188,6 +188,17 @@ pub fn the_time_of_recording_may_be_in_a_field_or_the_head(client: &dyn Client) 
     }
 }
 
+pub fn the_length_may_be_in_a_field_or_the_query(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    let field =
+        |text: &str| Form::chrome().text("client_duration_ms", text).file("\"file\"", "audio/mp4", MEMO).finished();
+
+    assert_eq!(uploaded(&ann, field("3120"))["client_duration_ms"], 3_120);
+    let with_query = Request { target: "/v1/recordings?client_duration_ms=7".to_owned(), ..field("3120") };
+    assert_eq!(uploaded(&ann, with_query)["client_duration_ms"], 7);
+    ann.expect_all([(field("long"), "400 invalid-parameter")]);
+}
+
 pub fn the_name_field_wins_over_the_files_and_the_querys_over_both(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
     let form = || Form::chrome().text("name", "field").file("\"file\"", "audio/mp4", MEMO).finished();

@@ -279,6 +279,22 @@ pub fn the_time_of_recording_keeps_its_offset(client: &dyn Client) {
     }
 }
 
+pub fn the_length_a_client_tells_is_answered_as_it_was_told(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    let told =
+        |text: &str| Request::new("POST", format!("/v1/recordings?client_duration_ms={text}")).body("audio/mp4", MEMO);
+
+    for milliseconds in [0, 3_120, u32::MAX] {
+        let recording = ann.send(told(&milliseconds.to_string())).expect(201).json();
+        assert_eq!(recording["client_duration_ms"], milliseconds);
+        assert_eq!(ann.read(&format!("/v1/recordings/{}", id(&recording))), recording);
+    }
+    assert_eq!(ann.upload(MEMO).get("client_duration_ms"), None);
+    for wrong in ["", "-1", "1.5", "x", "4294967296", "1&client_duration_ms=2"] {
+        assert_eq!(ann.send(told(wrong)).outcome(), "400 invalid-parameter", "{wrong}");
+    }
+}
+
 pub fn a_recording_of_no_told_time_is_of_now(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
 
