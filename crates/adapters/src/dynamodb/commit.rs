@@ -183,6 +183,7 @@ impl Turn<'_> {
                 Some(seen) => seen,
                 None => Seen::of(&self.store.read_counters(self.owner).await?),
             };
+            let seen = self.store.settled(self.owner, seen).await?;
             let (transaction, after, counting) = self.store.compose(&change, seen).await?;
             let refusal = match transaction.commit().await? {
                 Ok(()) => {
@@ -210,6 +211,24 @@ impl DynamoDb {
         Turn { store: self, owner, known: self.owners.of(owner).lock_owned().await }
     }
 
+    /// Waits for the row of a last change that was not made here. DynamoDB writes the items of a transaction one by one:
+    /// a client that read the next change before this one is there would never hear of it. What does not come was lost
+    /// when the table was restored.
+    async fn settled(&self, owner: UserId, seen: Seen) -> Result<Seen, StoreError> {
+        if seen.is_settled {
+            return Ok(seen);
+        }
+        let (mut backoff, last) = (Backoff::default(), keys::change(seen.changed));
+        loop {
+            let query = self.query().index_name("by_changed").consistent_read(true);
+            let bounds = ("changed_key", last.clone(), last.clone());
+            let found = query::first(query::between(query, ("pk", keys::of_user(owner)), bounds), 1).await?;
+            if !found.is_empty() || backoff.wait("the last change is not there").await.is_err() {
+                return Ok(Seen { is_settled: true, ..seen });
+            }
+        }
+    }
+
     /// The transaction, what will be known of the counters after it, and which of its actions counts.
     async fn compose(&self, change: &Change, seen: Seen) -> Result<(Transaction<'_>, Seen, usize), StoreError> {
         let changed = seen.changed.next();
@@ -220,7 +239,7 @@ impl DynamoDb {
             Change::Remove { most_tombstones, .. } => (seen.tombstones + 1).saturating_sub(*most_tombstones),
             _ => 0,
         };
-        let mut after = Seen { changed, ..seen };
+        let mut after = Seen { changed, is_settled: true, ..seen };
         for oldest in self.oldest_tombstones(owner, surplus).await? {
             let forgotten = items::deleted(&oldest)?;
             let stamp = items::stamp(&oldest).cloned().unwrap_or_else(|| binary(&[]));
@@ -257,7 +276,7 @@ fn judge(change: &Change, refusal: Refusal, seen: Seen, counting: usize) -> Resu
     if refusal.action == counting {
         let there = refusal.into_anything().map_or_else(|| Ok(Default::default()), |item| items::counters(&item))?;
         let there = Seen::of(&there);
-        return Ok(if there == seen { Ok(Refused::OverQuota) } else { Err(there) });
+        return Ok(if there.is_same(&seen) { Ok(Refused::OverQuota) } else { Err(there) });
     }
     if refusal.action == change.row_action() {
         return Ok(Ok(Refused::Row(refusal.into_anything())));

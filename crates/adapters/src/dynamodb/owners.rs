@@ -29,12 +29,20 @@ pub struct Seen {
     pub tombstones: u64,
     /// Up to which change deletions may be forgotten.
     pub forgotten: ChangeNumber,
+    /// Whether the row of the last change is known to be there as well: only by whoever has made the change.
+    pub is_settled: bool,
 }
 
 impl Seen {
     /// What was read.
     pub fn of((counters, forgotten): &(Counters, ChangeNumber)) -> Self {
-        Self { changed: counters.changed, tombstones: counters.tombstones, forgotten: *forgotten }
+        let Counters { changed, tombstones, .. } = *counters;
+        Self { changed, tombstones, forgotten: *forgotten, is_settled: changed <= *forgotten }
+    }
+
+    /// Whether the counters were the same, whatever is known of rows.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Self { is_settled: other.is_settled, ..*self } == *other
     }
 }
 
@@ -51,7 +59,7 @@ impl Owners {
     /// Remembers counters that were read, unless somebody is changing them.
     pub fn note(&self, owner: UserId, seen: Seen) {
         if let Ok(mut known) = self.of(owner).try_lock() {
-            *known = Some(seen);
+            *known = known.filter(|known| known.is_same(&seen)).or(Some(seen));
         }
     }
 }

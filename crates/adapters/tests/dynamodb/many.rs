@@ -1,19 +1,26 @@
 //! More sessions and plans than one request can take; and what many servers, or something else, make of counters.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use chrono::TimeDelta;
 use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_domain::{
     history::{ChangeNumber, Counters, DeletedAudio},
+    id::UserId,
     pending::PendingUpload,
     ports::{ChangeFeed as _, ChangesRequest, DeletedStore as _, RecordStore as _, UploadStore as _, UserStore as _},
 };
+use tokio::time::timeout;
 
 use crate::{
     engine,
     samples::{AMPLE, MANY, account, now, plan, recording, session, stranger},
 };
+
+fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
 
 #[tokio::test]
 async fn any_number_of_sessions_is_closed() {
@@ -95,17 +102,55 @@ async fn what_was_forgotten_by_another_server_stays_forgotten_and_is_not_counted
     assert_eq!(one.recount(owner).await.expect("counted"), counters);
 }
 
+/// DynamoDB writes the items of a transaction one by one; this has counted, and its row is still to come.
+async fn half_done(client: &Client, table: &str, owner: UserId, number: u64) {
+    let update = client.update_item().table_name(table).update_expression("SET changed = :number");
+    let update = update.key("pk", text(format!("U#{owner}"))).key("sk", text("COUNTERS"));
+    update.expression_attribute_values(":number", AttributeValue::N(number.to_string())).send().await.expect("counted");
+}
+
+#[tokio::test]
+async fn nothing_is_numbered_before_the_change_of_another_server_is_there() {
+    let (client, table) = (engine::client(&engine::endpoint()), engine::fresh_table().await);
+    let store = Arc::new(DynamoDb::new(client.clone(), table.clone()));
+    let owner = stranger();
+    half_done(&client, &table, owner, 1).await;
+
+    let next = tokio::spawn({
+        let store = store.clone();
+        async move { store.insert(recording(owner), AMPLE).await }
+    });
+    let looks = async { while !next.is_finished() && store.latest_change(owner).await.expect("read").0 < 2 {} };
+    assert!(timeout(Duration::from_millis(100), looks).await.is_err(), "it does not wait");
+    let row = client.put_item().table_name(&table).item("pk", text(format!("U#{owner}")));
+    let row = row.item("sk", text("R#01JD9Z8Q3NVX4T6M2K7C5B1ARE")).item("changed_key", text(format!("{:016x}", 1)));
+    row.send().await.expect("written");
+
+    assert_eq!(next.await.expect("it ends").expect("inserted").changed, ChangeNumber(2));
+}
+
+#[tokio::test]
+async fn a_change_that_a_restored_table_has_lost_is_not_waited_for_without_end() {
+    let (client, table) = (engine::client(&engine::endpoint()), engine::fresh_table().await);
+    let store = DynamoDb::new(client.clone(), table.clone());
+    let owner = stranger();
+    half_done(&client, &table, owner, 7).await;
+
+    let next = timeout(Duration::from_secs(20), store.insert(recording(owner), AMPLE)).await.expect("it ends");
+
+    assert_eq!(next.expect("inserted").changed, ChangeNumber(8));
+}
+
 #[tokio::test]
 async fn counters_that_are_wrong_are_right_when_they_are_counted_anew() {
-    use aws_sdk_dynamodb::types::AttributeValue;
     let (client, table) = (engine::client(&engine::endpoint()), engine::fresh_table().await);
     let store = DynamoDb::new(client.clone(), table.clone());
     let first = store.insert(recording(stranger()), AMPLE).await.expect("inserted");
     let right = store.counters(first.owner).await.expect("counted");
     let wrong = client.update_item().table_name(table).update_expression("SET used = :n, reserved = :n, uploads = :n");
     wrong
-        .key("pk", AttributeValue::S(format!("U#{}", first.owner)))
-        .key("sk", AttributeValue::S("COUNTERS".to_owned()))
+        .key("pk", text(format!("U#{}", first.owner)))
+        .key("sk", text("COUNTERS"))
         .expression_attribute_values(":n", AttributeValue::N("7".to_owned()))
         .send()
         .await
