@@ -150,14 +150,23 @@ fn a_backup_that_is_broken_off_is_none() {
     shelf.succeed("restored", &["restore", "backup"]);
 }
 
+/// Turns over a bit of audio in the pack that has any: another one may be ready for what comes.
+fn damage_the_first_recording(packs: &Path) {
+    for entry in fs::read_dir(packs).expect("there") {
+        let pack = entry.expect("read").path();
+        let mut bytes = fs::read(&pack).expect("read");
+        if bytes.get(100).is_some_and(|byte| *byte != 0) {
+            bytes[100] ^= 1;
+            fs::write(&pack, bytes).expect("written");
+        }
+    }
+}
+
 #[test]
 fn what_is_damaged_is_left_out_and_said() {
     let shelf = Shelf::new();
     let token = shelf.fill("data");
-    let pack = fs::read_dir(shelf.path("data/blobs/packs")).expect("there").next().expect("one").expect("read").path();
-    let mut bytes = fs::read(&pack).expect("read");
-    bytes[100] ^= 1;
-    fs::write(&pack, bytes).expect("written");
+    damage_the_first_recording(&shelf.path("data/blobs/packs"));
 
     let said = shelf.fail("data", &["backup", "backup"]);
 
