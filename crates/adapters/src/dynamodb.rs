@@ -42,7 +42,7 @@
 //!
 //! Whoever changes a recording in a process that has not yet seen its owner's counters reads them before.
 //!
-//! Nothing is ever scanned, and nothing filtered that a key could select. What has to be right together is
+//! Nothing is ever scanned but by `tapebase rebuild`, and nothing filtered that a key could select. What has to be right together is
 //! one transaction, so it is right on its own after a crash at any point.
 //!
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
@@ -50,7 +50,8 @@
 //! they have expired, should no sweep have come by.
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
-//! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes.
+//! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
+//! and `tapebase rebuild` needs `Scan` on `sweep`.
 
 mod commit;
 mod counting;
@@ -80,15 +81,19 @@ use tapebase_domain::{
     id::StoreId,
     ports::{Clock as _, StoreError, SystemClock},
 };
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
-use self::{errors::from_sdk, items::Item, owners::Owners};
+use self::{
+    due::Kind,
+    errors::from_sdk,
+    items::{Item, text},
+    owners::Owners,
+};
 
 /// Rows in one table.
 pub struct DynamoDb {
     client: Client,
     table: String,
-    id: OnceCell<StoreId>,
     history: Mutex<Option<(Instant, HistoryId)>>,
     owners: Owners,
 }
@@ -97,7 +102,7 @@ impl DynamoDb {
     /// Rows in `table`, which [`Self::set_up`] has made. Nothing is sent yet.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, id: OnceCell::new(), history: Mutex::default(), owners: Owners::default() }
+        Self { client, table, history: Mutex::default(), owners: Owners::default() }
     }
 
     /// Reads one item as every write before has left it.
@@ -111,12 +116,8 @@ impl DynamoDb {
         Ok(get.send().await.map_err(from_sdk)?.item)
     }
 
-    /// The table's own id, drawn the first time and asked for once in a process.
+    /// The table's own id, drawn the first time.
     async fn identify(&self) -> Result<StoreId, StoreError> {
-        self.id.get_or_try_init(|| self.read_id()).await.copied()
-    }
-
-    async fn read_id(&self) -> Result<StoreId, StoreError> {
         if let Some(item) = self.get(keys::store()).await? {
             return items::store_id(&item);
         }
@@ -128,6 +129,41 @@ impl DynamoDb {
             // Somebody else drew one at the same moment.
             Err(refusal) => items::store_id(&refusal.item()?),
         }
+    }
+
+    /// Whether the sweeper would find nothing but sessions: its index has every recording, every upload under way and
+    /// what is left to do of every deletion, a moment after they are written.
+    async fn has_sessions_at_most(&self) -> Result<bool, StoreError> {
+        let mut start = None;
+        loop {
+            let scan = self
+                .client
+                .scan()
+                .table_name(&self.table)
+                .index_name(schema::SWEEP)
+                .filter_expression("NOT begins_with(sweep_pk, :sessions)")
+                .expression_attribute_values(":sessions", text(Kind::Session.shard_prefix()))
+                .set_exclusive_start_key(start);
+            let page = scan.send().await.map_err(from_sdk)?;
+            start = page.last_evaluated_key;
+            if page.count > 0 || start.is_none() {
+                return Ok(page.count == 0);
+            }
+        }
+    }
+
+    /// Gives the table another id; its history stays its own.
+    async fn replace_id(&self, id: StoreId) -> Result<(), StoreError> {
+        self.identify().await?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::store()))
+            .update_expression("SET id = :id")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":id", text(id.to_string()));
+        update.send().await.map(|_| ()).map_err(from_sdk)
     }
 
     /// Fails unless the table answers.

@@ -5,8 +5,8 @@
 //! ```text
 //! blobs/VERSION             the layout's number
 //! blobs/ROWS                the id of the row store that knows what is an orphan here
-//! blobs/packs/9c41…         many small blobs, each with a header of its own: 16 random hexadecimal digits
-//! blobs/7f/7f3a…            one large blob: 32 random hexadecimal digits, below the first two of them
+//! blobs/packs/9c41….v2      many small blobs, each with a header of its own: 16 random hexadecimal digits
+//! blobs/7f/7f3a….OWNER.ID   one large blob: 32 random hexadecimal digits, below the first two of them
 //! blobs/parts/e1c0…/2       the second part of a blob that is sent in parts
 //! ```
 //!
@@ -15,28 +15,38 @@
 //! directory flushed.
 //! Nothing refers to either until then, so there is no temporary name and no rename; what a crash
 //! leaves behind has no row, and the sweeper removes it.
-//! All names come from the random generator alone: nothing a client sends reaches a path.
+//! Each blob says whose it is, and has a checksum for each 64 KiB, which whole reads are compared with. Small ones have
+//! that in their [`header`], large ones in their name and behind their bytes, see [`trailer`].
+//! Names come from the random generator, and from ids that were parsed: no other text of a client reaches a path.
+//! Blobs of the versions before, whose names are the digits alone, are read as ever.
 
 mod buffer;
+mod checksums;
+mod description;
 mod direct;
 mod entry;
 mod file;
 mod folder;
+mod header;
+mod name;
 mod new_pack;
 mod open_files;
 mod pack;
 mod packs;
 mod parts;
 mod pipeline;
+mod place;
 mod reading;
 mod salvage;
 mod space;
+mod trailer;
 mod walk;
 
 use std::{
+    error::Error,
     fs,
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -44,20 +54,21 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
-    blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore, BoxError},
 };
 use tokio::task::spawn_blocking;
 
 use self::{
-    entry::{Entry, Place},
+    checksums::Mismatch,
+    entry::Entry,
+    name::Location,
     open_files::OpenFiles,
     pack::Pack,
     packs::Packs,
     reading::{OpenBlob, READ_BYTES, here_or_blocking, read_on},
 };
-use crate::blob_name;
 
 /// Pieces below this size are copied together.
 const SMALL_PIECE_BYTES: usize = 4 << 10;
@@ -73,9 +84,6 @@ pub struct Fs {
     open_files: Arc<OpenFiles>,
 }
 
-/// Where a blob lies: in which file, and where in it if others lie there, too.
-type Location = (PathBuf, Option<Place>);
-
 impl Fs {
     /// Opens the directory, making it and its 256 subdirectories where they are missing, private to this user.
     ///
@@ -85,38 +93,27 @@ impl Fs {
         folder::lay_out(root)?;
         Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))), open_files: Arc::default() })
     }
-
-    /// Where a blob lies, if the reference is one this store makes.
-    fn locate(&self, blob: &BlobRef) -> Result<Location, BlobError> {
-        let name = blob.as_str();
-        if blob_name::is_one(name) {
-            return Ok((self.root.join(&name[..2]).join(name), None));
-        }
-        match Place::parse(name) {
-            Some(place) => Ok((self.packs.directory().join(place.pack.to_string()), Some(place))),
-            None => Err(BlobError::Unavailable(format!("{name:?} is not a blob of this store").into())),
-        }
-    }
 }
 
 #[async_trait]
 impl BlobStore for Fs {
-    async fn put(&self, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+    async fn put(&self, of: &Provenance, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         match gather(&mut body).await? {
-            Beginning::Whole(pieces) => self.packs.append(Entry::new(pieces)).await,
+            Beginning::Whole(pieces) => self.packs.append(Entry::new(of, pieces)).await,
             Beginning::More(pieces) => {
-                pipeline::store(self.root.clone(), stream::iter(pieces).map(Ok).chain(body)).await
+                pipeline::store(self.root.clone(), of, stream::iter(pieces).map(Ok).chain(body)).await
             }
         }
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
-        let (path, place) = self.locate(blob)?;
+        let location = locate(blob)?;
+        let path = location.path(&self.root);
         let first = ByteRange { length: range.length.min(READ_BYTES), ..range };
         let open_files = self.open_files.clone();
         let opened = here_or_blocking(move |wait| {
             let Some(file) = open_files.open(&path, wait)? else { return Ok(None) };
-            let blob = OpenBlob::new(file, place);
+            let mut blob = OpenBlob::new(file, &location);
             Ok(blob.begin(range, first, wait)?.map(|bytes| (bytes, blob)))
         });
         let Some((bytes, blob)) = opened.await? else { return Ok(None) };
@@ -127,11 +124,17 @@ impl BlobStore for Fs {
         Ok(Some(Box::pin(blob::once(bytes).chain(read_on(Arc::new(blob), rest)))))
     }
 
+    async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError> {
+        let (root, location) = (self.root.clone(), locate(blob)?);
+        blocking(move || description::describe(&root, location)).await
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
-        let (path, place) = self.locate(blob)?;
+        let location = locate(blob)?;
         let (packs, open_files) = (self.packs.clone(), self.open_files.clone());
+        let path = location.path(&self.root);
         blocking(move || {
-            if let Some(place) = place {
+            if let Location::Pack(place) = location {
                 return Pack::open(packs.directory(), place.pack)?.map_or(Ok(()), |pack| pack.remove(place.offset));
             }
             remove_file(&path)?;
@@ -166,6 +169,12 @@ impl BlobStore for Fs {
         let root = self.root.clone();
         blocking(move || folder::probe(&root)).await
     }
+}
+
+/// Where a blob lies, if the reference is one this store makes.
+fn locate(blob: &BlobRef) -> Result<Location, BlobError> {
+    let foreign = || BlobError::Unavailable(format!("{:?} is not a blob of this store", blob.as_str()).into());
+    Location::parse(blob).ok_or_else(foreign)
 }
 
 /// What a body begins with.
@@ -213,6 +222,9 @@ fn remove_file(path: &Path) -> io::Result<()> {
 }
 
 fn from_io(error: io::Error) -> BlobError {
+    if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Mismatch>) {
+        return BlobError::Damaged(error.into());
+    }
     let source = BoxError::from(error);
     match source.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => BlobError::Full(source),

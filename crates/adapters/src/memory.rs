@@ -16,13 +16,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
-    blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId},
     pending::{PendingUpload, StagedRef},
     ports::{BlobEntry, BlobError, BlobStore, Clock as _, SystemClock, Timestamp},
-    recording::Recording,
+    recording::{DigestOrigin, Recording},
     session::{Session, TokenHash},
     user::Account,
 };
@@ -35,7 +35,7 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct State {
-    blobs: BTreeMap<BlobRef, (Bytes, Timestamp)>,
+    blobs: BTreeMap<BlobRef, (Bytes, BlobDescription)>,
     names_ever: u64,
     claimed_by: Option<StoreId>,
     id: Option<StoreId>,
@@ -73,11 +73,18 @@ struct Staged {
 }
 
 impl State {
-    /// Keeps `bytes` as a blob.
-    fn keep(&mut self, bytes: Bytes) -> StoredBlob {
+    /// Keeps `bytes` as the audio of `of`.
+    fn keep(&mut self, of: &Provenance, bytes: Bytes) -> StoredBlob {
         let (size, sha256) = (bytes.len() as u64, Sha256::of(&bytes));
         let blob = BlobRef::new(self.fresh_name());
-        self.blobs.insert(blob.clone(), (bytes, SystemClock.now()));
+        let written_at = SystemClock.now();
+        let description = BlobDescription {
+            provenance: Some(of.clone()),
+            size,
+            sha256: Some((sha256, DigestOrigin::Computed)),
+            written_at,
+        };
+        self.blobs.insert(blob.clone(), (bytes, description));
         StoredBlob { blob, size, sha256 }
     }
 
@@ -90,9 +97,9 @@ impl State {
 
 #[async_trait]
 impl BlobStore for Memory {
-    async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+    async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let bytes = Bytes::from(body.try_collect::<Vec<Bytes>>().await?.concat());
-        Ok(self.state().keep(bytes))
+        Ok(self.state().keep(of, bytes))
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
@@ -104,6 +111,10 @@ impl BlobStore for Memory {
         }
     }
 
+    async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError> {
+        Ok(self.state().blobs.get(blob).map(|(_, description)| description.clone()))
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         self.state().blobs.remove(blob);
         Ok(())
@@ -113,7 +124,9 @@ impl BlobStore for Memory {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let entries = state.blobs.range((start, Bound::Unbounded)).take(100);
-        Ok(entries.map(|(blob, (_, at))| BlobEntry { blob: blob.clone(), modified_at: *at }).collect())
+        Ok(entries
+            .map(|(blob, (_, description))| BlobEntry { blob: blob.clone(), modified_at: description.written_at })
+            .collect())
     }
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {

@@ -7,12 +7,14 @@
 //! s3://bucket/prefix/ROWS    the id of the row store that knows what is an orphan here
 //! ```
 //!
+//! Each says whose it is in its metadata, and its SHA-256 where that is known when it is begun.
 //! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
 
 mod blobs;
 mod doctor;
 mod error;
 mod links;
+mod metadata;
 mod setup;
 mod staging;
 mod upload;

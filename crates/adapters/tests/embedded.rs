@@ -10,10 +10,15 @@ use tapebase_adapters::{
     sqlite::Sqlite,
 };
 use tapebase_domain::{
-    blob::{self, BlobRef, ByteRange},
+    blob::{self, BlobRef, ByteRange, Provenance},
+    digest::Sha256,
     id::{RecordingId, UserId},
     page::PageRequest,
-    ports::{BlobError, BlobStore as _, Clock as _, RecordStore, SystemClock, UserStore},
+    pending::Parts,
+    ports::{
+        Assembled, BlobError, BlobStore as _, Clock as _, PartStore as _, RecordStore, StagedBlobs as _, SystemClock,
+        UserStore,
+    },
     recording::Revision,
     user::{Account, Email, Identity, User},
 };
@@ -21,6 +26,12 @@ use tempfile::TempDir;
 
 /// Too large for a pack.
 static LARGE: &[u8] = &[b's'; 300_000];
+
+/// Whose all audio here is.
+fn whose() -> Provenance {
+    let owner = UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID");
+    Provenance { owner, recording: RecordingId::parse("0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e").expect("a UUID") }
+}
 
 fn account() -> Account {
     let now = SystemClock.now();
@@ -94,6 +105,20 @@ async fn recordings_of_an_older_version_are_taken_over() {
 }
 
 #[tokio::test]
+async fn a_part_is_kept_although_a_copy_has_left_out_its_empty_folder() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let store = Fs::open(&folder.path().join("blobs")).expect("made");
+    let parts = Parts::of(5);
+    let staged = store.begin(parts, &whose(), Sha256::of(b"audio")).await.expect("begun");
+    fs::remove_dir(folder.path().join("blobs/parts").join(staged.as_str())).expect("it is empty");
+
+    store.put_part(&staged, 1, blob::once(b"audio"[..].into())).await.expect("kept");
+
+    let assembled = store.assemble(&staged, parts, &whose()).await;
+    assert!(matches!(&assembled, Ok(Assembled::Whole(whole)) if whole.sha256 == Sha256::of(b"audio")), "{assembled:?}");
+}
+
+#[tokio::test]
 async fn what_two_processes_write_is_all_kept() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("rows.db");
@@ -135,7 +160,7 @@ async fn a_corrupt_database_is_an_error_and_no_panic() {
 async fn blobs_reopen_and_read_back() {
     let folder = TempDir::new().expect("a temporary folder");
     let root = folder.path().join("blobs");
-    let stored = Fs::open(&root).expect("made").put(blob::once("speech".into())).await.expect("stored");
+    let stored = Fs::open(&root).expect("made").put(&whose(), blob::once("speech".into())).await.expect("stored");
 
     let reopened = Fs::open(&root).expect("opened");
 
@@ -146,29 +171,31 @@ async fn blobs_reopen_and_read_back() {
 fn a_blob_folder_of_a_newer_version_is_refused() {
     let folder = TempDir::new().expect("a temporary folder");
     Fs::open(folder.path()).expect("made");
-    fs::write(folder.path().join("VERSION"), "3\n").expect("written");
+    fs::write(folder.path().join("VERSION"), "4\n").expect("written");
 
-    assert!(Fs::open(folder.path()).is_err_and(|error| error.to_string().contains("layout 3")));
+    assert!(Fs::open(folder.path()).is_err_and(|error| error.to_string().contains("layout 4")));
 }
 
 #[tokio::test]
-async fn a_blob_folder_from_before_packs_is_taken_over() {
-    let folder = TempDir::new().expect("a temporary folder");
-    let name = "7f3a".repeat(8);
-    fs::create_dir(folder.path().join("7f")).expect("made");
-    fs::write(folder.path().join("7f").join(&name), "speech").expect("written");
-    fs::write(folder.path().join("VERSION"), "1\n").expect("written");
+async fn a_blob_folder_of_an_older_version_is_taken_over() {
+    for version in ["1\n", "2\n"] {
+        let folder = TempDir::new().expect("a temporary folder");
+        let name = "7f3a".repeat(8);
+        fs::create_dir(folder.path().join("7f")).expect("made");
+        fs::write(folder.path().join("7f").join(&name), "speech").expect("written");
+        fs::write(folder.path().join("VERSION"), version).expect("written");
 
-    let store = Fs::open(folder.path()).expect("taken over");
+        let store = Fs::open(folder.path()).expect("taken over");
 
-    let blob = BlobRef::new(name);
-    assert!(store.open(&blob, ByteRange::whole(6)).await.expect("read").is_some());
-    store.put(blob::once("small".into())).await.expect("stored");
-    let listed = store.list(None).await.expect("listed");
-    assert_eq!(listed.iter().map(|entry| &entry.blob).collect::<Vec<_>>(), [&blob]);
-    assert_eq!(store.list(Some(blob)).await.expect("listed").len(), 1);
-    let version = fs::read_to_string(folder.path().join("VERSION")).expect("read");
-    assert_eq!(version, "2\n", "a program without packs must refuse it");
+        let blob = BlobRef::new(name);
+        assert!(store.open(&blob, ByteRange::whole(6)).await.expect("read").is_some());
+        store.put(&whose(), blob::once("small".into())).await.expect("stored");
+        let listed = store.list(None).await.expect("listed");
+        assert_eq!(listed.iter().map(|entry| &entry.blob).collect::<Vec<_>>(), [&blob]);
+        assert_eq!(store.list(Some(blob)).await.expect("listed").len(), 1);
+        let version = fs::read_to_string(folder.path().join("VERSION")).expect("read");
+        assert_eq!(version, "3\n", "an older program must refuse it");
+    }
 }
 
 #[tokio::test]
@@ -176,8 +203,8 @@ async fn blobs_are_readable_for_their_owner_alone() {
     let folder = TempDir::new().expect("a temporary folder");
     let root = folder.path().join("blobs");
     let store = Fs::open(&root).expect("made");
-    let stored = store.put(blob::once(LARGE.into())).await.expect("stored");
-    store.put(blob::once("speech".into())).await.expect("stored");
+    let stored = store.put(&whose(), blob::once(LARGE.into())).await.expect("stored");
+    store.put(&whose(), blob::once("speech".into())).await.expect("stored");
 
     let directory = root.join(&stored.blob.as_str()[..2]);
     assert_eq!((mode(&root), mode(&directory), mode(&directory.join(stored.blob.as_str()))), (0o700, 0o700, 0o600));
@@ -193,7 +220,16 @@ async fn a_reference_of_another_store_reaches_no_path() {
     let store = Fs::open(&folder.path().join("blobs")).expect("made");
     fs::write(folder.path().join("secret"), "secret").expect("written");
 
-    for text in ["../secret", "..", "", "/etc/passwd", "blobs/x", "../../../../../../../../../etc/pass"] {
+    for text in [
+        "../secret",
+        "..",
+        "",
+        "/etc/passwd",
+        "blobs/x",
+        "../../../../../../../../../etc/pass",
+        "7f3a7f3a7f3a7f3a7f3a7f3a7f3a7f3a.01JD9Z8Q3NVX4T6M2K7C5B1ARE.../secret",
+        "0000000000000001.v2/../../secret-00000000",
+    ] {
         let blob = BlobRef::new(text.to_owned());
         let opened = store.open(&blob, ByteRange::whole(1)).await;
         assert!(matches!(opened, Err(BlobError::Unavailable(_))), "{text}");
@@ -206,7 +242,7 @@ async fn a_reference_of_another_store_reaches_no_path() {
 async fn a_blob_that_was_cut_short_is_an_error_and_no_short_read() {
     let folder = TempDir::new().expect("a temporary folder");
     let store = Fs::open(folder.path()).expect("made");
-    let stored = store.put(blob::once(LARGE.into())).await.expect("stored");
+    let stored = store.put(&whose(), blob::once(LARGE.into())).await.expect("stored");
     let path = folder.path().join(&stored.blob.as_str()[..2]).join(stored.blob.as_str());
     fs::OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(3)).expect("cut");
 

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
+use aws_config::BehaviorVersion;
+use bytes::BytesMut;
 use chrono::TimeDelta;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tapebase_adapters::{
     aws::Sdk,
     connect::S3Dialect,
@@ -13,9 +16,11 @@ use tapebase_adapters::{
 };
 use tapebase_conformance::engines;
 use tapebase_domain::{
-    id::random_bytes,
+    blob::{self, ByteRange, Provenance},
+    digest::Sha256,
+    id::{RecordingId, UserId, random_bytes},
     pending::Parts,
-    ports::{BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
+    ports::{BlobError, BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
 };
 
 /// A prefix of its own, in a bucket set up as an operator would.
@@ -29,6 +34,12 @@ fn dialect() -> S3Dialect {
 
 fn prefix() -> String {
     format!("test/{:016x}", u64::from_be_bytes(random_bytes()))
+}
+
+/// Whose all audio here is.
+fn whose() -> Provenance {
+    let owner = UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID");
+    Provenance { owner, recording: RecordingId::parse("0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e").expect("a UUID") }
 }
 
 async fn store_at(prefix: &str, dialect: &S3Dialect) -> S3 {
@@ -47,7 +58,7 @@ async fn what_somebody_else_uploads_below_the_prefix_is_not_swept() {
     let inner = store_at(&format!("{prefix}/other"), &dialect()).await;
     let parts = Parts::of(Parts::SINGLE_BYTES + 1);
     for store in [&outer, &inner] {
-        store.begin(parts).await.expect("begun");
+        store.begin(parts, &whose(), Sha256::of(b"")).await.expect("begun");
     }
     let later = SystemClock.now() + TimeDelta::hours(1);
 
@@ -78,6 +89,41 @@ async fn the_doctor_misses_a_bucket_and_makes_none() {
     for _ in 0..2 {
         let examined = store.diagnose().await;
         assert!(matches!(&examined[0].outcome, Outcome::Failed(why) if why.contains("tapebase setup")), "{examined:?}");
+    }
+}
+
+/// Has an object be of other bytes, and say of itself what it said before.
+async fn overwrite(key: &str, bytes: Vec<u8>) {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
+    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let client = aws_sdk_s3::Client::from_conf(config);
+    let head = client.head_object().bucket("tapebase-tests").key(key).send().await.expect("it is there");
+    let put = client.put_object().bucket("tapebase-tests").key(key).set_metadata(head.metadata);
+    put.body(bytes.into()).send().await.expect("overwritten");
+}
+
+#[tokio::test]
+async fn whoever_reads_all_of_an_object_that_is_another_by_now_never_gets_to_its_end() {
+    let prefix = prefix();
+    let store = store_at(&prefix, &dialect()).await;
+    for size in [1, 300_000] {
+        let stored = store.put(&whose(), blob::once(vec![7; size].into())).await.expect("kept");
+        let mut other = vec![7; size];
+        other[0] ^= 1;
+        overwrite(&format!("{prefix}/{}", stored.blob), other).await;
+
+        let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await.expect("opened").expect("there");
+        let mut pieces: Vec<_> = opened.collect().await;
+
+        let end = pieces.pop().expect("an error at least");
+        assert!(matches!(end, Err(BlobError::Damaged(_))), "{end:?}");
+        let sent: usize = pieces.into_iter().map(|piece| piece.expect("sent before the end").len()).sum();
+        assert!(sent < size, "all of it was sent");
+        // A part of it is sent as it is: only all of it could be compared.
+        let rest = ByteRange { start: 1, length: stored.size - 1 };
+        let rest = store.open(&stored.blob, rest).await.expect("opened").expect("there");
+        assert_eq!(rest.try_collect::<BytesMut>().await.expect("read").len(), size - 1);
     }
 }
 

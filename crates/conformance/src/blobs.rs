@@ -1,19 +1,26 @@
 //! What a [`BlobStore`] promises, apart from surviving a power cut, which no test in a process can show.
 
+mod describe;
+
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
-    id::StoreId,
+    id::{RecordingId, StoreId},
     ports::{BlobEntry, BlobError, BlobStore, Clock as _, SystemClock},
 };
 use tokio::task::{JoinSet, yield_now};
 
-use crate::samples::noon;
+pub(crate) use self::describe::describe;
+pub use self::describe::{
+    describe_answers_none_for_a_blob_that_is_not_there, describe_answers_the_size_and_no_other_digest,
+    describe_says_whose_the_blob_is,
+};
+use crate::samples::{noon, stranger};
 
 /// Larger than any buffer on the way.
 pub(crate) const LARGE: usize = 3 << 20;
@@ -23,7 +30,7 @@ pub async fn put_answers_the_size_and_digest_of_exactly_what_it_kept(store: Arc<
     for (size, piece) in [(0, 1), (1, 1), (2_000, 1), (65_536, 65_536), (LARGE, 65_521), (LARGE + 1, LARGE + 1)] {
         let bytes = noise(size);
 
-        let stored = store.put(body(pieces(&bytes, piece))).await.expect("kept");
+        let stored = store.put(&whose(), body(pieces(&bytes, piece))).await.expect("kept");
 
         assert_eq!((stored.size, stored.sha256), (size as u64, Sha256::of(&bytes)), "{size} bytes");
         assert!(read(&store, &stored).await == bytes, "{size} bytes in pieces of {piece} were kept otherwise");
@@ -34,7 +41,8 @@ pub async fn put_answers_the_size_and_digest_of_exactly_what_it_kept(store: Arc<
 pub async fn put_takes_empty_pieces_for_what_they_are(store: Arc<dyn BlobStore>) {
     let texts = ["", "one", "", "", "two", ""];
 
-    let stored = store.put(body(texts.map(|text| Ok(Bytes::from_static(text.as_bytes()))))).await.expect("kept");
+    let stored =
+        store.put(&whose(), body(texts.map(|text| Ok(Bytes::from_static(text.as_bytes()))))).await.expect("kept");
 
     assert_eq!(read(&store, &stored).await, "onetwo");
 }
@@ -71,7 +79,7 @@ pub async fn put_answers_the_error_of_a_failing_body_and_keeps_nothing(store: Ar
         let bytes = noise(size);
         let failing = pieces(&bytes, 65_521).into_iter().chain([Err(error), Ok(Bytes::from_static(b"after"))]);
 
-        let refused = store.put(body(failing)).await;
+        let refused = store.put(&whose(), body(failing)).await;
 
         assert!(matches!(refused, Err(BlobError::Body(answered)) if answered == error), "{refused:?}");
         assert_eq!(walk(&store).await, [], "after {size} bytes");
@@ -84,7 +92,7 @@ pub async fn put_keeps_many_bodies_at_once(store: Arc<dyn BlobStore>) {
         let store = store.clone();
         async move {
             let bytes = noise(200_000 + number);
-            let stored = store.put(body(pieces(&bytes, 1_021))).await.expect("kept");
+            let stored = store.put(&whose(), body(pieces(&bytes, 1_021))).await.expect("kept");
             assert_eq!((stored.size, stored.sha256), (bytes.len() as u64, Sha256::of(&bytes)));
             (stored, bytes)
         }
@@ -290,7 +298,12 @@ where
 }
 
 pub(crate) async fn put(store: &Arc<dyn BlobStore>, bytes: &[u8]) -> StoredBlob {
-    store.put(body([Ok(Bytes::copy_from_slice(bytes))])).await.expect("kept")
+    store.put(&whose(), body([Ok(Bytes::copy_from_slice(bytes))])).await.expect("kept")
+}
+
+/// A recording nobody else has.
+pub(crate) fn whose() -> Provenance {
+    Provenance { owner: stranger(), recording: RecordingId::generate(noon()) }
 }
 
 pub(crate) async fn read(store: &Arc<dyn BlobStore>, stored: &StoredBlob) -> Bytes {

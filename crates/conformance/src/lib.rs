@@ -51,6 +51,9 @@ macro_rules! record_store_tests {
             used_bytes_is_the_sum_of_the_owners_sizes,
             orphans_are_exactly_what_no_recording_of_any_user_refers_to,
             a_record_store_keeps_its_id,
+            a_record_store_is_empty_until_something_is_inserted,
+            a_record_store_with_a_tombstone_is_not_empty,
+            a_record_store_has_the_id_it_adopted,
             a_record_store_that_serves_answers_pings,
             look_up_finds_recordings_and_tombstones,
             insert_answers_deleted_unless_it_is_again,
@@ -169,6 +172,9 @@ macro_rules! blob_store_tests {
             open_lets_many_read_at_once,
             open_answers_none_for_a_blob_that_is_not_there,
             a_blob_deleted_while_it_is_read_never_ends_early,
+            describe_says_whose_the_blob_is,
+            describe_answers_the_size_and_no_other_digest,
+            describe_answers_none_for_a_blob_that_is_not_there,
             delete_leaves_the_other_blobs,
             delete_succeeds_when_the_blob_is_already_gone,
             a_walk_has_every_blob_exactly_once,
@@ -192,6 +198,7 @@ macro_rules! staged_blob_tests {
             assemble_answers_the_first_part_that_was_never_sent_and_keeps_the_others,
             assemble_answers_the_blob_again_until_the_parts_are_cleared,
             assemble_answers_the_blob_to_each_of_many_at_once,
+            an_assembled_blob_says_whose_it_is,
             clear_keeps_the_blob_and_nothing_else,
             clear_succeeds_when_the_parts_are_already_gone,
             abort_removes_everything_that_was_sent,
@@ -223,6 +230,7 @@ macro_rules! part_link_tests {
     ($fresh:expr) => {
         $crate::tests! { $crate::parted!($fresh, Presigned), staging:
             a_part_link_takes_no_other_bytes_than_announced,
+            a_part_link_lets_no_other_owner_be_said,
             a_part_link_expires,
             a_part_link_leads_to_its_own_blob_only,
             a_part_link_is_for_writing_alone,
@@ -342,6 +350,7 @@ mod tests {
     fn every_promise_is_run() {
         let cases = concat!(
             include_str!("blobs.rs"),
+            include_str!("blobs/describe.rs"),
             include_str!("changes.rs"),
             include_str!("inventory.rs"),
             include_str!("links.rs"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tapebase_domain::{
     blob::BlobRef,
     details::Details,
-    id::{RecordingId, UserId},
+    id::{RecordingId, StoreId, UserId},
     media_type::MediaType,
     ports::{InsertError, RecordStore},
     recording::Recording,
@@ -232,6 +232,36 @@ pub async fn a_record_store_keeps_its_id(store: Arc<dyn RecordStore>) {
     insert(&store, recording(stranger())).await;
 
     assert_eq!(store.id().await.expect("an answer"), id);
+}
+
+/// Is empty MUST be `false` as long as any user has a recording.
+pub async fn a_record_store_is_empty_until_something_is_inserted(store: Arc<dyn RecordStore>) {
+    assert!(store.is_empty().await.expect("an answer"));
+
+    insert(&store, recording(stranger())).await;
+
+    assert!(!store.is_empty().await.expect("an answer"));
+}
+
+/// Is empty MUST be `false` as long as any user has the tombstone of a recording.
+pub async fn a_record_store_with_a_tombstone_is_not_empty(store: Arc<dyn RecordStore>) {
+    let deleted = insert(&store, recording(stranger())).await;
+
+    let removed = store.remove(deleted.owner, &deleted.id, None, noon(), u64::MAX).await.expect("removed");
+
+    assert!(removed.is_some() && !store.is_empty().await.expect("an answer"));
+}
+
+/// An adopted id MUST be the store's from then on, whatever is in it.
+pub async fn a_record_store_has_the_id_it_adopted(store: Arc<dyn RecordStore>) {
+    let lost = StoreId::generate(noon());
+    let inserted = insert(&store, recording(stranger())).await;
+    assert_ne!(store.id().await.expect("an answer"), lost);
+
+    store.adopt(lost).await.expect("adopted");
+
+    assert_eq!(store.id().await.expect("an answer"), lost);
+    assert_same(find(&store, &inserted).await.as_ref(), &inserted);
 }
 
 /// A ping fails when the store cannot serve, and only then.

@@ -23,7 +23,7 @@ pub(crate) use self::{
     links::{is_refused, with_the_path_of},
     parted::send,
 };
-use crate::blobs::{blobs, walk};
+use crate::blobs::{blobs, describe, walk};
 
 /// Begin MUST give every blob a place of its own.
 pub async fn begin_gives_every_blob_a_place_of_its_own(store: Parted) {
@@ -138,6 +138,20 @@ pub async fn assemble_answers_the_blob_to_each_of_many_at_once(store: Parted) {
         for stored in outcomes {
             assert!(store.read(&stored).await == audio, "{} was kept otherwise", stored.blob);
         }
+    }
+}
+
+/// An assembled blob MUST say whose it is.
+pub async fn an_assembled_blob_says_whose_it_is(store: Parted) {
+    for audio in [small("mine"), in_three_parts()] {
+        let sent = store.begin(&audio).await;
+        store.send_all(&sent).await;
+        let stored = store.assembled(&sent).await;
+
+        let described = describe(&store.blobs, &stored.blob).await.expect("it is there");
+
+        assert_eq!((described.provenance, described.size), (Some(sent.of), stored.size));
+        assert!(described.sha256.is_none_or(|(sha256, _)| sha256 == stored.sha256));
     }
 }
 

@@ -114,9 +114,25 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port.
     pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
-        let identity = Identity::Email(email);
+        self.add(UserId::generate(self.clock.now()), email, password).await
+    }
+
+    /// Makes an account under an id that somebody had before: that their recordings are under.
+    ///
+    /// # Errors
+    /// [`AuthError::EmailTaken`], or a failing port; also if another user has the id.
+    pub async fn add_user_as(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
+        match self.add(id, email.clone(), password).await {
+            Err(AuthError::EmailTaken) if self.users.find(&Identity::Email(email)).await?.is_none() => {
+                Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
+            }
+            result => result,
+        }
+    }
+
+    async fn add(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
         let hash = self.passwords.hash(password).await?;
-        match self.create(identity, Some(hash)).await {
+        match self.create(id, Identity::Email(email), Some(hash)).await {
             Err(StoreError::Conflict) => Err(AuthError::EmailTaken),
             result => Ok(result?),
         }
@@ -222,7 +238,7 @@ impl Auth {
 
     /// Two first log-ins at once make one account: the loser of the race finds the winner's.
     async fn create_or_find(&self, identity: Identity) -> Result<User, AuthError> {
-        match self.create(identity.clone(), None).await {
+        match self.create(UserId::generate(self.clock.now()), identity.clone(), None).await {
             Err(StoreError::Conflict) => match self.users.find(&identity).await? {
                 Some(account) => Ok(account.user),
                 None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
@@ -231,9 +247,8 @@ impl Auth {
         }
     }
 
-    async fn create(&self, identity: Identity, password: Option<PasswordHash>) -> Result<User, StoreError> {
-        let now = self.clock.now();
-        let user = User { id: UserId::generate(now), identity, created_at: now };
+    async fn create(&self, id: UserId, identity: Identity, password: Option<PasswordHash>) -> Result<User, StoreError> {
+        let user = User { id, identity, created_at: self.clock.now() };
         self.users.create(Account { user: user.clone(), password }).await?;
         Ok(user)
     }

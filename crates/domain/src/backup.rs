@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _, stream};
 
 use crate::{
-    blob::{BlobRef, ByteRange},
+    blob::{BlobRef, ByteRange, Provenance},
     id::{RecordingId, UserId},
     ports::{BlobError, BlobStore, Inventory, Ports, RecordStore, StoreError, Timestamp, UploadStore, relay},
     recording::Recording,
@@ -126,17 +126,25 @@ impl Backup {
         let body = match self.source.open(&recording.blob, ByteRange::whole(recording.size)).await {
             Ok(Some(body)) => body,
             Ok(None) => return Ok(Err(Outcome::Missing)),
-            Err(error) => return Ok(Err(Outcome::Unreadable(error))),
+            Err(error) => return Ok(Err(unreadable(error))),
         };
         let (body, cause) = relay(body);
-        match self.blobs.put(body).await {
+        match self.blobs.put(&Provenance::from(recording), body).await {
             Ok(copy) if copy.size == recording.size && copy.sha256 == recording.sha256 => Ok(Ok(copy.blob)),
             Ok(copy) => {
                 self.blobs.delete(&copy.blob).await?;
                 Ok(Err(Outcome::Damaged))
             }
-            Err(BlobError::Body(error)) => Ok(Err(Outcome::Unreadable(cause.of(error)))),
+            Err(BlobError::Body(error)) => Ok(Err(unreadable(cause.of(error)))),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// What becomes of a recording whose audio could not be read to its end.
+fn unreadable(error: BlobError) -> Outcome {
+    match error {
+        BlobError::Damaged(_) => Outcome::Damaged,
+        error @ (BlobError::Body(_) | BlobError::Full(_) | BlobError::Unavailable(_)) => Outcome::Unreadable(error),
     }
 }

@@ -6,7 +6,13 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream;
 
-use crate::digest::Sha256;
+use crate::{
+    digest::Sha256,
+    id::{RecordingId, UserId},
+    pending::PendingUpload,
+    ports::Timestamp,
+    recording::{DigestOrigin, Recording},
+};
 
 /// Bytes that arrive piece by piece.
 pub type ByteStream<E> = Pin<Box<dyn Stream<Item = Result<Bytes, E>> + Send>>;
@@ -58,6 +64,40 @@ impl fmt::Display for BlobRef {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// What audio says of whose it is, for the day its row is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Provenance {
+    /// Whose recording it is of.
+    pub owner: UserId,
+    /// Which of their recordings.
+    pub recording: RecordingId,
+}
+
+impl From<&Recording> for Provenance {
+    fn from(recording: &Recording) -> Self {
+        Self { owner: recording.owner, recording: recording.id.clone() }
+    }
+}
+
+impl From<&PendingUpload> for Provenance {
+    fn from(plan: &PendingUpload) -> Self {
+        Self { owner: plan.owner, recording: plan.id.clone() }
+    }
+}
+
+/// What a blob says of itself, without its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobDescription {
+    /// Whose it is; audio of older versions does not say.
+    pub provenance: Option<Provenance>,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The digest of those bytes, where it is written beside them, and who says so.
+    pub sha256: Option<(Sha256, DigestOrigin)>,
+    /// When it was stored.
+    pub written_at: Timestamp,
 }
 
 /// What a blob store kept.

@@ -15,7 +15,7 @@ use futures_util::TryStreamExt as _;
 
 use self::locks::UploadLocks;
 use crate::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     changes::Waiters,
     details::NewDetails,
     digest::Sha256,
@@ -173,14 +173,16 @@ impl Direct {
     async fn draw_up(&self, owner: UserId, new: NewUpload) -> Result<PendingUpload, DirectError> {
         let now = self.clock.now();
         let declared = new.details.media_type.clone();
+        let id = new.id.unwrap_or_else(|| RecordingId::generate(now));
+        let of = Provenance { owner, recording: id.clone() };
         Ok(PendingUpload {
-            id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
+            id,
             owner,
             details: new.details.complete(now, &declared),
             size: new.size,
             sha256: new.sha256,
             again: new.again,
-            staged: self.staging.blobs.begin(Parts::of(new.size)).await?,
+            staged: self.staging.blobs.begin(Parts::of(new.size), &of, new.sha256).await?,
             key: LinkKey::generate(),
             expires_at: now + self.patience,
         })
@@ -196,6 +198,7 @@ impl Direct {
         let expires_at = (now + Self::LINK_LIFETIME).min(upload.expires_at).trunc_subsecs(0);
         // No signature is good for less than a second.
         let lifetime = (expires_at - now).to_std().unwrap_or_default().max(Duration::from_secs(1));
+        let of = Provenance::from(upload);
         let mut links = Vec::new();
         for number in upload.parts().numbers() {
             links.push(match &self.staging.parts {
@@ -205,7 +208,7 @@ impl Direct {
                     PartLink::Server(ticket, signature)
                 }
                 PartAccess::Presigned(store) => PartLink::Store(
-                    store.presign_part(&upload.staged, upload.parts(), number, upload.sha256, lifetime).await?,
+                    store.presign_part(&upload.staged, upload.parts(), number, &of, upload.sha256, lifetime).await?,
                 ),
             });
         }
@@ -253,7 +256,8 @@ impl Direct {
         if self.has_expired(&upload) {
             return self.expire(&upload).await;
         }
-        let blob = match self.staging.blobs.assemble(&upload.staged, upload.parts()).await? {
+        let of = Provenance::from(&upload);
+        let blob = match self.staging.blobs.assemble(&upload.staged, upload.parts(), &of).await? {
             Assembled::Whole(blob) => blob,
             Assembled::MissingPart(number) => return self.missing_part(&upload, number).await,
         };

@@ -53,6 +53,34 @@ impl RecordingId {
     }
 }
 
+/// A [`RecordingId`] in 128 bits, and which form they are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingIdBits {
+    /// A ULID.
+    Ulid(u128),
+    /// A hyphenated UUID.
+    Uuid(u128),
+}
+
+impl From<&RecordingId> for RecordingIdBits {
+    #[expect(clippy::expect_used, reason = "an id is one of the two")]
+    fn from(id: &RecordingId) -> Self {
+        match Ulid::from_string(&id.0) {
+            Ok(ulid) => Self::Ulid(ulid.0),
+            Err(_) => Self::Uuid(uuid::Uuid::try_parse(&id.0).expect("it was parsed before").as_u128()),
+        }
+    }
+}
+
+impl From<RecordingIdBits> for RecordingId {
+    fn from(bits: RecordingIdBits) -> Self {
+        Self(match bits {
+            RecordingIdBits::Ulid(bits) => Ulid(bits).to_string(),
+            RecordingIdBits::Uuid(bits) => uuid::Uuid::from_u128(bits).hyphenated().to_string(),
+        })
+    }
+}
+
 impl fmt::Display for RecordingId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
@@ -101,6 +129,20 @@ server_chosen_id!(UserId);
 server_chosen_id!(SessionId);
 server_chosen_id!(StoreId);
 
+impl UserId {
+    /// Its 128 bits.
+    #[must_use]
+    pub const fn to_bits(self) -> u128 {
+        self.0.0
+    }
+
+    /// The user these 128 bits name.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(Ulid(bits))
+    }
+}
+
 /// Fills an array from the operating system's cryptographic generator.
 ///
 /// # Panics
@@ -138,6 +180,26 @@ mod tests {
         let hyphenated = "0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e";
         assert_eq!(RecordingId::parse(&ulid.to_lowercase()).map(|id| id.to_string()), Ok(ulid.into()));
         assert_eq!(RecordingId::parse(&hyphenated.to_uppercase()).map(|id| id.to_string()), Ok(hyphenated.into()));
+    }
+
+    #[test]
+    fn an_id_is_the_same_after_it_was_bits() {
+        for text in [
+            "01JD9Z8Q3NVX4T6M2K7C5B1ARE",
+            "00000000000000000000000000",
+            "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+            "0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e",
+            "00000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        ] {
+            let id = RecordingId::parse(text).expect("an id");
+
+            let bits = RecordingIdBits::from(&id);
+
+            assert_eq!(RecordingId::from(bits).as_str(), text);
+        }
+        let user = UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARE").expect("a ULID");
+        assert_eq!(UserId::from_bits(user.to_bits()), user);
     }
 
     #[test]

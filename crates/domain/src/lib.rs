@@ -3,8 +3,8 @@
 //! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`verify`] and [`backup`] are the use cases:
-//!   every decision is taken there.
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`verify`], [`backup`] and [`rebuild`] are the
+//!   use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
@@ -22,6 +22,7 @@ pub mod media_type;
 pub mod page;
 pub mod pending;
 pub mod ports;
+pub mod rebuild;
 pub mod recording;
 pub mod session;
 pub mod sweep;

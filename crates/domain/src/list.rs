@@ -163,7 +163,7 @@ impl From<BlobError> for ListError {
         match error {
             BlobError::Body(error) => Self::Unavailable(error.into()),
             BlobError::Full(source) => Self::Full(source),
-            BlobError::Unavailable(source) => Self::Unavailable(source),
+            BlobError::Damaged(source) | BlobError::Unavailable(source) => Self::Unavailable(source),
         }
     }
 }

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 
 use crate::{
-    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     changes::Waiters,
     details::NewDetails,
     digest::{Hasher, Sha256},
@@ -135,13 +135,16 @@ impl Upload {
 
         let begun_at = self.clock.now();
         let (head, body) = body::peek(body).await;
-        let blob = self.blobs.put(metered(body, allowance, new.size)).await?;
+        // The audio says whose it is, so its id is chosen before it is stored.
+        let id = new.id.clone().unwrap_or_else(|| RecordingId::generate(begun_at));
+        let of = Provenance { owner, recording: id };
+        let blob = self.blobs.put(&of, metered(body, allowance, new.size)).await?;
         if let Err(refusal) = self.check(&new, &blob, begun_at) {
             self.discard(&blob.blob).await;
             return Err(refusal);
         }
         let again = new.again;
-        let recording = self.describe(owner, new, blob, &head);
+        let recording = self.describe(of, new, blob, &head);
         self.insert(recording, again).await
     }
 
@@ -154,12 +157,12 @@ impl Upload {
         Ok(())
     }
 
-    fn describe(&self, owner: UserId, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
+    fn describe(&self, of: Provenance, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
         let now = self.clock.now();
         let media_type = new.details.media_type.clone().or_sniffed(head);
         Recording {
-            id: new.id.unwrap_or_else(|| RecordingId::generate(now)),
-            owner,
+            id: of.recording,
+            owner: of.owner,
             details: new.details.complete(now, &media_type),
             media_type,
             size: blob.size,
@@ -250,7 +253,7 @@ impl From<BlobError> for UploadError {
         match error {
             BlobError::Body(error) => Self::Body(error),
             BlobError::Full(source) => Self::Full(source),
-            BlobError::Unavailable(source) => Self::Unavailable(source),
+            BlobError::Damaged(source) | BlobError::Unavailable(source) => Self::Unavailable(source),
         }
     }
 }

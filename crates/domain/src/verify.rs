@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
 
 use crate::{
-    blob::{ByteRange, StoredBlob},
+    blob::{ByteRange, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     id::{RecordingId, UserId},
     ports::{BlobError, BlobStore, Clock, Inventory, Miscount, Ports, RecordStore, Salvage, StoreError, TornWrite},
@@ -29,8 +29,8 @@ pub enum Verdict {
     Unreadable(BlobError),
     /// It has other bytes.
     Damaged {
-        /// What they hash to.
-        found: Sha256,
+        /// What they hash to, if they could be read to their end.
+        found: Option<Sha256>,
     },
     /// It is all there, but what the blob store says of it is wrong.
     BadHeader,
@@ -97,7 +97,7 @@ impl Verify {
     /// A failing blob store.
     pub async fn rewrite_header(&self, recording: &Recording) -> Result<bool, BlobError> {
         match &self.salvage {
-            Some(salvage) => salvage.rewrite_header(&stored(recording), recording.received_at).await,
+            Some(salvage) => salvage.rewrite_header(&stored(recording), &recording.into(), recording.received_at).await,
             None => Ok(false),
         }
     }
@@ -149,12 +149,14 @@ impl Verify {
     async fn examine(&self, recording: &Recording) -> Verdict {
         let verdict = match self.digest(recording).await {
             Ok(Some(found)) if found == recording.sha256 => Verdict::Sound,
-            Ok(Some(found)) => return Verdict::Damaged { found },
+            Ok(Some(found)) => return Verdict::Damaged { found: Some(found) },
             Ok(None) => Verdict::Missing,
+            // Its checksums are wrong, or the bytes they are of.
+            Err(BlobError::Damaged(_)) => Verdict::Damaged { found: None },
             Err(error) => Verdict::Unreadable(error),
         };
         let Some(salvage) = &self.salvage else { return verdict };
-        match salvage.has_bad_header(&stored(recording)).await {
+        match salvage.has_bad_header(&stored(recording), &Provenance::from(recording)).await {
             Ok(true) => Verdict::BadHeader,
             Ok(false) => verdict,
             Err(error) => Verdict::Unreadable(error),

@@ -6,6 +6,7 @@ mod first_run;
 mod history;
 mod inspect;
 mod progress;
+mod rebuild;
 mod serve;
 mod sweep;
 mod user;
@@ -16,6 +17,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
 use tapebase_config::Config;
+use tapebase_domain::id::UserId;
 
 /// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
 #[derive(Parser)]
@@ -49,6 +51,8 @@ enum Command {
     /// Look after what clients know of changes.
     #[command(subcommand)]
     History(HistoryCommand),
+    /// Make the rows anew of what audio says of itself, after a database was lost with no backup of it.
+    Rebuild(rebuild::Options),
     /// Look after users.
     #[command(subcommand)]
     User(UserCommand),
@@ -66,6 +70,9 @@ enum UserCommand {
     Add {
         /// Their email address.
         email: String,
+        /// The user id their recordings are under, after `tapebase rebuild`.
+        #[arg(long, value_name = "ULID", value_parser = UserId::parse)]
+        id: Option<UserId>,
     },
 }
 
@@ -93,7 +100,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(options) => verify::run(&config, &options).await,
         Command::Backup(options) => backup::back_up(&config, &options).await,
         Command::Restore(options) => backup::restore(&config, &options).await,
+        Command::Rebuild(options) => rebuild::run(&config, &options).await,
         Command::History(HistoryCommand::Renew) => history::renew(&config).await,
-        Command::User(UserCommand::Add { email }) => user::add(&config, &email).await,
+        Command::User(UserCommand::Add { email, id }) => user::add(&config, &email, id).await,
     }
 }

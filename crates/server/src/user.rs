@@ -5,18 +5,22 @@ use std::io::{self, IsTerminal as _};
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
+    id::UserId,
     user::{Email, Password},
 };
 
 use crate::first_run;
 
-/// Adds a user with a password from the terminal or standard input.
-pub async fn add(config: &Config, email: &str) -> anyhow::Result<()> {
+/// Adds a user with a password from the terminal or standard input, under an id of their own if one is given.
+pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Result<()> {
     let email = Email::parse(email)?;
     let password = Password::parse(&read_password()?)?;
     first_run::prepare_stores(config)?;
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
-    let user = services.auth.add_user(email, password).await?;
+    let user = match id {
+        Some(id) => services.auth.add_user_as(id, email, password).await?,
+        None => services.auth.add_user(email, password).await?,
+    };
     println!("added user {}", user.id);
     Ok(())
 }

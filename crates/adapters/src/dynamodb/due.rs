@@ -42,6 +42,11 @@ impl Kind {
             Self::Tombstone => "TOMBSTONE",
         }
     }
+
+    /// What all its partitions of the index begin with, and no other's.
+    pub fn shard_prefix(self) -> String {
+        format!("{}#", self.as_str())
+    }
 }
 
 /// Something of an owner that is due: what, and what it refers to.
@@ -141,7 +146,7 @@ impl DynamoDb {
             .condition_expression("begins_with(sweep_pk, :from)")
             .expression_attribute_values(":shard", text(shard))
             .expression_attribute_values(":time", text(time))
-            .expression_attribute_values(":from", text(format!("{}#", due.kind.as_str())));
+            .expression_attribute_values(":from", text(due.kind.shard_prefix()));
         match update.send().await {
             Err(error)
                 if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>

@@ -41,10 +41,7 @@ impl ChangeFeed for DynamoDb {
             Some((since, history)) if since.elapsed() < HISTORY_TTL => Ok(history),
             _ => {
                 let since = Instant::now();
-                self.identify().await?;
-                let item = self.get(keys::store()).await?;
-                let item = item.ok_or_else(|| StoreError::Unavailable("the table's own id is gone".into()))?;
-                let history = items::history(&item)?;
+                let history = self.read_history().await?;
                 *cached = Some((since, history));
                 Ok(history)
             }
@@ -69,6 +66,16 @@ impl ChangeFeed for DynamoDb {
 }
 
 impl DynamoDb {
+    /// Which history the rows are of, drawn the first time as the table's own id is.
+    async fn read_history(&self) -> Result<HistoryId, StoreError> {
+        let mut item = self.get(keys::store()).await?;
+        if item.is_none() {
+            self.identify().await?;
+            item = self.get(keys::store()).await?;
+        }
+        items::history(&item.ok_or_else(|| StoreError::Unavailable("the table's own id is gone".into()))?)
+    }
+
     /// Entries after a number, up to which number they reach, and whether there are more.
     async fn entries(
         &self,

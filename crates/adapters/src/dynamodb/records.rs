@@ -123,6 +123,14 @@ impl RecordStore for DynamoDb {
         self.identify().await
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.has_sessions_at_most().await
+    }
+
+    async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
+        self.replace_id(id).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.probe().await
     }

@@ -31,6 +31,12 @@ pub fn write_all_at(file: &File, blocks: &[u8], offset: u64) -> io::Result<()> {
     }
 }
 
+/// Writes the last bytes of a file, from any memory, and through the page cache.
+pub fn write_end_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    fcntl_setfl(file, fcntl_getfl(file)? - OFlags::DIRECT)?;
+    file.write_all_at(bytes, offset)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

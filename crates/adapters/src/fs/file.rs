@@ -2,46 +2,56 @@
 
 use std::{
     fs::{self, File},
-    io, mem,
+    io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use tapebase_domain::blob::BlobRef;
+use tapebase_domain::blob::{BlobRef, Provenance};
 
-use super::{buffer::Buffer, direct, space};
-use crate::blob_name;
+use super::{
+    buffer::Buffer,
+    direct,
+    entry::{BLOCK_BYTES, Block},
+    name::FileName,
+    space,
+};
 
 /// A blob while it is being written; removed again unless it is committed.
 pub struct NewFile {
     file: File,
     path: PathBuf,
-    name: String,
+    name: FileName,
+    /// How many bytes are written, or wait to be.
     length: u64,
+    /// The bytes of the last block, as long as it is not full.
+    begun: Vec<u8>,
 }
 
 impl NewFile {
-    /// Makes an empty file of a fresh random name.
-    pub fn create(root: &Path) -> io::Result<Self> {
-        let name = blob_name::fresh();
-        let path = root.join(&name[..2]).join(&name);
-        Ok(Self { file: direct::create(&path)?, path, name, length: 0 })
+    /// Makes an empty file of a fresh random name, for the audio of `of`, or for bytes that are no blob yet.
+    pub fn create(root: &Path, of: Option<&Provenance>) -> io::Result<Self> {
+        let name = FileName::fresh(of);
+        let path = name.path(root);
+        Ok(Self { file: direct::create(&path)?, path, name, length: 0, begun: Vec::new() })
     }
 
-    /// Writes the first `size` bytes of a buffer: whole blocks, unless they are the last.
+    /// Writes the first `size` bytes of a buffer: whole blocks, unless they are the last. What is behind the last whole
+    /// block waits for what [`Self::commit`] puts behind it.
     pub fn append(mut self, buffer: &Buffer, size: usize) -> io::Result<Self> {
         space::check(&self.file, size as u64)?;
-        direct::write_all_at(&self.file, buffer.blocks(size), self.length)?;
+        let whole = size / size_of::<Block>() * size_of::<Block>();
+        direct::write_all_at(&self.file, buffer.blocks(whole), self.length)?;
+        self.begun.extend_from_slice(&buffer.bytes()[whole..size]);
         self.length += size as u64;
         Ok(self)
     }
 
-    /// Makes the file survive a power cut: first its bytes, then its name.
+    /// Writes what stands behind the bytes, and makes the file survive a power cut: first its bytes, then its name.
     ///
     /// A failed flush is final: the kernel may have dropped the bytes, so the file goes.
-    pub fn commit(mut self) -> io::Result<BlobRef> {
-        // The last block was written whole: behind the bytes is what the buffer held before.
-        self.file.set_len(self.length)?;
+    pub fn commit(mut self, behind: &[u8]) -> io::Result<BlobRef> {
+        self.write_end(behind)?;
         self.file.sync_data()?;
         if let Some(directory) = self.path.parent() {
             File::open(directory)?.sync_all()?;
@@ -51,7 +61,15 @@ impl NewFile {
             return Err(io::Error::other("the file was removed while it was written"));
         }
         self.path = PathBuf::new();
-        Ok(BlobRef::new(mem::take(&mut self.name)))
+        Ok(self.name.to_ref())
+    }
+
+    /// Writes the last bytes, which need not be whole blocks, through the page cache: to write a block and cut off what
+    /// fills it would have the file system read it again.
+    fn write_end(&mut self, behind: &[u8]) -> io::Result<()> {
+        space::check(&self.file, behind.len() as u64)?;
+        self.begun.extend_from_slice(behind);
+        direct::write_end_at(&self.file, &self.begun, self.length / BLOCK_BYTES * BLOCK_BYTES)
     }
 }
 

@@ -11,9 +11,9 @@ use data_encoding::HEXLOWER;
 use rustix::fs::StatVfsMountFlags;
 use tapebase_domain::id::random_bytes;
 
-/// The layout with packs, and the one before.
-const VERSION: &str = "2\n";
-const WITHOUT_PACKS: &str = "1\n";
+/// The layout in which audio says whose it is, and those before: without packs, and with them.
+const VERSION: &str = "3\n";
+const OLDER: [&str; 2] = ["1\n", "2\n"];
 
 /// Makes what is missing of the folder, durably, and refuses the layout of a newer version.
 pub fn lay_out(root: &Path) -> io::Result<()> {
@@ -24,11 +24,11 @@ pub fn lay_out(root: &Path) -> io::Result<()> {
     }
     write_once(root, "VERSION", VERSION)?;
     let version = fs::read_to_string(root.join("VERSION"))?;
-    if version == WITHOUT_PACKS {
+    if OLDER.contains(&&*version) {
         // An older program must refuse what it would take for lost.
         fs::rename(write_temporary(root, "VERSION", VERSION)?, root.join("VERSION"))?;
     } else if version != VERSION {
-        let message = format!("{} has layout {}, this program knows 2", root.display(), version.trim());
+        let message = format!("{} has layout {}, this program knows 3", root.display(), version.trim());
         return Err(io::Error::new(ErrorKind::Unsupported, message));
     }
     sync(root)?;

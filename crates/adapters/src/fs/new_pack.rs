@@ -13,8 +13,10 @@ use tapebase_domain::id::random_bytes;
 use super::{
     buffer::Buffer,
     direct,
-    entry::{BLOCK_BYTES, PackId},
-    folder, space,
+    entry::BLOCK_BYTES,
+    folder,
+    place::{PackId, Version},
+    space,
 };
 
 /// How many zeros are written in one piece.
@@ -38,7 +40,7 @@ impl NewPack {
     /// Writing over blocks that are there costs a flush half of what growing a file costs: the file system has
     /// nothing of its own to write down.
     pub fn create(packs: &Path, wanted: u64, needed: u64) -> io::Result<Self> {
-        let id = PackId(u64::from_le_bytes(random_bytes()));
+        let id = PackId { number: u64::from_le_bytes(random_bytes()), version: Version::Second };
         let (temporary, path) = (packs.join(format!(".{id}")), packs.join(id.to_string()));
         let made = direct::create(&temporary).and_then(|file| {
             let capacity = fill(&file, wanted, needed)?;

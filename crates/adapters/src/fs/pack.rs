@@ -17,9 +17,11 @@ use rustix::{
     io::Errno,
 };
 
-pub use self::torn::Torn;
+pub use self::torn::{Torn, hash};
 use super::{
-    entry::{BLOCK_BYTES, Block, Header, PackId, Place},
+    entry::{BLOCK_BYTES, Block},
+    header::Header,
+    place::{PackId, Place},
     reading::{Wait, header_at},
     remove_file,
 };

@@ -18,9 +18,10 @@ use tokio::sync::oneshot;
 
 use super::{
     buffer::Buffer,
-    entry::{Entry, Header, Place, span},
+    entry::{Entry, span},
     from_io,
     new_pack::NewPack,
+    place::{Place, Version},
 };
 use crate::join_on_drop::JoinOnDrop;
 
@@ -66,7 +67,7 @@ impl Packs {
 
     /// Appends a blob, and answers when it would survive a power cut.
     pub async fn append(&self, entry: Entry) -> Result<StoredBlob, BlobError> {
-        let (size, sha256) = (entry.length, entry.sha256);
+        let (size, sha256) = (entry.checked.length, entry.checked.sha256);
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the writing thread gave no answer");
         self.send(Waiting { entry, answer }).map_err(from_io)?;
@@ -152,9 +153,8 @@ impl Writer {
         while let Some(Waiting { entry, answer }) = next.take() {
             let place = Place { pack: pack.id, offset: pack.end() + filled as u64 };
             let written_at = SystemClock.now().timestamp_micros();
-            let header = Header { place, length: entry.length, written_at, sha256: entry.sha256 };
             let end = filled + usize::try_from(entry.span()).unwrap_or(usize::MAX);
-            entry.fill(&header.encode(), &mut room[filled..end]);
+            entry.fill(&entry.header(place, written_at), &mut room[filled..end]);
             answers.push((answer, place));
             filled = end;
             next = self.arrivals.try_recv().ok();
@@ -179,4 +179,5 @@ fn answer(waiting: oneshot::Sender<io::Result<Place>>, outcome: io::Result<Place
     let _ = waiting.send(outcome);
 }
 
-const _: () = assert!(span(MOST_BYTES) <= BATCH_BYTES as u64 && span(MOST_BYTES) <= FIRST_PACK_BYTES);
+const LONGEST: u64 = span(Version::Second, MOST_BYTES);
+const _: () = assert!(LONGEST <= BATCH_BYTES as u64 && LONGEST <= FIRST_PACK_BYTES);

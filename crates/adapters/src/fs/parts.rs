@@ -14,13 +14,14 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
-    blob::{BodyError, ByteRange, ByteStream},
+    blob::{BodyError, ByteRange, ByteStream, Provenance},
+    digest::Sha256,
     pending::{Parts, StagedRef},
     ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp, relay},
 };
 
 use super::{
-    Fs, blocking, pipeline,
+    Fs, blocking, locate, pipeline,
     reading::{OpenBlob, Wait, open, read_on},
     remove_file,
 };
@@ -40,14 +41,14 @@ impl Fs {
 
 #[async_trait]
 impl StagedBlobs for Fs {
-    async fn begin(&self, _parts: Parts) -> Result<StagedRef, BlobError> {
+    async fn begin(&self, _parts: Parts, _of: &Provenance, _sha256: Sha256) -> Result<StagedRef, BlobError> {
         let staged = StagedRef::new(blob_name::fresh());
         let directory = self.staging(&staged)?;
         blocking(move || DirBuilder::new().mode(0o700).create(directory)).await?;
         Ok(staged)
     }
 
-    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
+    async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {
         let directory = self.staging(staged)?;
         let opened = blocking(move || open_all(&directory, parts)).await?;
         let files = match opened {
@@ -56,7 +57,7 @@ impl StagedBlobs for Fs {
         };
         let whole = stream::iter(files).flat_map(|(file, range)| read_on(Arc::new(file), range));
         let (whole, cause) = relay(Box::pin(whole));
-        match self.put(whole).await {
+        match self.put(of, whole).await {
             Err(BlobError::Body(error)) => Err(cause.of(error)),
             stored => Ok(Assembled::Whole(stored?)),
         }
@@ -89,9 +90,13 @@ impl StagedBlobs for Fs {
 #[async_trait]
 impl PartStore for Fs {
     async fn put_part(&self, staged: &StagedRef, number: u32, body: ByteStream<BodyError>) -> Result<(), BlobError> {
-        let place = self.staging(staged)?.join(number.to_string());
-        let part = pipeline::store(self.root.clone(), body).await?.blob;
-        let (path, _) = self.locate(&part)?;
+        let directory = self.staging(staged)?;
+        let place = directory.join(number.to_string());
+        // Whoever copies a folder may leave out what is empty. Made before the part comes: if the upload ends meanwhile,
+        // its place stays gone.
+        blocking(move || DirBuilder::new().recursive(true).mode(0o700).create(directory)).await?;
+        let part = pipeline::store_part(self.root.clone(), body).await?;
+        let path = locate(&part)?.path(&self.root);
         blocking(move || {
             fs::rename(&path, place).inspect_err(|_| {
                 // The upload is over. If this fails too, the sweeper comes by.
@@ -109,7 +114,7 @@ fn open_all(directory: &Path, parts: Parts) -> io::Result<Result<Vec<(OpenBlob, 
         let length = parts.range(number).map_or(0, |range| range.length);
         let range = ByteRange::whole(length);
         match open(&directory.join(number.to_string()), Wait::Yes)? {
-            Some(part) => files.push((OpenBlob::new(part.into(), None), range)),
+            Some(part) => files.push((OpenBlob::bare(part.into()), range)),
             None => return Ok(Err(number)),
         }
     }

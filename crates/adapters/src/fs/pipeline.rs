@@ -8,30 +8,60 @@ use std::{mem, path::Path, sync::Arc};
 use bytes::{Buf as _, Bytes};
 use futures_util::{Stream, StreamExt as _, future};
 use tapebase_domain::{
-    blob::{BodyError, StoredBlob},
-    digest::Hasher,
-    ports::BlobError,
+    blob::{BlobRef, BodyError, Provenance, StoredBlob},
+    ports::{BlobError, Clock as _, SystemClock},
 };
 use tokio::sync::mpsc;
 
-use super::{blocking, buffer::Buffer, entry::BLOCK_BYTES, file::NewFile};
+use super::{
+    blocking,
+    buffer::Buffer,
+    checksums::{Checked, Checker},
+    entry::BLOCK_BYTES,
+    file::NewFile,
+    trailer::Trailer,
+};
 
 /// How many bytes are hashed, and handed to the disk, together: fewer cost more hand-overs than they save memory.
 const CHUNK_BYTES: usize = 320 << 10;
 /// How many chunks of a blob are in memory at most: one is filled while one is hashed and one is written.
 const CHUNKS: usize = 3;
 
-/// Writes a blob into a file of its own.
+/// Writes the audio of `of` into a file of its own, with a trailer behind it.
 pub async fn store(
     root: Arc<Path>,
+    of: &Provenance,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<StoredBlob, BlobError> {
-    let file = blocking(move || NewFile::create(&root)).await?;
+    let of = of.clone();
+    let file = blocking(move || NewFile::create(&root, Some(&of))).await?;
+    let (file, checked) = write_all(file, body).await?;
+    let (size, sha256) = (checked.length, checked.sha256);
+    let trailer = Trailer::new(checked, SystemClock.now().timestamp_micros());
+    let blob = blocking(move || file.commit(&trailer.encode())).await?;
+    Ok(StoredBlob { blob, size, sha256 })
+}
+
+/// Writes bytes that are no blob yet into a file of their own, and nothing behind them.
+pub async fn store_part(
+    root: Arc<Path>,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> Result<BlobRef, BlobError> {
+    let file = blocking(move || NewFile::create(&root, None)).await?;
+    let (file, _) = write_all(file, body).await?;
+    blocking(move || file.commit(&[])).await
+}
+
+/// Writes everything a body yields, and says what it hashes to.
+async fn write_all(
+    file: NewFile,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> Result<(NewFile, Checked), BlobError> {
     let (to_hash, hashing) = mpsc::channel(CHUNKS);
     let (to_write, writing) = mpsc::channel(CHUNKS);
     let stages = future::join3(receive(body, [to_hash, to_write]), hash(hashing), write(writing, file));
-    let (received, hasher, file) = stages.await;
-    let (file, hasher) = (file?, hasher?);
+    let (received, checked, file) = stages.await;
+    let (file, checked) = (file?, checked?);
     if let Err(error) = received {
         // Removing a large file takes its time.
         blocking(move || {
@@ -41,9 +71,7 @@ pub async fn store(
         .await?;
         return Err(error.into());
     }
-    let (size, sha256) = hasher.finish();
-    let blob = blocking(move || file.commit()).await?;
-    Ok(StoredBlob { blob, size, sha256 })
+    Ok((file, checked))
 }
 
 /// Hands over the body chunk by chunk, until it ends or a stage takes no more.
@@ -74,16 +102,16 @@ fn hand_over(chunk: Chunk, stages: &[mpsc::Sender<Arc<Chunk>>]) -> bool {
     stages.iter().all(|stage| stage.try_send(chunk.clone()).is_ok())
 }
 
-async fn hash(mut chunks: mpsc::Receiver<Arc<Chunk>>) -> Result<Hasher, BlobError> {
-    let mut hasher = Hasher::default();
+async fn hash(mut chunks: mpsc::Receiver<Arc<Chunk>>) -> Result<Checked, BlobError> {
+    let mut hashing = Checker::default();
     while let Some(chunk) = chunks.recv().await {
-        hasher = blocking(move || {
-            hasher.update(chunk.bytes());
-            Ok(hasher)
+        hashing = blocking(move || {
+            hashing.update(chunk.bytes());
+            Ok(hashing)
         })
         .await?;
     }
-    Ok(hasher)
+    Ok(hashing.finish())
 }
 
 async fn write(mut chunks: mpsc::Receiver<Arc<Chunk>>, mut file: NewFile) -> Result<NewFile, BlobError> {

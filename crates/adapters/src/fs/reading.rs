@@ -20,8 +20,12 @@ use tapebase_domain::{
 
 use super::{
     blocking,
-    entry::{HEADER_BYTES, Header, Place, RawHeader},
+    checksums::{CHECKED_BYTES, compare},
     from_io,
+    header::{Header, RawHeader},
+    name::Location,
+    place::Place,
+    trailer::{Trailer, audio_bytes},
 };
 
 /// How many bytes are read in one piece.
@@ -40,54 +44,109 @@ pub enum Wait {
 #[derive(Debug)]
 pub struct OpenBlob {
     file: Arc<File>,
-    /// Where in the file it begins, if others lie there, too.
-    place: Option<Place>,
+    lies: Lies,
+    /// What every piece is compared with, once it is known that all of a large blob is read.
+    checksums: Option<Vec<u32>>,
+}
+
+/// How a blob lies in its file.
+#[derive(Debug, Clone, Copy)]
+enum Lies {
+    /// Alone.
+    Bare,
+    /// With a trailer behind it.
+    Trailed,
+    /// Where a header stands before it, among others.
+    Packed(Place),
 }
 
 impl OpenBlob {
-    /// What lies in a file, alone or at a place.
-    pub const fn new(file: Arc<File>, place: Option<Place>) -> Self {
-        Self { file, place }
+    /// What lies in a file as the location says.
+    pub fn new(file: Arc<File>, location: &Location) -> Self {
+        let lies = match location {
+            Location::File(name) if name.provenance.is_some() => Lies::Trailed,
+            Location::File(_) => Lies::Bare,
+            Location::Pack(place) => Lies::Packed(*place),
+        };
+        Self { file, lies, checksums: None }
+    }
+
+    /// What is all of a file.
+    pub fn bare(file: Arc<File>) -> Self {
+        Self { file, lies: Lies::Bare, checksums: None }
     }
 
     /// Checks that the blob is there and has the bytes of `range`, and reads the `first` of them; `None` if it is not.
-    pub fn begin(&self, range: ByteRange, first: ByteRange, wait: Wait) -> io::Result<Option<Bytes>> {
+    ///
+    /// If the range is all of the blob, whatever is read of it is compared with its checksums.
+    pub fn begin(&mut self, range: ByteRange, first: ByteRange, wait: Wait) -> io::Result<Option<Bytes>> {
         let bytes = self.read_bytes(first, wait);
-        let length = match self.place {
-            // That they can be read is proof enough.
-            None if first == range => range.end(),
-            None => self.file.metadata()?.len(),
-            Some(place) => match header_at(&self.file, place, wait)? {
-                Some(header) => header.length,
-                None => return Ok(None),
-            },
-        };
-        if length < range.end() { Err(ErrorKind::UnexpectedEof.into()) } else { bytes.map(Some) }
+        match self.lies {
+            // That they can be read is proof enough. All of a blob with a trailer is more than one piece.
+            Lies::Bare | Lies::Trailed if first == range => return bytes.map(Some),
+            Lies::Bare => has_bytes(self.file.metadata()?.len(), range)?,
+            Lies::Trailed => {
+                let length = audio_bytes(self.file.metadata()?.len());
+                has_bytes(length, range)?;
+                if range == ByteRange::whole(length) {
+                    self.checksums = Some(Trailer::read(&self.file, length, wait)?.checksums);
+                }
+            }
+            Lies::Packed(place) => {
+                let Some(header) = header_at(&self.file, place, wait)? else { return Ok(None) };
+                has_bytes(header.length, range)?;
+                if let Some(more) = header.more.filter(|_| range == ByteRange::whole(header.length)) {
+                    return bytes.and_then(|bytes| compare(&bytes, more.checksums()).map(|()| Some(bytes)));
+                }
+            }
+        }
+        bytes.and_then(|bytes| self.compare(first, bytes).map(Some))
     }
 
     /// Reads the bytes of `range`, all of them; fails with `NotFound` if the blob is gone from its pack.
     pub fn read(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
         let bytes = self.read_bytes(range, wait)?;
-        match self.place {
-            Some(place) if header_at(&self.file, place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
-            _ => Ok(bytes),
+        match self.lies {
+            Lies::Packed(place) if header_at(&self.file, place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
+            _ => self.compare(range, bytes),
         }
     }
 
     /// Reads what lies there. In a pack the header is the first to go: these are the blob's bytes if it is still there
     /// afterwards.
     fn read_bytes(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
-        let begins = self.place.map_or(0, |place| place.offset + HEADER_BYTES);
+        let begins = match self.lies {
+            Lies::Bare | Lies::Trailed => 0,
+            Lies::Packed(place) => place.audio(),
+        };
         let mut bytes = vec![0; usize::try_from(range.length).map_err(io::Error::other)?];
         read_exact_at(&self.file, &mut bytes, begins + range.start, wait)?;
         Ok(bytes.into())
     }
+
+    /// The bytes of `range`, unless they are to be compared and have other checksums.
+    fn compare(&self, range: ByteRange, bytes: Bytes) -> io::Result<Bytes> {
+        if let Some(checksums) = &self.checksums {
+            let before = usize::try_from(range.start / CHECKED_BYTES).map_err(io::Error::other)?;
+            compare(&bytes, checksums.get(before..).unwrap_or_default())?;
+        }
+        Ok(bytes)
+    }
 }
+
+/// Fails if a blob of `length` bytes ends within `range`.
+fn has_bytes(length: u64, range: ByteRange) -> io::Result<()> {
+    if length < range.end() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+// Pieces end where blocks with a checksum do.
+const _: () = assert!(READ_BYTES.is_multiple_of(CHECKED_BYTES));
 
 /// The header that begins at `place` of an open pack, if one does.
 pub fn header_at(file: &File, place: Place, wait: Wait) -> io::Result<Option<Header>> {
     let mut bytes: RawHeader = [0; size_of::<RawHeader>()];
-    match read_exact_at(file, &mut bytes, place.offset, wait) {
+    let room = &mut bytes[..place.pack.version.header_size()];
+    match read_exact_at(file, room, place.offset, wait) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
         read => read.map(|()| Header::decode(&bytes, place)),
     }
@@ -143,7 +202,8 @@ fn open_cached(path: &Path) -> io::Result<File> {
     }
 }
 
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64, wait: Wait) -> io::Result<()> {
+/// Fills `bytes` with what begins at `offset`.
+pub fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64, wait: Wait) -> io::Result<()> {
     let flags = match wait {
         Wait::No => ReadWriteFlags::NOWAIT,
         Wait::Yes => ReadWriteFlags::empty(),

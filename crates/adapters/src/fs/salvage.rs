@@ -1,51 +1,58 @@
-//! `Salvage` on a directory: headers in packs that went wrong, and what is left of entries that were torn.
+//! `Salvage` on a directory: headers and trailers that went wrong, and what is left of entries that were torn.
 
-use std::{
-    fs::File,
-    io::{self, ErrorKind, Read as _},
-    path::Path,
-};
+mod file;
+
+use std::io;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use tapebase_domain::{
-    blob::StoredBlob,
-    digest::{Hasher, Sha256},
+    blob::{Provenance, StoredBlob},
     ports::{BlobError, Salvage, Timestamp, TornWrite},
 };
 
+use self::file::{has_bad_end, rewrite_trailer};
 use super::{
-    Fs, READ_BYTES, blocking,
-    entry::{Header, PackId, Place},
+    Fs, blocking,
+    header::{Header, More},
+    locate,
+    name::Location,
     pack::{Pack, Torn},
+    place::{PackId, Place, Version},
 };
 
 #[async_trait]
 impl Salvage for Fs {
-    async fn has_bad_header(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
-        let (path, place) = self.locate(&stored.blob)?;
-        let (packs, size, sha256) = (self.packs.clone(), stored.size, stored.sha256);
-        blocking(move || match place {
-            Some(place) => match Pack::open(packs.directory(), place.pack)? {
-                Some(pack) => has_bad_header_in(&pack, place, size, sha256),
+    async fn has_bad_header(&self, stored: &StoredBlob, of: &Provenance) -> Result<bool, BlobError> {
+        let location = locate(&stored.blob)?;
+        let (root, stored, of) = (self.root.clone(), stored.clone(), of.clone());
+        blocking(move || match location {
+            Location::Pack(place) => match Pack::open(&root.join("packs"), place.pack)? {
+                Some(pack) => has_bad_header_in(&pack, place, &stored, &of),
                 None => Ok(false),
             },
-            None => has_bad_length(&path, size, sha256),
+            Location::File(name) => has_bad_end(&name, &name.path(&root), &stored),
         })
         .await
     }
 
-    async fn rewrite_header(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError> {
-        // A file of its own has no label but its length, and to cut it would lose what is behind.
-        let (_, Some(place)) = self.locate(&stored.blob)? else { return Ok(false) };
-        let (packs, length, sha256) = (self.packs.clone(), stored.size, stored.sha256);
-        blocking(move || {
-            let Some(pack) = Pack::open(packs.directory(), place.pack)? else { return Ok(false) };
-            if !pack.holds(place.offset, length, sha256)? {
-                return Ok(false);
-            }
-            pack.rewrite_header(&Header { place, length, written_at: written_at.timestamp_micros(), sha256 })?;
-            Ok(true)
+    async fn rewrite_header(
+        &self,
+        stored: &StoredBlob,
+        of: &Provenance,
+        written_at: Timestamp,
+    ) -> Result<bool, BlobError> {
+        let location = locate(&stored.blob)?;
+        let (root, stored, of) = (self.root.clone(), stored.clone(), of.clone());
+        let written_at = written_at.timestamp_micros();
+        blocking(move || match location {
+            Location::Pack(place) => match Pack::open(&root.join("packs"), place.pack)? {
+                Some(pack) => rewrite_header_in(&pack, place, &stored, &of, written_at),
+                None => Ok(false),
+            },
+            // A file of the first version has nothing but its length, and to cut it would lose what is behind.
+            Location::File(name) if name.provenance.is_none() => Ok(false),
+            Location::File(name) => rewrite_trailer(&name.path(&root), &stored, written_at),
         })
         .await
     }
@@ -77,30 +84,31 @@ impl Salvage for Fs {
     }
 }
 
-fn has_bad_header_in(pack: &Pack, place: Place, size: u64, sha256: Sha256) -> io::Result<bool> {
+fn has_bad_header_in(pack: &Pack, place: Place, stored: &StoredBlob, of: &Provenance) -> io::Result<bool> {
+    let says = |header: Header| {
+        let is_of = header.more.is_none_or(|more| more.is_of(of));
+        header.length == stored.size && header.sha256 == stored.sha256 && is_of
+    };
     match pack.header(place.offset)? {
-        Some(header) if header.length == size && header.sha256 == sha256 => Ok(false),
-        _ => pack.holds(place.offset, size, sha256),
+        Some(header) if says(header) => Ok(false),
+        _ => Ok(pack.holds(place.offset, stored.size, stored.sha256)?.is_some()),
     }
 }
 
-/// Whether a file has the bytes of a blob, and more behind them.
-fn has_bad_length(path: &Path, size: u64, sha256: Sha256) -> io::Result<bool> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        file => file?,
+fn rewrite_header_in(
+    pack: &Pack,
+    place: Place,
+    stored: &StoredBlob,
+    of: &Provenance,
+    written_at: i64,
+) -> io::Result<bool> {
+    let Some(checked) = pack.holds(place.offset, stored.size, stored.sha256)? else { return Ok(false) };
+    let more = match place.pack.version {
+        Version::First => None,
+        Version::Second => Some(More::new(of, &checked)),
     };
-    if file.metadata()?.len() <= size {
-        return Ok(false);
-    }
-    let (mut rest, mut hasher) = (file.take(size), Hasher::default());
-    let mut piece = vec![0; usize::try_from(READ_BYTES).unwrap_or_default()];
-    loop {
-        match rest.read(&mut piece)? {
-            0 => return Ok(hasher.finish().1 == sha256),
-            read => hasher.update(&piece[..read]),
-        }
-    }
+    pack.rewrite_header(&Header { place, length: checked.length, written_at, sha256: checked.sha256, more })?;
+    Ok(true)
 }
 
 fn describe(pack: &Pack, id: PackId, torn: &Torn, modified_at: Timestamp) -> TornWrite {

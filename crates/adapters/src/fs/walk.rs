@@ -7,13 +7,9 @@ use std::{
 };
 
 use chrono::DateTime;
-use tapebase_domain::{blob::BlobRef, ports::BlobEntry};
+use tapebase_domain::ports::BlobEntry;
 
-use super::{
-    entry::{BLOCK_BYTES, Header, Place},
-    pack::Pack,
-};
-use crate::blob_name;
+use super::{entry::BLOCK_BYTES, header::Header, name::FileName, pack::Pack, place::Place};
 
 /// No more packs are looked into for one page when it has so many blobs.
 const PAGE: usize = 4_096;
@@ -35,8 +31,9 @@ fn list_files(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
         for entry in fs::read_dir(root.join(format!("{prefix:02x}")))? {
             let entry = entry?;
             match entry.file_name().into_string() {
-                Ok(name) if blob_name::is_one(&name) && name.as_str() > after => {
-                    entries.extend(describe(&entry, name)?);
+                Ok(name) if name.as_str() > after => {
+                    let name = FileName::parse(&name);
+                    entries.extend(name.map(|name| describe(&entry, &name)).transpose()?.flatten());
                 }
                 _ => {}
             }
@@ -50,9 +47,9 @@ fn list_files(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
 }
 
 /// `None` if the blob is deleted at this moment.
-fn describe(entry: &fs::DirEntry, name: String) -> io::Result<Option<BlobEntry>> {
+fn describe(entry: &fs::DirEntry, name: &FileName) -> io::Result<Option<BlobEntry>> {
     match entry.metadata().and_then(|metadata| metadata.modified()) {
-        Ok(modified) => Ok(Some(BlobEntry { blob: BlobRef::new(name), modified_at: DateTime::from(modified) })),
+        Ok(modified) => Ok(Some(BlobEntry { blob: name.to_ref(), modified_at: DateTime::from(modified) })),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -210,6 +210,16 @@ impl RecordStore for Memory {
         Ok(*self.state().id.get_or_insert_with(|| StoreId::generate(SystemClock.now())))
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        let state = self.state();
+        Ok(state.recordings.is_empty() && state.uploads.is_empty() && state.deleted.is_empty())
+    }
+
+    async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
+        self.state().id = Some(id);
+        Ok(())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
-    blob::{BodyError, ByteStream},
+    blob::{BodyError, ByteStream, Provenance},
+    digest::Sha256,
     id::{RecordingId, UserId},
     pending::{Parts, PendingUpload, StagedRef},
     ports::{
@@ -83,7 +84,7 @@ impl UploadStore for Memory {
 
 #[async_trait]
 impl StagedBlobs for Memory {
-    async fn begin(&self, _parts: Parts) -> Result<StagedRef, BlobError> {
+    async fn begin(&self, _parts: Parts, _of: &Provenance, _sha256: Sha256) -> Result<StagedRef, BlobError> {
         let mut state = self.state();
         let staged = StagedRef::new(state.fresh_name());
         let empty = Staged { begun_at: SystemClock.now(), parts: [].into() };
@@ -91,14 +92,14 @@ impl StagedBlobs for Memory {
         Ok(staged)
     }
 
-    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
+    async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {
         let mut state = self.state();
         let Some(Staged { parts: sent, .. }) = state.staged.get(staged) else { return Ok(Assembled::MissingPart(1)) };
         if let Some(missing) = parts.numbers().find(|number| !sent.contains_key(number)) {
             return Ok(Assembled::MissingPart(missing));
         }
         let whole: Vec<Bytes> = sent.values().cloned().collect();
-        Ok(Assembled::Whole(state.keep(whole.concat().into())))
+        Ok(Assembled::Whole(state.keep(of, whole.concat().into())))
     }
 
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {

@@ -1,25 +1,28 @@
 //! `BlobStore` in S3.
 
+use std::mem;
+
 use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
 use chrono::DateTime;
 use futures_util::stream;
 use tapebase_domain::{
-    blob::{self, BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
+    digest::{Hasher, Sha256},
     id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore},
 };
 
-use super::{S3, error};
+use super::{S3, error, metadata, upload::hash};
 
 /// The object that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
 
 #[async_trait]
 impl BlobStore for S3 {
-    async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        self.upload(body).await
+    async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+        self.upload(of, body).await
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
@@ -31,8 +34,20 @@ impl BlobStore for S3 {
         }
         let bytes = format!("bytes={}-{}", range.start, range.end() - 1);
         match self.client.get_object().bucket(&self.place.bucket).key(key).range(bytes).send().await {
-            Ok(object) => Ok(Some(exactly(object.body, range.length))),
+            Ok(object) => Ok(Some(match metadata::whole_digest(&object, range) {
+                Some(sha256) => sound(object.body, range.length, sha256),
+                None => exactly(object.body, range.length),
+            })),
             Err(error) if error::has_code(&error, "NoSuchKey") => Ok(None),
+            Err(error) => Err(error::unavailable(error)),
+        }
+    }
+
+    async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError> {
+        let key = self.blob_key(blob)?;
+        match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
+            Ok(object) => metadata::describe(&object).map(Some),
+            Err(error) if error::has_status(&error, 404) => Ok(None),
             Err(error) => Err(error::unavailable(error)),
         }
     }
@@ -114,12 +129,54 @@ impl S3 {
 /// Passes on what S3 sends, and fails if that is more or less than was asked for.
 pub(super) fn exactly(body: SdkStream, length: u64) -> ByteStream<BlobError> {
     Box::pin(stream::try_unfold((body, length), |(mut body, left)| async move {
-        let piece = body.try_next().await.map_err(|error| BlobError::Unavailable(error.into()))?;
-        let size = piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        match (piece, left.checked_sub(size)) {
-            (None, Some(0)) => Ok(None),
-            (Some(piece), Some(left)) => Ok(Some((piece, (body, left)))),
-            _ => Err(BlobError::Unavailable("S3 sent another number of bytes than asked for".into())),
-        }
+        let (piece, left) = next(&mut body, left).await?;
+        Ok(piece.map(|piece| (piece, (body, left))))
     }))
+}
+
+/// The same, and fails before the last piece if all of them together have another digest.
+fn sound(body: SdkStream, length: u64, sha256: Sha256) -> ByteStream<BlobError> {
+    let whole = Whole { body, left: length, hasher: Hasher::default(), held: Bytes::new(), is_over: false };
+    Box::pin(stream::try_unfold(whole, move |mut whole| async move {
+        while !whole.is_over {
+            let (piece, left) = next(&mut whole.body, whole.left).await?;
+            whole.left = left;
+            let Some(piece) = piece else {
+                whole.is_over = true;
+                if mem::take(&mut whole.hasher).finish().1 != sha256 {
+                    return Err(BlobError::Damaged("the object has another digest than its metadata says".into()));
+                }
+                break;
+            };
+            whole.hasher = hash(whole.hasher, piece.clone()).await?;
+            let before = mem::replace(&mut whole.held, piece);
+            if !before.is_empty() {
+                return Ok(Some((before, whole)));
+            }
+        }
+        let last = mem::take(&mut whole.held);
+        Ok((!last.is_empty()).then_some((last, whole)))
+    }))
+}
+
+/// All of an object on its way.
+struct Whole {
+    body: SdkStream,
+    /// How many bytes are still to come.
+    left: u64,
+    hasher: Hasher,
+    /// The last piece that came: whoever gets it takes it for the end.
+    held: Bytes,
+    is_over: bool,
+}
+
+/// The next piece of a body, and how many bytes are to come after it; no piece at the end.
+async fn next(body: &mut SdkStream, left: u64) -> Result<(Option<Bytes>, u64), BlobError> {
+    let piece = body.try_next().await.map_err(error::reading)?;
+    let size = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+    match (piece, left.checked_sub(size)) {
+        (None, Some(0)) => Ok((None, 0)),
+        (Some(piece), Some(left)) => Ok((Some(piece), left)),
+        _ => Err(BlobError::Unavailable("S3 sent another number of bytes than asked for".into())),
+    }
 }

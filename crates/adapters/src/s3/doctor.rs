@@ -1,11 +1,14 @@
 //! Tries everything that serving needs on objects of its own, and says what to fix.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use data_encoding::BASE64;
 use futures_util::{FutureExt as _, future::ready};
 use tapebase_domain::{
-    blob::{self, BlobRef, ByteRange},
+    blob::{self, BlobRef, ByteRange, Provenance},
     digest::Sha256,
+    id::{RecordingId, UserId},
     ports::{BlobStore as _, Clock as _, SystemClock, causes},
 };
 
@@ -24,7 +27,7 @@ impl S3 {
     pub async fn diagnose(&self) -> Vec<Finding> {
         let mut findings = self.inspect(false).await;
         let bytes = b"tapebase doctor";
-        let stored = self.put(blob::once(bytes.as_slice().into())).await;
+        let stored = self.put(&nobody(), blob::once(bytes.as_slice().into())).await;
         let probe = stored.as_ref().ok().map(|stored| stored.blob.clone());
         let wrote = stored.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)));
         findings.push(finding("this program may write (s3:PutObject)", ready(wrote).boxed()).await);
@@ -62,7 +65,7 @@ impl S3 {
 
     async fn may_abort(&self) -> Step {
         let key = self.place.key(&blob_name::fresh());
-        let upload = self.begin_multipart(&key, false).await.map_err(|error| failed(causes(&error)))?;
+        let upload = self.begin_multipart(&key, HashMap::new(), false).await.map_err(|error| failed(causes(&error)))?;
         let listed = self.client.list_multipart_uploads().bucket(&self.place.bucket).prefix(&key).send().await;
         self.abort_multipart(&key, &upload).await.map_err(|error| failed(causes(&error)))?;
         listed.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
@@ -107,4 +110,10 @@ impl S3 {
         }
         Err(failed(format!("it is {skew} seconds ahead of the store's: links would not be valid; synchronise it")))
     }
+}
+
+/// Whose a probe is.
+fn nobody() -> Provenance {
+    let now = SystemClock.now();
+    Provenance { owner: UserId::generate(now), recording: RecordingId::generate(now) }
 }

@@ -1,6 +1,12 @@
 //! What S3's errors are to the domain.
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+use aws_sdk_s3::{
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::ByteStreamError,
+};
+use aws_smithy_checksums::body::validate;
 use tapebase_domain::ports::BlobError;
 
 /// Whether S3 refused with this code.
@@ -19,4 +25,13 @@ where
     SdkError<E, R>: std::error::Error + Send + Sync + 'static,
 {
     BlobError::Unavailable(error.into())
+}
+
+/// What ends a body before its end; the SDK compares whatever checksum S3 sends with it.
+pub fn reading(error: ByteStreamError) -> BlobError {
+    if is_mismatch(&error) { BlobError::Damaged(error.into()) } else { BlobError::Unavailable(error.into()) }
+}
+
+fn is_mismatch(error: &(dyn Error + 'static)) -> bool {
+    error.is::<validate::Error>() || error.source().is_some_and(is_mismatch)
 }

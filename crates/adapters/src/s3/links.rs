@@ -7,13 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::presigning::{PresignedRequest as SdkRequest, PresigningConfig};
 use tapebase_domain::{
-    blob::BlobRef,
+    blob::{BlobRef, Provenance},
     digest::Sha256,
     pending::{Parts, StagedRef},
     ports::{BlobError, Presentation, PresignDownloads, PresignParts, PresignedRequest},
 };
 
-use super::{S3, error, staging::Staged};
+use super::{S3, error, metadata, staging::Staged};
 
 #[async_trait]
 impl PresignParts for S3 {
@@ -22,6 +22,7 @@ impl PresignParts for S3 {
         staged: &StagedRef,
         parts: Parts,
         number: u32,
+        of: &Provenance,
         sha256: Sha256,
         lifetime: Duration,
     ) -> Result<PresignedRequest, BlobError> {
@@ -31,6 +32,7 @@ impl PresignParts for S3 {
             Staged::Whole(name) => {
                 let put = self.signer.put_object().bucket(&self.place.bucket).key(self.place.key(&name));
                 let put = put.set_checksum_sha256(self.checksum(sha256)).set_content_length(length);
+                let put = put.set_metadata(Some(metadata::of(of, Some(sha256))));
                 put.presigned(signing).await.map_err(error::unavailable)?
             }
             Staged::Parts(name, upload) => {

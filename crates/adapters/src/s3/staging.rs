@@ -7,13 +7,13 @@ use aws_sdk_s3::types::{ChecksumMode, CompletedPart, Part};
 use data_encoding::BASE64;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
-    blob::{BlobRef, StoredBlob},
+    blob::{BlobRef, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     pending::{Parts, StagedRef},
     ports::{Assembled, BlobError, StagedBlobs, Timestamp},
 };
 
-use super::{S3, blobs::exactly, error};
+use super::{S3, blobs::exactly, error, metadata};
 use crate::blob_name;
 
 /// Where the parts of one blob are.
@@ -46,17 +46,17 @@ impl Staged {
 
 #[async_trait]
 impl StagedBlobs for S3 {
-    async fn begin(&self, parts: Parts) -> Result<StagedRef, BlobError> {
+    async fn begin(&self, parts: Parts, of: &Provenance, sha256: Sha256) -> Result<StagedRef, BlobError> {
         let name = blob_name::fresh();
         // Without a checksum in the link, an object sent whole could be sent anew when it is a recording already.
         if parts.count() == 1 && !self.without_checksums {
             return Ok(StagedRef::new(name));
         }
-        let upload = self.begin_multipart(&self.place.key(&name), false).await?;
+        let upload = self.begin_multipart(&self.place.key(&name), metadata::of(of, Some(sha256)), false).await?;
         Ok(StagedRef::new(format!("{name}.{upload}")))
     }
 
-    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError> {
+    async fn assemble(&self, staged: &StagedRef, parts: Parts, _of: &Provenance) -> Result<Assembled, BlobError> {
         let staged = Staged::parse(staged)?;
         let key = self.place.key(staged.name());
         let missing = match &staged {

@@ -1,6 +1,6 @@
 //! Blobs on their way to S3: in one request, or in parts with bounded memory.
 
-use std::sync::Arc;
+use std::{collections::HashMap, mem, sync::Arc};
 
 use aws_sdk_s3::{
     primitives::ByteStream as SdkStream,
@@ -10,13 +10,13 @@ use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
 use futures_util::{StreamExt as _, stream::Fuse};
 use tapebase_domain::{
-    blob::{BlobRef, BodyError, ByteStream, StoredBlob},
+    blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     ports::BlobError,
 };
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
-use super::{S3, error};
+use super::{S3, error, metadata};
 use crate::blob_name;
 
 /// The size of every part but the last: S3 takes no smaller one than 5 MiB.
@@ -35,16 +35,16 @@ struct Part {
 }
 
 impl S3 {
-    /// Keeps everything `body` yields.
-    pub(super) async fn upload(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
+    /// Keeps everything `body` yields, as the audio of `of`.
+    pub(super) async fn upload(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let name = blob_name::fresh();
         let mut body = Pieces { body: body.fuse(), rest: Bytes::new() };
-        let first = body.next_part(PART_BYTES).await?;
+        let first = body.next_part(PART_BYTES, BytesMut::new()).await?;
         if first.is_last {
-            return self.put_object(name, first.bytes).await;
+            return self.put_object(name, of, first.bytes).await;
         }
         let key = self.place.key(&name);
-        let upload = Arc::new(Multipart { id: self.begin_multipart(&key, true).await?, key });
+        let upload = Arc::new(Multipart { id: self.begin_multipart(&key, metadata::of(of, None), true).await?, key });
         let sent = self.send_parts(&upload, first, &mut body).await;
         match sent {
             Ok((size, sha256)) => Ok(StoredBlob { blob: BlobRef::new(name), size, sha256 }),
@@ -56,11 +56,12 @@ impl S3 {
         }
     }
 
-    async fn put_object(&self, name: String, bytes: Bytes) -> Result<StoredBlob, BlobError> {
+    async fn put_object(&self, name: String, of: &Provenance, bytes: Bytes) -> Result<StoredBlob, BlobError> {
         let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
         let key = self.place.key(&name);
         let put = self.sender.put_object().bucket(&self.place.bucket).key(&key).if_none_match("*");
-        let put = put.set_checksum_sha256(self.checksum(sha256)).body(SdkStream::from(bytes.clone()));
+        let put = put.set_checksum_sha256(self.checksum(sha256)).set_metadata(Some(metadata::of(of, Some(sha256))));
+        let put = put.body(SdkStream::from(bytes.clone()));
         match put.customize().disable_payload_signing().send().await {
             Ok(_) => {}
             // The name is random: what has it is this very blob, of a try whose answer was lost.
@@ -71,10 +72,20 @@ impl S3 {
     }
 
     /// Begins an object that comes in parts, and says its upload's id.
-    pub(super) async fn begin_multipart(&self, key: &str, with_checksums: bool) -> Result<String, BlobError> {
+    pub(super) async fn begin_multipart(
+        &self,
+        key: &str,
+        metadata: HashMap<String, String>,
+        with_checksums: bool,
+    ) -> Result<String, BlobError> {
         let algorithm = (with_checksums && !self.without_checksums).then_some(ChecksumAlgorithm::Sha256);
         let begun = self.client.create_multipart_upload().bucket(&self.place.bucket).key(key);
-        let begun = begun.set_checksum_algorithm(algorithm).send().await.map_err(error::unavailable)?;
+        let begun = begun
+            .set_metadata(Some(metadata))
+            .set_checksum_algorithm(algorithm)
+            .send()
+            .await
+            .map_err(error::unavailable)?;
         begun.upload_id.ok_or_else(|| BlobError::Unavailable("S3 gave no id to an upload".into()))
     }
 
@@ -86,7 +97,8 @@ impl S3 {
         }
     }
 
-    /// Sends all parts, the next while a few are on their way, and puts them together.
+    /// Sends all parts, the next while a few are on their way, and puts them together. A part is collected where one
+    /// that was sent has been: fresh memory for each would lie about in pieces that nothing fits in.
     async fn send_parts(
         &self,
         upload: &Arc<Multipart>,
@@ -95,26 +107,30 @@ impl S3 {
     ) -> Result<(u64, Sha256), BlobError> {
         let mut hasher = Hasher::default();
         let mut sending = JoinSet::new();
-        let mut sent = Vec::new();
+        let (mut sent, mut room) = (Vec::new(), BytesMut::new());
         for number in 1.. {
             hasher = hash(hasher, part.bytes.clone()).await?;
-            if sending.len() == IN_FLIGHT {
-                sent.extend(joined(sending.join_next().await)?);
+            if sending.len() == IN_FLIGHT
+                && let Some((completed, bytes)) = joined(sending.join_next().await)?
+            {
+                sent.push(completed);
+                room = bytes.try_into_mut().unwrap_or_default();
             }
             let permit = self.sending.clone().acquire_owned().await;
             let permit = permit.map_err(|error| BlobError::Unavailable(error.into()))?;
             let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
             sending.spawn(async move {
                 let _permit = permit;
-                store.send_part(&upload, number, bytes).await
+                Ok((store.send_part(&upload, number, bytes.clone()).await?, bytes))
             });
             if part.is_last {
                 break;
             }
-            part = body.next_part(PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE)).await?;
+            let size = PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE);
+            part = body.next_part(size, mem::take(&mut room)).await?;
         }
-        while !sending.is_empty() {
-            sent.extend(joined(sending.join_next().await)?);
+        while let Some((completed, _)) = joined(sending.join_next().await)? {
+            sent.push(completed);
         }
         self.complete_multipart(&upload.key, &upload.id, sent).await?;
         Ok(hasher.finish())
@@ -169,9 +185,10 @@ fn is_done<E: aws_sdk_s3::error::ProvideErrorMetadata>(error: &aws_sdk_s3::error
     error::has_code(error, "NoSuchUpload") || error::has_status(error, 412)
 }
 
-fn joined(
-    sent: Option<Result<Result<CompletedPart, BlobError>, JoinError>>,
-) -> Result<Option<CompletedPart>, BlobError> {
+/// A part that was sent, with its bytes, which may make room for another.
+type Sent = (CompletedPart, Bytes);
+
+fn joined(sent: Option<Result<Result<Sent, BlobError>, JoinError>>) -> Result<Option<Sent>, BlobError> {
     sent.transpose().map_err(|error| BlobError::Unavailable(error.into()))?.transpose()
 }
 
@@ -183,14 +200,17 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// A part of `size` bytes, unless it is the last. Room for it is made once: a buffer that grows is two.
-    async fn next_part(&mut self, size: usize) -> Result<Part, BodyError> {
+    /// A part of `size` bytes, unless it is the last, where what is in `room` may go. Room is made once: a buffer that
+    /// grows is two.
+    async fn next_part(&mut self, size: usize, room: BytesMut) -> Result<Part, BodyError> {
         let first = self.take(size).await?;
         if !self.has_more().await? {
             // The only piece needs no copy.
             return Ok(Part { bytes: first, is_last: true });
         }
-        let mut bytes = BytesMut::with_capacity(size);
+        let mut bytes = room;
+        bytes.clear();
+        bytes.reserve(size);
         bytes.extend_from_slice(&first);
         while bytes.len() < size && self.has_more().await? {
             bytes.extend_from_slice(&self.take(size - bytes.len()).await?);
@@ -217,7 +237,7 @@ impl Pieces {
 }
 
 /// Hashes where it holds nobody up.
-async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher, BlobError> {
+pub(super) async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher, BlobError> {
     if bytes.len() <= SMALL_BYTES {
         hasher.update(&bytes);
         return Ok(hasher);

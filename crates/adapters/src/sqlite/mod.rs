@@ -51,7 +51,6 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     session_cache: SessionCache,
-    id: StoreId,
 }
 
 /// Why the database could not be opened.
@@ -77,14 +76,13 @@ impl Sqlite {
         let mut connection = open_connection(path)?;
         rows::add_checksum_function(&connection)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
-        let id = identify(&connection)?;
+        identify(&connection)?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
         let mut checkpoints = Checkpoints::start(open_connection(path)?)?;
         Ok(Self {
             writer: Writer::start(connection, move |changes| checkpoints.tried(changes))?,
             readers: Readers::new(path),
             session_cache: SessionCache::default(),
-            id,
         })
     }
 
@@ -97,15 +95,15 @@ impl Sqlite {
     }
 }
 
-/// The database's own id, drawn the first time.
-fn identify(connection: &Connection) -> rusqlite::Result<StoreId> {
+/// Draws the database's own id, the first time.
+fn identify(connection: &Connection) -> rusqlite::Result<()> {
     let fresh = StoreId::generate(SystemClock.now()).to_string();
     let history = HistoryId::generate().to_string();
     connection.execute(
         "INSERT INTO store (id, history) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM store)",
         [fresh, history],
     )?;
-    connection.query_row("SELECT id FROM store", [], rows::store_id)
+    Ok(())
 }
 
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {

@@ -134,7 +134,21 @@ impl RecordStore for Sqlite {
     }
 
     async fn id(&self) -> Result<StoreId, StoreError> {
-        Ok(self.id)
+        self.readers.look_up(|connection| connection.query_row("SELECT id FROM store", [], rows::store_id))
+    }
+
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        const NOTHING: &str = "SELECT NOT EXISTS (SELECT 1 FROM recordings) AND NOT EXISTS (SELECT 1 FROM uploads) \
+                               AND NOT EXISTS (SELECT 1 FROM deleted)";
+        self.readers.look_up(|connection| connection.query_row(NOTHING, [], |row| row.get(0)))
+    }
+
+    async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
+        let adopted = self.writer.write(move |connection| {
+            connection.execute("UPDATE store SET id = ?1", [id.to_string()])?;
+            Ok(Outcome::Keep(()))
+        });
+        adopted.await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -44,6 +44,20 @@ async fn any_number_of_sessions_is_closed() {
 }
 
 #[tokio::test]
+async fn sessions_alone_leave_the_rows_empty_and_a_plan_does_not() {
+    let store = engine::fresh().await;
+    let account = account();
+    store.create(account.clone()).await.expect("created");
+    let (session, token) = session(account.user.id);
+    store.open_session(session, token).await.expect("opened");
+    assert!(store.is_empty().await.expect("an answer"));
+
+    store.reserve(plan(&recording(stranger())), MANY).await.expect("reserved");
+
+    assert!(!store.is_empty().await.expect("an answer"));
+}
+
+#[tokio::test]
 async fn any_number_of_expired_plans_is_listed_and_released() {
     let store = engine::fresh().await;
     let then = now();

@@ -28,6 +28,25 @@ pub async fn a_part_link_takes_no_other_bytes_than_announced(store: Parted) {
     assert_eq!(walk(&store.blobs).await, []);
 }
 
+/// A link for one part MUST NOT let another owner or recording be said than that it was made for, nor none.
+pub async fn a_part_link_lets_no_other_owner_be_said(store: Parted) {
+    let (mine, theirs) = (store.begin(&small("whose")).await, store.begin(&small("whose")).await);
+    let (link, other) = (store.ample_link(&mine, 1).await, store.ample_link(&theirs, 1).await);
+    for (number, (name, _)) in link.headers.iter().enumerate().filter(|(_, (name, _))| name.contains("-meta-")) {
+        let mut without = link.clone();
+        without.headers.remove(number);
+        is_refused(&send_part(without, mine.part(1)).await);
+        let mut altered = link.clone();
+        altered.headers[number].1.push('0');
+        is_refused(&send_part(altered, mine.part(1)).await);
+        assert!(other.headers.iter().any(|(said, _)| said == name), "{name} is said of one alone");
+    }
+    let swapped = PresignedRequest { headers: other.headers, ..link };
+    is_refused(&send_part(swapped, mine.part(1)).await);
+
+    assert_eq!(store.assemble(&mine).await, Assembled::MissingPart(1));
+}
+
 /// A link for a part is good for its lifetime, and no longer.
 pub async fn a_part_link_expires(store: Parted) {
     for audio in [small("late"), in_three_parts()] {

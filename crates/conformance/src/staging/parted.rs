@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tapebase_domain::{
-    blob::StoredBlob,
+    blob::{Provenance, StoredBlob},
     digest::Sha256,
     pending::{Parts, StagedRef},
     ports::{Assembled, BlobStore, PartAccess, PartStore, PresignParts, PresignedRequest, Staging},
@@ -12,7 +12,7 @@ use tapebase_domain::{
 use tokio::task::spawn_blocking;
 
 use crate::{
-    blobs::{body, noise, pieces, read},
+    blobs::{body, noise, pieces, read, whose},
     http::{Client as _, Request, Response, Web},
 };
 
@@ -33,6 +33,8 @@ pub struct Parted {
 pub struct Sent {
     /// Where the parts go.
     pub staged: StagedRef,
+    /// Whose it will be.
+    pub of: Provenance,
     /// All of its bytes.
     pub audio: Bytes,
 }
@@ -54,8 +56,9 @@ impl Sent {
 impl Parted {
     /// Makes a place for the parts of `audio`.
     pub(crate) async fn begin(&self, audio: &Bytes) -> Sent {
-        let staged = self.staging.blobs.begin(Parts::of(audio.len() as u64)).await.expect("begun");
-        Sent { staged, audio: audio.clone() }
+        let (parts, of) = (Parts::of(audio.len() as u64), whose());
+        let staged = self.staging.blobs.begin(parts, &of, Sha256::of(audio)).await.expect("begun");
+        Sent { staged, of, audio: audio.clone() }
     }
 
     /// Sends one part, as a client would.
@@ -83,7 +86,7 @@ impl Parted {
 
     /// Puts the parts together, if they are all there.
     pub(crate) async fn assemble(&self, sent: &Sent) -> Assembled {
-        self.staging.blobs.assemble(&sent.staged, sent.parts()).await.expect("an answer")
+        self.staging.blobs.assemble(&sent.staged, sent.parts(), &sent.of).await.expect("an answer")
     }
 
     /// Puts the parts together that are all there.
@@ -114,7 +117,7 @@ impl Parted {
             PartAccess::Server(_) => panic!("this store has no links"),
             PartAccess::Presigned(store) => &**store,
         };
-        store.presign_part(&sent.staged, sent.parts(), number, sha256, lifetime).await.expect("a link")
+        store.presign_part(&sent.staged, sent.parts(), number, &sent.of, sha256, lifetime).await.expect("a link")
     }
 
     /// The link of one part, good for as long as anybody needs it here.

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use futures_util::{FutureExt as _, TryStreamExt as _, stream};
-use mockall::predicate::eq;
+use mockall::predicate::{always, eq};
 
 use super::*;
 use crate::{
@@ -36,7 +36,8 @@ impl Scene {
 
     /// What is put into the copy is kept as `audio`, whatever it is.
     fn copy_keeps(mut self, audio: &'static [u8]) -> Self {
-        self.copy.blobs.expect_put().return_once(move |body| {
+        let of = Provenance::from(&self.memo);
+        self.copy.blobs.expect_put().with(eq(of), always()).return_once(move |_, body| {
             body.try_collect::<Vec<Bytes>>().now_or_never().expect("all is there")?;
             Ok(stored_blob("copied", audio))
         });

@@ -445,7 +445,7 @@ fn willing(existing: &Recording) -> Ports {
     ports.records.expect_remove().returning(move |_, _, _, _, _| Ok(Some(removed.clone())));
     ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.records.expect_insert().returning(|recording, _| Ok(recording));
-    ports.blobs.expect_put().returning(|_| Ok(stored_blob("new", b"speech")));
+    ports.blobs.expect_put().returning(|_, _| Ok(stored_blob("new", b"speech")));
     ports.blobs.expect_delete().returning(|_| Ok(()));
     ports.deleted.expect_audio_removed().returning(|_, _| Ok(()));
     let upload = PendingUpload {
@@ -461,7 +461,7 @@ fn willing(existing: &Recording) -> Ports {
     };
     ports.uploads.expect_upload().returning(move |_, _| Ok(Some(upload.clone())));
     ports.uploads.expect_settle().returning(|_, recording| Ok(recording));
-    ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::Whole(stored_blob("new", b"speech"))));
+    ports.staged.expect_assemble().returning(|_, _, _| Ok(Assembled::Whole(stored_blob("new", b"speech"))));
     ports.staged.expect_clear().returning(|_| Ok(()));
     ports.build()
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{BoxError, Timestamp};
 use crate::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream, StoredBlob},
+    blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
 };
 
@@ -17,6 +17,9 @@ pub enum BlobError {
     /// There is no room left; nothing was kept.
     #[error("no space left for audio")]
     Full(#[source] BoxError),
+    /// The bytes are not those that were stored.
+    #[error("audio is damaged")]
+    Damaged(#[source] BoxError),
     /// The store cannot answer now.
     #[error("blob store unavailable")]
     Unavailable(#[source] BoxError),
@@ -34,25 +37,34 @@ pub struct BlobEntry {
 /// Keeps bytes under references of its own choosing.
 ///
 /// There is no owner here: a reference is only ever found in a row of its owner.
+/// Whose a blob is, it says for the day that row is lost, and nobody asks before.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait BlobStore: Send + Sync {
-    /// Keeps everything `body` yields.
+    /// Keeps everything `body` yields, as the audio of `of`.
     ///
     /// - It MUST return only once the bytes would survive a power cut.
     /// - It MUST return the size and the SHA-256 of exactly the bytes it kept.
     /// - It MUST give every blob a reference of its own, even for equal bytes.
     /// - When the body fails, it MUST return that error and keep nothing.
-    async fn put(&self, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError>;
+    async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError>;
 
     /// Opens some bytes of a blob for reading.
     ///
-    /// The range lies within the blob.
+    /// The range lies within the blob. If it is the whole blob, a store that keeps checksums compares them, and fails
+    /// with `Damaged` before it yields a piece that is wrong; other ranges are not compared.
     ///
     /// - It MUST yield exactly the bytes of the range, in order.
     /// - It MUST return `None` for a blob that is not there.
     /// - A blob opened before it is deleted MUST read to its end or fail, never end early.
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError>;
+
+    /// Tells what a blob says of itself.
+    ///
+    /// - It MUST say whose the blob is, as it was put or assembled.
+    /// - It MUST return the size, and no digest but that of the blob's bytes.
+    /// - It MUST return `None` for a blob that is not there.
+    async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError>;
 
     /// Removes a blob.
     ///

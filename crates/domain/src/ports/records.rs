@@ -130,6 +130,18 @@ pub trait RecordStore: Send + Sync {
     /// - It MUST be the same id for as long as the rows live, and no other store's.
     async fn id(&self) -> Result<StoreId, StoreError>;
 
+    /// Whether nobody has a recording, an upload under way, or the tombstone of a recording.
+    ///
+    /// - It MUST be `false` as long as any user has one.
+    async fn is_empty(&self) -> Result<bool, StoreError>;
+
+    /// Takes over the id of a store whose rows are lost, and with it the audio that belongs to them.
+    ///
+    /// Nobody else may use the store before: whatever has no row here by then passes for an orphan.
+    ///
+    /// - This MUST be the store's id from then on.
+    async fn adopt(&self, id: StoreId) -> Result<(), StoreError>;
+
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), StoreError>;
 }

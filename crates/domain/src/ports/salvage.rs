@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{BlobError, Timestamp};
-use crate::blob::{BlobRef, StoredBlob};
+use crate::blob::{BlobRef, Provenance, StoredBlob};
 
 /// Bytes that belong to no blob the store can list: of one that was torn, or whose label is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +26,17 @@ pub struct TornWrite {
 #[async_trait]
 pub trait Salvage: Send + Sync {
     /// Whether the bytes of a blob are there, and its label contradicts them, or cannot be read.
-    async fn has_bad_header(&self, stored: &StoredBlob) -> Result<bool, BlobError>;
+    async fn has_bad_header(&self, stored: &StoredBlob, of: &Provenance) -> Result<bool, BlobError>;
 
-    /// Labels a blob with what it is and when it was written.
+    /// Labels a blob with what it is, whose it is and when it was written.
     ///
     /// - It MUST change nothing and return `false` unless the blob's bytes have this size and digest.
-    async fn rewrite_header(&self, stored: &StoredBlob, written_at: Timestamp) -> Result<bool, BlobError>;
+    async fn rewrite_header(
+        &self,
+        stored: &StoredBlob,
+        of: &Provenance,
+        written_at: Timestamp,
+    ) -> Result<bool, BlobError>;
 
     /// Lists all remains, but for those where something is being written.
     async fn remains(&self) -> Result<Vec<TornWrite>, BlobError>;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{BlobError, Timestamp};
 use crate::{
-    blob::{BodyError, ByteStream, StoredBlob},
+    blob::{BodyError, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     pending::{Parts, StagedRef},
 };
@@ -24,18 +24,18 @@ pub enum Assembled {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait StagedBlobs: Send + Sync {
-    /// Makes a place for the parts of one blob.
+    /// Makes a place for the parts of one blob, which will be the audio of `of` and have this digest.
     ///
     /// - It MUST give every blob a place of its own.
-    async fn begin(&self, parts: Parts) -> Result<StagedRef, BlobError>;
+    async fn begin(&self, parts: Parts, of: &Provenance, sha256: Sha256) -> Result<StagedRef, BlobError>;
 
-    /// Puts the parts together.
+    /// Puts the parts together, to what was begun as the audio of `of`.
     ///
     /// - It MUST return the blob only once its bytes would survive a power cut.
     /// - It MUST return the size and the SHA-256 of exactly the bytes it kept.
     /// - It MUST return `MissingPart` with the first part that was never sent, and keep the others.
     /// - It MUST return the blob again when it is repeated before [`Self::clear`], by itself or another.
-    async fn assemble(&self, staged: &StagedRef, parts: Parts) -> Result<Assembled, BlobError>;
+    async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError>;
 
     /// Removes the parts and keeps the blob they were put together to.
     ///
@@ -76,7 +76,7 @@ pub struct PresignedRequest {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait PresignParts: Send + Sync {
-    /// The PUT that sends one part, good for `lifetime`; `sha256` is that of the whole blob.
+    /// The PUT that sends one part of the audio of `of`, good for `lifetime`; `sha256` is that of the whole blob.
     ///
     /// - It MUST NOT let anything else be written, nor anything be read.
     async fn presign_part(
@@ -84,6 +84,7 @@ pub trait PresignParts: Send + Sync {
         staged: &StagedRef,
         parts: Parts,
         number: u32,
+        of: &Provenance,
         sha256: Sha256,
         lifetime: Duration,
     ) -> Result<PresignedRequest, BlobError>;
@@ -101,7 +102,7 @@ pub enum PartAccess {
 /// Everything a direct upload needs of the blob store.
 #[derive(Clone)]
 pub struct Staging {
-    /// Puts the parts together.
+    /// Puts the parts together, to what was begun as the audio of `of`.
     pub blobs: Arc<dyn StagedBlobs>,
     /// Takes them in.
     pub parts: PartAccess,

@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicI64, Ordering},
+};
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::TryStreamExt as _;
@@ -36,7 +39,7 @@ fn announcement() -> NewRecording {
 
 /// A blob store that reads the body as a real one does.
 fn keep_blobs(ports: &mut TestPorts) {
-    ports.blobs.expect_put().returning(|body| {
+    ports.blobs.expect_put().returning(|_, body| {
         let read: Result<Vec<Bytes>, BodyError> =
             futures_util::FutureExt::now_or_never(body.try_collect()).expect("the body is ready");
         Ok(stored_blob("new", &read?.concat()))
@@ -70,7 +73,7 @@ async fn the_blob_is_stored_before_the_row() {
     let mut ports = ports();
     let mut order = Sequence::new();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.blobs.expect_put().times(1).in_sequence(&mut order).returning(|_| Ok(stored_blob("new", AUDIO)));
+    ports.blobs.expect_put().times(1).in_sequence(&mut order).returning(|_, _| Ok(stored_blob("new", AUDIO)));
     ports.records.expect_insert().times(1).in_sequence(&mut order).returning(|recording, _| Ok(recording));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
@@ -81,6 +84,27 @@ async fn the_blob_is_stored_before_the_row() {
     assert_eq!(recording.media_type.as_str(), "audio/ogg", "sniffed, as nothing was declared");
     assert_eq!(recording.details.media_type, MediaType::octet_stream(), "what was declared is kept");
     assert_eq!(recording.details.name.as_str(), "Recording 2026-11-23 12.00.00.ogg");
+}
+
+#[tokio::test]
+async fn audio_is_stored_as_that_of_the_recording_it_becomes() {
+    for id in [None, Some(RecordingId::parse("0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e").expect("a UUID"))] {
+        let mut ports = ports();
+        let said = Arc::new(Mutex::new(None));
+        let noted = said.clone();
+        ports.records.expect_look_up().returning(|_, _| Ok(None));
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
+        ports.records.expect_insert().returning(|recording, _| Ok(recording));
+        ports.blobs.expect_put().returning(move |of, _| {
+            *noted.lock().expect("no panic") = Some(of.clone());
+            Ok(stored_blob("new", AUDIO))
+        });
+
+        let stored = store(ports, NewRecording { id, ..announcement() }, body(vec![Ok(AUDIO)])).await;
+
+        let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
+        assert_eq!(*said.lock().expect("no panic"), Some(Provenance::from(&recording)));
+    }
 }
 
 #[tokio::test]
@@ -101,7 +125,7 @@ async fn the_type_does_not_depend_on_how_the_bytes_arrive() {
 async fn no_row_is_written_when_the_blob_store_fails() {
     let mut ports = ports();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.blobs.expect_put().returning(|_| Err(BlobError::Unavailable("disk on fire".into())));
+    ports.blobs.expect_put().returning(|_, _| Err(BlobError::Unavailable("disk on fire".into())));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
 
@@ -112,7 +136,7 @@ async fn no_row_is_written_when_the_blob_store_fails() {
 async fn a_full_disk_is_told_apart_from_a_broken_one() {
     let mut ports = ports();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.blobs.expect_put().returning(|_| Err(BlobError::Full("no space left on device".into())));
+    ports.blobs.expect_put().returning(|_, _| Err(BlobError::Full("no space left on device".into())));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
 
@@ -266,7 +290,7 @@ async fn an_upload_that_takes_too_long_is_refused_and_leaves_nothing() {
         let (began, elapsed) = (ports.now(), Arc::new(AtomicI64::new(0)));
         let taken = elapsed.clone();
         ports.records.expect_counters().returning(|_| Ok(using(0)));
-        ports.blobs.expect_put().returning(move |_| {
+        ports.blobs.expect_put().returning(move |_, _| {
             taken.store(seconds, Ordering::Relaxed);
             Ok(stored_blob("new", AUDIO))
         });

@@ -51,7 +51,10 @@ async fn audio_with_another_digest_is_damaged() {
 
     let verdict = verdict(&memo, Ok(Some(body(b"sqeech"))), Some(memo.clone())).await;
 
-    assert!(matches!(verdict, Verdict::Damaged { found } if found == Sha256::of(b"sqeech")), "{verdict:?}");
+    assert!(
+        matches!(verdict, Verdict::Damaged { found: Some(found) } if found == Sha256::of(b"sqeech")),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]
@@ -85,7 +88,10 @@ async fn salvaged(opened: Result<Option<ByteStream<BlobError>>, BlobError>, has_
     ports.blobs.expect_open().return_once(|_, _| opened);
     let row = memo.clone();
     ports.records.expect_find().returning(move |_, _| Ok(Some(row.clone())));
-    salvage.expect_has_bad_header().with(eq(stored(&memo))).returning(move |_| Ok(has_bad_header));
+    salvage
+        .expect_has_bad_header()
+        .with(eq(stored(&memo)), eq(Provenance::from(&memo)))
+        .returning(move |_, _| Ok(has_bad_header));
     verify(ports, salvage).check(&memo).await.expect("the rows answer")
 }
 

@@ -53,7 +53,7 @@ impl From<BlobError> for Problem {
         match error {
             BlobError::Body(error) => error.into(),
             BlobError::Full(cause) => Self::storage_full(cause),
-            BlobError::Unavailable(cause) => Self::unavailable(cause),
+            BlobError::Damaged(cause) | BlobError::Unavailable(cause) => Self::unavailable(cause),
         }
     }
 }

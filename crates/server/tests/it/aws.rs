@@ -3,6 +3,7 @@
 mod faults;
 mod http;
 mod memory;
+mod rebuild;
 mod redirect;
 mod seed;
 mod stores;

@@ -155,8 +155,8 @@ fn damage_the_first_recording(packs: &Path) {
     for entry in fs::read_dir(packs).expect("there") {
         let pack = entry.expect("read").path();
         let mut bytes = fs::read(&pack).expect("read");
-        if bytes.get(100).is_some_and(|byte| *byte != 0) {
-            bytes[100] ^= 1;
+        if bytes.get(200).is_some_and(|byte| *byte != 0) {
+            bytes[200] ^= 1;
             fs::write(&pack, bytes).expect("written");
         }
     }

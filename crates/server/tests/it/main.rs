@@ -12,6 +12,7 @@ mod limits;
 mod memory;
 mod names;
 mod old_folder;
+mod rebuild;
 mod seed;
 mod server;
 mod shelf;

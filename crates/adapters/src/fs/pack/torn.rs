@@ -1,16 +1,22 @@
 //! What of a pack has bytes but is no entry, and entries whose header is damaged.
 
 use std::{
+    fs::File,
     io::{self, ErrorKind},
     ops::Range,
     os::unix::fs::FileExt as _,
     time::SystemTime,
 };
 
-use tapebase_domain::digest::{Hasher, Sha256};
+use tapebase_domain::digest::Sha256;
 
 use super::{
-    super::entry::{BLOCK_BYTES, Block, HEADER_BYTES, Header, Place},
+    super::{
+        checksums::{Checked, Checker},
+        entry::{BLOCK_BYTES, Block},
+        header::Header,
+        place::Place,
+    },
     Pack,
 };
 
@@ -67,20 +73,10 @@ impl Pack {
         Ok(true)
     }
 
-    /// Whether the bytes of an entry at `offset` are these, whatever its header says.
-    pub fn holds(&self, offset: u64, length: u64, sha256: Sha256) -> io::Result<bool> {
-        let (mut hasher, mut piece) = (Hasher::default(), vec![0; PIECE_BYTES]);
-        let (mut begin, end) = (offset + HEADER_BYTES, offset.saturating_add(HEADER_BYTES + length));
-        while begin < end {
-            let piece = &mut piece[..usize::try_from(end - begin).unwrap_or(PIECE_BYTES).min(PIECE_BYTES)];
-            match self.file.read_exact_at(piece, begin) {
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
-                read => read?,
-            }
-            hasher.update(piece);
-            begin += piece.len() as u64;
-        }
-        Ok(hasher.finish().1 == sha256)
+    /// What the bytes of an entry at `offset` hash to, if they are these, whatever its header says.
+    pub fn holds(&self, offset: u64, length: u64, sha256: Sha256) -> io::Result<Option<Checked>> {
+        let place = Place { pack: self.id, offset };
+        Ok(hash(&self.file, place.audio(), length)?.filter(|checked| checked.sha256 == sha256))
     }
 
     /// Writes the header of an entry anew, and flushes it.
@@ -88,7 +84,8 @@ impl Pack {
     /// When the pack was last written to stays as it was: that tells how old what is torn in it may be.
     pub fn rewrite_header(&self, header: &Header) -> io::Result<()> {
         let modified = self.modified()?;
-        self.file.write_all_at(&header.encode(), header.place.offset)?;
+        let header_size = header.place.pack.version.header_size();
+        self.file.write_all_at(&header.encode()[..header_size], header.place.offset)?;
         self.file.set_modified(modified)?;
         self.file.sync_all()
     }
@@ -108,4 +105,20 @@ impl Pack {
         }
         Ok(written)
     }
+}
+
+/// What the `length` bytes at `begin` hash to; `None` if there are fewer.
+pub fn hash(file: &File, mut begin: u64, length: u64) -> io::Result<Option<Checked>> {
+    let (mut hashing, mut piece) = (Checker::default(), vec![0; PIECE_BYTES]);
+    let end = begin.saturating_add(length);
+    while begin < end {
+        let piece = &mut piece[..usize::try_from(end - begin).unwrap_or(PIECE_BYTES).min(PIECE_BYTES)];
+        match file.read_exact_at(piece, begin) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        hashing.update(piece);
+        begin += piece.len() as u64;
+    }
+    Ok(Some(hashing.finish()))
 }

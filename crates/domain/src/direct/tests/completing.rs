@@ -19,9 +19,9 @@ fn assemble(ports: &mut TestPorts, plan: &PendingUpload, blob: StoredBlob) {
     ports
         .staged
         .expect_assemble()
-        .with(eq(plan.staged.clone()), eq(plan.parts()))
+        .with(eq(plan.staged.clone()), eq(plan.parts()), eq(Provenance::from(plan)))
         .times(1)
-        .returning(move |_, _| Ok(Assembled::Whole(blob.clone())));
+        .returning(move |_, _, _| Ok(Assembled::Whole(blob.clone())));
 }
 
 /// What a client says that tells no type.
@@ -39,7 +39,7 @@ fn assemble_until_it_expires(ports: &mut TestPorts) -> Arc<dyn Clock> {
     let (now, is_late) = (ports.now(), Arc::new(AtomicBool::new(false)));
     find_plan(ports, &plan());
     let assembled = is_late.clone();
-    ports.staged.expect_assemble().times(1).returning(move |_, _| {
+    ports.staged.expect_assemble().times(1).returning(move |_, _, _| {
         assembled.store(true, Ordering::Relaxed);
         Ok(Assembled::Whole(stored_blob("new", AUDIO)))
     });
@@ -154,7 +154,7 @@ async fn the_plan_stays_when_its_bytes_cannot_be_looked_at() {
 async fn a_missing_part_is_named_and_the_plan_stays() {
     let mut ports = ports();
     find_plan(&mut ports, &plan());
-    ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::MissingPart(1)));
+    ports.staged.expect_assemble().returning(|_, _, _| Ok(Assembled::MissingPart(1)));
 
     let stored = complete(ports).await;
 
@@ -173,7 +173,7 @@ async fn parts_that_somebody_else_cleared_away_meanwhile_are_not_missing() {
     ] {
         let mut ports = ports();
         ports.uploads.expect_upload().times(1).returning(|_, _| Ok(Some(plan())));
-        ports.staged.expect_assemble().returning(|_, _| Ok(Assembled::MissingPart(1)));
+        ports.staged.expect_assemble().returning(|_, _, _| Ok(Assembled::MissingPart(1)));
         ports.uploads.expect_upload().times(1).returning(move |_, _| Ok(there_now.clone()));
         find_recording(&mut ports, recording.clone());
 
@@ -192,7 +192,7 @@ async fn the_plan_stays_when_its_parts_cannot_be_put_together() {
     for is_full in [true, false] {
         let mut ports = ports();
         find_plan(&mut ports, &plan());
-        ports.staged.expect_assemble().returning(move |_, _| {
+        ports.staged.expect_assemble().returning(move |_, _, _| {
             Err(if is_full { BlobError::Full("no space left".into()) } else { BlobError::Unavailable("down".into()) })
         });
 

@@ -35,7 +35,10 @@ fn begin(ports: &mut TestPorts) {
     ports.records.expect_look_up().returning(|_, _| Ok(None));
     ports.uploads.expect_upload().returning(|_, _| Ok(None));
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.staged.expect_begin().with(eq(plan().parts())).times(1).returning(|_| Ok(begun()));
+    let begins = |parts: &Parts, of: &Provenance, sha256: &Sha256| {
+        *parts == plan().parts() && of.owner == plan().owner && *sha256 == plan().sha256
+    };
+    ports.staged.expect_begin().withf(begins).times(1).returning(|_, _, _| Ok(begun()));
 }
 
 fn begun() -> StagedRef {
@@ -74,7 +77,7 @@ async fn what_the_announcement_rules_out_is_refused_before_anything_is_begun() {
 async fn what_fills_the_limit_and_the_quota_is_planned() {
     let mut ports = ports();
     ports.records.expect_counters().returning(|_| Ok(using(900)));
-    ports.staged.expect_begin().returning(|_| Ok(begun()));
+    ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
     let planned = announce(ports, NewUpload { size: 100, ..announcement() }).await;
@@ -125,7 +128,7 @@ async fn a_plan_is_of_what_the_client_says() {
 async fn every_plan_has_a_key_of_its_own() {
     let mut ports = ports();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.staged.expect_begin().returning(|_| Ok(begun()));
+    ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
     let direct = direct(&ports.build());
 
@@ -143,7 +146,7 @@ async fn every_plan_has_a_key_of_its_own() {
 async fn nothing_is_reserved_when_there_is_no_place_for_the_parts() {
     let mut ports = ports();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.staged.expect_begin().returning(|_| Err(BlobError::Full("no space left on device".into())));
+    ports.staged.expect_begin().returning(|_, _, _| Err(BlobError::Full("no space left on device".into())));
 
     let planned = announce(ports, announcement()).await;
 
@@ -278,7 +281,7 @@ async fn a_plan_that_has_expired_makes_way_for_another() {
         find_plan(&mut ports, &expired);
         expect_given_up(&mut ports, &expired);
         ports.records.expect_counters().returning(|_| Ok(using(0)));
-        ports.staged.expect_begin().returning(|_| Ok(begun()));
+        ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
         ports.uploads.expect_reserve().times(1).returning(|_, _| Ok(()));
 
         let planned = announce(ports, new).await;
@@ -296,7 +299,7 @@ async fn an_expired_plan_somebody_else_took_out_is_theirs_to_clear_away() {
     ports.uploads.expect_release().times(1).returning(|_| Ok(false));
     ports.staged.expect_abort().never();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.staged.expect_begin().returning(|_| Ok(begun()));
+    ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
     let planned = announce(ports, announcement_again()).await;
@@ -325,7 +328,7 @@ async fn a_deleted_id_is_taken_again_if_the_client_says_so() {
     ports.records.expect_look_up().returning(|_, _| Ok(Some(Entry::Deleted(tombstone()))));
     ports.uploads.expect_upload().returning(|_, _| Ok(None));
     ports.records.expect_counters().returning(|_| Ok(using(0)));
-    ports.staged.expect_begin().returning(|_| Ok(begun()));
+    ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
     ports.uploads.expect_reserve().withf(|plan, _| plan.again).times(1).returning(|_, _| Ok(()));
 
     let planned = announce(ports, NewUpload { again: true, ..announcement_again() }).await;
@@ -354,7 +357,7 @@ async fn a_plan_that_may_not_take_the_id_deleted_meanwhile_makes_way_for_one_tha
         find_plan(&mut ports, &doomed);
         expect_given_up(&mut ports, &doomed);
         ports.records.expect_counters().returning(|_| Ok(using(0)));
-        ports.staged.expect_begin().returning(|_| Ok(begun()));
+        ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
         ports.uploads.expect_reserve().withf(|plan, _| plan.again).times(1).returning(|_, _| Ok(()));
 
         let planned = announce(ports, NewUpload { again: true, ..announcement_again() }).await;

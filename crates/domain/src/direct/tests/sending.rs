@@ -85,8 +85,15 @@ async fn links_to_the_store_come_from_the_store() {
     let mut store = MockPresignParts::new();
     store
         .expect_presign_part()
-        .with(eq(plan.staged.clone()), eq(plan.parts()), always(), eq(plan.sha256), eq(lifetime))
-        .returning(move |_, _, number, _, _| Ok(request(number)));
+        .with(
+            eq(plan.staged.clone()),
+            eq(plan.parts()),
+            always(),
+            eq(Provenance::from(&plan)),
+            eq(plan.sha256),
+            eq(lifetime),
+        )
+        .returning(move |_, _, number, _, _, _| Ok(request(number)));
     let mut ports = ports().build();
     ports.staging.parts = PartAccess::Presigned(Arc::new(store));
 
@@ -99,7 +106,7 @@ async fn links_to_the_store_come_from_the_store() {
 #[tokio::test]
 async fn a_store_that_gives_no_link_is_unavailable() {
     let mut store = MockPresignParts::new();
-    store.expect_presign_part().returning(|_, _, _, _, _| Err(BlobError::Unavailable("no credentials".into())));
+    store.expect_presign_part().returning(|_, _, _, _, _, _| Err(BlobError::Unavailable("no credentials".into())));
     let mut ports = ports().build();
     ports.staging.parts = PartAccess::Presigned(Arc::new(store));
 

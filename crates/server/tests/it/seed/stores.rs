@@ -44,7 +44,8 @@ fn a_delete_removes_the_audio_from_the_disk() {
 
     let files = audio_files(server.data_dir());
     assert_eq!(files.len(), 1);
-    assert_eq!(fs::read(&files[0]).expect("readable"), large("2.m4a"));
+    // The recording is what the file begins with; behind it stands its trailer.
+    assert!(fs::read(&files[0]).expect("readable").starts_with(&large("2.m4a")));
 }
 
 #[test]

@@ -13,6 +13,8 @@ use super::*;
 const ZEROS: &[u8] = &[0; 4 << 10];
 /// How much of a pack a recording of the smaller of [`SIZES`] takes.
 const SPAN: u64 = 12 << 10;
+/// How much stands behind the larger in its file: five checksums and the footer.
+const TRAILER: u64 = 5 * 4 + 64;
 
 /// Two days ago.
 fn past() -> SystemTime {
@@ -21,7 +23,7 @@ fn past() -> SystemTime {
 
 /// The header of an entry, with another time; see docs/adapters/disk.md.
 fn date(pack: &File, offset: u64, written_at: SystemTime) {
-    let mut header = [0; 96];
+    let mut header = [0; 128];
     pack.read_exact_at(&mut header, offset).expect("read");
     let since = written_at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     let micros = u64::try_from(since.as_micros()).expect("in range");
@@ -35,6 +37,16 @@ fn date(pack: &File, offset: u64, written_at: SystemTime) {
 fn a_header_that_is_damaged_is_written_anew_from_its_row() {
     let store = Store::with_recordings();
     flip(&store.pack(), SPAN + 33);
+
+    store.assert_repairs("its audio is sound, but its header");
+
+    store.assert_sound();
+}
+
+#[test]
+fn a_trailer_that_is_damaged_is_written_anew_from_its_row() {
+    let store = Store::with_recordings();
+    flip(&store.file(), 300_000 + 3);
 
     store.assert_repairs("its audio is sound, but its header");
 
@@ -103,7 +115,7 @@ fn a_size_that_differs_between_row_and_audio_is_found() {
     File::options().append(true).open(&file).and_then(|file| file.write_all_at(b"more", 300_000)).expect("written");
 
     store.assert_finds("its header or length on disk is wrong");
-    assert_eq!(fs::metadata(file).expect("there").len(), 300_004, "an operator decides");
+    assert_eq!(fs::metadata(file).expect("there").len(), 300_000 + TRAILER + 4, "an operator decides");
 }
 
 #[test]

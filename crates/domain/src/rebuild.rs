@@ -1,0 +1,234 @@
+//! Use case: make rows anew of what audio says of itself, after they were lost.
+//!
+//! The rows are made under an id of their own, to which no audio belongs, and only when all are there do they take over
+//! the id that the audio was claimed by. So nobody can serve, or sweep, rows that are not all there.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures_util::TryStreamExt as _;
+
+use crate::{
+    blob::{BlobDescription, BlobRef, ByteRange, Provenance},
+    details::NewDetails,
+    digest::{Hasher, Sha256},
+    history::ChangeNumber,
+    id::{RecordingId, StoreId},
+    media_type::MediaType,
+    ports::{BlobError, BlobStore, Clock, InsertError, Ports, RecordStore, StoreError, Terms, relay},
+    recording::{DigestOrigin, Recording, Revision},
+};
+
+/// What became of a blob.
+#[derive(Debug)]
+pub enum Rebuilt {
+    /// It is a recording again.
+    Restored(Recording),
+    /// Other audio says the same of itself and is a recording already: see [`Rebuild::renumber`].
+    Conflicting(Recording),
+    /// The same audio is a recording already; this blob is nobody's.
+    Duplicate(Provenance),
+    /// It does not say whose it is; it is left alone.
+    Anonymous,
+    /// It cannot be read, or what it says cannot; it is left alone.
+    Unreadable(BlobError),
+    /// It went while it was looked at.
+    Gone,
+}
+
+/// Why rows cannot be made, or not all.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// There is nothing to make anew: the audio belongs to these rows.
+    #[error("the audio belongs to these rows: nothing is lost")]
+    NotLost,
+    /// They would be mixed with others.
+    #[error("there are recordings in these rows already: start with none")]
+    NotEmpty,
+    /// The row store failed.
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+    /// The blob store failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+}
+
+/// Makes rows of audio; nothing else may use either store meanwhile.
+#[derive(Clone)]
+pub struct Rebuild {
+    records: Arc<dyn RecordStore>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Rebuild {
+    /// Wires the use case. The stores need not belong together yet.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        let Ports { records, blobs, clock, .. } = ports.clone();
+        Self { records, blobs, clock }
+    }
+
+    /// Makes sure that the rows may be made, and tells whose id they are to have in the end.
+    ///
+    /// # Errors
+    /// [`RebuildError`].
+    pub async fn begin(&self) -> Result<StoreId, RebuildError> {
+        let own = self.records.id().await?;
+        let lost = self.blobs.claimed_by().await?;
+        if lost == Some(own) {
+            return Err(RebuildError::NotLost);
+        }
+        if !self.records.is_empty().await? {
+            return Err(RebuildError::NotEmpty);
+        }
+        Ok(lost.unwrap_or(own))
+    }
+
+    /// Some blobs after `after`; none at the end.
+    ///
+    /// # Errors
+    /// A failing blob store.
+    pub async fn blobs(&self, after: Option<BlobRef>) -> Result<Vec<BlobRef>, BlobError> {
+        Ok(self.blobs.list(after).await?.into_iter().map(|entry| entry.blob).collect())
+    }
+
+    /// Whether a blob does not say whose it is: from [`Self::finish`] on it is an orphan.
+    ///
+    /// # Errors
+    /// A failing blob store; damage is none.
+    pub async fn is_anonymous(&self, blob: &BlobRef) -> Result<bool, BlobError> {
+        match self.blobs.describe(blob).await {
+            Ok(described) => Ok(described.is_some_and(|described| described.provenance.is_none())),
+            Err(BlobError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a blob a recording, if it says of whom.
+    ///
+    /// # Errors
+    /// A failing store; audio that cannot be read is no failure.
+    pub async fn restore(&self, blob: &BlobRef) -> Result<Rebuilt, RebuildError> {
+        let (of, described) = match self.blobs.describe(blob).await {
+            Ok(Some(described)) => match described.provenance.clone() {
+                Some(of) => (of, described),
+                None => return Ok(Rebuilt::Anonymous),
+            },
+            Ok(None) => return Ok(Rebuilt::Gone),
+            Err(error) => return Ok(Rebuilt::Unreadable(error)),
+        };
+        let recording = match self.describe(blob, &of, &described).await {
+            Ok(Some(recording)) => recording,
+            Ok(None) => return Ok(Rebuilt::Gone),
+            Err(error) => return Ok(Rebuilt::Unreadable(error)),
+        };
+        Ok(match self.insert(recording.clone()).await? {
+            Inserted::New(recording) => Rebuilt::Restored(recording),
+            Inserted::Taken(there) if there.size == recording.size && there.sha256 == recording.sha256 => {
+                Rebuilt::Duplicate(of)
+            }
+            Inserted::Taken(_) => Rebuilt::Conflicting(recording),
+        })
+    }
+
+    /// Gives the rows the id that the audio belongs to: from then on it is served with them, and swept.
+    ///
+    /// # Errors
+    /// A failing store.
+    pub async fn finish(&self, id: StoreId) -> Result<(), RebuildError> {
+        self.records.adopt(id).await?;
+        Ok(self.blobs.claim(id).await.map(|_| ())?)
+    }
+
+    /// The row of a blob; its name and the times of its recording are lost.
+    async fn describe(
+        &self,
+        blob: &BlobRef,
+        of: &Provenance,
+        described: &BlobDescription,
+    ) -> Result<Option<Recording>, BlobError> {
+        let head = ByteRange::whole(described.size.min(MediaType::SNIFFED_BYTES as u64));
+        let Some(head) = self.blobs.open(blob, head).await? else { return Ok(None) };
+        let media_type = MediaType::octet_stream().or_sniffed(&head.try_collect::<BytesMut>().await?);
+        let (sha256, digest) = match described.sha256 {
+            Some(said) => said,
+            None => match self.digest(blob, described.size).await? {
+                Some(sha256) => (sha256, DigestOrigin::Computed),
+                None => return Ok(None),
+            },
+        };
+        let nothing_said = NewDetails::of_type(MediaType::octet_stream());
+        Ok(Some(Recording {
+            id: of.recording.clone(),
+            owner: of.owner,
+            details: nothing_said.complete(described.written_at, &media_type),
+            media_type,
+            size: described.size,
+            sha256,
+            digest,
+            received_at: described.written_at,
+            revision: Revision(1),
+            changed: ChangeNumber::default(),
+            verified_at: None,
+            damaged_at: None,
+            blob: blob.clone(),
+        }))
+    }
+
+    async fn digest(&self, blob: &BlobRef, size: u64) -> Result<Option<Sha256>, BlobError> {
+        let Some(mut body) = self.blobs.open(blob, ByteRange::whole(size)).await? else { return Ok(None) };
+        let mut hasher = Hasher::default();
+        while let Some(piece) = body.try_next().await? {
+            hasher.update(&piece);
+        }
+        Ok(Some(hasher.finish().1))
+    }
+
+    async fn insert(&self, recording: Recording) -> Result<Inserted, RebuildError> {
+        let blob = recording.blob.clone();
+        match self.records.insert(recording, Terms { quota: u64::MAX, again: false }).await {
+            Ok(recording) => Ok(Inserted::New(recording)),
+            // A store that repeated the write, for the reply was lost, finds its own row.
+            Err(InsertError::Taken(there)) if there.blob == blob => Ok(Inserted::New(*there)),
+            Err(InsertError::Taken(there)) => Ok(Inserted::Taken(*there)),
+            // Nobody deletes from rows that began with nothing.
+            Err(InsertError::OverQuota | InsertError::Deleted(_)) => Err(StoreError::Conflict.into()),
+            Err(InsertError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Makes conflicting audio a recording under a fresh id: as a copy that says so, instead of the blob that was found.
+    ///
+    /// # Errors
+    /// A failing store; audio that cannot be read is no failure.
+    pub async fn renumber(&self, recording: Recording) -> Result<Rebuilt, RebuildError> {
+        let of = Provenance { owner: recording.owner, recording: RecordingId::generate(self.clock.now()) };
+        let body = match self.blobs.open(&recording.blob, ByteRange::whole(recording.size)).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Ok(Rebuilt::Gone),
+            Err(error) => return Ok(Rebuilt::Unreadable(error)),
+        };
+        let (body, cause) = relay(body);
+        let copy = match self.blobs.put(&of, body).await {
+            Err(BlobError::Body(error)) => return Ok(Rebuilt::Unreadable(cause.of(error))),
+            copy => copy?,
+        };
+        let (original, sha256) = (recording.blob.clone(), copy.sha256);
+        let recording = Recording { id: of.recording, blob: copy.blob, sha256, ..recording };
+        let Inserted::New(recording) = self.insert(recording).await? else { return Err(StoreError::Conflict.into()) };
+        self.blobs.delete(&original).await?;
+        Ok(Rebuilt::Restored(recording))
+    }
+}
+
+/// What became of a row.
+enum Inserted {
+    /// It is there, as this.
+    New(Recording),
+    /// Another recording has its id: this one.
+    Taken(Recording),
+}
