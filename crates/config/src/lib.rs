@@ -387,8 +387,8 @@ impl Config {
         );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(
-            self.changes.deleted >= Duration::from_hours(24),
-            "changes.deleted must be at least a day: a device that was away for longer reads everything again"
+            (Duration::from_hours(24)..=Duration::from_hours(24 * 36_500)).contains(&self.changes.deleted),
+            "changes.deleted must be a day to a hundred years: a device that was away for longer reads everything again"
         );
         anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
         let TimeoutsConfig { head, body, send, keep_alive, shutdown } = self.timeouts;

@@ -127,7 +127,7 @@ impl Parts {
     }
 }
 
-/// Signs the links of one plan, and lives as long as it; prints as `[redacted]`.
+/// Signs the links of one upload, and lives as long as it; prints as `[redacted]`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LinkKey(pub [u8; 32]);
 
@@ -153,12 +153,12 @@ impl fmt::Debug for LinkKey {
     }
 }
 
-/// Leave to send one part of one plan to this server, for a while.
+/// Leave to send one part of one upload to this server, for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartTicket {
-    /// Whose plan it is.
+    /// Whose upload it is.
     pub owner: UserId,
-    /// The plan's id.
+    /// The upload's id.
     pub id: RecordingId,
     /// The part, from 1.
     pub number: u32,

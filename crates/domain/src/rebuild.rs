@@ -33,7 +33,7 @@ pub enum Rebuilt {
     Duplicate(Provenance),
     /// It does not say whose it is; it is left alone.
     Anonymous,
-    /// It cannot be read, or what it says cannot; it is left alone.
+    /// It is damaged, or what it says is; it is left alone, and from [`Rebuild::finish`] on an orphan.
     Unreadable(BlobError),
     /// It went while it was looked at.
     Gone,
@@ -48,6 +48,9 @@ pub enum RebuildError {
     /// They would be mixed with others.
     #[error("there are recordings in these rows already: start with none")]
     NotEmpty,
+    /// Other rows have taken the audio meanwhile.
+    #[error("other rows have taken the audio meanwhile")]
+    Claimed,
     /// The row store failed.
     #[error(transparent)]
     Rows(#[from] StoreError),
@@ -111,7 +114,7 @@ impl Rebuild {
     /// Makes a blob a recording, if it says of whom.
     ///
     /// # Errors
-    /// A failing store; audio that cannot be read is no failure.
+    /// A failing store; damaged audio is no failure.
     pub async fn restore(&self, blob: &BlobRef) -> Result<Rebuilt, RebuildError> {
         let (of, described) = match self.blobs.describe(blob).await {
             Ok(Some(described)) => match described.provenance.clone() {
@@ -119,20 +122,38 @@ impl Rebuild {
                 None => return Ok(Rebuilt::Anonymous),
             },
             Ok(None) => return Ok(Rebuilt::Gone),
-            Err(error) => return Ok(Rebuilt::Unreadable(error)),
+            Err(error) => return unreadable(error),
         };
         let recording = match self.describe(blob, &of, &described).await {
             Ok(Some(recording)) => recording,
             Ok(None) => return Ok(Rebuilt::Gone),
-            Err(error) => return Ok(Rebuilt::Unreadable(error)),
+            Err(error) => return unreadable(error),
         };
-        Ok(match self.insert(recording.clone()).await? {
-            Inserted::New(recording) => Rebuilt::Restored(recording),
+        match self.insert(recording.clone()).await? {
+            Inserted::New(recording) => Ok(Rebuilt::Restored(recording)),
             Inserted::Taken(there) if there.size == recording.size && there.sha256 == recording.sha256 => {
-                Rebuilt::Duplicate(of)
+                self.prefer_the_sound_one(&there, &recording).await?;
+                Ok(Rebuilt::Duplicate(of))
             }
-            Inserted::Taken(_) => Rebuilt::Conflicting(recording),
-        })
+            Inserted::Taken(_) => Ok(Rebuilt::Conflicting(recording)),
+        }
+    }
+
+    /// Of two that say the same, the row leads to one that is what both say.
+    async fn prefer_the_sound_one(&self, there: &Recording, other: &Recording) -> Result<(), RebuildError> {
+        if !self.is_sound(there).await? && self.is_sound(other).await? {
+            self.records.move_blob(there.owner, &there.id, &there.blob, other.blob.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the audio is what its row says.
+    async fn is_sound(&self, recording: &Recording) -> Result<bool, BlobError> {
+        match self.digest(&recording.blob, recording.size).await {
+            Ok(found) => Ok(found == Some(recording.sha256)),
+            Err(BlobError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives the rows the id that the audio belongs to: from then on it is served with them, and swept.
@@ -141,7 +162,7 @@ impl Rebuild {
     /// A failing store.
     pub async fn finish(&self, id: StoreId) -> Result<(), RebuildError> {
         self.records.adopt(id).await?;
-        Ok(self.blobs.claim(id).await.map(|_| ())?)
+        if self.blobs.claim(id).await? { Ok(()) } else { Err(RebuildError::Claimed) }
     }
 
     /// The row of a blob; its name and the times of its recording are lost.
@@ -204,24 +225,33 @@ impl Rebuild {
     /// Makes conflicting audio a recording under a fresh id: as a copy that says so, instead of the blob that was found.
     ///
     /// # Errors
-    /// A failing store; audio that cannot be read is no failure.
+    /// A failing store; damaged audio is no failure.
     pub async fn renumber(&self, recording: Recording) -> Result<Rebuilt, RebuildError> {
         let of = Provenance { owner: recording.owner, recording: RecordingId::generate(self.clock.now()) };
         let body = match self.blobs.open(&recording.blob, ByteRange::whole(recording.size)).await {
             Ok(Some(body)) => body,
             Ok(None) => return Ok(Rebuilt::Gone),
-            Err(error) => return Ok(Rebuilt::Unreadable(error)),
+            Err(error) => return unreadable(error),
         };
         let (body, cause) = relay(body);
         let copy = match self.blobs.put(&of, body).await {
-            Err(BlobError::Body(error)) => return Ok(Rebuilt::Unreadable(cause.of(error))),
+            Err(BlobError::Body(error)) => return unreadable(cause.of(error)),
             copy => copy?,
         };
         let (original, sha256) = (recording.blob.clone(), copy.sha256);
-        let recording = Recording { id: of.recording, blob: copy.blob, sha256, ..recording };
+        let digest = DigestOrigin::Computed;
+        let recording = Recording { id: of.recording, blob: copy.blob, sha256, digest, ..recording };
         let Inserted::New(recording) = self.insert(recording).await? else { return Err(StoreError::Conflict.into()) };
         self.blobs.delete(&original).await?;
         Ok(Rebuilt::Restored(recording))
+    }
+}
+
+/// Damaged audio stays as damaged as it is; a store that does not answer may have what is sound.
+fn unreadable(error: BlobError) -> Result<Rebuilt, RebuildError> {
+    match error {
+        BlobError::Damaged(_) => Ok(Rebuilt::Unreadable(error)),
+        error => Err(error.into()),
     }
 }
 

@@ -95,21 +95,27 @@ impl Sweep {
 
     /// Removes audio whose recording is deleted; how much was removed, and how much resists.
     ///
-    /// Whoever deletes does so at once: what was deleted a moment ago is theirs.
+    /// Whoever deletes does so at once: what was deleted a moment ago is theirs. Audio that a recording refers to stays,
+    /// whatever is due: a bit may have turned over in what is.
     async fn remove_deleted(&self, now: Timestamp) -> Result<(u64, u64), SweepError> {
         let (mut removed, mut failed) = (0, 0);
         loop {
-            let audio = self.deleted.audio_to_remove(now - Self::DELETING).await?;
-            let before = removed;
-            for audio in &audio {
-                if self.blobs.delete(&audio.blob).await.is_ok() {
-                    self.deleted.audio_removed(audio, now + self.retention.lifetime).await?;
-                    removed += 1;
+            let due = self.deleted.audio_to_remove(now - Self::DELETING).await?;
+            if due.is_empty() {
+                return Ok((removed, failed));
+            }
+            let orphans = self.records.orphans(due.iter().map(|audio| audio.blob.clone()).collect()).await?;
+            for audio in &due {
+                let is_orphan = orphans.contains(&audio.blob);
+                if is_orphan && self.blobs.delete(&audio.blob).await.is_err() {
+                    failed += 1;
+                    continue;
                 }
+                self.deleted.audio_removed(audio, now + self.retention.lifetime).await?;
+                removed += u64::from(is_orphan);
             }
             // The next list would begin with what resists.
-            failed += audio.len() as u64 - (removed - before);
-            if failed > 0 || audio.is_empty() {
+            if failed > 0 {
                 return Ok((removed, failed));
             }
         }
@@ -306,8 +312,8 @@ mod tests {
             let Recording { owner, id, .. } = recording(UserId::generate(timestamp(NOW)), b"speech");
             DeletedAudio { owner, id, blob: BlobRef::new(blob.to_owned()) }
         };
-        let (first, stuck) = (audio("first"), audio("stuck"));
-        let listed = vec![first.clone(), stuck.clone()];
+        let (first, stuck, referred_to) = (audio("first"), audio("stuck"), audio("referred to"));
+        let listed = vec![first.clone(), stuck.clone(), referred_to.clone()];
         let then = now - TimeDelta::minutes(5);
         ports
             .deleted
@@ -316,6 +322,14 @@ mod tests {
             .times(1)
             .in_sequence(&mut order)
             .return_once(|_| Ok(listed));
+        let orphans = [first.blob.clone(), stuck.blob.clone()];
+        ports.records.expect_orphans().returning(move |_| Ok(orphans.to_vec()));
+        ports
+            .deleted
+            .expect_audio_removed()
+            .with(eq(referred_to.clone()), eq(now + TimeDelta::days(180)))
+            .times(1)
+            .returning(|_, _| Ok(()));
         ports.blobs.expect_delete().with(eq(first.blob.clone())).times(1).returning(|_| Ok(()));
         let resists = |_: &BlobRef| Err(BlobError::Unavailable("it resists".into()));
         ports.blobs.expect_delete().with(eq(stuck.blob)).times(1).returning(resists);

@@ -22,9 +22,12 @@ pub struct Options {
     /// Go on although some audio does not say whose it is: a sweep will remove it.
     #[arg(long)]
     leave_anonymous: bool,
+    /// Go on although some audio is damaged: a sweep will remove it.
+    #[arg(long)]
+    leave_damaged: bool,
 }
 
-/// Makes all rows that can be made, and then has them serve the audio; fails if any audio cannot be read.
+/// Makes all rows that can be made, and then has them serve the audio.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let data_dir = &config.data_dir;
     let is_there = !config.keeps_data_dir() || data_dir.exists();
@@ -37,8 +40,14 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     }
     run.restore_all().await?;
     run.renumber_all().await?;
-    run.rebuild.finish(id).await?;
-    run.sum_up()
+    run.sum_up();
+    ensure!(
+        options.leave_damaged || run.damaged == 0,
+        "{} pieces of audio are damaged, and would be swept: nothing is served with these rows yet. Copy them elsewhere, \
+         remove the rows that were made, and run this again with --leave-damaged",
+        run.damaged
+    );
+    Ok(run.rebuild.finish(id).await?)
 }
 
 /// One run through everything.
@@ -49,14 +58,14 @@ struct Run {
     owners: BTreeMap<UserId, u64>,
     duplicates: u64,
     anonymous: u64,
-    unreadable: u64,
+    damaged: u64,
 }
 
 impl Run {
     fn new(rebuild: Rebuild) -> Self {
         let progress = Progress::begin(None);
         let (conflicting, owners) = (Vec::new(), BTreeMap::new());
-        Self { rebuild, progress, conflicting, owners, duplicates: 0, anonymous: 0, unreadable: 0 }
+        Self { rebuild, progress, conflicting, owners, duplicates: 0, anonymous: 0, damaged: 0 }
     }
 
     /// Before any row is made: to begin again takes rows that are empty.
@@ -116,14 +125,14 @@ impl Run {
             Rebuilt::Anonymous => self.anonymous += 1,
             Rebuilt::Gone => {}
             Rebuilt::Unreadable(error) => {
-                self.unreadable += 1;
+                self.damaged += 1;
                 self.progress.clear_line();
-                println!("audio that cannot be read ({blob}): {}", causes(&error));
+                println!("audio that is damaged ({blob}): {}", causes(&error));
             }
         }
     }
 
-    fn sum_up(&self) -> anyhow::Result<()> {
+    fn sum_up(&self) {
         self.progress.clear_line();
         let Progress { recordings, bytes, .. } = self.progress;
         println!("recordings that are back             {recordings}, {}", ByteSize(bytes));
@@ -135,7 +144,5 @@ impl Run {
         for (owner, recordings) in &self.owners {
             println!("  {owner}  {recordings}");
         }
-        ensure!(self.unreadable == 0, "{} pieces of audio cannot be read; everything else is back", self.unreadable);
-        Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Put right what can be: remove what is nobody's, count quotas anew, and restore headers whose audio is sound.
+    /// Put right what can be: remove what is nobody's, count anew what everybody has, and restore headers whose audio is sound.
     #[arg(long)]
     repair: bool,
     /// Read no more than this in a second, such as 50MB.

@@ -18,8 +18,8 @@ use super::{
 
 /// How long the history is known before it is asked for again: a renewal shows within that time.
 const HISTORY_TTL: Duration = Duration::from_secs(5);
-/// How many tombstones that are left out are looked through for one list.
-const LOOKED_THROUGH: usize = 10_000;
+/// How many queries one list takes at most, where tombstones are to be left out.
+const MOST_QUERIES: usize = 20;
 
 #[async_trait]
 impl ChangeFeed for DynamoDb {
@@ -95,7 +95,7 @@ impl DynamoDb {
         let mut pages = query::pages(query);
         while let Some(page) = pages.next().await? {
             for item in &page {
-                if entries.len() == limit || looked_at == LOOKED_THROUGH {
+                if entries.len() == limit || looked_at == MOST_QUERIES * (limit + 1) {
                     return Ok((entries, reached, true));
                 }
                 let entry = items::entry(item)?;

@@ -179,7 +179,11 @@ pub fn upload(item: &Item) -> Result<PendingUpload, StoreError> {
 /// What an owner has, and up to which change deletions may be forgotten, of the item that counts it.
 pub fn counters(item: &Item) -> Result<(Counters, ChangeNumber), StoreError> {
     let item = Attributes(item);
-    let count = |name| item.optional_number(name).map(Option::unwrap_or_default);
+    // What is damaged to be below nothing is nothing, until it is counted anew.
+    let count = |name| {
+        let count = item.optional_number::<i128>(name)?.unwrap_or_default().max(0);
+        u64::try_from(count).map_err(|_| broken(name, "more than there can be"))
+    };
     let (used, reserved): (u64, u64) = (count("used")?, count("reserved")?);
     let counters = Counters {
         bytes: used.saturating_sub(reserved),

@@ -59,7 +59,7 @@ impl Owners {
     /// Remembers counters that were read, unless somebody is changing them.
     pub fn note(&self, owner: UserId, seen: Seen) {
         if let Ok(mut known) = self.of(owner).try_lock() {
-            *known = known.filter(|known| known.is_same(&seen)).or(Some(seen));
+            *known = known.filter(|known| known.is_same(&seen) || known.changed > seen.changed).or(Some(seen));
         }
     }
 }

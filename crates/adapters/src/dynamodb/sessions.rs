@@ -104,7 +104,7 @@ impl DynamoDb {
     /// Looks at some sessions that may have expired; how many, and how many of them had.
     pub(super) async fn end_expired_sessions(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
         let due = self.due_before(Kind::Session, now).await?;
-        let mut ended = 0;
+        let (mut ended, mut put_off) = (0, 0);
         for key in &due {
             let item = self.get(keys::session_of_due(key)).await?;
             let session = item.as_ref().map(items::session).transpose()?;
@@ -116,11 +116,12 @@ impl DynamoDb {
                 (_, Some(session)) => {
                     let due = Due::session(session.user, session.id);
                     self.reschedule(&due, Kind::Session, session.expires_at).await?;
+                    put_off += 1;
                 }
                 (_, None) => self.forget_due(key.clone()).await?,
             }
         }
-        Ok((due.len() as u64, ended))
+        Ok((ended, put_off))
     }
 
     fn sessions_of(&self, user: UserId) -> QueryFluentBuilder {

@@ -61,10 +61,10 @@ impl UserStore for DynamoDb {
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
-            let (looked_at, ended) = self.end_expired_sessions(now).await?;
+            let (ended, put_off) = self.end_expired_sessions(now).await?;
             removed += ended;
             // An index that lags behind shows what is gone, and would do so for ever.
-            if looked_at == 0 || ended == 0 {
+            if ended + put_off == 0 {
                 return Ok(removed);
             }
         }

@@ -80,8 +80,7 @@ pub fn change(connection: &Connection, change: Change) -> rusqlite::Result<Optio
         Change::Replace(recording) => {
             let recording = Recording { changed, ..recording };
             delete(connection, &recording)?;
-            insert(connection, &recording)?;
-            Ok(Some(recording))
+            Ok(insert(connection, &recording)?.then_some(recording))
         }
         Change::Remove { recording, at, most_tombstones } => {
             delete(connection, &recording)?;
@@ -177,6 +176,12 @@ fn keep_to(connection: &Connection, owner: UserId, most: u64) -> rusqlite::Resul
 
 /// Forgets an owner's tombstones up to a number.
 fn forget_up_to(connection: &Connection, owner: UserId, last: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM due WHERE owner = ?1 AND kind = 'tombstone' AND EXISTS (SELECT 1 FROM deleted \
+             WHERE owner = ?1 AND changed <= ?2 AND reference >= id || '/' AND reference < id || '0')",
+        )?
+        .execute(params![owner.to_string(), last])?;
     let gone = connection
         .prepare_cached("DELETE FROM deleted WHERE owner = ?1 AND changed <= ?2")?
         .execute(params![owner.to_string(), last])?;

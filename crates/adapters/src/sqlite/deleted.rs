@@ -55,7 +55,7 @@ fn note_removal(connection: &Connection, audio: &DeletedAudio, forget_at: Timest
     Ok(())
 }
 
-/// Forgets a tombstone and those before it, unless the id has another by now: that has a time of its own.
+/// Forgets a tombstone, unless the id has another by now: that has a time of its own.
 fn forget(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<()> {
     let reference = rows::audio_reference(audio);
     due::cancel(connection, audio.owner, Kind::Tombstone, &reference)?;

@@ -77,6 +77,9 @@ impl Sqlite {
         rows::add_checksum_function(&connection)?;
         Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
         identify(&connection)?;
+        // What a savepoint may have to take back would go into a file of its own, and be written twice; a migration may
+        // sort more than there is memory.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
         let mut checkpoints = Checkpoints::start(open_connection(path)?)?;
         Ok(Self {
@@ -120,8 +123,6 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // A statement is planned once, and not again for every time or owner it is given.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // What a savepoint may have to take back would go into a file of its own, and be written twice.
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

@@ -13,6 +13,9 @@ const VERSION: u8 = 1;
 /// How many bytes tell whether a cursor is whole, and its owner's.
 const CHECK_BYTES: usize = 8;
 
+/// The largest number that every store can be asked for.
+const LARGEST: u64 = i64::MAX.unsigned_abs();
+
 /// A place between two changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -43,11 +46,12 @@ impl Place {
         let (history, rest) = rest.split_first_chunk()?;
         let (after, rest) = rest.split_first_chunk()?;
         let no_deleted_up_to = rest.try_into().ok()?;
-        let is_right = *version == VERSION && check(owner, content) == *sum;
+        let [after, no_deleted_up_to] = [*after, no_deleted_up_to].map(u64::from_be_bytes);
+        let is_right = *version == VERSION && check(owner, content) == *sum && after.max(no_deleted_up_to) <= LARGEST;
         is_right.then(|| Self {
             history: HistoryId::from_bytes(*history),
-            after: ChangeNumber(u64::from_be_bytes(*after)),
-            no_deleted_up_to: ChangeNumber(u64::from_be_bytes(no_deleted_up_to)),
+            after: ChangeNumber(after),
+            no_deleted_up_to: ChangeNumber(no_deleted_up_to),
         })
     }
 }
@@ -67,11 +71,13 @@ mod tests {
     fn a_cursor_reads_back_for_its_owner_alone() {
         let [owner, other] = [0; 2].map(|_| UserId::generate(Timestamp::UNIX_EPOCH));
         let place =
-            Place { history: HistoryId::generate(), after: ChangeNumber(7), no_deleted_up_to: ChangeNumber(u64::MAX) };
+            Place { history: HistoryId::generate(), after: ChangeNumber(7), no_deleted_up_to: ChangeNumber(LARGEST) };
         let text = place.encode(owner);
 
         assert_eq!(Place::parse(&text, owner), Some(place));
         assert_eq!(Place::parse(&text, other), None);
+        let beyond = Place { after: ChangeNumber(LARGEST + 1), ..place }.encode(owner);
+        assert_eq!(Place::parse(&beyond, owner), None);
         for position in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };

@@ -16,6 +16,8 @@ use crate::id::UserId;
 
 /// How many may wait for the changes of one owner.
 const SEATS: usize = 4;
+/// How many may wait in all: each has a connection, and there must be some for those who do not wait.
+const SEATS_IN_ALL: usize = 1_024;
 
 /// Everybody who waits; whoever changes something wakes them.
 #[derive(Clone, Default)]
@@ -24,6 +26,7 @@ pub struct Waiters(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     seats: HashMap<UserId, Vec<Arc<Bell>>>,
+    taken: usize,
     is_closed: bool,
 }
 
@@ -56,9 +59,11 @@ impl Waiters {
     /// A place to wait for changes of `owner`; `None` if too many do, or nobody may.
     pub(super) fn enter(&self, owner: UserId) -> Option<Seat> {
         let mut state = self.lock();
-        if state.is_closed || state.seats.get(&owner).is_some_and(|seats| seats.len() >= SEATS) {
+        let is_full = state.taken >= SEATS_IN_ALL || state.seats.get(&owner).is_some_and(|seats| seats.len() >= SEATS);
+        if state.is_closed || is_full {
             return None;
         }
+        state.taken += 1;
         let bell = Arc::<Bell>::default();
         state.seats.entry(owner).or_default().push(bell.clone());
         Some(Seat { waiters: self.clone(), owner, bell })
@@ -101,6 +106,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.waiters.lock();
+        state.taken = state.taken.saturating_sub(1);
         if let Some(seats) = state.seats.get_mut(&self.owner) {
             seats.retain(|bell| !Arc::ptr_eq(bell, &self.bell));
             if seats.is_empty() {
@@ -141,6 +147,17 @@ mod tests {
         assert!(waiters.enter(owner).is_some());
         seats.clear();
         assert!(waiters.lock().seats.is_empty());
+    }
+
+    #[test]
+    fn not_everybody_waits_at_once() {
+        let waiters = Waiters::default();
+        let fresh = || UserId::generate(Timestamp::UNIX_EPOCH);
+        let mut seats: Vec<_> = (0..SEATS_IN_ALL).map(|_| waiters.enter(fresh()).expect("a seat")).collect();
+
+        assert!(waiters.enter(fresh()).is_none());
+        seats.pop();
+        assert!(waiters.enter(fresh()).is_some());
     }
 
     #[test]

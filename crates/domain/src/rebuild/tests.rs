@@ -74,19 +74,37 @@ async fn audio_that_does_not_say_whose_it_is_is_left_alone() {
 }
 
 #[tokio::test]
-async fn of_two_that_say_the_same_the_first_stays_and_other_audio_conflicts() {
-    for (audio, is_same) in [(AUDIO, true), (b"OggS other words", false)] {
-        let there = Recording { id: whose().recording, ..recording(whose().owner, audio) };
+async fn other_audio_that_says_the_same_of_itself_conflicts() {
+    let there = Recording { id: whose().recording, ..recording(whose().owner, b"OggS other words") };
+    let mut ports = ports(Some(whose()), Some(Sha256::of(AUDIO)));
+    ports.records.expect_insert().returning(move |_, _| Err(InsertError::Taken(Box::new(there.clone()))));
+
+    let rebuilt = Rebuild::new(&ports.build()).restore(&found()).await.expect("the stores answer");
+
+    let Rebuilt::Conflicting(recording) = rebuilt else { panic!("{rebuilt:?}") };
+    assert_eq!(recording.sha256, Sha256::of(AUDIO));
+}
+
+#[tokio::test]
+async fn of_two_that_say_the_same_the_row_leads_to_one_that_is_what_it_says() {
+    for first in [&AUDIO[..16], b"OggS some spEEch"] {
+        let there = Recording { id: whose().recording, ..recording(whose().owner, AUDIO) };
         let mut ports = ports(Some(whose()), Some(Sha256::of(AUDIO)));
+        let body = move |_: &BlobRef, _| Ok(Some(blob::once(Bytes::from_static(first))));
+        ports.blobs.expect_open().with(eq(there.blob.clone()), eq(ByteRange::whole(16))).returning(body);
+        let moved = usize::from(first != AUDIO);
+        let (owner, id, from) = (there.owner, there.id.clone(), there.blob.clone());
+        ports
+            .records
+            .expect_move_blob()
+            .with(eq(owner), eq(id), eq(from), eq(found()))
+            .times(moved)
+            .returning(|_, _, _, _| Ok(true));
         ports.records.expect_insert().returning(move |_, _| Err(InsertError::Taken(Box::new(there.clone()))));
 
         let rebuilt = Rebuild::new(&ports.build()).restore(&found()).await.expect("the stores answer");
 
-        match rebuilt {
-            Rebuilt::Duplicate(of) => assert!(is_same && of == whose()),
-            Rebuilt::Conflicting(recording) => assert!(!is_same && recording.sha256 == Sha256::of(AUDIO)),
-            other => panic!("{other:?}"),
-        }
+        assert!(matches!(rebuilt, Rebuilt::Duplicate(of) if of == whose()));
     }
 }
 
@@ -130,11 +148,32 @@ async fn rows_that_are_not_lost_or_not_empty_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_blob_that_cannot_be_read_stops_nothing() {
+async fn a_damaged_blob_stops_nothing() {
     let mut ports = TestPorts::at(NOW);
     ports.blobs.expect_describe().returning(|_| Err(BlobError::Damaged("its trailer is wrong".into())));
 
     let rebuilt = Rebuild::new(&ports.build()).restore(&found()).await;
 
     assert!(matches!(rebuilt, Ok(Rebuilt::Unreadable(BlobError::Damaged(_)))), "{rebuilt:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_stops_everything() {
+    let mut ports = TestPorts::at(NOW);
+    ports.blobs.expect_describe().returning(|_| Err(BlobError::Unavailable("it does not answer".into())));
+
+    let rebuilt = Rebuild::new(&ports.build()).restore(&found()).await;
+
+    assert!(matches!(rebuilt, Err(RebuildError::Blobs(BlobError::Unavailable(_)))), "{rebuilt:?}");
+}
+
+#[tokio::test]
+async fn rows_do_not_take_audio_that_others_have_taken_meanwhile() {
+    let mut ports = TestPorts::at(NOW);
+    ports.records.expect_adopt().returning(|_| Ok(()));
+    ports.blobs.expect_claim().returning(|_| Ok(false));
+
+    let finished = Rebuild::new(&ports.build()).finish(StoreId::generate(written_at())).await;
+
+    assert!(matches!(finished, Err(RebuildError::Claimed)), "{finished:?}");
 }

@@ -196,7 +196,7 @@ fn other_audio_of_the_same_id_comes_back_under_a_fresh_one_and_the_same_audio_on
 }
 
 #[test]
-fn audio_that_cannot_be_read_is_named_and_the_rest_comes_back() {
+fn damaged_audio_is_named_and_the_rest_comes_back_once_that_is_wanted() {
     let (_folder, data_dir, _) = with_recordings();
     lose_database(&data_dir);
     let folders = fs::read_dir(data_dir.join("blobs")).expect("there").map(|entry| entry.expect("listed").path());
@@ -209,6 +209,14 @@ fn audio_that_cannot_be_read_is_named_and_the_rest_comes_back() {
     let rebuilt = rebuild(&data_dir, &[], &[]);
 
     let said = text(&rebuilt);
-    assert!(!rebuilt.status.success() && said.contains("audio that cannot be read"), "{said}");
-    assert!(said.contains("back             3,"), "{said}");
+    assert!(!rebuilt.status.success() && said.contains("audio that is damaged"), "{said}");
+    assert!(said.contains("--leave-damaged"), "{said}");
+    let swept = command(&data_dir, &[]).arg("sweep").output().expect("it runs");
+    assert!(!swept.status.success(), "it would have the damaged audio swept");
+
+    lose_database(&data_dir);
+    let rebuilt = rebuild(&data_dir, &[], &["--leave-damaged"]);
+
+    let said = text(&rebuilt);
+    assert!(rebuilt.status.success() && said.contains("back             3,"), "{said}");
 }
