@@ -19,6 +19,7 @@ mod problem;
 mod recordings;
 mod server;
 mod slug;
+mod timestamp;
 mod uploads;
 
 pub use self::{

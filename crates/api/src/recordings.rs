@@ -4,6 +4,8 @@ use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::timestamp;
+
 /// A recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Recording {
@@ -22,12 +24,14 @@ pub struct Recording {
     #[schema(min_length = 64, max_length = 64)]
     pub sha256: String,
     /// When it was recorded, on the client's clock and in its time zone.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub recorded_at: DateTime<FixedOffset>,
     /// How long it plays, in milliseconds; absent unless the client said so, and its own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 3120)]
     pub client_duration_ms: Option<u32>,
     /// When the server took it in.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub received_at: DateTime<Utc>,
     /// Counts the changes of its name, from 1.
     pub revision: u64,

@@ -30,6 +30,12 @@ impl MediaType {
         }
     }
 
+    /// What [`Self::as_str`] gave once, kept with a checksum.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// Bytes of which nothing is said.
     #[must_use]
     pub fn octet_stream() -> Self {

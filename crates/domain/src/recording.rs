@@ -119,6 +119,12 @@ impl RecordingName {
         Ok(Self(text))
     }
 
+    /// What [`Self::as_str`] gave once, kept with a checksum.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The name of a recording that came without one: when it was recorded, on the client's clock.
     #[must_use]
     pub fn from_time(recorded_at: DateTime<FixedOffset>, media_type: &MediaType) -> Self {

@@ -41,5 +41,6 @@ pub async fn list(
     let limit = limit.map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))?;
     let wait = Duration::from_secs(wait.unwrap_or_default());
     let page = services.changes.page(caller.user.id, cursor.as_deref(), limit, wait).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::changes(page)))
+    let page = wire::changes(page);
+    wire::list(HttpResponse::Ok().insert_header(NO_STORE), page.items.len(), &page)
 }

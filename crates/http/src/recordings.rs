@@ -122,6 +122,8 @@ pub struct UploadForm {
     /// RFC 3339 with an offset.
     #[schema(format = DateTime)]
     recorded_at: Option<String>,
+    /// How long it plays, in milliseconds.
+    client_duration_ms: Option<u32>,
     /// The audio.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
@@ -145,7 +147,8 @@ pub fn stored(stored: Stored) -> HttpResponse {
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let query: ListQuery = query::parse(&request)?;
     let page = services.list.page(caller.user.id, query.parse()?).await?;
-    Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(wire::page(page)))
+    let page = wire::page(page);
+    wire::list(HttpResponse::Ok().insert_header(REVALIDATE), page.items.len(), &page)
 }
 
 /// What is known about a recording

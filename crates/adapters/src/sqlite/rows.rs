@@ -154,28 +154,37 @@ fn place_of_checksum<'v, 'a>(values: &'v mut [ToSqlOutput<'a>]) -> (&'v mut ToSq
     (&mut checksum[0], others)
 }
 
-/// A recording, from the columns of [`RECORDING`]; fails if its checksum is another.
+/// A recording, from the columns of [`RECORDING`]; fails if its checksum is another. Lists have many: each value is asked
+/// for once, and what the checksum vouches for is not looked through again.
 pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
-    checksum::verify(row, place!(RECORDING, "checksum"))?;
+    let mut values = [ValueRef::Null; RECORDING.len()];
+    for (column, value) in values.iter_mut().enumerate() {
+        *value = row.get_ref(column)?;
+    }
+    checksum::verify(&values)?;
+    let column = |place: usize| Column { place, value: values[place] };
+    let declared = column(place!(RECORDING, "declared_type")).text()?;
+    let media_type = column(place!(RECORDING, "media_type")).text()?;
+    let recorded_at = column(place!(RECORDING, "recorded_at"));
     Ok(Recording {
-        owner: parsed(row, place!(RECORDING, "owner"), UserId::parse)?,
-        id: parsed(row, place!(RECORDING, "id"), RecordingId::parse)?,
+        owner: column(place!(RECORDING, "owner")).parsed(UserId::parse)?,
+        id: column(place!(RECORDING, "id")).parsed(RecordingId::parse)?,
         details: Details {
-            name: name(row, place!(RECORDING, "name"))?,
-            media_type: parsed(row, place!(RECORDING, "declared_type"), MediaType::parse)?,
-            recorded_at: local_time(row, place!(RECORDING, "recorded_at"), place!(RECORDING, "recorded_offset"))?,
-            client_duration_ms: row.get(place!(RECORDING, "client_duration_ms"))?,
+            name: RecordingName::from_stored(column(place!(RECORDING, "name")).text()?.to_owned()),
+            media_type: MediaType::from_stored(declared.to_owned()),
+            recorded_at: recorded_at.local_time(column(place!(RECORDING, "recorded_offset")))?,
+            client_duration_ms: column(place!(RECORDING, "client_duration_ms")).optional(Column::number)?,
         },
-        media_type: parsed(row, place!(RECORDING, "media_type"), MediaType::parse)?,
-        size: row.get(place!(RECORDING, "size"))?,
-        sha256: digest(row, place!(RECORDING, "sha256"))?,
-        digest: parsed(row, place!(RECORDING, "digest"), origin_of)?,
-        received_at: time(row, place!(RECORDING, "received_at"))?,
-        revision: Revision(row.get(place!(RECORDING, "revision"))?),
-        changed: ChangeNumber(row.get(place!(RECORDING, "changed"))?),
-        verified_at: optional_time(row, place!(RECORDING, "verified_at"))?,
-        damaged_at: optional_time(row, place!(RECORDING, "damaged_at"))?,
-        blob: BlobRef::new(row.get(place!(RECORDING, "blob"))?),
+        media_type: MediaType::from_stored(media_type.to_owned()),
+        size: column(place!(RECORDING, "size")).number()?,
+        sha256: column(place!(RECORDING, "sha256")).digest()?,
+        digest: column(place!(RECORDING, "digest")).parsed(origin_of)?,
+        received_at: column(place!(RECORDING, "received_at")).time()?,
+        revision: Revision(column(place!(RECORDING, "revision")).number()?),
+        changed: ChangeNumber(column(place!(RECORDING, "changed")).number()?),
+        verified_at: column(place!(RECORDING, "verified_at")).optional(Column::time)?,
+        damaged_at: column(place!(RECORDING, "damaged_at")).optional(Column::time)?,
+        blob: BlobRef::new(column(place!(RECORDING, "blob")).text()?.to_owned()),
     })
 }
 
@@ -207,7 +216,7 @@ pub fn upload(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
         owner: parsed(row, place!(UPLOAD, "owner"), UserId::parse)?,
         id: parsed(row, place!(UPLOAD, "id"), RecordingId::parse)?,
         details: Details {
-            name: name(row, place!(UPLOAD, "name"))?,
+            name: parsed(row, place!(UPLOAD, "name"), |name| RecordingName::parse(name.to_owned()))?,
             media_type: parsed(row, place!(UPLOAD, "declared_type"), MediaType::parse)?,
             recorded_at: local_time(row, place!(UPLOAD, "recorded_at"), place!(UPLOAD, "recorded_offset"))?,
             client_duration_ms: row.get(place!(UPLOAD, "client_duration_ms"))?,
@@ -347,26 +356,61 @@ fn offset(time: &DateTime<FixedOffset>) -> ToSqlOutput<'static> {
     ToSqlOutput::Owned(Value::Integer(time.offset().local_minus_utc().into()))
 }
 
-fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<RecordingName> {
-    RecordingName::parse(row.get(column)?).map_err(|error| broken(column, error))
+/// A value of a row that was read.
+#[derive(Clone, Copy)]
+struct Column<'r> {
+    place: usize,
+    value: ValueRef<'r>,
+}
+
+impl<'r> Column<'r> {
+    fn of(row: &'r Row<'_>, place: usize) -> rusqlite::Result<Self> {
+        Ok(Self { place, value: row.get_ref(place)? })
+    }
+
+    fn text(self) -> rusqlite::Result<&'r str> {
+        self.value.as_str().map_err(|error| broken(self.place, error))
+    }
+
+    fn number<T: TryFrom<i64, Error: Into<BoxError>>>(self) -> rusqlite::Result<T> {
+        let number = self.value.as_i64().map_err(|error| broken(self.place, error))?;
+        number.try_into().map_err(|error| broken(self.place, error))
+    }
+
+    fn digest(self) -> rusqlite::Result<Sha256> {
+        let bytes = self.value.as_blob().map_err(|error| broken(self.place, error))?;
+        Sha256::from_slice(bytes).ok_or_else(|| broken(self.place, "not a digest"))
+    }
+
+    fn time(self) -> rusqlite::Result<Timestamp> {
+        DateTime::from_timestamp_micros(self.number()?).ok_or_else(|| broken(self.place, "not a time"))
+    }
+
+    /// On the clock that is as far east of UTC as `offset` says.
+    fn local_time(self, offset: Self) -> rusqlite::Result<DateTime<FixedOffset>> {
+        let zone = FixedOffset::east_opt(offset.number()?).ok_or_else(|| broken(offset.place, "not an offset"))?;
+        Ok(self.time()?.with_timezone(&zone))
+    }
+
+    fn optional<T>(self, read: impl FnOnce(Self) -> rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+        if self.value == ValueRef::Null { Ok(None) } else { read(self).map(Some) }
+    }
+
+    fn parsed<T, E: Into<BoxError>>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> rusqlite::Result<T> {
+        parse(self.text()?).map_err(|error| broken(self.place, error))
+    }
 }
 
 fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha256> {
-    Sha256::from_slice(row.get_ref(column)?.as_blob()?).ok_or_else(|| broken(column, "not a digest"))
+    Column::of(row, column)?.digest()
 }
 
 fn local_time(row: &Row<'_>, column: usize, offset_column: usize) -> rusqlite::Result<DateTime<FixedOffset>> {
-    let offset = FixedOffset::east_opt(row.get(offset_column)?);
-    let offset = offset.ok_or_else(|| broken(offset_column, "not an offset"))?;
-    Ok(time(row, column)?.with_timezone(&offset))
+    Column::of(row, column)?.local_time(Column::of(row, offset_column)?)
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    DateTime::from_timestamp_micros(row.get(column)?).ok_or_else(|| broken(column, "not a time"))
-}
-
-fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    if row.get_ref(column)? == ValueRef::Null { Ok(None) } else { time(row, column).map(Some) }
+    Column::of(row, column)?.time()
 }
 
 fn parsed<T, E: Into<BoxError>>(
@@ -374,7 +418,7 @@ fn parsed<T, E: Into<BoxError>>(
     column: usize,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> rusqlite::Result<T> {
-    parse(row.get_ref(column)?.as_str()?).map_err(|error| broken(column, error))
+    Column::of(row, column)?.parsed(parse)
 }
 
 fn broken(column: usize, error: impl Into<BoxError>) -> rusqlite::Error {

@@ -1,7 +1,9 @@
 //! A CRC-32 over the columns of a row: a bit that a disk or memory has turned over is noticed when the row is read.
 
+use std::cell::RefCell;
+
 use rusqlite::{
-    Connection, Row,
+    Connection,
     functions::FunctionFlags,
     types::{ToSqlOutput, ValueRef},
 };
@@ -14,29 +16,38 @@ const USUAL_BYTES: usize = 512;
 /// The checksum of these values, in the order of their columns. What is null adds nothing, so that a column that is
 /// added to a table leaves the checksums of its rows as they were.
 pub fn of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> u32 {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    thread_local! {
+        static BYTES: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(USUAL_BYTES));
+    }
+    BYTES.with_borrow_mut(|bytes| {
+        bytes.clear();
+        write(bytes, values);
+        crc32fast::hash(bytes)
+    })
+}
+
+fn write<'v>(bytes: &mut Vec<u8>, values: impl Iterator<Item = ValueRef<'v>>) {
     for (place, value) in (0_u8..).zip(values) {
         match value {
             ValueRef::Null => {}
             ValueRef::Integer(number) => {
-                bytes.extend([place, b'i']);
-                bytes.extend(number.to_le_bytes());
+                bytes.extend_from_slice(&[place, b'i']);
+                bytes.extend_from_slice(&number.to_le_bytes());
             }
             ValueRef::Real(number) => {
-                bytes.extend([place, b'r']);
-                bytes.extend(number.to_le_bytes());
+                bytes.extend_from_slice(&[place, b'r']);
+                bytes.extend_from_slice(&number.to_le_bytes());
             }
-            ValueRef::Text(text) => append(&mut bytes, [place, b't'], text),
-            ValueRef::Blob(blob) => append(&mut bytes, [place, b'b'], blob),
+            ValueRef::Text(text) => append(bytes, [place, b't'], text),
+            ValueRef::Blob(blob) => append(bytes, [place, b'b'], blob),
         }
     }
-    crc32fast::hash(&bytes)
 }
 
 fn append(bytes: &mut Vec<u8>, head: [u8; 2], value: &[u8]) {
-    bytes.extend(head);
-    bytes.extend((value.len() as u64).to_le_bytes());
-    bytes.extend(value);
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(value);
 }
 
 /// What a bound value is in a row.
@@ -48,13 +59,11 @@ pub fn value<'v>(bound: &'v ToSqlOutput<'_>) -> ValueRef<'v> {
     }
 }
 
-/// Fails unless the column at `place` has the checksum of those before it.
-pub fn verify(row: &Row<'_>, place: usize) -> rusqlite::Result<()> {
-    let values = (0..place).map(|column| row.get_ref(column).unwrap_or(ValueRef::Null));
-    if row.get_ref(place)?.as_i64()? == i64::from(of(values)) {
-        Ok(())
-    } else {
-        Err(broken(place, "the row is damaged: its checksum is another"))
+/// Fails unless the last of these values is the checksum of those before it.
+pub fn verify(values: &[ValueRef<'_>]) -> rusqlite::Result<()> {
+    match values.split_last() {
+        Some((ValueRef::Integer(checksum), others)) if *checksum == i64::from(of(others.iter().copied())) => Ok(()),
+        _ => Err(broken(values.len().saturating_sub(1), "the row is damaged: its checksum is another")),
     }
 }
 
