@@ -28,7 +28,7 @@ pub struct Recording {
     pub recorded_at: DateTime<FixedOffset>,
     /// How long it plays, in milliseconds; absent unless the client said so, and its own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = 3120)]
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     pub client_duration_ms: Option<u32>,
     /// When the server took it in.
     #[serde(serialize_with = "timestamp::serialize")]

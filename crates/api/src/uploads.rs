@@ -28,7 +28,7 @@ pub struct CreateUpload {
     #[schema(format = DateTime)]
     pub recorded_at: Option<String>,
     /// How long it plays, in milliseconds.
-    #[schema(example = 3120)]
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     pub client_duration_ms: Option<u32>,
     /// Whether it may take the id of a recording that was deleted.
     #[serde(default)]

@@ -10,6 +10,9 @@ use utoipa::IntoParams;
 
 use crate::{caller::Caller, conditions::NO_STORE, problem::Problem, query, wire};
 
+/// Whoever asks for more means something else.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
 /// From where on, and how much.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -19,8 +22,8 @@ pub struct ChangesQuery {
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u64>,
-    /// For how many seconds to wait for a change if there is none; 25 at most.
-    #[param(minimum = 0, default = 0)]
+    /// For how many seconds to wait for a change if there is none; no more than 25 are waited.
+    #[param(minimum = 0, maximum = 3_600, default = 0)]
     wait: Option<u64>,
 }
 
@@ -40,6 +43,9 @@ pub async fn list(
     let limit = limit.map_or(Ok(Limit::default()), Limit::new);
     let limit = limit.map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))?;
     let wait = Duration::from_secs(wait.unwrap_or_default());
+    if wait > LONGEST_WAIT {
+        return Err(Problem::new(Slug::InvalidParameter, "Send wait in seconds, an hour at most; 25 are waited."));
+    }
     let page = services.changes.page(caller.user.id, cursor.as_deref(), limit, wait).await?;
     let page = wire::changes(page);
     wire::list(HttpResponse::Ok().insert_header(NO_STORE), page.items.len(), &page)

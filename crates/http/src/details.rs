@@ -25,6 +25,7 @@ pub struct UploadQuery {
     #[param(min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     name: Option<String>,
     /// How long it plays, in milliseconds; kept as the client's own word.
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     client_duration_ms: Option<u32>,
 }
 

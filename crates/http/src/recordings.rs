@@ -123,6 +123,7 @@ pub struct UploadForm {
     #[schema(format = DateTime)]
     recorded_at: Option<String>,
     /// How long it plays, in milliseconds.
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     client_duration_ms: Option<u32>,
     /// The audio.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]

@@ -149,7 +149,8 @@ pub fn a_cursor_of_changes_is_its_owners(client: &dyn Client) {
 pub fn what_is_no_page_of_changes_is_refused(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
 
-    let wrong = ["limit=0", "limit=201", "limit=x", "wait=-1", "wait=x", "limit=1&limit=2", "cursor=&cursor="];
+    let wrong =
+        ["limit=0", "limit=201", "limit=x", "wait=-1", "wait=x", "wait=3601", "limit=1&limit=2", "cursor=&cursor="];
     ann.expect_all(wrong.map(|query| (Request::new("GET", format!("/v1/changes?{query}")), "400 invalid-parameter")));
     let anonymous = client.send(&Request::new("GET", "/v1/changes"));
     assert_eq!(anonymous.outcome(), "401 unauthenticated");
