@@ -21,21 +21,6 @@ tapebase_conformance::part_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::session_sweep_tests!(fresh());
 
-/// Eight who write and two who read; and 32 who write.
 mod storms {
-    use std::time::Duration;
-
-    use tapebase_conformance::changes::{Storm, storm};
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn whoever_reads_the_changes_has_in_the_end_what_there_is() {
-        let (store, _kept) = super::fresh().await;
-        storm(vec![store], Storm::of_eight()).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn thirty_two_writers_of_one_owner_all_succeed() {
-        let (store, _kept) = super::fresh().await;
-        storm(vec![store], Storm { writers: 32, duration: Duration::from_secs(2) }).await;
-    }
+    tapebase_conformance::storm_tests!(super::fresh());
 }

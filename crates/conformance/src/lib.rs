@@ -97,6 +97,24 @@ macro_rules! inventory_tests {
     };
 }
 
+/// Eight who write and two who read the changes, and 32 who write, each on a fresh store as in `change_feed_tests!`.
+#[macro_export]
+macro_rules! storm_tests {
+    ($fresh:expr) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn whoever_reads_the_changes_has_in_the_end_what_there_is() {
+            let (store, _kept) = $fresh.await;
+            $crate::changes::storm(vec![store], $crate::changes::Storm::of_eight()).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn thirty_two_writers_of_one_owner_all_succeed() {
+            let (store, _kept) = $fresh.await;
+            $crate::changes::storm(vec![store], $crate::changes::Storm::of_thirty_two()).await;
+        }
+    };
+}
+
 /// One test per promise of a `ChangeFeed` and a `DeletedStore`, each on a fresh one that is a `RecordStore` and an
 /// `UploadStore` too: a future of `(Arc<store>, what must outlive it)`.
 #[macro_export]

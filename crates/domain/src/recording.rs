@@ -53,6 +53,30 @@ pub enum DigestOrigin {
     Declared,
 }
 
+impl DigestOrigin {
+    /// As stores write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Computed => "computed",
+            Self::Declared => "declared",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] wrote.
+    ///
+    /// # Errors
+    /// [`InvalidDigestOrigin`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidDigestOrigin> {
+        [Self::Computed, Self::Declared].into_iter().find(|origin| origin.as_str() == text).ok_or(InvalidDigestOrigin)
+    }
+}
+
+/// The text is not the origin of a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the origin of a digest")]
+pub struct InvalidDigestOrigin;
+
 /// What an owner changes of a recording; what is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {

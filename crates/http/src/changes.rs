@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use tapebase_api::{self as api, Slug};
-use tapebase_domain::{Services, page::Limit};
+use tapebase_domain::Services;
 use utoipa::IntoParams;
 
 use crate::{caller::Caller, conditions::NO_STORE, problem::Problem, query, wire};
@@ -40,8 +40,7 @@ pub async fn list(
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
     let ChangesQuery { cursor, limit, wait } = query::parse(&request)?;
-    let limit = limit.map_or(Ok(Limit::default()), Limit::new);
-    let limit = limit.map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))?;
+    let limit = query::limit(limit)?;
     let wait = Duration::from_secs(wait.unwrap_or_default());
     if wait > LONGEST_WAIT {
         return Err(Problem::new(Slug::InvalidParameter, "Send wait in seconds, an hour at most; 25 are waited."));

@@ -4,12 +4,12 @@ use chrono::DateTime;
 use serde::Deserialize;
 use tapebase_api::Slug;
 use tapebase_domain::{
-    page::{Cursor, Limit, Order, PageRequest, TimeField},
+    page::{Cursor, Order, PageRequest, TimeField},
     ports::Timestamp,
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::problem::Problem;
+use crate::{problem::Problem, query};
 
 /// Which recordings to list.
 #[derive(Deserialize, IntoParams)]
@@ -70,10 +70,7 @@ impl ListQuery {
             order,
             from: self.from.as_deref().map(time).transpose()?,
             to: self.to.as_deref().map(time).transpose()?,
-            limit: self
-                .limit
-                .map_or(Ok(Limit::default()), Limit::new)
-                .map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))?,
+            limit: query::limit(self.limit)?,
             after: cursor.map(|cursor| cursor.position),
         })
     }

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tapebase_api::Slug;
+use tapebase_domain::page::Limit;
 
 use crate::problem::Problem;
 
@@ -17,4 +18,10 @@ pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     let parsed =
         web::Query::<T>::from_query(query).map_err(|error| invalid(format!("The query does not fit: {error}.")))?;
     Ok(parsed.into_inner())
+}
+
+/// How many items are asked for at most.
+pub fn limit(asked: Option<u64>) -> Result<Limit, Problem> {
+    let limit = asked.map_or(Ok(Limit::default()), Limit::new);
+    limit.map_err(|error| Problem::new(Slug::InvalidParameter, format!("{error}.")))
 }

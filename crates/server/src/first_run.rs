@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use tapebase_config::Config;
 use tapebase_domain::session::{SessionToken, TokenForm};
 
@@ -25,6 +25,13 @@ fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
 /// Makes the data folder if a store is in it; `true` if there was none.
 pub fn prepare_stores(config: &Config) -> anyhow::Result<bool> {
     if config.keeps_data_dir() { prepare(&config.data_dir) } else { Ok(false) }
+}
+
+/// Fails if a store is in the data folder and there is none: nothing is made for a command that is of no use `without` one.
+pub fn require_stores(config: &Config, without: &str) -> anyhow::Result<()> {
+    let is_there = !config.keeps_data_dir() || config.data_dir.exists();
+    ensure!(is_there, "there is no {}: {without}", config.data_dir.display());
+    Ok(())
 }
 
 fn make(data_dir: &Path) -> std::io::Result<()> {

@@ -14,7 +14,7 @@ use tapebase_domain::{
     recording::Recording,
 };
 
-use crate::progress::Progress;
+use crate::{first_run, progress::Progress};
 
 /// How to go about it.
 #[derive(Args)]
@@ -29,9 +29,7 @@ pub struct Options {
 
 /// Makes all rows that can be made, and then has them serve the audio.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
-    let data_dir = &config.data_dir;
-    let is_there = !config.keeps_data_dir() || data_dir.exists();
-    ensure!(is_there, "there is no {}: nothing to make rows of", data_dir.display());
+    first_run::require_stores(config, "nothing to make rows of")?;
     let rebuild = Rebuild::new(&config.locations()?.open().await?);
     let id = rebuild.begin().await?;
     let mut run = Run::new(rebuild);

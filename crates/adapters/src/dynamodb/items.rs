@@ -47,7 +47,7 @@ pub fn of_recording(recording: &Recording) -> Item {
         ("media_type", text(recording.media_type.as_str())),
         ("size", number(recording.size)),
         ("sha256", binary(&recording.sha256.0)),
-        ("digest", text(origin_name(recording.digest))),
+        ("digest", text(recording.digest.as_str())),
         ("received_at", micros(recording.received_at)),
         ("revision", number(recording.revision.0)),
         ("changed", number(recording.changed.0)),
@@ -70,7 +70,7 @@ pub fn recording(item: &Item) -> Result<Recording, StoreError> {
         media_type: attributes.parsed("media_type", MediaType::parse)?,
         size: attributes.number("size")?,
         sha256: attributes.digest("sha256")?,
-        digest: attributes.parsed("digest", origin_of)?,
+        digest: attributes.parsed("digest", DigestOrigin::parse)?,
         received_at: attributes.time("received_at")?,
         revision: Revision(attributes.number("revision")?),
         changed: ChangeNumber(attributes.number("changed")?),
@@ -98,18 +98,6 @@ fn details(item: Attributes<'_>) -> Result<Details, StoreError> {
         recorded_at: item.local_time("recorded_at", "recorded_offset")?,
         client_duration_ms: item.optional_number("client_duration_ms")?,
     })
-}
-
-const fn origin_name(origin: DigestOrigin) -> &'static str {
-    match origin {
-        DigestOrigin::Computed => "computed",
-        DigestOrigin::Declared => "declared",
-    }
-}
-
-fn origin_of(name: &str) -> Result<DigestOrigin, &'static str> {
-    let mut all = [DigestOrigin::Computed, DigestOrigin::Declared].into_iter();
-    all.find(|origin| origin_name(*origin) == name).ok_or("not the origin of a digest")
 }
 
 /// What stays of a recording that was deleted. `stamp` tells it from any other that was or will be there.

@@ -134,7 +134,7 @@ pub fn bind_recording<T>(recording: &Recording, write: impl FnOnce(&[ToSqlOutput
     values[place!(RECORDING, "media_type")] = text(recording.media_type.as_str());
     values[place!(RECORDING, "size")] = number(recording.size);
     values[place!(RECORDING, "sha256")] = ToSqlOutput::Borrowed(ValueRef::Blob(&recording.sha256.0));
-    values[place!(RECORDING, "digest")] = text(origin_name(recording.digest));
+    values[place!(RECORDING, "digest")] = text(recording.digest.as_str());
     values[place!(RECORDING, "recorded_at")] = time_value(&recording.details.recorded_at);
     values[place!(RECORDING, "recorded_offset")] = offset(&recording.details.recorded_at);
     values[place!(RECORDING, "received_at")] = time_value(&recording.received_at);
@@ -178,7 +178,7 @@ pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
         media_type: MediaType::from_stored(media_type.to_owned()),
         size: column(place!(RECORDING, "size")).number()?,
         sha256: column(place!(RECORDING, "sha256")).digest()?,
-        digest: column(place!(RECORDING, "digest")).parsed(origin_of)?,
+        digest: column(place!(RECORDING, "digest")).parsed(DigestOrigin::parse)?,
         received_at: column(place!(RECORDING, "received_at")).time()?,
         revision: Revision(column(place!(RECORDING, "revision")).number()?),
         changed: ChangeNumber(column(place!(RECORDING, "changed")).number()?),
@@ -317,18 +317,6 @@ pub fn identity(identity: &Identity) -> (&str, &str) {
 
 pub fn micros<Z: chrono::TimeZone>(time: &DateTime<Z>) -> i64 {
     time.timestamp_micros()
-}
-
-const fn origin_name(origin: DigestOrigin) -> &'static str {
-    match origin {
-        DigestOrigin::Computed => "computed",
-        DigestOrigin::Declared => "declared",
-    }
-}
-
-fn origin_of(name: &str) -> Result<DigestOrigin, &'static str> {
-    let mut all = [DigestOrigin::Computed, DigestOrigin::Declared].into_iter();
-    all.find(|origin| origin_name(*origin) == name).ok_or("not the origin of a digest")
 }
 
 fn text(value: &str) -> ToSqlOutput<'_> {

@@ -1,6 +1,6 @@
 //! Eight who write and two who read, with conflicts; and 32 who write, through one server and through four.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_conformance::{
@@ -30,7 +30,7 @@ async fn whoever_reads_the_changes_has_in_the_end_what_there_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_two_writers_of_one_owner_all_succeed() {
     let (store, ()) = crate::fresh().await;
-    storm(vec![store], Storm { writers: 32, duration: Duration::from_secs(2) }).await;
+    storm(vec![store], Storm::of_thirty_two()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,5 +38,5 @@ async fn thirty_two_writers_of_one_owner_on_four_servers_all_succeed() {
     let table = engine::fresh_table().await;
     let server = || Arc::new(DynamoDb::new(engine::client(&engine::endpoint()), table.clone())) as Arc<dyn Rows>;
     let servers = std::iter::repeat_with(server).take(4).collect();
-    storm(servers, Storm { writers: 32, duration: Duration::from_secs(2) }).await;
+    storm(servers, Storm::of_thirty_two()).await;
 }

@@ -40,6 +40,12 @@ impl Storm {
         let seconds = std::env::var_os("TAPEBASE_STORM_SECONDS").and_then(|text| text.into_string().ok()?.parse().ok());
         Self { writers: 8, duration: Duration::from_secs(seconds.unwrap_or(10)) }
     }
+
+    /// Thirty-two who write, for two seconds.
+    #[must_use]
+    pub const fn of_thirty_two() -> Self {
+        Self { writers: 32, duration: Duration::from_secs(2) }
+    }
 }
 
 /// Has writers upload, rename and delete recordings of one owner, through any of `stores`, which are the same rows,

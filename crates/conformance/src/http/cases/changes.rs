@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     direct::{abort, announce_as, complete, plan, send},
     fixtures::{MEMO, fresh_ulid, fresh_uuid},
+    uploads::put,
     user::{User, id},
 };
 use crate::{
@@ -43,12 +44,8 @@ impl User<'_> {
     }
 }
 
-fn put(id: &str, body: impl Into<Vec<u8>>) -> Request {
-    Request::new("PUT", format!("/v1/recordings/{id}")).body("audio/mp4", body)
-}
-
 fn put_again(id: &str, body: impl Into<Vec<u8>>) -> Request {
-    Request::new("PUT", format!("/v1/recordings/{id}?again=true")).body("audio/mp4", body)
+    put(&format!("{id}?again=true"), body)
 }
 
 fn rename(id: &str, name: &str) -> Request {

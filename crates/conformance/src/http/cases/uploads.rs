@@ -12,7 +12,7 @@ use crate::{
     samples::local,
 };
 
-fn put(id: &str, body: impl Into<Vec<u8>>) -> Request {
+pub(super) fn put(id: &str, body: impl Into<Vec<u8>>) -> Request {
     Request::new("PUT", format!("/v1/recordings/{id}")).body("audio/mp4", body)
 }
 
