@@ -1,19 +1,31 @@
 //! `tapebase serve`: wires everything together and runs until it is told to stop.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web::Data};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tapebase_config::{Config, logging};
-use tapebase_domain::{Services, changes::Changes};
+use tapebase_domain::{
+    Services,
+    changes::Changes,
+    ports::{BlobStore, RecordStore},
+};
 use tapebase_http::{request_log, routes::routes};
 use tokio::{
     select,
     signal::unix::{Signal, SignalKind, signal},
+    time::{sleep, timeout},
 };
 
 use crate::{connections, first_run, sweep};
+
+/// How long the stores are waited for at the end, if somebody does not let go of them.
+const LONGEST_END: Duration = Duration::from_secs(5);
 
 /// Serves the API until SIGTERM, and then finishes what is in flight.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -26,6 +38,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
     let (sweeper, changes) = (services.sweep.clone(), services.changes.clone());
+    let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::new(services.clone()))
@@ -55,15 +68,30 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if is_first || io::stdout().is_terminal() {
         first_run::print_walk(&config, address)?;
     }
-    let (records, blobs) = config.stores();
-    tracing::info!(%address, %records, %blobs, "serving");
+    let (rows, audio) = config.stores();
+    tracing::info!(%address, records = %rows, blobs = %audio, "serving");
     let sweeper = rt::spawn(sweep::regularly(sweeper, config.sweep.every));
     let server = server.run();
     rt::spawn(stop_when_told(told, changes, server.handle()));
     server.await?;
     sweeper.abort();
+    let _ = sweeper.await;
+    drop_stores(records, blobs).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Drops the stores once nobody else has them: whoever is last waits for their threads, which tidy up, and the workers'
+/// threads would be cut off by the end of the process.
+async fn drop_stores(records: Arc<dyn RecordStore>, blobs: Arc<dyn BlobStore>) {
+    let alone = async {
+        while Arc::strong_count(&records) > 1 || Arc::strong_count(&blobs) > 1 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    if timeout(LONGEST_END, alone).await.is_err() {
+        tracing::warn!("the stores are still in use; what they leave is tidied up later");
+    }
 }
 
 /// On SIGTERM finishes what is in flight, on SIGINT breaks it off. Whoever waits for changes is answered first: the

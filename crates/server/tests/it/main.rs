@@ -16,6 +16,7 @@ mod rebuild;
 mod seed;
 mod server;
 mod shelf;
+mod stop;
 mod sync;
 mod verify;
 mod wire;

@@ -1,0 +1,37 @@
+//! A server that is told to stop leaves its data folder as if it had never been open.
+
+use std::{fs, thread};
+
+use tapebase_conformance::http::Request;
+use tempfile::TempDir;
+
+use crate::server::Server;
+
+/// Enough servers at once that their threads wait for a core, and so end in any order.
+const SERVERS: usize = 8;
+
+#[test]
+fn a_server_that_stops_gives_back_the_room_it_did_not_use() {
+    thread::scope(|scope| {
+        for _ in 0..SERVERS {
+            scope.spawn(|| (0..5).for_each(|_| stop_after_one_upload()));
+        }
+    });
+}
+
+fn stop_after_one_upload() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let server = Server::start_on(&folder.path().join("data"), &[]);
+    let token = server.sign_up("ann");
+    let upload = Request::new("POST", "/v1/recordings").bearer(&token).body("audio/mp4", vec![1; 9_000]);
+    let _ = server.send(&upload).expect(201);
+
+    assert!(server.terminate().success());
+
+    let packs = fs::read_dir(folder.path().join("data/blobs/packs")).expect("read");
+    let sizes: Vec<_> = packs.map(|pack| pack.expect("read").metadata().expect("read").len()).collect();
+    assert!(matches!(sizes[..], [0..16_384]), "{sizes:?}");
+    let names = fs::read_dir(folder.path().join("data")).expect("read").map(|entry| entry.expect("read").file_name());
+    let log: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with("-wal")).collect();
+    assert!(log.is_empty(), "{log:?}");
+}
