@@ -5,6 +5,7 @@ use std::{
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -58,20 +59,25 @@ fn kill_9_loses_nothing_acknowledged_and_shows_nothing_half() {
     assert!(!ledger.deleted.is_empty(), "nothing was deleted");
 }
 
+/// However slow the machine is, some uploads are over by the time the server dies.
 fn upload_until_killed(server: &mut Server, token: &str, ledger: &Mutex<Ledger>) {
     let tcp = server.tcp();
     let is_over = AtomicBool::new(false);
+    let (over, uploads_over) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..UPLOADERS {
-            scope.spawn(|| {
+            let (over, is_over) = (over.clone(), &is_over);
+            scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     upload_one(tcp, token, ledger);
+                    over.send(()).expect("the round is not over");
                 }
             });
         }
+        uploads_over.iter().take(UPLOADERS).for_each(drop);
         let [a, b] = random_bytes::<2>();
         #[expect(clippy::disallowed_methods, reason = "the moment of death is to be random")]
-        thread::sleep(Duration::from_millis(50 + u64::from(u16::from_be_bytes([a, b]) % 400)));
+        thread::sleep(Duration::from_millis(u64::from(u16::from_be_bytes([a, b]) % 400)));
         server.kill();
         is_over.store(true, Ordering::Relaxed);
     });
