@@ -287,7 +287,7 @@ impl Direct {
             Some(still) if still.staged == upload.staged => {
                 Err(DirectError::MissingPart { number, count: upload.parts().count() })
             }
-            _ => self.completed_before(upload.owner, &upload.id).await,
+            _ => self.completed_otherwise(upload).await,
         }
     }
 
@@ -295,12 +295,18 @@ impl Direct {
         upload.expires_at <= self.clock.now()
     }
 
-    /// Takes back an upload whose time is over, unless somebody else completed it in time.
+    /// Takes back an upload whose time is over; what its id has come to by other means is the answer.
     async fn expire(&self, upload: &PendingUpload) -> Result<Stored, DirectError> {
-        if self.give_up(upload).await? {
-            return Err(DirectError::NotFound);
+        self.give_up(upload).await?;
+        self.completed_otherwise(upload).await
+    }
+
+    /// What an upload's id has come to by other means: whoever sent other bytes must not take them for stored.
+    async fn completed_otherwise(&self, upload: &PendingUpload) -> Result<Stored, DirectError> {
+        match self.completed_before(upload.owner, &upload.id).await? {
+            Stored::Existing(recording) if !upload.is_of(recording.size, recording.sha256) => Err(conflict(&upload.id)),
+            stored => Ok(stored),
         }
-        self.completed_before(upload.owner, &upload.id).await
     }
 
     async fn describe(&self, upload: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
@@ -346,7 +352,7 @@ impl Direct {
             // Completed, or aborted, by somebody else meanwhile.
             Err(SettleError::Gone) => {
                 self.discard(upload, &blob).await?;
-                self.completed_before(upload.owner, &upload.id).await
+                self.completed_otherwise(upload).await
             }
             Err(SettleError::Taken(existing)) => {
                 self.give_up(upload).await?;

@@ -31,7 +31,9 @@ impl Allowance {
 }
 
 /// Reads as many pieces as it takes to recognise what the body is, and puts them back.
-pub async fn peek(mut body: ByteStream<BodyError>) -> (Bytes, ByteStream<BodyError>) {
+pub async fn peek(body: ByteStream<BodyError>) -> (Bytes, ByteStream<BodyError>) {
+    // A short body ends here, and whoever reads it asks for more once more.
+    let mut body = body.fuse();
     let mut head = BytesMut::new();
     let mut pieces = Vec::new();
     while head.len() < MediaType::SNIFFED_BYTES {

@@ -356,11 +356,29 @@ async fn a_plan_that_has_expired_is_not_found_and_cleared_away() {
     let mut ports = ports();
     find_plan(&mut ports, &expired);
     expect_given_up(&mut ports, &expired);
+    find_recording(&mut ports, None);
     ports.staged.expect_assemble().never();
 
     let stored = complete(ports).await;
 
     assert!(matches!(stored, Err(DirectError::NotFound)), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_has_expired_is_what_came_under_its_id_by_other_means() {
+    for (audio, is_same) in [(AUDIO, true), (b"other".as_slice(), false)] {
+        let expired = PendingUpload { expires_at: ports().now(), ..plan() };
+        let mut ports = ports();
+        find_plan(&mut ports, &expired);
+        expect_given_up(&mut ports, &expired);
+        find_recording(&mut ports, Some(existing(audio, "new")));
+
+        match complete(ports).await {
+            Ok(Stored::Existing(recording)) => assert!(is_same && recording == existing(audio, "new")),
+            Err(DirectError::Upload(UploadError::Conflict(id))) => assert!(!is_same && id == plan().id),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
