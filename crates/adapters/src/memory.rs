@@ -7,9 +7,9 @@ mod uploads;
 mod users;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ops::Bound,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -21,34 +21,35 @@ use tapebase_domain::{
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId},
     pending::{PendingUpload, StagedRef},
-    ports::{BlobEntry, BlobError, BlobStore, Clock as _, SystemClock, Timestamp},
+    ports::{BlobEntry, BlobError, BlobStore, Clock, SystemClock, Timestamp},
     recording::{DigestOrigin, Recording},
     session::{Session, TokenHash},
     user::Account,
 };
 
 /// All stores in one; every method takes the one lock, so that each is a transaction.
-#[derive(Debug, Default)]
 pub struct Memory {
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+/// Ordered throughout: whatever is listed comes in the same order each time, so that tests can be repeated.
+#[derive(Debug, Clone, Default)]
 struct State {
     blobs: BTreeMap<BlobRef, (Bytes, BlobDescription)>,
     names_ever: u64,
     claimed_by: Option<StoreId>,
     id: Option<StoreId>,
     history: Option<HistoryId>,
-    counters: HashMap<UserId, Counters>,
-    forgotten: HashMap<UserId, ChangeNumber>,
-    deleted: HashMap<(UserId, RecordingId), Deleted>,
+    counters: BTreeMap<UserId, Counters>,
+    forgotten: BTreeMap<UserId, ChangeNumber>,
+    deleted: BTreeMap<(UserId, RecordingId), Deleted>,
     audio: Vec<(DeletedAudio, Due)>,
-    recordings: HashMap<(UserId, RecordingId), Recording>,
-    uploads: HashMap<(UserId, RecordingId), PendingUpload>,
-    staged: HashMap<StagedRef, Staged>,
-    accounts: HashMap<UserId, Account>,
-    sessions: HashMap<TokenHash, Session>,
+    recordings: BTreeMap<(UserId, RecordingId), Recording>,
+    uploads: BTreeMap<(UserId, RecordingId), PendingUpload>,
+    staged: BTreeMap<StagedRef, Staged>,
+    accounts: BTreeMap<UserId, Account>,
+    sessions: BTreeMap<TokenHash, Session>,
 }
 
 /// What is to be done about audio of a deleted recording, or its tombstone, and when.
@@ -59,14 +60,33 @@ enum Due {
 }
 
 impl Memory {
+    /// Nothing yet; `clock` says when what is kept is kept.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics between the first and the last step of a change: nothing is left half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+}
+
+impl Clone for Memory {
+    /// A copy of everything as it is at this moment.
+    fn clone(&self) -> Self {
+        Self { clock: self.clock.clone(), state: Mutex::new(self.state().clone()) }
+    }
+}
+
 /// The parts of one blob that were sent so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Staged {
     begun_at: Timestamp,
     parts: BTreeMap<u32, Bytes>,
@@ -74,10 +94,9 @@ struct Staged {
 
 impl State {
     /// Keeps `bytes` as the audio of `of`.
-    fn keep(&mut self, of: &Provenance, bytes: Bytes) -> StoredBlob {
+    fn keep(&mut self, of: &Provenance, bytes: Bytes, written_at: Timestamp) -> StoredBlob {
         let (size, sha256) = (bytes.len() as u64, Sha256::of(&bytes));
         let blob = BlobRef::new(self.fresh_name());
-        let written_at = SystemClock.now();
         let description = BlobDescription {
             provenance: Some(of.clone()),
             size,
@@ -99,7 +118,7 @@ impl State {
 impl BlobStore for Memory {
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let bytes = Bytes::from(body.try_collect::<Vec<Bytes>>().await?.concat());
-        Ok(self.state().keep(of, bytes))
+        Ok(self.state().keep(of, bytes, self.clock.now()))
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {

@@ -149,8 +149,34 @@ impl UserId {
 #[expect(clippy::expect_used, reason = "a system without randomness cannot run this program")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
+    #[cfg(feature = "simulation")]
+    if simulation::fill(&mut bytes) {
+        return bytes;
+    }
     getrandom::fill(&mut bytes).expect("the system has a random generator");
     bytes
+}
+
+/// Randomness that can be repeated; no program that serves is built with it.
+#[cfg(feature = "simulation")]
+pub mod simulation {
+    use std::cell::RefCell;
+
+    type Source = Box<dyn FnMut(&mut [u8])>;
+
+    thread_local! {
+        static SOURCE: RefCell<Option<Source>> = const { RefCell::new(None) };
+    }
+
+    /// Has `source` fill whatever is drawn in this thread from now on.
+    pub fn draw_from(source: impl FnMut(&mut [u8]) + 'static) {
+        SOURCE.set(Some(Box::new(source)));
+    }
+
+    /// `false` where nothing was said.
+    pub(super) fn fill(bytes: &mut [u8]) -> bool {
+        SOURCE.with_borrow_mut(|source| source.as_mut().map(|source| source(bytes))).is_some()
+    }
 }
 
 fn generate_ulid(now: Timestamp) -> Ulid {

@@ -51,7 +51,7 @@ impl PendingUpload {
 }
 
 /// Where a blob store collects the parts of one blob: text the store chose and only the store understands.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StagedRef(String);
 
 impl StagedRef {

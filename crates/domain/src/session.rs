@@ -28,7 +28,7 @@ pub struct Session {
 }
 
 /// What is kept of a token: enough to recognise it, too little to use it. Prints as `[redacted]`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash(pub Sha256);
 
 impl fmt::Debug for TokenHash {

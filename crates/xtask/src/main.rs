@@ -12,6 +12,7 @@ mod process;
 mod program;
 mod python;
 mod schemathesis;
+mod simulate;
 mod test;
 mod workspace;
 
@@ -50,6 +51,13 @@ enum Command {
     Bench(bench::Options),
     /// Takes the disk from a server at random moments, and checks that nothing acknowledged is lost; needs root.
     PowerCut(power_cut::Options),
+    /// Lives through random histories of clients, servers and faults; see docs/simulator.md.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// Options of the simulator; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
     /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
     DeployLint {
         /// Another template.
@@ -74,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Schemathesis { options } => schemathesis::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::PowerCut(options) => power_cut::run(&options),
+        Command::Simulate { options } => simulate::run(&options),
         Command::Engines { command } => engines::run(&command),
         Command::DeployLint { template } => deploy::run(template),
     }

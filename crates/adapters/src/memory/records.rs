@@ -6,7 +6,7 @@ use tapebase_domain::{
     history::{Counters, Deleted, DeletedAudio, Entry},
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest},
-    ports::{Clock as _, InsertError, RecordStore, StoreError, SystemClock, Terms, Timestamp},
+    ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
     recording::{Edit, Recording, Revision},
 };
 
@@ -207,7 +207,7 @@ impl RecordStore for Memory {
     }
 
     async fn id(&self) -> Result<StoreId, StoreError> {
-        Ok(*self.state().id.get_or_insert_with(|| StoreId::generate(SystemClock.now())))
+        Ok(*self.state().id.get_or_insert_with(|| StoreId::generate(self.clock.now())))
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {

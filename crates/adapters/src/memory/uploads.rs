@@ -9,8 +9,8 @@ use tapebase_domain::{
     id::{RecordingId, UserId},
     pending::{Parts, PendingUpload, StagedRef},
     ports::{
-        Assembled, BlobError, Clock as _, InsertError, PartStore, ReserveError, SettleError, StagedBlobs, StoreError,
-        SystemClock, Timestamp, UploadStore,
+        Assembled, BlobError, InsertError, PartStore, ReserveError, SettleError, StagedBlobs, StoreError, Timestamp,
+        UploadStore,
     },
     recording::Recording,
 };
@@ -87,7 +87,7 @@ impl StagedBlobs for Memory {
     async fn begin(&self, _parts: Parts, _of: &Provenance, _sha256: Sha256) -> Result<StagedRef, BlobError> {
         let mut state = self.state();
         let staged = StagedRef::new(state.fresh_name());
-        let empty = Staged { begun_at: SystemClock.now(), parts: [].into() };
+        let empty = Staged { begun_at: self.clock.now(), parts: [].into() };
         state.staged.insert(staged.clone(), empty);
         Ok(staged)
     }
@@ -99,7 +99,7 @@ impl StagedBlobs for Memory {
             return Ok(Assembled::MissingPart(missing));
         }
         let whole: Vec<Bytes> = sent.values().cloned().collect();
-        Ok(Assembled::Whole(state.keep(of, whole.concat().into())))
+        Ok(Assembled::Whole(state.keep(of, whole.concat().into(), self.clock.now())))
     }
 
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {

@@ -18,7 +18,7 @@ impl State {
     /// Ends sessions, and says how many.
     fn close_where(&mut self, is_closed: impl Fn(&Session) -> bool) -> u64 {
         let closed: Vec<UserId> =
-            self.sessions.extract_if(|_, session| is_closed(session)).map(|(_, it)| it.user).collect();
+            self.sessions.extract_if(.., |_, session| is_closed(session)).map(|(_, it)| it.user).collect();
         for user in &closed {
             self.counters(*user).sessions -= 1;
         }

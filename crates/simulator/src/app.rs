@@ -1,0 +1,227 @@
+//! What apps do with recordings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::TryStreamExt as _;
+use tapebase_domain::{
+    blob::ByteRange,
+    details::NewDetails,
+    digest::Sha256,
+    direct::{Begun, DirectError, NewUpload, PartLink},
+    id::RecordingId,
+    list::ListError,
+    media_type::MediaType,
+    page::{Limit, PageRequest},
+    pending::PendingUpload,
+    recording::{Edit, Recording, RecordingName},
+    upload::{NewRecording, Stored, UploadError},
+};
+
+use crate::{
+    client::{Arrival, Asked, Client},
+    invariant::Invariant,
+    model::{Answer, Request, Take},
+    shared::Attempt,
+};
+
+/// Sends a recording.
+pub async fn upload(client: Client, id: RecordingId, take: Take, again: bool, arrival: Arrival) {
+    let asked = client.ask(&id, Request::Store { take, again });
+    let audio = client.audio(take);
+    let new = NewRecording {
+        id: Some(id),
+        details: NewDetails::of_type(MediaType::octet_stream()),
+        again,
+        sha256: Some(Sha256::of(&audio)),
+        size: Some(audio.len() as u64),
+    };
+    match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
+        Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created, take, &recording),
+        Ok(Stored::Existing(recording)) => asked.answer_stored(&Answer::Existing, take, &recording),
+        Err(error) => asked.answer_refusal(&error),
+    }
+}
+
+/// Looks at a recording.
+pub async fn find(client: Client, id: RecordingId) -> Option<Recording> {
+    let asked = client.ask(&id, Request::Find);
+    match client.services.list.find(client.user, &id).await {
+        Ok(recording) => {
+            asked.answer(&client.found(&recording));
+            return Some(recording);
+        }
+        Err(error) => answer_list_error(asked, &error),
+    }
+    None
+}
+
+/// Plays a recording, or a piece of it: this part of a hundred.
+pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
+    let Some(recording) = find(client.clone(), id.clone()).await else { return };
+    let whole = ByteRange::whole(recording.size);
+    let range = piece.map_or(whole, |(from, to)| {
+        let start = recording.size * from / 100;
+        ByteRange { start, length: (recording.size * to / 100).max(start + 1).min(recording.size) - start }
+    });
+    let Answer::Found { take, .. } = client.found(&recording) else { return };
+    let asked = client.ask(&id, Request::Find);
+    match client.services.list.play(&recording, range).await {
+        Ok(bytes) => {
+            let expected = client.audio(take);
+            let (start, end) = (usize::try_from(range.start), usize::try_from(range.end()));
+            let expected =
+                start.ok().zip(end.ok()).and_then(|(start, end)| expected.get(start..end)).unwrap_or_default();
+            let played = bytes.try_collect::<bytes::BytesMut>().await.map(bytes::BytesMut::freeze);
+            Asked::compare(&client, &recording, expected, played, range == whole);
+        }
+        // It was deleted meanwhile, or another is there by now.
+        Err(ListError::NotFound) => client.excuse(&"it went"),
+        Err(error) => answer_list_error(asked, &error),
+    }
+}
+
+/// Reads the whole list.
+pub async fn list(client: Client, limit: Limit) {
+    let ids = client.shared.facts().known.model.ids(client.person);
+    let asked: BTreeMap<_, _> = ids.into_iter().map(|id| (id.clone(), client.ask(&id, Request::Find))).collect();
+    let Some(mut listed) = walk(&client, limit).await else { return };
+    for (id, asked) in asked {
+        match listed.remove(&id) {
+            Some(recording) => asked.answer(&client.found(&recording)),
+            None => asked.answer(&Answer::NotFound),
+        }
+    }
+}
+
+async fn walk(client: &Client, limit: Limit) -> Option<BTreeMap<RecordingId, Recording>> {
+    let (mut listed, mut after) = (BTreeMap::new(), None);
+    loop {
+        let request = PageRequest { limit, after: after.take(), ..PageRequest::default() };
+        match client.services.list.page(client.user, request).await {
+            Ok(page) => {
+                for recording in page.items {
+                    if let Some(twice) = listed.insert(recording.id.clone(), recording) {
+                        // One that was deleted and sent again is another one.
+                        client.shared.note(&format!("{} is listed twice", twice.id));
+                    }
+                }
+                let Some(next) = page.next else { return Some(listed) };
+                after = Some(next.position);
+            }
+            Err(error) => {
+                client.excuse(&error);
+                return None;
+            }
+        }
+    }
+}
+
+/// Renames a recording.
+pub async fn rename(client: Client, id: RecordingId, name: u32) {
+    let asked = client.ask(&id, Request::Rename(name));
+    let edit = Edit { name: RecordingName::parse(format!("name {name}")).ok() };
+    match client.services.list.edit(client.user, &id, edit, None).await {
+        Ok(recording) => asked.answer(&client.found(&recording)),
+        Err(error) => answer_list_error(asked, &error),
+    }
+}
+
+/// Deletes a recording.
+pub async fn delete(client: Client, id: RecordingId) {
+    let asked = client.ask(&id, Request::Delete(client.now()));
+    match client.services.list.delete(client.user, &id, None).await {
+        Ok(()) => asked.answer(&Answer::Done),
+        Err(error) => answer_list_error(asked, &error),
+    }
+}
+
+fn answer_list_error(asked: Asked, error: &ListError) {
+    match error {
+        ListError::NotFound => asked.answer(&Answer::NotFound),
+        // Nobody here says which revision is expected.
+        ListError::Changed => asked.answer(&Answer::Conflict),
+        ListError::Full(_) => asked.answer(&Answer::Refused),
+        ListError::Unavailable(_) => drop(asked),
+    }
+}
+
+/// Announces a recording.
+pub async fn announce(client: Client, id: RecordingId, take: Take, again: bool) {
+    let asked = client.ask(&id, Request::Find);
+    let audio = client.audio(take);
+    client.shared.facts().people[client.person].attempts.push(Attempt { id: id.clone(), take, again });
+    let new = NewUpload {
+        id: Some(id),
+        details: NewDetails::of_type(MediaType::octet_stream()),
+        again,
+        size: audio.len() as u64,
+        sha256: Sha256::of(&audio),
+    };
+    match client.services.direct.create(client.user, new).await {
+        Ok(Begun::Created(upload) | Begun::Resumed(upload)) => {
+            asked.answer(&Answer::NotFound);
+            client.shared.facts().people[client.person].announced.push((upload, take));
+        }
+        Ok(Begun::Stored(recording)) => asked.answer(&client.found(&recording)),
+        Err(DirectError::Upload(UploadError::Deleted(_))) => asked.answer(&Answer::NotFound),
+        Err(error) => client.excuse(&error),
+    }
+}
+
+/// Sends what was announced; or something else.
+pub async fn send_part(client: Client, upload: PendingUpload, take: Take, arrival: Arrival) {
+    let Ok((links, _)) = client.services.direct.links(&upload).await else { return };
+    for link in links {
+        let PartLink::Server(ticket, signature) = link else { return };
+        let body = client.body(take, arrival);
+        if let Err(error) = client.services.direct.put_part(&ticket, &signature, None, body).await {
+            client.excuse(&error);
+        }
+    }
+}
+
+/// Says that all parts are sent: of whatever was announced under this id.
+pub async fn complete(client: Client, id: RecordingId) {
+    let attempts: BTreeSet<(Take, bool)> = {
+        let facts = client.shared.facts();
+        let own = facts.people[client.person].attempts.iter().filter(|attempt| attempt.id == id);
+        own.map(|attempt| (attempt.take, attempt.again)).collect()
+    };
+    let mut stores: Vec<(Take, Asked)> =
+        attempts.into_iter().map(|(take, again)| (take, client.ask(&id, Request::Store { take, again }))).collect();
+    let find = client.ask(&id, Request::Find);
+    match client.services.direct.complete(client.user, &id).await {
+        Ok(Stored::Created(recording)) => {
+            let is_of = |(take, _): &mut (Take, Asked)| client.found(&recording).take() == Some(*take);
+            match stores.extract_if(.., is_of).next() {
+                Some((take, asked)) => asked.answer_stored(&Answer::Created, take, &recording),
+                None => client.shared.wrong(Invariant::Answers, format!("{id} is nothing that was announced")),
+            }
+        }
+        // Whatever is there now: another upload may have ended under this id.
+        Ok(Stored::Existing(recording)) => find.answer(&client.found(&recording)),
+        Err(DirectError::NotFound) => find.answer(&Answer::NotFound),
+        Err(DirectError::Upload(error)) => match stores.pop() {
+            Some((_, asked)) if stores.is_empty() => asked.answer_refusal(&error),
+            _ => client.excuse(&error),
+        },
+        Err(error @ (DirectError::MissingPart { .. } | DirectError::InvalidLink)) => client.excuse(&error),
+    }
+}
+
+/// Takes an announcement back.
+pub async fn abort(client: Client, id: RecordingId) {
+    match client.services.direct.abort(client.user, &id).await {
+        Ok(()) => client.shared.note(&format!("the upload of {id} is aborted")),
+        Err(error) => client.excuse(&error),
+    }
+}
+
+/// What somebody has, by the list.
+pub async fn everything(client: &Client) -> BTreeSet<(RecordingId, Answer)> {
+    let Some(listed) = walk(client, Limit::MAX).await else {
+        client.shared.wrong(Invariant::Ends, "nothing is wrong any more, and the list fails".into());
+        return BTreeSet::new();
+    };
+    listed.into_iter().map(|(id, recording)| (id, client.found(&recording))).collect()
+}

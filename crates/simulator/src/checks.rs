@@ -1,0 +1,52 @@
+//! What is looked at once nothing goes wrong any more.
+
+use std::collections::BTreeSet;
+
+use tapebase_domain::{blob::BlobRef, ports::BlobStore};
+
+use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared, stores::Stores};
+
+/// Everything somebody ever named is looked at and played, and every token presented.
+pub async fn person(client: Client) {
+    let (ids, tokens) = {
+        let facts = client.shared.facts();
+        let own = facts.known.sessions.iter().filter(|session| session.person == client.person);
+        (facts.known.model.ids(client.person), own.map(|session| session.token.clone()).collect::<Vec<_>>())
+    };
+    for id in ids {
+        app::play(client.clone(), id, None).await;
+    }
+    for token in tokens {
+        sessions::present(client.clone(), token).await;
+    }
+}
+
+/// Rows and audio agree.
+pub async fn stores(shared: &Shared, stores: &Stores) {
+    let inner = stores.inner();
+    let Ok(recordings) = stores.recordings().await else { return };
+    match &inner.inventory {
+        Some(inventory) => match inventory.miscounted().await.as_deref() {
+            Ok([]) => {}
+            other => shared.wrong(Invariant::Counters, format!("{other:?}")),
+        },
+        None => shared.note("counters cannot be compared"),
+    }
+    let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();
+    for blob in all_blobs(inner.blobs.as_ref()).await {
+        // What was newer than rows that were put back is no leftover: its owner has never given it up.
+        if !kept.contains(&blob) && !stores.ledger().is_recorded(&blob) {
+            shared.wrong(Invariant::Leftovers, format!("{blob} is nobody's, and stays"));
+        }
+    }
+}
+
+async fn all_blobs(blobs: &dyn BlobStore) -> Vec<BlobRef> {
+    let mut all = Vec::new();
+    while let Ok(some) = blobs.list(all.last().cloned()).await
+        && !some.is_empty()
+    {
+        all.extend(some.into_iter().map(|entry| entry.blob));
+    }
+    all
+}

@@ -1,0 +1,189 @@
+//! A client of one server: asks, and has what is answered checked.
+
+use bytes::Bytes;
+use futures_util::stream;
+use tapebase_domain::{
+    Services,
+    blob::{BodyError, ByteStream},
+    id::{RecordingId, UserId},
+    ports::{BlobError, Clock as _, Timestamp},
+    recording::Recording,
+    upload::UploadError,
+};
+
+use crate::{
+    faults::yield_now,
+    invariant::Invariant,
+    model::{Answer, Person, Request, RequestId, Take},
+    shared::Shared,
+    stores::Stores,
+};
+
+/// Somebody at a server.
+#[derive(Clone)]
+pub struct Client {
+    /// What everybody knows.
+    pub shared: Shared,
+    /// The server.
+    pub services: Services,
+    /// Who.
+    pub person: Person,
+    /// Who it is to the server.
+    pub user: UserId,
+    /// Where the audio is.
+    pub stores: Stores,
+}
+
+/// How a body arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Whole.
+    Whole,
+    /// Not to its end.
+    Broken(BodyError),
+}
+
+/// A request on its way. Dropped before it is answered, nobody will ever know what came of it.
+pub struct Asked {
+    client: Client,
+    id: RecordingId,
+    request: RequestId,
+    is_over: bool,
+}
+
+impl Client {
+    /// The true time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.facts().time.now()
+    }
+
+    /// The audio itself.
+    #[must_use]
+    pub fn audio(&self, take: Take) -> Bytes {
+        self.shared.facts().takes[take].clone()
+    }
+
+    /// The audio on its way.
+    #[must_use]
+    pub fn body(&self, take: Take, arrival: Arrival) -> ByteStream<BodyError> {
+        let audio = self.audio(take);
+        let length = match arrival {
+            Arrival::Whole => audio.len(),
+            Arrival::Broken(_) => audio.len() / 2,
+        };
+        let mut pieces: Vec<_> = audio[..length].chunks(700).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        if let Arrival::Broken(error) = arrival {
+            pieces.push(Err(error));
+        }
+        Box::pin(stream::unfold(pieces.into_iter(), |mut pieces| async {
+            yield_now().await;
+            Some((pieces.next()?, pieces))
+        }))
+    }
+
+    /// Asks something of a recording.
+    #[must_use]
+    pub fn ask(&self, id: &RecordingId, request: Request) -> Asked {
+        let mut facts = self.shared.facts();
+        let now = facts.now();
+        let number = facts.known.model.begin(self.person, id, request);
+        facts.trace.note(now, &format!("{} asks {request:?} of {id}", self.person));
+        drop(facts);
+        Asked { client: self.clone(), id: id.clone(), request: number, is_over: false }
+    }
+
+    /// What a recording says of itself, as the model has it.
+    #[must_use]
+    pub fn found(&self, recording: &Recording) -> Answer {
+        let known = self.shared.facts().take_of(recording.sha256);
+        let take = known.unwrap_or_else(|| {
+            self.shared.wrong(Invariant::Answers, format!("nobody has ever recorded what {} has", recording.id));
+            usize::MAX
+        });
+        let name = recording.details.name.as_str().strip_prefix("name ").and_then(|number| number.parse().ok());
+        Answer::Found { take, name }
+    }
+
+    /// Writes down an answer that says nothing of what is there.
+    pub fn excuse(&self, error: &impl std::fmt::Display) {
+        self.shared.note(&format!("{} is told that {error}", self.person));
+    }
+}
+
+impl Asked {
+    /// The answer has come.
+    pub fn answer(mut self, answer: &Answer) {
+        self.is_over = true;
+        let Client { shared, person, .. } = &self.client;
+        let mut facts = shared.facts();
+        let now = facts.now();
+        facts.trace.note(now, &format!("{person} is answered {answer:?} of {}", self.id));
+        let result = facts.known.model.end(*person, &self.id, self.request, answer, now);
+        drop(facts);
+        if let Err(what) = result {
+            shared.wrong(Invariant::Answers, what);
+        }
+    }
+
+    /// The answer is that this take is safe.
+    pub fn answer_stored(self, answer: &Answer, take: Take, recording: &Recording) {
+        let client = self.client.clone();
+        let Answer::Found { take: found, .. } = client.found(recording) else { return };
+        if found != take || recording.owner != client.user {
+            client.shared.wrong(Invariant::Answers, format!("{} is not what was sent", recording.id));
+        }
+        if client.stores.ledger().rot(&recording.blob).is_some() {
+            client.shared.wrong(Invariant::Safe, format!("{} is called safe, and its audio is damaged", recording.id));
+        }
+        for queued in &mut client.shared.facts().people[client.person].queue {
+            queued.is_safe |= queued.id == recording.id && queued.take == take;
+        }
+        self.answer(answer);
+    }
+
+    /// The answer to an upload is a refusal, or none.
+    pub fn answer_refusal(self, error: &UploadError) {
+        match error {
+            UploadError::Conflict(_) => self.answer(&Answer::Conflict),
+            UploadError::Deleted(_) => self.answer(&Answer::WasDeleted),
+            UploadError::Body(_)
+            | UploadError::UnsupportedType(_)
+            | UploadError::DigestMismatch { .. }
+            | UploadError::Full(_) => self.answer(&Answer::Refused),
+            UploadError::Unavailable(cause) => self.client.excuse(cause),
+        }
+    }
+
+    /// What was played is compared with what was recorded.
+    pub fn compare(
+        client: &Client,
+        recording: &Recording,
+        expected: &[u8],
+        played: Result<Bytes, BlobError>,
+        is_whole: bool,
+    ) {
+        match played {
+            Ok(bytes) if bytes == expected => {}
+            // Ranges are not compared with checksums, which is documented.
+            Ok(_) if !is_whole && client.stores.ledger().rot(&recording.blob).is_some() => {}
+            Ok(bytes) => {
+                let what = format!("{} plays {} other bytes than were recorded", recording.id, bytes.len());
+                client.shared.wrong(Invariant::Bytes, what);
+            }
+            Err(error) => client.excuse(&error),
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let mut facts = self.client.shared.facts();
+        let now = facts.now();
+        facts.trace.note(now, &format!("{} gets no answer about {}", self.client.person, self.id));
+        facts.known.model.give_up(self.client.person, &self.id, self.request, now);
+    }
+}

@@ -1,0 +1,77 @@
+//! What was tried, and what never was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    faults::{Call, Fault},
+    plan::{Action, Step},
+};
+
+/// Calls of stores, and what went wrong with them.
+pub type Calls = BTreeMap<(Call, Option<Fault>), u64>;
+
+/// What happened in many histories.
+#[derive(Default)]
+pub struct Coverage {
+    calls: Calls,
+    actions: BTreeMap<Action, u64>,
+    /// Which action came right after which: they overlap.
+    pairs: BTreeMap<(Action, Action), u64>,
+}
+
+impl Coverage {
+    /// Adds one history.
+    pub fn add(&mut self, plan: &[Step], calls: &Calls) {
+        for (call, count) in calls {
+            *self.calls.entry(*call).or_default() += count;
+        }
+        for step in plan {
+            *self.actions.entry(step.action).or_default() += 1;
+        }
+        for pair in plan.windows(2) {
+            *self.pairs.entry((pair[0].action, pair[1].action)).or_default() += 1;
+        }
+    }
+
+    /// Adds what others counted.
+    pub fn merge(&mut self, other: Self) {
+        for (call, count) in other.calls {
+            *self.calls.entry(call).or_default() += count;
+        }
+        for (action, count) in other.actions {
+            *self.actions.entry(action).or_default() += count;
+        }
+        for (pair, count) in other.pairs {
+            *self.pairs.entry(pair).or_default() += count;
+        }
+    }
+
+    /// What was tried how often, as lines to read.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.actions.iter().map(|(action, count)| format!("{:<22}{count:>12}", format!("{action:?}"))).collect();
+        let calls: BTreeSet<Call> = self.calls.keys().map(|(call, _)| *call).collect();
+        lines.push(format!("{:<34}{:>12}{:>10}{:>10}{:>10}{:>10}", "call", "fine", "before", "after", "slow", "full"));
+        for call in &calls {
+            let count = |fault| self.calls.get(&(*call, fault)).copied().unwrap_or_default();
+            let faults: String = Fault::ALL.map(|fault| format!("{:>10}", count(Some(fault)))).concat();
+            lines.push(format!("{:<34}{:>12}{faults}", call.name, count(None)));
+        }
+        lines.push(format!("never tried: {:?}", self.gaps()));
+        lines
+    }
+
+    /// What was never tried: faults of a call, and, of the actions that were, one right after another.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<String> {
+        let tried = || self.actions.keys().copied();
+        let pairs = tried().flat_map(|first| tried().map(move |second| (first, second)));
+        let pairs = pairs.filter(|pair| !self.pairs.contains_key(pair)).map(|pair| format!("{pair:?}"));
+        let calls: BTreeSet<Call> = self.calls.keys().map(|(call, _)| *call).collect();
+        let faults = calls.into_iter().flat_map(|call| Fault::ALL.map(|fault| (call, fault)));
+        let faults =
+            faults.filter(|(call, fault)| call.may(*fault) && !self.calls.contains_key(&(*call, Some(*fault))));
+        pairs.chain(faults.map(|(call, fault)| format!("{fault:?} of {}", call.name))).collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! Runs many tasks in one thread, and decides by the dice which of them goes on: to its next await, no further.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+};
+
+use crate::dice::Dice;
+
+/// Names a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct TaskId(pub u64);
+
+/// Who a task is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A client, who may hang up.
+    Client,
+    /// The operator, or the server itself.
+    Operator,
+}
+
+/// What a task does.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// All tasks.
+#[derive(Default)]
+pub struct Executor {
+    tasks: BTreeMap<TaskId, Task>,
+    ready: Ready,
+    tasks_ever: u64,
+}
+
+struct Task {
+    work: Work,
+    /// The server it runs on.
+    server: usize,
+    kind: Kind,
+    waker: Waker,
+}
+
+/// What has something to do.
+#[derive(Clone, Default)]
+struct Ready(Arc<Mutex<BTreeSet<TaskId>>>);
+
+impl Ready {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<TaskId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct TaskWaker {
+    id: TaskId,
+    ready: Ready,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.ready.lock().insert(self.id);
+    }
+}
+
+impl Executor {
+    /// The id of the next task.
+    #[must_use]
+    pub const fn next_id(&self) -> TaskId {
+        TaskId(self.tasks_ever)
+    }
+
+    /// Begins a task on a server.
+    pub fn spawn(&mut self, server: usize, kind: Kind, work: Work) {
+        let id = self.next_id();
+        self.tasks_ever += 1;
+        let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
+        self.tasks.insert(id, Task { work, server, kind, waker });
+        self.ready.lock().insert(id);
+    }
+
+    /// Has one task go on; `None` if none can.
+    pub fn step(&mut self, dice: &mut Dice, about_to: impl FnOnce(TaskId)) -> Option<()> {
+        let id = {
+            let mut ready = self.ready.lock();
+            let place = dice.below(ready.len());
+            let id = *ready.iter().nth(place)?;
+            ready.remove(&id);
+            id
+        };
+        about_to(id);
+        let Some(task) = self.tasks.get_mut(&id) else { return Some(()) };
+        if task.work.as_mut().poll(&mut Context::from_waker(&task.waker)) == Poll::Ready(()) {
+            self.tasks.remove(&id);
+        }
+        Some(())
+    }
+
+    /// Whether everything is done.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// The tasks of some kinds that are not done.
+    #[must_use]
+    pub fn running(&self, is_meant: impl Fn(Kind) -> bool) -> Vec<TaskId> {
+        self.tasks.iter().filter(|(_, task)| is_meant(task.kind)).map(|(id, _)| *id).collect()
+    }
+
+    /// Drops a task where it is.
+    pub fn drop_task(&mut self, id: TaskId) {
+        self.tasks.remove(&id);
+    }
+
+    /// Drops all tasks of a server where they are, and says which they were.
+    pub fn drop_server(&mut self, server: usize) -> Vec<TaskId> {
+        self.tasks.extract_if(.., |_, task| task.server == server).map(|(id, _)| id).collect()
+    }
+}

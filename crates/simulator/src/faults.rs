@@ -1,0 +1,245 @@
+//! What goes wrong between a server and its stores.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::TimeDelta;
+use futures_util::future::poll_fn;
+use tapebase_domain::ports::{BlobError, BoxError, HasherError, InsertError, ReserveError, SettleError, StoreError};
+
+use crate::{coverage::Calls, dice::Dice, executor::TaskId, time::Time};
+
+/// What may happen to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It fails, and nothing was done.
+    Before,
+    /// It is done, and the answer is lost.
+    After,
+    /// It takes up to a minute.
+    Slow,
+    /// There is no room for what it writes.
+    Full,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Before, Self::After, Self::Slow, Self::Full];
+}
+
+/// A call of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// The port and its method.
+    pub name: &'static str,
+    /// Whether it may find that there is none.
+    pub needs_room: bool,
+}
+
+impl Call {
+    /// Whether this may happen to it.
+    #[must_use]
+    pub fn may(self, fault: Fault) -> bool {
+        fault != Fault::Full || self.needs_room
+    }
+}
+
+/// Decides which calls fail, and how.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// How many calls in ten thousand go wrong.
+    share: u32,
+    is_full: bool,
+    /// The chances of each task: what happens to one does not depend on the others.
+    dice: BTreeMap<TaskId, Dice>,
+    current: TaskId,
+    /// The tasks to which something has happened.
+    hit: BTreeSet<TaskId>,
+    /// How often each fault came with each call.
+    counts: Calls,
+}
+
+impl Faults {
+    /// How many calls in ten thousand go wrong from now on.
+    pub fn set_share(&self, share: u32) {
+        self.state().share = share;
+    }
+
+    /// Whether there is no room left from now on.
+    pub fn set_full(&self, is_full: bool) {
+        self.state().is_full = is_full;
+    }
+
+    /// Gives a task its chances.
+    pub fn prepare(&self, task: TaskId, dice: Dice) {
+        self.state().dice.insert(task, dice);
+    }
+
+    /// The task that goes on now.
+    pub fn enter(&self, task: TaskId) {
+        self.state().current = task;
+    }
+
+    /// The task that goes on now.
+    #[must_use]
+    pub fn current(&self) -> TaskId {
+        self.state().current
+    }
+
+    /// Whether something has gone wrong for a task.
+    #[must_use]
+    pub fn has_hit(&self, task: TaskId) -> bool {
+        self.state().hit.contains(&task)
+    }
+
+    /// Notes that something has gone wrong for tasks.
+    pub fn hit(&self, tasks: impl IntoIterator<Item = TaskId>) {
+        self.state().hit.extend(tasks);
+    }
+
+    /// Takes what was counted.
+    #[must_use]
+    pub fn counts(&self) -> Calls {
+        self.state().counts.clone()
+    }
+
+    /// What happens to a call, and for how long it takes if it is slow.
+    fn draw(&self, call: Call) -> Option<(Fault, TimeDelta)> {
+        let mut state = self.state();
+        let State { share, is_full, dice, current, hit, counts } = &mut *state;
+        let drawn = dice.get_mut(current).and_then(|dice| {
+            if *is_full && call.needs_room && dice.is(90) {
+                return Some((Fault::Full, TimeDelta::zero()));
+            }
+            let is_faulty = dice.is_one_of_ten_thousand(*share);
+            let fault = match dice.below(8) {
+                0..3 => Fault::Before,
+                3..6 => Fault::After,
+                6 => Fault::Slow,
+                _ if call.needs_room => Fault::Full,
+                _ => Fault::Slow,
+            };
+            let milliseconds = i64::try_from(dice.below(60_000)).unwrap_or_default();
+            is_faulty.then_some((fault, TimeDelta::milliseconds(milliseconds)))
+        });
+        *counts.entry((call, drawn.map(|(fault, _)| fault))).or_default() += 1;
+        let (fault, duration) = drawn?;
+        if fault != Fault::Slow {
+            hit.insert(*current);
+        }
+        Some((fault, duration))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way of every call to a store.
+#[derive(Clone)]
+pub struct Gate {
+    /// What goes wrong.
+    pub faults: Faults,
+    /// How calls take time.
+    pub time: Time,
+}
+
+impl Gate {
+    /// A call that changes nothing.
+    pub async fn read<T, E: Failure>(
+        &self,
+        name: &'static str,
+        effect: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.pass(Call { name, needs_room: false }, effect).await
+    }
+
+    /// A call that needs room.
+    pub async fn write<T, E: Failure>(
+        &self,
+        name: &'static str,
+        effect: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.pass(Call { name, needs_room: true }, effect).await
+    }
+
+    async fn pass<T, E: Failure>(&self, call: Call, effect: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let fault = self.faults.draw(call);
+        yield_now().await;
+        match fault {
+            Some((Fault::Before, _)) => return Err(E::unavailable("refused".into())),
+            Some((Fault::Full, _)) => return Err(E::full("no room".into())),
+            Some((Fault::Slow, duration)) => self.time.sleep(duration).await,
+            Some((Fault::After, _)) | None => {}
+        }
+        let result = effect.await;
+        yield_now().await;
+        match fault {
+            Some((Fault::After, _)) => Err(E::unavailable("the answer was lost".into())),
+            _ => result,
+        }
+    }
+}
+
+/// Lets others go first.
+pub async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return std::task::Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+/// An error of a port that a fault can be told by.
+pub trait Failure {
+    /// The store cannot answer.
+    fn unavailable(cause: BoxError) -> Self;
+    /// The store has no room.
+    fn full(cause: BoxError) -> Self;
+}
+
+impl Failure for BlobError {
+    fn unavailable(cause: BoxError) -> Self {
+        Self::Unavailable(cause)
+    }
+
+    fn full(cause: BoxError) -> Self {
+        Self::Full(cause)
+    }
+}
+
+impl Failure for HasherError {
+    fn unavailable(cause: BoxError) -> Self {
+        Self::Failed(cause)
+    }
+
+    fn full(cause: BoxError) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+macro_rules! failure_of_rows {
+    ($($error:ty),*) => {
+        $(impl Failure for $error {
+            fn unavailable(cause: BoxError) -> Self {
+                StoreError::Unavailable(cause).into()
+            }
+
+            fn full(cause: BoxError) -> Self {
+                StoreError::Full(cause).into()
+            }
+        })*
+    };
+}
+
+failure_of_rows!(StoreError, InsertError, ReserveError, SettleError);

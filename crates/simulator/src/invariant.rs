@@ -1,0 +1,41 @@
+//! What must hold.
+
+/// What must hold, whatever happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Invariant {
+    /// Every answer is one that is possible, given all others.
+    Answers,
+    /// What is played is what was recorded, to the bit.
+    Bytes,
+    /// Audio goes by its owner's word alone.
+    OwnersWord,
+    /// What a request has begun is finished, whoever hangs up: nothing is left for the sweeper.
+    Finishes,
+    /// No audio stays that nobody has.
+    Leftovers,
+    /// What everybody has is counted right.
+    Counters,
+    /// A device that follows the rules has what the server has, and deletes nothing that nobody deleted.
+    Devices,
+    /// A token opens what it should, and nothing once it is revoked.
+    Tokens,
+    /// Whoever is told that a recording is safe can forget it.
+    Safe,
+    /// Everything comes to an end.
+    Ends,
+    /// Nothing that anybody asks for makes a server panic.
+    Panics,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// What did not hold.
+    pub invariant: Invariant,
+    /// In so many words.
+    pub what: String,
+}
+
+/// What does not hold yet, and is known: requests are dropped where their clients hang up, a repeat is compared with
+/// what the row says of its audio and not with the audio, and rows that are put back have newer audio swept.
+pub const NOT_YET: [Invariant; 3] = [Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord];

@@ -1,0 +1,61 @@
+//! Random histories of many clients, servers and faults, which can be repeated, and what must hold in them.
+//!
+//! - [`plan`] draws what is going to happen; `world` has it happen, in one thread that decides by the dice who goes
+//!   on at each await (`executor`), while `time` passes only when nothing else does.
+//! - `ports` are the ports of a server, with `faults` on the way to the `stores` that all servers share.
+//! - `app`, `device` and `sessions` are what clients do; `model` is what they may be answered, and `checks`
+//!   what is looked at in the end.
+
+mod app;
+mod checks;
+mod client;
+pub mod coverage;
+mod device;
+mod dice;
+mod executor;
+mod faults;
+pub mod invariant;
+mod model;
+pub mod plan;
+mod ports;
+mod sessions;
+mod shared;
+pub mod shrink;
+mod stores;
+mod time;
+pub mod trace;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::{
+    coverage::Calls,
+    invariant::{Invariant, Wrong},
+    plan::Plan,
+    trace::Trace,
+    world::World,
+};
+
+/// What came of a history.
+pub struct Outcome {
+    /// What went wrong, if anything did.
+    pub wrong: Option<Wrong>,
+    /// What happened, if that was to be kept.
+    pub lines: Vec<String>,
+    /// The hash of all that happened.
+    pub hash: String,
+    /// The calls of stores, and what went wrong with them.
+    pub calls: Calls,
+}
+
+/// Lives through a history. What is tolerated need not hold.
+#[must_use]
+pub fn simulate(plan: &Plan, trace: Trace, tolerated: &[Invariant]) -> Outcome {
+    let mut world = World::new(plan, trace, tolerated);
+    if catch_unwind(AssertUnwindSafe(|| world.live(&plan.steps))).is_err() {
+        world.shared.wrong(Invariant::Panics, "something panicked, and said on stderr what".into());
+    }
+    let mut facts = world.shared.facts();
+    let (lines, hash) = std::mem::take(&mut facts.trace).finish();
+    Outcome { wrong: facts.wrong.clone(), lines, hash, calls: world.calls() }
+}

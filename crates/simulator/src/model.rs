@@ -1,0 +1,263 @@
+//! What may be true, given what clients have asked for and were answered.
+//!
+//! Each id of each user is a small machine. Requests overlap, and some get no answer: so of each id every state is kept
+//! that it may be in (its possible worlds). An answer that fits none of them is wrong (Wing and Gong, "Testing and
+//! verifying concurrent objects", 1993, for one object at a time).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use tapebase_domain::{id::RecordingId, ports::Timestamp};
+
+/// Which of the audio that clients have recorded.
+pub type Take = usize;
+/// Who.
+pub type Person = usize;
+/// One request for one recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(u64);
+
+/// What an id may stand for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Nothing.
+    Absent,
+    /// A recording.
+    Live {
+        /// Its audio.
+        take: Take,
+        /// What it is called, if it was ever renamed.
+        name: Option<u32>,
+    },
+    /// One that was deleted, not before then.
+    Deleted(Timestamp),
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// That audio is stored.
+    Store {
+        /// Which.
+        take: Take,
+        /// Even if it was deleted.
+        again: bool,
+    },
+    /// What there is.
+    Find,
+    /// That it has this name.
+    Rename(u32),
+    /// That it goes.
+    Delete(Timestamp),
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// It was added.
+    Created,
+    /// The very same was there.
+    Existing,
+    /// Another is there.
+    Conflict,
+    /// It was deleted.
+    WasDeleted,
+    /// This is there.
+    Found {
+        /// Its audio.
+        take: Take,
+        /// What it is called, if it was ever renamed.
+        name: Option<u32>,
+    },
+    /// There is none.
+    NotFound,
+    /// Done.
+    Done,
+    /// No, and nothing has changed.
+    Refused,
+}
+
+impl Answer {
+    /// The audio that is there.
+    #[must_use]
+    pub const fn take(&self) -> Option<Take> {
+        match self {
+            Self::Found { take, .. } => Some(*take),
+            _ => None,
+        }
+    }
+}
+
+impl Request {
+    /// Every way in which it may go from here.
+    fn outcomes(self, state: &State) -> Vec<(State, Answer)> {
+        let stay = |answer| (state.clone(), answer);
+        let mut outcomes = vec![stay(Answer::Refused)];
+        outcomes.push(match (self, state) {
+            (Self::Store { take, .. }, State::Absent) | (Self::Store { take, again: true }, State::Deleted(_)) => {
+                (State::Live { take, name: None }, Answer::Created)
+            }
+            (Self::Store { .. }, State::Deleted(_)) => stay(Answer::WasDeleted),
+            (Self::Store { take, .. }, State::Live { take: there, .. }) => {
+                stay(if take == *there { Answer::Existing } else { Answer::Conflict })
+            }
+            (Self::Find, State::Live { take, name }) => stay(Answer::Found { take: *take, name: *name }),
+            (Self::Rename(name), State::Live { take, .. }) => {
+                let (take, name) = (*take, Some(name));
+                (State::Live { take, name }, Answer::Found { take, name })
+            }
+            (Self::Delete(at), State::Live { .. }) => (State::Deleted(at), Answer::Done),
+            (Self::Find | Self::Rename(_) | Self::Delete(_), _) => stay(Answer::NotFound),
+        });
+        outcomes
+    }
+}
+
+/// One way things may be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct World {
+    state: State,
+    /// What requests on their way have come to already.
+    done: BTreeMap<RequestId, Answer>,
+}
+
+/// What is known of one id.
+#[derive(Debug, Clone)]
+struct Track {
+    worlds: BTreeSet<World>,
+    on_their_way: BTreeMap<RequestId, Request>,
+}
+
+impl Default for Track {
+    fn default() -> Self {
+        let nothing = World { state: State::Absent, done: BTreeMap::new() };
+        Self { worlds: [nothing].into(), on_their_way: BTreeMap::new() }
+    }
+}
+
+impl Track {
+    /// Adds all that may have happened by now.
+    fn expand(&mut self, forgotten: Timestamp) {
+        let mut fresh: Vec<World> = self.worlds.iter().cloned().collect();
+        while let Some(world) = fresh.pop() {
+            let mut reach = |next: World| {
+                if self.worlds.insert(next.clone()) {
+                    fresh.push(next);
+                }
+            };
+            if matches!(world.state, State::Deleted(at) if at <= forgotten) {
+                reach(World { state: State::Absent, ..world.clone() });
+            }
+            for (id, request) in self.on_their_way.iter().filter(|(id, _)| !world.done.contains_key(id)) {
+                for (state, answer) in request.outcomes(&world.state) {
+                    let mut done = world.done.clone();
+                    done.insert(*id, answer);
+                    reach(World { state, done });
+                }
+            }
+        }
+    }
+
+    /// Takes a request off the way.
+    fn settle(&mut self, id: RequestId) {
+        self.on_their_way.remove(&id);
+        self.worlds = std::mem::take(&mut self.worlds)
+            .into_iter()
+            .map(|mut world| {
+                world.done.remove(&id);
+                world
+            })
+            .collect();
+    }
+
+    fn states(&self) -> BTreeSet<&State> {
+        self.worlds.iter().map(|world| &world.state).collect()
+    }
+}
+
+/// What is known of every id.
+#[derive(Clone)]
+pub struct Model {
+    tracks: BTreeMap<(Person, RecordingId), Track>,
+    requests_ever: u64,
+    /// For how long it is remembered what was deleted, by the clock that is ahead of all.
+    remembered: TimeDelta,
+    /// Whoever has asked that something goes, even if the rows have forgotten it.
+    asked_to_go: BTreeSet<(Person, RecordingId)>,
+}
+
+impl Model {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(remembered: TimeDelta) -> Self {
+        Self { tracks: BTreeMap::new(), requests_ever: 0, remembered, asked_to_go: BTreeSet::new() }
+    }
+
+    /// A request is on its way.
+    pub fn begin(&mut self, person: Person, id: &RecordingId, request: Request) -> RequestId {
+        self.requests_ever += 1;
+        let number = RequestId(self.requests_ever);
+        if matches!(request, Request::Delete(_)) {
+            self.asked_to_go.insert((person, id.clone()));
+        }
+        self.tracks.entry((person, id.clone())).or_default().on_their_way.insert(number, request);
+        number
+    }
+
+    /// It was answered.
+    ///
+    /// # Errors
+    /// Says what is wrong with the answer, in so many words.
+    pub fn end(
+        &mut self,
+        person: Person,
+        id: &RecordingId,
+        request: RequestId,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let forgotten = now - self.remembered;
+        let track = self.tracks.entry((person, id.clone())).or_default();
+        // The rows were put back while it was on its way: then its answer says nothing of them.
+        let Some(asked) = track.on_their_way.get(&request).copied() else { return Ok(()) };
+        track.expand(forgotten);
+        let fits = |world: &World| world.done.get(&request) == Some(answer);
+        if !track.worlds.iter().any(fits) {
+            return Err(format!("{answer:?} is no answer to {asked:?} of {id}, which was {:?}", track.states()));
+        }
+        track.worlds.retain(fits);
+        track.settle(request);
+        Ok(())
+    }
+
+    /// Nobody will learn what came of it.
+    pub fn give_up(&mut self, person: Person, id: &RecordingId, request: RequestId, now: Timestamp) {
+        let forgotten = now - self.remembered;
+        let track = self.tracks.entry((person, id.clone())).or_default();
+        track.expand(forgotten);
+        track.settle(request);
+    }
+
+    /// Whether somebody has ever asked that it goes.
+    #[must_use]
+    pub fn was_asked_to_go(&self, person: Person, id: &RecordingId) -> bool {
+        self.asked_to_go.contains(&(person, id.clone()))
+    }
+
+    /// All ids that somebody has named.
+    #[must_use]
+    pub fn ids(&self, person: Person) -> Vec<RecordingId> {
+        self.tracks.keys().filter(|(of, _)| *of == person).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// The rows are as they were then; whatever was on its way then may have come before or after.
+    pub fn put_back(&mut self, then: &Self, now: Timestamp) {
+        self.tracks = then.tracks.clone();
+        for track in self.tracks.values_mut() {
+            track.expand(now - self.remembered);
+            for request in track.on_their_way.keys().copied().collect::<Vec<_>>() {
+                track.settle(request);
+            }
+        }
+    }
+}

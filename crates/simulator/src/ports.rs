@@ -1,0 +1,42 @@
+//! Every port of a server, as it meets the stores: through a gate where calls fail.
+
+mod audio;
+mod passwords;
+mod rows;
+mod users;
+
+use std::sync::Arc;
+
+use tapebase_domain::ports::{PartAccess, Ports, Staging};
+
+use crate::{faults::Gate, stores::Stores, time::ServerClock};
+
+pub use self::passwords::PlainPasswords;
+
+/// The stores as one server reaches them.
+#[derive(Clone)]
+struct Reached {
+    stores: Stores,
+    gate: Gate,
+}
+
+/// The ports of one server.
+#[must_use]
+pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
+    let reached = Arc::new(Reached { stores: stores.clone(), gate: gate.clone() });
+    Ports {
+        records: reached.clone(),
+        feed: reached.clone(),
+        deleted: reached.clone(),
+        inventory: stores.inner().inventory,
+        uploads: reached.clone(),
+        blobs: reached.clone(),
+        salvage: None,
+        staging: Staging { blobs: reached.clone(), parts: PartAccess::Server(reached.clone()) },
+        downloads: None,
+        users: reached,
+        clock: Arc::new(clock.clone()),
+        timer: Arc::new(clock.clone()),
+        passwords: Arc::new(PlainPasswords),
+    }
+}

@@ -1,0 +1,181 @@
+//! Recordings, uploads under way, changes and tombstones.
+
+use async_trait::async_trait;
+use tapebase_domain::{
+    blob::BlobRef,
+    history::{ChangeNumber, Counters, DeletedAudio, Entry, HistoryId},
+    id::{RecordingId, StoreId, UserId},
+    page::PageRequest,
+    pending::PendingUpload,
+    ports::{
+        ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, RecordStore, ReserveError, SettleError,
+        StoreError, Terms, Timestamp, UploadStore,
+    },
+    recording::{Edit, Recording, Revision},
+};
+
+use super::Reached;
+
+#[async_trait]
+impl RecordStore for Reached {
+    async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
+        let insert = async {
+            let kept = self.stores.inner().records.insert(recording, terms).await?;
+            self.stores.ledger().record(&kept);
+            Ok(kept)
+        };
+        self.gate.write("records.insert", insert).await
+    }
+
+    async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
+        self.gate.read("records.find", async { self.stores.inner().records.find(owner, id).await }).await
+    }
+
+    async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {
+        self.gate.read("records.look_up", async { self.stores.inner().records.look_up(owner, id).await }).await
+    }
+
+    async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError> {
+        self.gate.read("records.list", async { self.stores.inner().records.list(owner, page).await }).await
+    }
+
+    async fn edit(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        edit: Edit,
+        expected: Option<Revision>,
+    ) -> Result<Option<Recording>, StoreError> {
+        let edit = async { self.stores.inner().records.edit(owner, id, edit, expected).await };
+        self.gate.write("records.edit", edit).await
+    }
+
+    async fn move_blob(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        from: &BlobRef,
+        to: BlobRef,
+    ) -> Result<bool, StoreError> {
+        self.stores.inner().records.move_blob(owner, id, from, to).await
+    }
+
+    async fn remove(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        expected: Option<Revision>,
+        at: Timestamp,
+        most_tombstones: u64,
+    ) -> Result<Option<Recording>, StoreError> {
+        let remove = async {
+            let removed = self.stores.inner().records.remove(owner, id, expected, at, most_tombstones).await?;
+            if let Some(removed) = &removed {
+                self.stores.ledger().release(&removed.blob, self.gate.faults.current());
+            }
+            Ok(removed)
+        };
+        self.gate.read("records.remove", remove).await
+    }
+
+    async fn counters(&self, owner: UserId) -> Result<Counters, StoreError> {
+        self.gate.read("records.counters", async { self.stores.inner().records.counters(owner).await }).await
+    }
+
+    async fn recount(&self, owner: UserId) -> Result<Counters, StoreError> {
+        self.gate.write("records.recount", async { self.stores.inner().records.recount(owner).await }).await
+    }
+
+    async fn orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
+        self.gate.read("records.orphans", async { self.stores.inner().records.orphans(blobs).await }).await
+    }
+
+    async fn id(&self) -> Result<StoreId, StoreError> {
+        self.stores.inner().records.id().await
+    }
+
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.stores.inner().records.is_empty().await
+    }
+
+    async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
+        self.stores.inner().records.adopt(id).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.stores.inner().records.ping().await
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for Reached {
+    async fn changes(&self, owner: UserId, request: ChangesRequest) -> Result<Changes, StoreError> {
+        self.gate.read("feed.changes", async { self.stores.inner().feed.changes(owner, request).await }).await
+    }
+
+    async fn latest_change(&self, owner: UserId) -> Result<ChangeNumber, StoreError> {
+        self.gate.read("feed.latest_change", async { self.stores.inner().feed.latest_change(owner).await }).await
+    }
+
+    async fn history(&self) -> Result<HistoryId, StoreError> {
+        self.gate.read("feed.history", async { self.stores.inner().feed.history().await }).await
+    }
+
+    async fn renew_history(&self) -> Result<HistoryId, StoreError> {
+        self.stores.inner().feed.renew_history().await
+    }
+}
+
+#[async_trait]
+impl DeletedStore for Reached {
+    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
+        let due = async { self.stores.inner().deleted.audio_to_remove(then).await };
+        self.gate.read("deleted.audio_to_remove", due).await
+    }
+
+    async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
+        let note = async { self.stores.inner().deleted.audio_removed(audio, forget_at).await };
+        self.gate.write("deleted.audio_removed", note).await
+    }
+
+    async fn forget_deleted(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.gate.read("deleted.forget_deleted", async { self.stores.inner().deleted.forget_deleted(now).await }).await
+    }
+}
+
+#[async_trait]
+impl UploadStore for Reached {
+    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
+        self.gate.write("uploads.reserve", async { self.stores.inner().uploads.reserve(upload, quota).await }).await
+    }
+
+    async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
+        self.gate.read("uploads.upload", async { self.stores.inner().uploads.upload(owner, id).await }).await
+    }
+
+    async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
+        let settle = async {
+            let kept = self.stores.inner().uploads.settle(upload, recording).await?;
+            self.stores.ledger().record(&kept);
+            self.stores.ledger().end_upload(&upload.staged, self.gate.faults.current());
+            Ok(kept)
+        };
+        self.gate.write("uploads.settle", settle).await
+    }
+
+    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
+        let release = async {
+            let is_released = self.stores.inner().uploads.release(upload).await?;
+            if is_released {
+                self.stores.ledger().end_upload(&upload.staged, self.gate.faults.current());
+            }
+            Ok(is_released)
+        };
+        self.gate.read("uploads.release", release).await
+    }
+
+    async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
+        let expired = async { self.stores.inner().uploads.expired_uploads(now).await };
+        self.gate.read("uploads.expired_uploads", expired).await
+    }
+}

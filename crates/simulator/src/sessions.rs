@@ -1,0 +1,131 @@
+//! What people do with their sessions.
+
+use tapebase_domain::{
+    auth::AuthError,
+    user::{Email, Password},
+};
+
+use crate::{
+    client::Client,
+    invariant::Invariant,
+    model::Person,
+    shared::{KnownSession, Openness, Shared},
+};
+
+const PASSWORD: &str = "correct horse";
+
+fn email(person: Person) -> Option<Email> {
+    Email::parse(&format!("person{person}@example.com")).ok()
+}
+
+/// Signs somebody up; nothing goes wrong yet.
+pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, person: Person) {
+    let (Some(email), Ok(password)) = (email(person), Password::parse(PASSWORD)) else { return };
+    match services.auth.sign_up(email, password, "app").await {
+        Ok(grant) => {
+            let mut facts = shared.facts();
+            facts.people[person].user = Some(grant.user.id);
+            let token = grant.token.expose().to_owned();
+            facts.known.sessions.push(KnownSession { person, token, state: Openness::Open });
+        }
+        Err(error) => shared.wrong(Invariant::Tokens, format!("sign-up fails: {error}")),
+    }
+}
+
+/// Signs up a newcomer, who may have tried before.
+pub async fn sign_up_newcomer(client: Client, number: usize) {
+    let email = Email::parse(&format!("newcomer{number}@example.com"));
+    let (Ok(email), Ok(password)) = (email, Password::parse(PASSWORD)) else { return };
+    let was_known = client.shared.facts().known.newcomers.get(number).copied();
+    let answer = client.services.auth.sign_up(email.clone(), password.clone(), "app").await;
+    match answer {
+        Ok(_) if was_known == Some(true) => {
+            client.shared.wrong(Invariant::Answers, format!("newcomer {number} has two accounts"));
+        }
+        Ok(_) => {
+            if let Some(known) = client.shared.facts().known.newcomers.get_mut(number) {
+                *known = true;
+            }
+        }
+        Err(error) => client.excuse(&error),
+    }
+    if was_known == Some(true)
+        && let Err(AuthError::WrongCredentials) = client.services.auth.log_in(email, password, "app").await
+    {
+        client.shared.wrong(Invariant::Tokens, format!("newcomer {number} is not known any more"));
+    }
+}
+
+/// Logs in.
+pub async fn log_in(client: Client) {
+    let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
+    match client.services.auth.log_in(email, password, "app").await {
+        Ok(grant) => {
+            let session = KnownSession {
+                person: client.person,
+                token: grant.token.expose().to_owned(),
+                // Somebody may just be logging out everywhere.
+                state: if client.shared.facts().people[client.person].is_logging_out {
+                    Openness::Perhaps
+                } else {
+                    Openness::Open
+                },
+            };
+            client.shared.facts().known.sessions.push(session);
+        }
+        Err(error) => client.excuse(&error),
+    }
+}
+
+/// Presents a token.
+pub async fn present(client: Client, token: String) {
+    let before = openness(&client, &token);
+    let answer = client.services.auth.authenticate(&token).await;
+    let after = openness(&client, &token);
+    let Some((before, after)) = before.zip(after) else { return };
+    let wrong = match answer {
+        Ok(caller) if caller.user.id != client.user => Some("opens the session of somebody else"),
+        Ok(_) if before == Openness::Closed => Some("is accepted after it was revoked"),
+        Err(AuthError::InvalidToken) if after == Openness::Open => Some("is refused, and nobody has revoked it"),
+        Ok(_) | Err(_) => None,
+    };
+    if let Some(wrong) = wrong {
+        client.shared.wrong(Invariant::Tokens, format!("a token of {} {wrong}", client.person));
+    }
+}
+
+fn openness(client: &Client, token: &str) -> Option<Openness> {
+    let facts = client.shared.facts();
+    facts.known.sessions.iter().find(|session| session.token == token).map(|session| session.state)
+}
+
+/// Logs out.
+pub async fn log_out(client: Client, token: String) {
+    let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
+    close(&client, Openness::Perhaps, |session| session.token == token);
+    match client.services.auth.log_out(&caller).await {
+        Ok(()) => close(&client, Openness::Closed, |session| session.token == token),
+        Err(error) => client.excuse(&error),
+    }
+}
+
+/// Logs out everywhere.
+pub async fn log_out_everywhere(client: Client, token: String) {
+    let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
+    let tokens: Vec<String> = {
+        let facts = client.shared.facts();
+        facts.known.sessions.iter().filter(|it| it.person == client.person).map(|it| it.token.clone()).collect()
+    };
+    client.shared.facts().people[client.person].is_logging_out = true;
+    close(&client, Openness::Perhaps, |session| tokens.contains(&session.token));
+    match client.services.auth.log_out_everywhere(&caller).await {
+        Ok(()) => close(&client, Openness::Closed, |session| tokens.contains(&session.token)),
+        Err(error) => client.excuse(&error),
+    }
+}
+
+fn close(client: &Client, state: Openness, is_meant: impl Fn(&KnownSession) -> bool) {
+    for session in client.shared.facts().known.sessions.iter_mut().filter(|session| is_meant(session)) {
+        session.state = state.max(session.state);
+    }
+}

@@ -1,0 +1,35 @@
+//! The readable history of a run, and its hash.
+
+use tapebase_domain::{digest::Hasher, ports::Timestamp};
+
+/// Writes down what happens.
+#[derive(Default)]
+pub struct Trace {
+    hasher: Hasher,
+    /// Kept only for whoever wants to read it.
+    lines: Option<Vec<String>>,
+}
+
+impl Trace {
+    /// One whose lines are kept.
+    #[must_use]
+    pub fn readable() -> Self {
+        Self { lines: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Something happens.
+    pub fn note(&mut self, now: Timestamp, what: &str) {
+        let line = format!("{} {what}", now.format("%dT%H:%M:%S%.3f"));
+        self.hasher.update(line.as_bytes());
+        self.hasher.update(b"\n");
+        if let Some(lines) = &mut self.lines {
+            lines.push(line);
+        }
+    }
+
+    /// All lines, if they were kept, and the hash of them all.
+    #[must_use]
+    pub fn finish(self) -> (Vec<String>, String) {
+        (self.lines.unwrap_or_default(), data_encoding::HEXLOWER.encode(&self.hasher.finish().1.0))
+    }
+}

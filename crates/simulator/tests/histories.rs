@@ -1,0 +1,98 @@
+//! What holds in random histories, and in those in which something once went wrong.
+#![expect(clippy::expect_used, clippy::panic, reason = "a failed promise panics")]
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant, SystemTime},
+};
+
+use clap::builder::PossibleValue;
+use tapebase_simulator::{
+    coverage::Coverage,
+    invariant::{NOT_YET, Wrong},
+    plan::{Level, Plan},
+    shrink::shrink,
+    simulate,
+    trace::Trace,
+};
+
+const LEVELS: [Level; 3] = [Level::Calm, Level::Stormy, Level::Catastrophic];
+const STEPS: usize = 200;
+
+/// How many histories it takes until everything was tried.
+const ENOUGH: u64 = 700;
+/// How long fresh histories are lived through at each level.
+const FRESH: Duration = Duration::from_secs(20);
+
+#[test]
+fn what_once_went_wrong_is_right() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let files: Vec<_> = fs::read_dir(corpus).expect("read").map(|entry| entry.expect("read").path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let plan: Plan = fs::read_to_string(&file).expect("read").parse().expect("a history");
+
+        let wrong = simulate(&plan, Trace::default(), &NOT_YET).wrong;
+
+        assert_eq!(wrong, None, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_history_in_every_process() {
+    for (level, seed) in LEVELS.into_iter().flat_map(|level| [1, 2, 3].map(|seed| (level, seed))) {
+        let plan = Plan::draw(seed, STEPS, level);
+        let simulate = || simulate(&plan, Trace::default(), &NOT_YET).hash;
+        let tolerated = NOT_YET.map(|invariant| clap::ValueEnum::to_possible_value(&invariant).expect("it has a name"));
+        let tolerated = tolerated.each_ref().map(PossibleValue::get_name).join(",");
+
+        let elsewhere = Command::new(env!("CARGO_BIN_EXE_simulate"))
+            .args(["--level", &level.to_string(), "--seed", &seed.to_string(), "--tolerate", &tolerated])
+            .output()
+            .expect("it runs");
+
+        let text = String::from_utf8(elsewhere.stdout).expect("text");
+        assert_eq!(text.lines().last(), Some(format!("trace hash {}", simulate()).as_str()));
+        assert_eq!(simulate(), simulate());
+    }
+}
+
+#[test]
+fn calm_histories_are_right() {
+    live_through_fresh_ones(Level::Calm);
+}
+
+#[test]
+fn stormy_histories_are_right() {
+    live_through_fresh_ones(Level::Stormy);
+}
+
+#[test]
+fn catastrophic_histories_are_right() {
+    live_through_fresh_ones(Level::Catastrophic);
+}
+
+#[test]
+fn everything_is_tried_with_everything() {
+    let mut coverage = Coverage::default();
+    for seed in 0..ENOUGH {
+        let plan = Plan::draw(seed, STEPS, Level::Catastrophic);
+        coverage.add(&plan.steps, &simulate(&plan, Trace::default(), &NOT_YET).calls);
+    }
+    assert_eq!(coverage.gaps(), [""; 0]);
+}
+
+fn live_through_fresh_ones(level: Level) {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970");
+    let began = Instant::now();
+    let first = u64::try_from(since_1970.as_millis()).expect("a few digits");
+    for seed in (first..).take_while(|_| began.elapsed() < FRESH) {
+        let plan = Plan::draw(seed, STEPS, level);
+        let outcome = simulate(&plan, Trace::default(), &NOT_YET);
+        if let Some(Wrong { invariant, what }) = outcome.wrong {
+            panic!("seed {seed}: {invariant:?}: {what}\n{}", shrink(&plan, invariant, &NOT_YET));
+        }
+    }
+}
