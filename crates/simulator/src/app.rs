@@ -18,22 +18,23 @@ use tapebase_domain::{
 };
 
 use crate::{
-    client::{Arrival, Asked, Client},
+    client::{Arrival, Asked, Client, Sending},
     invariant::Invariant,
     model::{Answer, Request, Take},
     shared::Attempt,
 };
 
 /// Sends a recording.
-pub async fn upload(client: Client, id: RecordingId, take: Take, again: bool, arrival: Arrival) {
+pub async fn upload(client: Client, id: RecordingId, take: Take, sending: Sending) {
+    let Sending { arrival, is_declared, again } = sending;
     let asked = client.ask(&id, Request::Store { take, again });
     let audio = client.audio(take);
     let new = NewRecording {
         id: Some(id),
         details: NewDetails::of_type(MediaType::octet_stream()),
         again,
-        sha256: Some(Sha256::of(&audio)),
-        size: Some(audio.len() as u64),
+        sha256: is_declared.then(|| Sha256::of(&audio)),
+        size: is_declared.then_some(audio.len() as u64),
     };
     match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
         Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created, take, &recording),

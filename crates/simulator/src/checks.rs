@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tapebase_domain::{blob::BlobRef, ports::BlobStore};
 
-use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared, stores::Stores};
+use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared, stores::Stores, world::LIMITS};
 
 /// Everything somebody ever named is looked at and played, and every token presented.
 pub async fn person(client: Client) {
@@ -31,6 +31,12 @@ pub async fn stores(shared: &Shared, stores: &Stores) {
             other => shared.wrong(Invariant::Counters, format!("{other:?}")),
         },
         None => shared.note("counters cannot be compared"),
+    }
+    for owner in recordings.iter().map(|recording| recording.owner).collect::<BTreeSet<_>>() {
+        let used = inner.records.counters(owner).await.map(|counters| counters.used_bytes()).unwrap_or_default();
+        if used > LIMITS.quota_bytes {
+            shared.wrong(Invariant::Counters, format!("{owner} uses {used} bytes of {}", LIMITS.quota_bytes));
+        }
     }
     let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();
     for blob in all_blobs(inner.blobs.as_ref()).await {

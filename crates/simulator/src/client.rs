@@ -43,6 +43,22 @@ pub enum Arrival {
     Broken(BodyError),
 }
 
+/// How an app sends a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sending {
+    /// How its body arrives.
+    pub arrival: Arrival,
+    /// Whether the app says beforehand what it will be: its size and digest.
+    pub is_declared: bool,
+    /// Whether it may take the id of one that was deleted.
+    pub again: bool,
+}
+
+impl Sending {
+    /// As the guide has it.
+    pub const GOOD: Self = Self { arrival: Arrival::Whole, is_declared: true, again: false };
+}
+
 /// A request on its way. Dropped before it is answered, nobody will ever know what came of it.
 pub struct Asked {
     client: Client,

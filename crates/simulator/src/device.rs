@@ -14,7 +14,7 @@ use tapebase_domain::{
 
 use crate::{
     app,
-    client::{Arrival, Client},
+    client::{Client, Sending},
     invariant::Invariant,
     model::Answer,
 };
@@ -140,7 +140,7 @@ pub async fn catch_up(client: Client) {
         let lost: Vec<_> = lost.into_iter().map(|(id, copy)| (id.clone(), copy.found.clone())).collect();
         for (id, found) in lost {
             let Answer::Found { take, .. } = found else { continue };
-            app::upload(client.clone(), id, take, false, Arrival::Whole).await;
+            app::upload(client.clone(), id, take, Sending::GOOD).await;
         }
     }
     let copies = busy.device.recordings.iter().filter(|(_, copy)| copy.is_there);

@@ -1,32 +1,26 @@
 //! A whole history: servers, people and an operator, from the first step to the last check.
 
-use std::time::Duration;
+mod operator;
+mod people;
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::FutureExt as _;
 use tapebase_adapters::memory::Memory;
 use tapebase_domain::{
-    Policy, Services,
-    auth::AuthPolicy,
-    blob::BodyError,
-    changes::WaitPolicy,
-    history::Retention,
-    id::{RecordingId, simulation},
-    page::Limit,
-    ports::{Clock as _, Timestamp},
+    Policy, Services, auth::AuthPolicy, changes::WaitPolicy, history::Retention, id::simulation, ports::Timestamp,
     upload::Limits,
 };
 
 use crate::{
     app, checks,
-    client::{Arrival, Client},
+    client::{Client, Sending},
     coverage::Calls,
     device,
     dice::Dice,
     executor::{Executor, Kind, TaskId, Work},
     faults::{Faults, Gate},
     invariant::Invariant,
-    model::{Model, Person, Take},
+    model::{Model, Person},
     plan::{Action, Level, Plan, Step},
     ports::ports,
     sessions,
@@ -38,14 +32,22 @@ use crate::{
 
 const SERVERS: usize = 2;
 const PEOPLE: usize = 3;
-/// By how much a server's clock may be wrong.
-const SKEW: TimeDelta = TimeDelta::hours(2);
+/// By how many minutes a server's clock may be wrong.
+const SKEW_MINUTES: i64 = 120;
 const GRACE: TimeDelta = TimeDelta::hours(24);
 const REMEMBERED: TimeDelta = TimeDelta::days(10);
 /// More polls than any history needs.
 const MOST_POLLS: usize = 200_000;
 
-const LIMITS: Limits = Limits { recording_bytes: 4_000, quota_bytes: 40_000 };
+/// How much a person may have.
+pub const LIMITS: Limits = Limits { recording_bytes: 4_000, quota_bytes: 20_000 };
+
+/// Who does something, and at which server.
+#[derive(Clone, Copy)]
+struct At {
+    person: Person,
+    server: usize,
+}
 
 /// Everything there is.
 pub struct World {
@@ -74,7 +76,7 @@ impl World {
         simulation::draw_from(move |bytes| randomness.fill(bytes));
         let time = Time::from(beginning());
         let (faults, stores) = (Faults::default(), Stores::new(&time));
-        let model = Model::new(REMEMBERED - SKEW);
+        let model = Model::new(REMEMBERED - TimeDelta::minutes(SKEW_MINUTES));
         let shared = Shared::new(time.clone(), model, PEOPLE, trace, tolerated);
         let mut world = Self {
             servers: Vec::new(),
@@ -176,7 +178,7 @@ impl World {
         for person in 0..PEOPLE {
             let queue = self.shared.facts().people[person].queue.clone();
             for Queued { id, take, .. } in queue.into_iter().filter(|queued| !queued.is_safe) {
-                self.as_client(person, 0, dice, |client| app::upload(client, id, take, false, Arrival::Whole));
+                self.as_client(At { person, server: 0 }, dice, |client| app::upload(client, id, take, Sending::GOOD));
                 self.run_to_end(dice);
             }
         }
@@ -185,8 +187,8 @@ impl World {
         self.sweep(0, dice);
         self.run_to_end(dice);
         for person in 0..PEOPLE {
-            self.as_client(person, 0, dice, device::catch_up);
-            self.as_client(person, 1, dice, checks::person);
+            self.as_client(At { person, server: 0 }, dice, device::catch_up);
+            self.as_client(At { person, server: 1 }, dice, checks::person);
             self.run_to_end(dice);
         }
         let (shared, stores) = (self.shared.clone(), self.stores.clone());
@@ -204,21 +206,12 @@ impl World {
         }
     }
 
-    fn sweep(&mut self, server: usize, dice: &mut Dice) {
-        let (sweep, shared) = (self.servers[server].services.sweep.clone(), self.shared.clone());
-        self.spawn(server, Kind::Operator, dice.fork(), async move {
-            match sweep.run().await {
-                Ok(swept) => shared.note(&format!("{swept:?}")),
-                Err(error) => shared.note(&format!("the sweep fails: {error}")),
-            }
-        });
-    }
-
     /// Has somebody do something at a server.
-    fn as_client<W>(&mut self, person: Person, server: usize, dice: &mut Dice, act: impl FnOnce(Client) -> W)
+    fn as_client<W>(&mut self, at: At, dice: &mut Dice, act: impl FnOnce(Client) -> W)
     where
         W: Future + Send + 'static,
     {
+        let At { person, server } = at;
         let Some(user) = self.shared.facts().people[person].user else { return };
         let client = Client {
             shared: self.shared.clone(),
@@ -230,212 +223,39 @@ impl World {
         self.spawn(server, Kind::Client, dice.fork(), act(client).map(|_| ()));
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each action")]
     fn act(&mut self, action: Action, dice: &mut Dice) {
-        let (person, server) = (dice.below(PEOPLE), dice.below(SERVERS));
+        let at = At { person: dice.below(PEOPLE), server: dice.below(SERVERS) };
         match action {
-            Action::Upload => {
-                let (id, take) = (self.fresh_id(), self.record(dice));
-                let queued = Queued { id: id.clone(), take, is_safe: false };
-                self.shared.facts().people[person].queue.push(queued);
-                let arrival = self.arrival(dice);
-                self.as_client(person, server, dice, |client| app::upload(client, id, take, false, arrival));
-            }
-            Action::Repeat => {
-                let queue = self.shared.facts().people[person].queue.clone();
-                let Some(Queued { id, take, .. }) = dice.pick(&queue).cloned() else { return };
-                let arrival = self.arrival(dice);
-                self.as_client(person, server, dice, |client| app::upload(client, id, take, false, arrival));
-            }
-            Action::Clash => {
-                let (id, take) = (self.id(dice), self.record(dice));
-                self.as_client(person, server, dice, |client| app::upload(client, id, take, false, Arrival::Whole));
-            }
-            Action::UploadAgain => {
-                let queue = self.shared.facts().people[person].queue.clone();
-                let Some(Queued { id, take, .. }) = dice.pick(&queue).cloned() else { return };
-                self.as_client(person, server, dice, |client| app::upload(client, id, take, true, Arrival::Whole));
-            }
-            Action::Find => {
-                let id = self.id(dice);
-                self.as_client(person, server, dice, |client| app::find(client, id));
-            }
-            Action::Play => {
-                let id = self.own_id(person, dice);
-                self.as_client(person, server, dice, |client| app::play(client, id, None));
-            }
-            Action::PlayRange => {
-                let (id, from) = (self.own_id(person, dice), dice.below(100) as u64);
-                let to = from + dice.below(100) as u64;
-                self.as_client(person, server, dice, |client| app::play(client, id, Some((from, to))));
-            }
-            Action::List => {
-                let limit = Limit::new(1 + dice.below(4) as u64).unwrap_or_default();
-                self.as_client(person, server, dice, |client| app::list(client, limit));
-            }
-            Action::Rename => {
-                let (id, name) = (self.id(dice), u32::try_from(dice.below(1_000)).unwrap_or_default());
-                self.as_client(person, server, dice, |client| app::rename(client, id, name));
-            }
-            Action::Delete => {
-                let id = if dice.is(90) { self.own_id(person, dice) } else { self.id(dice) };
-                self.as_client(person, server, dice, |client| app::delete(client, id));
-            }
-            Action::Announce => {
-                let is_new = dice.is(70);
-                let id = if is_new { self.fresh_id() } else { self.own_id(person, dice) };
-                let (take, again) = (self.record(dice), dice.is(20));
-                self.as_client(person, server, dice, |client| app::announce(client, id, take, again));
-            }
-            Action::SendPart => {
-                let announced = self.shared.facts().people[person].announced.clone();
-                let Some((upload, take)) = dice.pick(&announced).cloned() else { return };
-                let take = if dice.is(10) { self.record(dice) } else { take };
-                let arrival = self.arrival(dice);
-                self.as_client(person, server, dice, |client| app::send_part(client, upload, take, arrival));
-            }
-            Action::Complete => {
-                let announced = self.shared.facts().people[person].announced.clone();
-                let Some((upload, _)) = dice.pick(&announced).cloned() else { return };
-                self.as_client(person, server, dice, |client| app::complete(client, upload.id));
-            }
-            Action::Abort => {
-                let announced = self.shared.facts().people[person].announced.clone();
-                let Some((upload, _)) = dice.pick(&announced).cloned() else { return };
-                self.as_client(person, server, dice, |client| app::abort(client, upload.id));
-            }
-            Action::SignUp => {
-                let newcomers = self.shared.facts().known.newcomers.len();
-                let number = dice.below(newcomers + 1);
-                if number == newcomers {
-                    self.shared.facts().known.newcomers.push(false);
-                }
-                self.as_client(person, server, dice, |client| sessions::sign_up_newcomer(client, number));
-            }
-            Action::LogIn => self.as_client(person, server, dice, sessions::log_in),
-            Action::Present | Action::LogOut | Action::LogOutEverywhere => {
-                let Some(token) = self.token(person, dice) else { return };
-                self.as_client(person, server, dice, |client| async move {
-                    match action {
-                        Action::LogOut => sessions::log_out(client, token).await,
-                        Action::LogOutEverywhere => sessions::log_out_everywhere(client, token).await,
-                        _ => sessions::present(client, token).await,
-                    }
-                });
-            }
-            Action::ReadChanges => {
-                let limit = Limit::new(1 + dice.below(5) as u64).unwrap_or_default();
-                let wait = Duration::from_secs(if dice.is(30) { 25 } else { 0 });
-                self.as_client(person, server, dice, |client| device::read(client, limit, wait));
-            }
-            Action::HangUp => {
-                let clients = self.executor.running(|kind| kind == Kind::Client);
-                let Some(task) = dice.pick(&clients) else { return };
-                self.shared.note(&format!("a client hangs up: {task:?}"));
-                self.executor.drop_task(*task);
-            }
-            Action::Crash => {
-                self.shared.note(&format!("server {server} is killed and started again"));
-                self.kill(server);
-            }
+            Action::Upload => self.upload(at, dice),
+            Action::Repeat => self.repeat(at, dice),
+            Action::Clash => self.clash(at, dice),
+            Action::UploadAgain => self.upload_again(at, dice),
+            Action::Find => self.find(at, dice),
+            Action::Play => self.play(at, dice),
+            Action::PlayRange => self.play_range(at, dice),
+            Action::List => self.list(at, dice),
+            Action::Rename => self.rename(at, dice),
+            Action::Delete => self.delete(at, dice),
+            Action::Announce => self.announce(at, dice),
+            Action::SendPart => self.send_part(at, dice),
+            Action::Complete => self.complete(at, dice),
+            Action::Abort => self.abort(at, dice),
+            Action::SignUp => self.sign_up(at, dice),
+            Action::LogIn => self.as_client(at, dice, sessions::log_in),
+            Action::Present => self.with_token(at, dice, sessions::present),
+            Action::LogOut => self.with_token(at, dice, sessions::log_out),
+            Action::LogOutEverywhere => self.with_token(at, dice, sessions::log_out_everywhere),
+            Action::ReadChanges => self.read_changes(at, dice),
+            Action::HangUp => self.hang_up(dice),
+            Action::Crash => self.crash(at.server),
             Action::Pass => self.pass(dice),
-            Action::SetClock => {
-                let minutes = i64::try_from(dice.below(240)).unwrap_or_default() - 120;
-                self.shared.note(&format!("the clock of server {server} is {minutes} minutes ahead"));
-                self.servers[server].clock.set_ahead(TimeDelta::minutes(minutes));
-            }
-            Action::Sweep => {
-                self.shared.note(&format!("server {server} sweeps"));
-                self.sweep(server, dice);
-            }
-            Action::Fill => {
-                let is_full = dice.is(40);
-                self.shared.note(if is_full { "there is no room left" } else { "there is room" });
-                self.faults.set_full(is_full);
-            }
-            Action::CopyRows => {
-                self.shared.note("the rows are copied");
-                let known = self.shared.facts().known.clone();
-                self.copies.push((self.stores.copy_rows(), known));
-            }
+            Action::SetClock => self.set_clock(at.server, dice),
+            Action::Sweep => self.sweep(at.server, dice),
+            Action::Fill => self.fill(dice),
+            Action::CopyRows => self.copy_rows(),
             Action::PutBack => self.put_back(dice),
-            Action::Rot => {
-                let Some(Some(recordings)) = self.stores.recordings().now_or_never().map(Result::ok) else { return };
-                let Some(recording) = dice.pick(&recordings).filter(|recording| recording.size > 0) else { return };
-                let place = dice.seed() % recording.size;
-                self.shared.note(&format!("a bit of {} falls over", recording.id));
-                self.stores.ledger().flip(&recording.blob, place);
-            }
+            Action::Rot => self.rot(dice),
         }
-    }
-
-    /// A while. Nobody waits for an answer for longer than some minutes.
-    fn pass(&mut self, dice: &mut Dice) {
-        let duration = match dice.below(10) {
-            0..6 => TimeDelta::seconds(1 + i64::try_from(dice.below(120)).unwrap_or_default()),
-            6..9 => TimeDelta::hours(1 + i64::try_from(dice.below(20)).unwrap_or_default()),
-            _ => TimeDelta::days(1 + i64::try_from(dice.below(6)).unwrap_or_default()),
-        };
-        if duration > TimeDelta::minutes(5) {
-            self.run_to_end(dice);
-        }
-        self.shared.note(&format!("{duration} pass"));
-        self.time.pass(duration);
-    }
-
-    /// Stops all servers, puts the rows back, says so, and starts the servers again.
-    fn put_back(&mut self, dice: &mut Dice) {
-        let copies = self.copies.len();
-        let Some((rows, known)) = self.copies.get(dice.below(copies)).cloned() else { return };
-        for server in 0..SERVERS {
-            self.kill(server);
-        }
-        self.shared.note("the rows are put back");
-        let _ = self.stores.put_back(&rows).now_or_never();
-        let _ = self.stores.inner().feed.renew_history().now_or_never();
-        let mut facts = self.shared.facts();
-        let now = facts.now();
-        facts.known.model.put_back(&known.model, now);
-        facts.known.sessions = known.sessions;
-        // The others have never been there.
-        facts.known.newcomers = known.newcomers;
-    }
-
-    fn record(&self, dice: &mut Dice) -> Take {
-        let length = if dice.is(4) { 4_500 } else { dice.below(3_000) };
-        let mut audio = vec![0; length];
-        dice.fill(&mut audio);
-        self.shared.facts().record(audio.into())
-    }
-
-    fn arrival(&self, dice: &mut Dice) -> Arrival {
-        match (self.level, dice.below(100)) {
-            (Level::Stormy | Level::Catastrophic, 0..4) => Arrival::Broken(BodyError::Incomplete),
-            (Level::Stormy | Level::Catastrophic, 4..6) => Arrival::Broken(BodyError::Stalled),
-            _ => Arrival::Whole,
-        }
-    }
-
-    /// An id that anybody has.
-    fn id(&self, dice: &mut Dice) -> RecordingId {
-        let person = dice.below(PEOPLE);
-        self.own_id(person, dice)
-    }
-
-    fn fresh_id(&self) -> RecordingId {
-        RecordingId::generate(self.time.now())
-    }
-
-    fn own_id(&self, person: Person, dice: &mut Dice) -> RecordingId {
-        let ids = self.shared.facts().known.model.ids(person);
-        dice.pick(&ids).cloned().unwrap_or_else(|| self.fresh_id())
-    }
-
-    fn token(&self, person: Person, dice: &mut Dice) -> Option<String> {
-        let facts = self.shared.facts();
-        let tokens: Vec<&String> =
-            facts.known.sessions.iter().filter(|it| it.person == person).map(|it| &it.token).collect();
-        dice.pick(&tokens).map(|token| (*token).clone())
     }
 }
 

@@ -7,6 +7,7 @@ mod deploy;
 mod engines;
 mod fixtures;
 mod log;
+mod planted;
 mod power_cut;
 mod process;
 mod program;
@@ -58,6 +59,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<OsString>,
     },
+    /// Plants faults, one at a time, and sees whether the simulator finds them.
+    Planted {
+        /// Those alone whose names have one of these in them.
+        only: Vec<String>,
+    },
     /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
     DeployLint {
         /// Another template.
@@ -83,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::PowerCut(options) => power_cut::run(&options),
         Command::Simulate { options } => simulate::run(&options),
+        Command::Planted { only } => planted::run(&only),
         Command::Engines { command } => engines::run(&command),
         Command::DeployLint { template } => deploy::run(template),
     }
