@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tapebase_domain::{blob::BlobRef, ports::BlobStore};
+use tapebase_domain::blob::BlobRef;
 
 use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared, stores::Stores, world::LIMITS};
 
@@ -39,20 +39,11 @@ pub async fn stores(shared: &Shared, stores: &Stores) {
         }
     }
     let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();
-    for blob in all_blobs(inner.blobs.as_ref()).await {
+    let now = shared.facts().now();
+    for blob in stores.audio(now).await {
         // What was newer than rows that were put back is no leftover: its owner has never given it up.
         if !kept.contains(&blob) && !stores.ledger().is_recorded(&blob) {
             shared.wrong(Invariant::Leftovers, format!("{blob} is nobody's, and stays"));
         }
     }
-}
-
-async fn all_blobs(blobs: &dyn BlobStore) -> Vec<BlobRef> {
-    let mut all = Vec::new();
-    while let Ok(some) = blobs.list(all.last().cloned()).await
-        && !some.is_empty()
-    {
-        all.extend(some.into_iter().map(|entry| entry.blob));
-    }
-    all
 }

@@ -70,8 +70,11 @@ impl Coverage {
         let pairs = pairs.filter(|pair| !self.pairs.contains_key(pair)).map(|pair| format!("{pair:?}"));
         let calls: BTreeSet<Call> = self.calls.keys().map(|(call, _)| *call).collect();
         let faults = calls.into_iter().flat_map(|call| Fault::ALL.map(|fault| (call, fault)));
-        let faults =
-            faults.filter(|(call, fault)| call.may(*fault) && !self.calls.contains_key(&(*call, Some(*fault))));
+        // At a level without faults none is missing.
+        let has_faults = self.calls.keys().any(|(_, fault)| fault.is_some());
+        let faults = faults
+            .filter(|_| has_faults)
+            .filter(|(call, fault)| call.may(*fault) && !self.calls.contains_key(&(*call, Some(*fault))));
         pairs.chain(faults.map(|(call, fault)| format!("{fault:?} of {}", call.name))).collect()
     }
 }

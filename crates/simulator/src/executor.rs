@@ -3,11 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 use crate::dice::Dice;
+
+/// How long a store may take, whatever it is.
+const LONGEST_CALL: Duration = Duration::from_mins(1);
 
 /// Names a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -43,11 +47,16 @@ struct Task {
 
 /// What has something to do.
 #[derive(Clone, Default)]
-struct Ready(Arc<Mutex<BTreeSet<TaskId>>>);
+struct Ready(Arc<(Mutex<BTreeSet<TaskId>>, Condvar)>);
 
 impl Ready {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<TaskId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, id: TaskId) {
+        self.lock().insert(id);
+        self.0.1.notify_one();
     }
 }
 
@@ -58,7 +67,7 @@ struct TaskWaker {
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.ready.lock().insert(self.id);
+        self.ready.insert(self.id);
     }
 }
 
@@ -75,7 +84,7 @@ impl Executor {
         self.tasks_ever += 1;
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
         self.tasks.insert(id, Task { work, server, kind, waker });
-        self.ready.lock().insert(id);
+        self.ready.insert(id);
     }
 
     /// Has one task go on; `None` if none can.
@@ -93,6 +102,15 @@ impl Executor {
             self.tasks.remove(&id);
         }
         Some(())
+    }
+
+    /// Waits until another thread has woken somebody; `false` if that takes too long.
+    #[must_use]
+    pub fn is_woken(&self) -> bool {
+        let (ready, woken) = &*self.ready.0;
+        let ready = ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = woken.wait_timeout_while(ready, LONGEST_CALL, |ready| ready.is_empty());
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Whether everything is done.

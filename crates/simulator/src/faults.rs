@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::TimeDelta;
@@ -48,7 +51,11 @@ impl Call {
 
 /// Decides which calls fail, and how.
 #[derive(Clone, Default)]
-pub struct Faults(Arc<Mutex<State>>);
+pub struct Faults {
+    state: Arc<Mutex<State>>,
+    /// How many calls are being answered by a store.
+    waiting: Arc<AtomicUsize>,
+}
 
 #[derive(Default)]
 struct State {
@@ -102,6 +109,25 @@ impl Faults {
         self.state().hit.extend(tasks);
     }
 
+    /// Waits for a store, and counts who does.
+    async fn wait_for<T>(&self, effect: impl Future<Output = T>) -> T {
+        struct Waiting<'a>(&'a AtomicUsize);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        effect.await
+    }
+
+    /// Whether anybody waits for a store: then no time passes.
+    #[must_use]
+    pub fn is_store_busy(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Takes what was counted.
     #[must_use]
     pub fn counts(&self) -> Calls {
@@ -136,7 +162,7 @@ impl Faults {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,7 +203,7 @@ impl Gate {
             Some((Fault::Slow, duration)) => self.time.sleep(duration).await,
             Some((Fault::After, _)) | None => {}
         }
-        let result = effect.await;
+        let result = self.faults.wait_for(effect).await;
         yield_now().await;
         match fault {
             Some((Fault::After, _)) => Err(E::unavailable("the answer was lost".into())),

@@ -12,6 +12,8 @@ mod client;
 pub mod coverage;
 mod device;
 mod dice;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod executor;
 mod faults;
 pub mod invariant;
@@ -21,7 +23,7 @@ mod ports;
 mod sessions;
 mod shared;
 pub mod shrink;
-mod stores;
+pub mod stores;
 mod time;
 pub mod trace;
 mod world;
@@ -48,14 +50,26 @@ pub struct Outcome {
     pub calls: Calls,
 }
 
-/// Lives through a history. What is tolerated need not hold.
+/// Lives through a history, in memory. What is tolerated need not hold.
+///
+/// # Panics
+/// Never: memory is always there.
 #[must_use]
+#[expect(clippy::expect_used, reason = "memory is always there")]
 pub fn simulate(plan: &Plan, trace: Trace, tolerated: &[Invariant]) -> Outcome {
-    let mut world = World::new(plan, trace, tolerated);
+    simulate_on(stores::Kind::Memory, plan, trace, tolerated).expect("memory is there")
+}
+
+/// Lives through a history on stores of this kind.
+///
+/// # Errors
+/// If they cannot be opened.
+pub fn simulate_on(kind: stores::Kind, plan: &Plan, trace: Trace, tolerated: &[Invariant]) -> anyhow::Result<Outcome> {
+    let mut world = World::new(plan, kind, trace, tolerated)?;
     if catch_unwind(AssertUnwindSafe(|| world.live(&plan.steps))).is_err() {
         world.shared.wrong(Invariant::Panics, "something panicked, and said on stderr what".into());
     }
     let mut facts = world.shared.facts();
     let (lines, hash) = std::mem::take(&mut facts.trace).finish();
-    Outcome { wrong: facts.wrong.clone(), lines, hash, calls: world.calls() }
+    Ok(Outcome { wrong: facts.wrong.clone(), lines, hash, calls: world.calls() })
 }

@@ -25,7 +25,7 @@ use crate::{
     ports::ports,
     sessions,
     shared::{Known, Queued, Shared},
-    stores::Stores,
+    stores::{self, Stores},
     time::{ServerClock, Time},
     trace::Trace,
 };
@@ -69,13 +69,15 @@ struct Server {
 
 impl World {
     /// Servers, and people who have signed up.
-    #[must_use]
-    pub fn new(plan: &Plan, trace: Trace, tolerated: &[Invariant]) -> Self {
+    ///
+    /// # Errors
+    /// If the stores cannot be opened.
+    pub fn new(plan: &Plan, kind: stores::Kind, trace: Trace, tolerated: &[Invariant]) -> anyhow::Result<Self> {
         let mut dice = Dice::of(plan.world);
         let mut randomness = dice.fork();
         simulation::draw_from(move |bytes| randomness.fill(bytes));
         let time = Time::from(beginning());
-        let (faults, stores) = (Faults::default(), Stores::new(&time));
+        let (faults, stores) = (Faults::default(), Stores::open(kind, &time)?);
         let model = Model::new(REMEMBERED - TimeDelta::minutes(SKEW_MINUTES));
         let shared = Shared::new(time.clone(), model, PEOPLE, trace, tolerated);
         let mut world = Self {
@@ -96,7 +98,7 @@ impl World {
             });
         }
         world.run_to_end(&mut dice);
-        world
+        Ok(world)
     }
 
     fn start_server(&self) -> Server {
@@ -107,6 +109,7 @@ impl World {
 
     /// Kills a server, and starts it again.
     fn kill(&mut self, server: usize) {
+        self.stores.settle();
         self.faults.hit(self.executor.drop_server(server));
         self.servers[server] = self.start_server();
     }
@@ -124,7 +127,7 @@ impl World {
             let mut dice = Dice::of(step.seed);
             self.act(step.action, &mut dice);
             for _ in 0..dice.below(24) {
-                if self.go_on(&mut dice).is_none() && !(dice.is(30) && self.time.pass_to_next_alarm()) {
+                if !(self.go_on(&mut dice) || dice.is(30) && self.time.pass_to_next_alarm()) {
                     break;
                 }
             }
@@ -142,15 +145,17 @@ impl World {
         self.faults.counts()
     }
 
-    fn go_on(&mut self, dice: &mut Dice) -> Option<()> {
-        let faults = self.faults.clone();
-        self.executor.step(dice, |task| faults.enter(task))
+    /// Has somebody go on, who may have to wait for a store; `false` if nobody can.
+    fn go_on(&mut self, dice: &mut Dice) -> bool {
+        let (faults, executor) = (self.faults.clone(), &mut self.executor);
+        self.stores.run_in(|| executor.step(dice, |task| faults.enter(task))).is_some()
+            || (self.faults.is_store_busy() && self.executor.is_woken())
     }
 
     /// Lets everything that was begun come to its end.
     fn run_to_end(&mut self, dice: &mut Dice) {
         for _ in 0..MOST_POLLS {
-            if self.go_on(dice).is_none() && (self.executor.is_idle() || !self.time.pass_to_next_alarm()) {
+            if !self.go_on(dice) && (self.executor.is_idle() || !self.time.pass_to_next_alarm()) {
                 break;
             }
         }
@@ -183,6 +188,8 @@ impl World {
             }
         }
         self.check_finished();
+        let now = self.shared.facts().now();
+        let _ = self.stores.wait_for(self.stores.audio(now));
         self.time.pass(GRACE * 2);
         self.sweep(0, dice);
         self.run_to_end(dice);
@@ -191,9 +198,7 @@ impl World {
             self.as_client(At { person, server: 1 }, dice, checks::person);
             self.run_to_end(dice);
         }
-        let (shared, stores) = (self.shared.clone(), self.stores.clone());
-        self.spawn(0, Kind::Operator, dice.fork(), async move { checks::stores(&shared, &stores).await });
-        self.run_to_end(dice);
+        let _ = self.stores.wait_for(checks::stores(&self.shared, &self.stores));
         self.is_wrong();
     }
 

@@ -14,7 +14,8 @@ use tapebase_simulator::{
     invariant::{NOT_YET, Wrong},
     plan::{Level, Plan},
     shrink::shrink,
-    simulate,
+    simulate, simulate_on,
+    stores::Kind,
     trace::Trace,
 };
 
@@ -22,7 +23,9 @@ const LEVELS: [Level; 3] = [Level::Calm, Level::Stormy, Level::Catastrophic];
 const STEPS: usize = 200;
 
 /// How many histories it takes until everything was tried.
-const ENOUGH: u64 = 700;
+const ENOUGH: u64 = 1_500;
+/// How many histories are lived through on a disk.
+const ON_DISK: u64 = 10;
 /// How long fresh histories are lived through at each level.
 const FRESH: Duration = Duration::from_secs(20);
 
@@ -72,6 +75,18 @@ fn stormy_histories_are_right() {
 #[test]
 fn catastrophic_histories_are_right() {
     live_through_fresh_ones(Level::Catastrophic);
+}
+
+/// Hanging up is what drops a call inside of an adapter; what that leaves to the sweeper is known.
+#[test]
+fn histories_on_a_disk_are_right() {
+    for seed in 0..ON_DISK {
+        let plan = Plan::draw(seed, STEPS, Level::Stormy);
+
+        let wrong = simulate_on(Kind::Embedded, &plan, Trace::default(), &NOT_YET).expect("a disk").wrong;
+
+        assert_eq!(wrong, None, "{seed}");
+    }
 }
 
 #[test]

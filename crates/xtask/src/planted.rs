@@ -117,7 +117,9 @@ impl Copy {
 
     fn build(&self) -> Result<PathBuf> {
         let target = path("target/planted/target");
-        let mut build = cargo(&["build", "--quiet", "--profile", "simulation", "--package", "tapebase-simulator"]);
+        let package = ["--package", "tapebase-simulator", "--no-default-features"];
+        let mut build = cargo(&["build", "--quiet", "--profile", "simulation"]);
+        build.args(package);
         // A planted fault may leave something unused.
         build.arg("--target-dir").arg(&target).env("RUSTFLAGS", "-Awarnings").current_dir(&self.0);
         program::succeed(&mut build)?;

@@ -8,7 +8,7 @@ use tapebase_domain::{
     digest::Sha256,
     id::StoreId,
     pending::{Parts, StagedRef},
-    ports::{Assembled, BlobEntry, BlobError, BlobStore, PartAccess, PartStore, StagedBlobs, Timestamp},
+    ports::{Assembled, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, StagedBlobs, Timestamp},
 };
 
 use super::Reached;
@@ -19,7 +19,7 @@ impl BlobStore for Reached {
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let put = async {
             let kept = self.stores.inner().blobs.put(of, body).await?;
-            self.stores.ledger().write(&kept.blob, self.gate.faults.current());
+            self.stores.ledger().write(&kept.blob, self.gate.faults.current(), self.gate.time.now());
             Ok(kept)
         };
         self.gate.write("blobs.put", put).await
@@ -55,7 +55,11 @@ impl BlobStore for Reached {
     }
 
     async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
-        self.gate.read("blobs.list", async { self.stores.inner().blobs.list(after).await }).await
+        let list = async {
+            let (entries, now) = (self.stores.inner().blobs.list(after).await?, self.gate.time.now());
+            Ok(entries.into_iter().map(|entry| self.stores.ledger().dated(entry, now)).collect())
+        };
+        self.gate.read("blobs.list", list).await
     }
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
@@ -82,7 +86,7 @@ impl StagedBlobs for Reached {
         let assemble = async {
             let assembled = self.stores.inner().staging.blobs.assemble(staged, parts, of).await?;
             if let Assembled::Whole(whole) = &assembled {
-                self.stores.ledger().write(&whole.blob, self.gate.faults.current());
+                self.stores.ledger().write(&whole.blob, self.gate.faults.current(), self.gate.time.now());
             }
             Ok(assembled)
         };

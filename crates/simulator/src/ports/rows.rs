@@ -15,6 +15,7 @@ use tapebase_domain::{
 };
 
 use super::Reached;
+use crate::stores::Stores;
 
 #[async_trait]
 impl RecordStore for Reached {
@@ -69,7 +70,9 @@ impl RecordStore for Reached {
         most_tombstones: u64,
     ) -> Result<Option<Recording>, StoreError> {
         let remove = async {
+            let mut unheard = Unheard { stores: &self.stores, owner, id, is_over: false };
             let removed = self.stores.inner().records.remove(owner, id, expected, at, most_tombstones).await?;
+            unheard.is_over = true;
             if let Some(removed) = &removed {
                 self.stores.ledger().release(&removed.blob, self.gate.faults.current());
             }
@@ -104,6 +107,22 @@ impl RecordStore for Reached {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.stores.inner().records.ping().await
+    }
+}
+
+/// A removal whose outcome the ledger has not heard of. If nobody waits for it any more, it looks for itself.
+struct Unheard<'a> {
+    stores: &'a Stores,
+    owner: UserId,
+    id: &'a RecordingId,
+    is_over: bool,
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.stores.look_for(self.owner, self.id);
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What happens to everybody in a history: time, servers, the disk, and what an operator does.
 
 use chrono::TimeDelta;
-use futures_util::FutureExt as _;
 
 use super::{SERVERS, SKEW_MINUTES, World};
 use crate::{dice::Dice, executor::Kind};
@@ -11,6 +10,7 @@ impl World {
         let clients = self.executor.running(|kind| kind == Kind::Client);
         let Some(task) = dice.pick(&clients) else { return };
         self.shared.note(&format!("a client hangs up: {task:?}"));
+        self.stores.settle();
         self.executor.drop_task(*task);
     }
 
@@ -59,9 +59,10 @@ impl World {
     }
 
     pub(super) fn copy_rows(&mut self) {
+        let Some(rows) = self.stores.copy_rows() else { return };
         self.shared.note("the rows are copied");
         let known = self.shared.facts().known.clone();
-        self.copies.push((self.stores.copy_rows(), known));
+        self.copies.push((rows, known));
     }
 
     /// Stops all servers, puts the rows back, says so, and starts the servers again.
@@ -69,8 +70,8 @@ impl World {
         let Some((rows, known)) = dice.pick(&self.copies).cloned() else { return };
         (0..SERVERS).for_each(|server| self.kill(server));
         self.shared.note("the rows are put back");
-        let _ = self.stores.put_back(&rows).now_or_never();
-        let _ = self.stores.inner().feed.renew_history().now_or_never();
+        let _ = self.stores.wait_for(self.stores.put_back(&rows, &self.time));
+        let _ = self.stores.wait_for(self.stores.inner().feed.renew_history());
         let mut facts = self.shared.facts();
         let now = facts.now();
         facts.known.model.put_back(&known.model, now);
@@ -80,7 +81,7 @@ impl World {
     }
 
     pub(super) fn rot(&mut self, dice: &mut Dice) {
-        let Some(Ok(recordings)) = self.stores.recordings().now_or_never() else { return };
+        let Some(Ok(recordings)) = self.stores.wait_for(self.stores.recordings()) else { return };
         let Some(recording) = dice.pick(&recordings).filter(|recording| recording.size > 0) else { return };
         let place = dice.seed() % recording.size;
         self.shared.note(&format!("a bit of {} falls over", recording.id));
