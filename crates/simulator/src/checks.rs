@@ -8,14 +8,20 @@ use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared,
 
 /// Everything somebody ever named is looked at and played, and every token presented.
 pub async fn person(client: Client) {
-    let (ids, tokens) = {
-        let facts = client.shared.facts();
-        let own = facts.known.sessions.iter().filter(|session| session.person == client.person);
-        (facts.known.model.ids(client.person), own.map(|session| session.token.clone()).collect::<Vec<_>>())
-    };
+    let ids = client.shared.facts().known.model.ids(client.person);
     for id in ids {
         app::play(client.clone(), id, None).await;
     }
+    tokens(client).await;
+}
+
+/// Every token somebody ever had is presented.
+pub async fn tokens(client: Client) {
+    let tokens: Vec<String> = {
+        let facts = client.shared.facts();
+        let own = facts.known.sessions.iter().filter(|session| session.person == client.person);
+        own.map(|session| session.token.clone()).collect()
+    };
     for token in tokens {
         sessions::present(client.clone(), token).await;
     }

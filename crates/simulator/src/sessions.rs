@@ -2,6 +2,7 @@
 
 use tapebase_domain::{
     auth::AuthError,
+    id::SessionId,
     user::{Email, Password},
 };
 
@@ -25,8 +26,8 @@ pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, pers
         Ok(grant) => {
             let mut facts = shared.facts();
             facts.people[person].user = Some(grant.user.id);
-            let token = grant.token.expose().to_owned();
-            facts.known.sessions.push(KnownSession { person, token, state: Openness::Open });
+            let (id, token) = (grant.session.id, grant.token.expose().to_owned());
+            facts.known.sessions.push(KnownSession { person, id, token, state: Openness::Open });
         }
         Err(error) => shared.wrong(Invariant::Tokens, format!("sign-up fails: {error}")),
     }
@@ -63,6 +64,7 @@ pub async fn log_in(client: Client) {
         Ok(grant) => {
             let session = KnownSession {
                 person: client.person,
+                id: grant.session.id,
                 token: grant.token.expose().to_owned(),
                 // Somebody may just be logging out everywhere.
                 state: if client.shared.facts().people[client.person].is_logging_out {
@@ -77,15 +79,17 @@ pub async fn log_in(client: Client) {
     }
 }
 
-/// Presents a token.
+/// Presents a token, after a look at the list of sessions: none that is not there may be open.
 pub async fn present(client: Client, token: String) {
-    let before = openness(&client, &token);
+    let Some((id, before)) = known(&client, &token) else { return };
+    let listed = client.services.auth.sessions(client.user).await;
+    let is_gone = listed.is_ok_and(|listed| listed.iter().all(|session| session.id != id));
     let answer = client.services.auth.authenticate(&token).await;
-    let after = openness(&client, &token);
-    let Some((before, after)) = before.zip(after) else { return };
+    let Some((_, after)) = known(&client, &token) else { return };
     let wrong = match answer {
         Ok(caller) if caller.user.id != client.user => Some("opens the session of somebody else"),
         Ok(_) if before == Openness::Closed => Some("is accepted after it was revoked"),
+        Ok(_) if is_gone => Some("opens a session that is not there any more"),
         Err(AuthError::InvalidToken) if after == Openness::Open => Some("is refused, and nobody has revoked it"),
         Ok(_) | Err(_) => None,
     };
@@ -94,9 +98,10 @@ pub async fn present(client: Client, token: String) {
     }
 }
 
-fn openness(client: &Client, token: &str) -> Option<Openness> {
+/// Which session a token is of, and whether it is open.
+fn known(client: &Client, token: &str) -> Option<(SessionId, Openness)> {
     let facts = client.shared.facts();
-    facts.known.sessions.iter().find(|session| session.token == token).map(|session| session.state)
+    facts.known.sessions.iter().find(|session| session.token == token).map(|session| (session.id, session.state))
 }
 
 /// Logs out.

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use tapebase_domain::{
     digest::Sha256,
-    id::{RecordingId, UserId},
+    id::{RecordingId, SessionId, UserId},
     pending::PendingUpload,
     ports::{Clock as _, Timestamp},
 };
@@ -26,6 +26,8 @@ use crate::{
 pub struct KnownSession {
     /// Whose.
     pub person: Person,
+    /// Its name.
+    pub id: SessionId,
     /// What opens it.
     pub token: String,
     /// Whether it is open.

@@ -180,6 +180,11 @@ impl World {
         self.faults.set_full(false);
         self.servers.iter().for_each(|server| server.clock.set_ahead(TimeDelta::zero()));
         self.run_to_end(dice);
+        // At once: what is remembered of sessions for a while is not forgotten yet.
+        for person in 0..PEOPLE {
+            self.as_client(At { person, server: 0 }, dice, checks::tokens);
+            self.run_to_end(dice);
+        }
         for person in 0..PEOPLE {
             let queue = self.shared.facts().people[person].queue.clone();
             for Queued { id, take, .. } in queue.into_iter().filter(|queued| !queued.is_safe) {

@@ -11,7 +11,7 @@ use std::{
 use clap::builder::PossibleValue;
 use tapebase_simulator::{
     coverage::Coverage,
-    invariant::{NOT_YET, Wrong},
+    invariant::{NOT_YET, NOT_YET_ON_DISK, Wrong},
     plan::{Level, Plan},
     shrink::shrink,
     simulate, simulate_on,
@@ -83,7 +83,7 @@ fn histories_on_a_disk_are_right() {
     for seed in 0..ON_DISK {
         let plan = Plan::draw(seed, STEPS, Level::Stormy);
 
-        let wrong = simulate_on(Kind::Embedded, &plan, Trace::default(), &NOT_YET).expect("a disk").wrong;
+        let wrong = simulate_on(Kind::Embedded, &plan, Trace::default(), &NOT_YET_ON_DISK).expect("a disk").wrong;
 
         assert_eq!(wrong, None, "{seed}");
     }
