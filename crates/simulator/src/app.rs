@@ -64,7 +64,7 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
         let start = recording.size * from / 100;
         ByteRange { start, length: (recording.size * to / 100).max(start + 1).min(recording.size) - start }
     });
-    let Answer::Found { take, .. } = client.found(&recording) else { return };
+    let Some(take) = client.found(&recording).take() else { return };
     let asked = client.ask(&id, Request::Find);
     match client.services.list.play(&recording, range).await {
         Ok(bytes) => {
@@ -73,7 +73,7 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
             let expected =
                 start.ok().zip(end.ok()).and_then(|(start, end)| expected.get(start..end)).unwrap_or_default();
             let played = bytes.try_collect::<bytes::BytesMut>().await.map(bytes::BytesMut::freeze);
-            Asked::compare(&client, &recording, expected, played, range == whole);
+            client.compare(&recording, expected, played, range == whole);
         }
         // It was deleted meanwhile, or another is there by now.
         Err(ListError::NotFound) => client.excuse(&"it went"),

@@ -1,7 +1,6 @@
 //! A client of one server: asks, and has what is answered checked.
 
 use bytes::Bytes;
-use futures_util::stream;
 use tapebase_domain::{
     Services,
     blob::{BodyError, ByteStream},
@@ -12,9 +11,9 @@ use tapebase_domain::{
 };
 
 use crate::{
-    faults::yield_now,
     invariant::Invariant,
     model::{Answer, Person, Request, RequestId, Take},
+    pieces::in_pieces,
     shared::Shared,
     stores::Stores,
 };
@@ -84,18 +83,10 @@ impl Client {
     #[must_use]
     pub fn body(&self, take: Take, arrival: Arrival) -> ByteStream<BodyError> {
         let audio = self.audio(take);
-        let length = match arrival {
-            Arrival::Whole => audio.len(),
-            Arrival::Broken(_) => audio.len() / 2,
-        };
-        let mut pieces: Vec<_> = audio[..length].chunks(700).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        if let Arrival::Broken(error) = arrival {
-            pieces.push(Err(error));
+        match arrival {
+            Arrival::Whole => in_pieces(&audio, None),
+            Arrival::Broken(error) => in_pieces(&audio.slice(..audio.len() / 2), Some(error)),
         }
-        Box::pin(stream::unfold(pieces.into_iter(), |mut pieces| async {
-            yield_now().await;
-            Some((pieces.next()?, pieces))
-        }))
     }
 
     /// Asks something of a recording.
@@ -125,6 +116,20 @@ impl Client {
     pub fn excuse(&self, error: &impl std::fmt::Display) {
         self.shared.note(&format!("{} is told that {error}", self.person));
     }
+
+    /// What was played is compared with what was recorded.
+    pub fn compare(&self, recording: &Recording, expected: &[u8], played: Result<Bytes, BlobError>, is_whole: bool) {
+        match played {
+            Ok(bytes) if bytes == expected => {}
+            // Ranges are not compared with checksums, which is documented.
+            Ok(_) if !is_whole && self.stores.ledger().rot(&recording.blob).is_some() => {}
+            Ok(bytes) => {
+                let what = format!("{} plays {} other bytes than were recorded", recording.id, bytes.len());
+                self.shared.wrong(Invariant::Bytes, what);
+            }
+            Err(error) => self.excuse(&error),
+        }
+    }
 }
 
 impl Asked {
@@ -145,8 +150,7 @@ impl Asked {
     /// The answer is that this take is safe.
     pub fn answer_stored(self, answer: &Answer, take: Take, recording: &Recording) {
         let client = self.client.clone();
-        let Answer::Found { take: found, .. } = client.found(recording) else { return };
-        if found != take || recording.owner != client.user {
+        if client.found(recording).take() != Some(take) || recording.owner != client.user {
             client.shared.wrong(Invariant::Answers, format!("{} is not what was sent", recording.id));
         }
         if client.stores.ledger().rot(&recording.blob).is_some() {
@@ -168,26 +172,6 @@ impl Asked {
             | UploadError::DigestMismatch { .. }
             | UploadError::Full(_) => self.answer(&Answer::Refused),
             UploadError::Unavailable(cause) => self.client.excuse(cause),
-        }
-    }
-
-    /// What was played is compared with what was recorded.
-    pub fn compare(
-        client: &Client,
-        recording: &Recording,
-        expected: &[u8],
-        played: Result<Bytes, BlobError>,
-        is_whole: bool,
-    ) {
-        match played {
-            Ok(bytes) if bytes == expected => {}
-            // Ranges are not compared with checksums, which is documented.
-            Ok(_) if !is_whole && client.stores.ledger().rot(&recording.blob).is_some() => {}
-            Ok(bytes) => {
-                let what = format!("{} plays {} other bytes than were recorded", recording.id, bytes.len());
-                client.shared.wrong(Invariant::Bytes, what);
-            }
-            Err(error) => client.excuse(&error),
         }
     }
 }

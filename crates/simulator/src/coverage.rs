@@ -22,28 +22,16 @@ pub struct Coverage {
 impl Coverage {
     /// Adds one history.
     pub fn add(&mut self, plan: &[Step], calls: &Calls) {
-        for (call, count) in calls {
-            *self.calls.entry(*call).or_default() += count;
-        }
-        for step in plan {
-            *self.actions.entry(step.action).or_default() += 1;
-        }
-        for pair in plan.windows(2) {
-            *self.pairs.entry((pair[0].action, pair[1].action)).or_default() += 1;
-        }
+        count(&mut self.calls, calls.iter().map(|(call, times)| (*call, *times)));
+        count(&mut self.actions, plan.iter().map(|step| (step.action, 1)));
+        count(&mut self.pairs, plan.windows(2).map(|pair| ((pair[0].action, pair[1].action), 1)));
     }
 
     /// Adds what others counted.
     pub fn merge(&mut self, other: Self) {
-        for (call, count) in other.calls {
-            *self.calls.entry(call).or_default() += count;
-        }
-        for (action, count) in other.actions {
-            *self.actions.entry(action).or_default() += count;
-        }
-        for (pair, count) in other.pairs {
-            *self.pairs.entry(pair).or_default() += count;
-        }
+        count(&mut self.calls, other.calls);
+        count(&mut self.actions, other.actions);
+        count(&mut self.pairs, other.pairs);
     }
 
     /// What was tried how often, as lines to read.
@@ -76,5 +64,11 @@ impl Coverage {
             .filter(|_| has_faults)
             .filter(|(call, fault)| call.may(*fault) && !self.calls.contains_key(&(*call, Some(*fault))));
         pairs.chain(faults.map(|(call, fault)| format!("{fault:?} of {}", call.name))).collect()
+    }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, more: impl IntoIterator<Item = (K, u64)>) {
+    for (key, times) in more {
+        *counts.entry(key).or_default() += times;
     }
 }

@@ -139,7 +139,7 @@ pub async fn catch_up(client: Client) {
         let lost: Vec<_> = busy.device.recordings.iter().filter(|(_, copy)| !copy.is_there).collect();
         let lost: Vec<_> = lost.into_iter().map(|(id, copy)| (id.clone(), copy.found.clone())).collect();
         for (id, found) in lost {
-            let Answer::Found { take, .. } = found else { continue };
+            let Some(take) = found.take() else { continue };
             app::upload(client.clone(), id, take, Sending::GOOD).await;
         }
     }

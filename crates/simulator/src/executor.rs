@@ -58,6 +58,14 @@ impl Ready {
         self.lock().insert(id);
         self.0.1.notify_one();
     }
+
+    fn take_one(&self, dice: &mut Dice) -> Option<TaskId> {
+        let mut ready = self.lock();
+        let place = dice.below(ready.len());
+        let id = ready.iter().nth(place).copied()?;
+        ready.remove(&id);
+        Some(id)
+    }
 }
 
 struct TaskWaker {
@@ -87,21 +95,17 @@ impl Executor {
         self.ready.insert(id);
     }
 
-    /// Has one task go on; `None` if none can.
-    pub fn step(&mut self, dice: &mut Dice, about_to: impl FnOnce(TaskId)) -> Option<()> {
-        let id = {
-            let mut ready = self.ready.lock();
-            let place = dice.below(ready.len());
-            let id = *ready.iter().nth(place)?;
-            ready.remove(&id);
-            id
-        };
+    /// Has one task go on; `false` if none can.
+    pub fn step(&mut self, dice: &mut Dice, about_to: impl FnOnce(TaskId)) -> bool {
+        let Some(id) = self.ready.take_one(dice) else { return false };
         about_to(id);
-        let Some(task) = self.tasks.get_mut(&id) else { return Some(()) };
-        if task.work.as_mut().poll(&mut Context::from_waker(&task.waker)) == Poll::Ready(()) {
+        // It may have been dropped since it was woken.
+        if let Some(task) = self.tasks.get_mut(&id)
+            && task.work.as_mut().poll(&mut Context::from_waker(&task.waker)) == Poll::Ready(())
+        {
             self.tasks.remove(&id);
         }
-        Some(())
+        true
     }
 
     /// Waits until another thread has woken somebody; `false` if that takes too long.

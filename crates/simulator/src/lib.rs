@@ -18,6 +18,7 @@ mod executor;
 mod faults;
 pub mod invariant;
 mod model;
+mod pieces;
 pub mod plan;
 mod ports;
 mod sessions;

@@ -148,7 +148,7 @@ impl World {
     /// Has somebody go on, who may have to wait for a store; `false` if nobody can.
     fn go_on(&mut self, dice: &mut Dice) -> bool {
         let (faults, executor) = (self.faults.clone(), &mut self.executor);
-        self.stores.run_in(|| executor.step(dice, |task| faults.enter(task))).is_some()
+        self.stores.run_in(|| executor.step(dice, |task| faults.enter(task)))
             || (self.faults.is_store_busy() && self.executor.is_woken())
     }
 

@@ -1,8 +1,8 @@
 //! Audio, and what is sent for it in parts.
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use bytes::BytesMut;
+use futures_util::TryStreamExt as _;
 use tapebase_domain::{
     blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
@@ -12,7 +12,7 @@ use tapebase_domain::{
 };
 
 use super::Reached;
-use crate::faults::yield_now;
+use crate::pieces::in_pieces;
 
 #[async_trait]
 impl BlobStore for Reached {
@@ -39,7 +39,7 @@ impl BlobStore for Reached {
             }
             *byte ^= 1;
         }
-        Ok(Some(in_pieces(&bytes.freeze())))
+        Ok(Some(in_pieces(&bytes.freeze(), None)))
     }
 
     async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError> {
@@ -128,15 +128,4 @@ impl PartStore for Reached {
         };
         self.gate.write("parts.put_part", put).await
     }
-}
-
-/// A stream of several pieces, with time for others between them.
-fn in_pieces<E: Send + 'static>(bytes: &Bytes) -> ByteStream<E> {
-    const PIECE: usize = 700;
-    let pieces: Vec<Bytes> =
-        (0..bytes.len()).step_by(PIECE).map(|at| bytes.slice(at..(at + PIECE).min(bytes.len()))).collect();
-    Box::pin(stream::iter(pieces).then(|piece| async {
-        yield_now().await;
-        Ok(piece)
-    }))
 }
