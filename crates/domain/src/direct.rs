@@ -303,10 +303,8 @@ impl Direct {
 
     /// What an upload's id has come to by other means: whoever sent other bytes must not take them for stored.
     async fn completed_otherwise(&self, upload: &PendingUpload) -> Result<Stored, DirectError> {
-        match self.completed_before(upload.owner, &upload.id).await? {
-            Stored::Existing(recording) if !upload.is_of(recording.size, recording.sha256) => Err(conflict(&upload.id)),
-            stored => Ok(stored),
-        }
+        let recording = self.records.find(upload.owner, &upload.id).await?.ok_or(DirectError::NotFound)?;
+        same_or_conflict(upload, recording)
     }
 
     async fn describe(&self, upload: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
@@ -357,11 +355,7 @@ impl Direct {
             Err(SettleError::Taken(existing)) => {
                 self.give_up(upload).await?;
                 self.discard(upload, &blob).await?;
-                if existing.sha256 == upload.sha256 {
-                    Ok(Stored::Existing(*existing))
-                } else {
-                    Err(conflict(&upload.id))
-                }
+                same_or_conflict(upload, *existing)
             }
             Err(SettleError::Deleted(deleted)) => {
                 self.give_up(upload).await?;
@@ -413,6 +407,12 @@ fn begun_by_another(upload: &PendingUpload, refused: ReserveError) -> Result<Beg
         ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
         ReserveError::Store(error) => Err(error.into()),
     }
+}
+
+/// What an upload comes to whose id has a recording already.
+fn same_or_conflict(upload: &PendingUpload, recording: Recording) -> Result<Stored, DirectError> {
+    let is_same = upload.is_of(recording.size, recording.sha256);
+    if is_same { Ok(Stored::Existing(recording)) } else { Err(conflict(&upload.id)) }
 }
 
 fn conflict(id: &RecordingId) -> DirectError {
