@@ -19,7 +19,7 @@ use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
-    id::{RecordingId, StoreId, UserId},
+    id::{RecordingId, StoreId, UserId, random_bytes},
     pending::{PendingUpload, StagedRef},
     ports::{BlobEntry, BlobError, BlobStore, Clock, SystemClock, Timestamp},
     recording::{DigestOrigin, Recording},
@@ -37,7 +37,6 @@ pub struct Memory {
 #[derive(Debug, Clone, Default)]
 struct State {
     blobs: BTreeMap<BlobRef, (Bytes, BlobDescription)>,
-    names_ever: u64,
     claimed_by: Option<StoreId>,
     id: Option<StoreId>,
     history: Option<HistoryId>,
@@ -92,11 +91,16 @@ struct Staged {
     parts: BTreeMap<u32, Bytes>,
 }
 
+/// A name nothing has in any store.
+fn fresh_name() -> String {
+    format!("{:032x}", u128::from_be_bytes(random_bytes()))
+}
+
 impl State {
     /// Keeps `bytes` as the audio of `of`.
     fn keep(&mut self, of: &Provenance, bytes: Bytes, written_at: Timestamp) -> StoredBlob {
         let (size, sha256) = (bytes.len() as u64, Sha256::of(&bytes));
-        let blob = BlobRef::new(self.fresh_name());
+        let blob = BlobRef::new(fresh_name());
         let description = BlobDescription {
             provenance: Some(of.clone()),
             size,
@@ -105,12 +109,6 @@ impl State {
         };
         self.blobs.insert(blob.clone(), (bytes, description));
         StoredBlob { blob, size, sha256 }
-    }
-
-    /// A name nothing had before.
-    fn fresh_name(&mut self) -> String {
-        self.names_ever += 1;
-        format!("{:016x}", self.names_ever)
     }
 }
 

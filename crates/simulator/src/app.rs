@@ -22,6 +22,7 @@ use crate::{
     invariant::Invariant,
     model::{Answer, Request, Take},
     shared::Attempt,
+    stores::Stores,
 };
 
 /// Sends a recording.
@@ -37,7 +38,7 @@ pub async fn upload(client: Client, id: RecordingId, take: Take, sending: Sendin
         size: is_declared.then_some(audio.len() as u64),
     };
     match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
-        Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created, take, &recording),
+        Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created(take), take, &recording),
         Ok(Stored::Existing(recording)) => asked.answer_stored(&Answer::Existing, take, &recording),
         Err(error) => asked.answer_refusal(&error),
     }
@@ -173,10 +174,20 @@ pub async fn announce(client: Client, id: RecordingId, take: Take, again: bool) 
 pub async fn send_part(client: Client, upload: PendingUpload, take: Take, arrival: Arrival) {
     let Ok((links, _)) = client.services.direct.links(&upload).await else { return };
     for link in links {
-        let PartLink::Server(ticket, signature) = link else { return };
-        let body = client.body(take, arrival);
-        if let Err(error) = client.services.direct.put_part(&ticket, &signature, None, body).await {
-            client.excuse(&error);
+        match link {
+            PartLink::Server(ticket, signature) => {
+                let body = client.body(take, arrival);
+                if let Err(error) = client.services.direct.put_part(&ticket, &signature, None, body).await {
+                    client.excuse(&error);
+                }
+            }
+            PartLink::Store(request) => {
+                let audio = client.audio(take);
+                let half = if arrival == Arrival::Whole { audio.len() } else { audio.len() / 2 };
+                if let Err(error) = Stores::send(&request, &audio[..half]) {
+                    client.excuse(&error);
+                }
+            }
         }
     }
 }
@@ -188,24 +199,16 @@ pub async fn complete(client: Client, id: RecordingId) {
         let own = facts.people[client.person].attempts.iter().filter(|attempt| attempt.id == id);
         own.map(|attempt| (attempt.take, attempt.again)).collect()
     };
-    let mut stores: Vec<(Take, Asked)> =
-        attempts.into_iter().map(|(take, again)| (take, client.ask(&id, Request::Store { take, again }))).collect();
-    let find = client.ask(&id, Request::Find);
+    let asked = client.ask(&id, Request::Complete(attempts.into_iter().collect()));
     match client.services.direct.complete(client.user, &id).await {
-        Ok(Stored::Created(recording)) => {
-            let is_of = |(take, _): &mut (Take, Asked)| client.found(&recording).take() == Some(*take);
-            match stores.extract_if(.., is_of).next() {
-                Some((take, asked)) => asked.answer_stored(&Answer::Created, take, &recording),
-                None => client.shared.wrong(Invariant::Answers, format!("{id} is nothing that was announced")),
-            }
-        }
-        // Whatever is there now: another upload may have ended under this id.
-        Ok(Stored::Existing(recording)) => find.answer(&client.found(&recording)),
-        Err(DirectError::NotFound) => find.answer(&Answer::NotFound),
-        Err(DirectError::Upload(error)) => match stores.pop() {
-            Some((_, asked)) if stores.is_empty() => asked.answer_refusal(&error),
-            _ => client.excuse(&error),
+        Ok(Stored::Created(recording)) => match client.found(&recording).take() {
+            Some(take) => asked.answer_stored(&Answer::Created(take), take, &recording),
+            None => drop(asked),
         },
+        // Whatever is there now: another upload may have ended under this id.
+        Ok(Stored::Existing(recording)) => asked.answer(&client.found(&recording)),
+        Err(DirectError::NotFound) => asked.answer(&Answer::NotFound),
+        Err(DirectError::Upload(error)) => asked.answer_refusal(&error),
         Err(error @ (DirectError::MissingPart { .. } | DirectError::InvalidLink)) => client.excuse(&error),
     }
 }

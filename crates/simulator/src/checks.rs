@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tapebase_domain::blob::BlobRef;
+use tapebase_domain::{
+    blob::BlobRef,
+    verify::{Verdict, Verify, VerifyError},
+};
 
 use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared, stores::Stores, world::LIMITS};
 
@@ -27,21 +30,51 @@ pub async fn tokens(client: Client) {
     }
 }
 
+/// Compares all rows with their audio, and counts anew what was miscounted, as `verify --repair` does.
+///
+/// # Errors
+/// If a store fails.
+pub async fn verify(shared: &Shared, stores: &Stores, verify: &Verify) -> Result<(), VerifyError> {
+    let mut after = None;
+    loop {
+        let some = verify.recordings(after.take()).await?;
+        let Some(last) = some.last() else { break };
+        after = Some((last.owner, last.id.clone()));
+        for recording in &some {
+            let was_rotten = stores.ledger().rot(&recording.blob).is_some();
+            let verdict = verify.check(recording).await?;
+            let (is_rotten, is_there) = {
+                let ledger = stores.ledger();
+                (ledger.rot(&recording.blob).is_some(), ledger.is_recorded(&recording.blob))
+            };
+            match verdict {
+                Verdict::Sound if !was_rotten => {}
+                Verdict::Damaged { .. } if is_rotten => {}
+                Verdict::Missing if !is_there => {}
+                Verdict::Gone | Verdict::Unreadable(_) => {}
+                wrong => shared.wrong(Invariant::Bytes, format!("{} is said to be {wrong:?}", recording.id)),
+            }
+        }
+    }
+    for miscount in verify.miscounted().await? {
+        shared.wrong(Invariant::Counters, format!("{miscount:?}"));
+        verify.recount(miscount.owner).await?;
+    }
+    Ok(())
+}
+
 /// Rows and audio agree.
 pub async fn stores(shared: &Shared, stores: &Stores) {
     let inner = stores.inner();
     let Ok(recordings) = stores.recordings().await else { return };
-    match &inner.inventory {
-        Some(inventory) => match inventory.miscounted().await.as_deref() {
-            Ok([]) => {}
-            other => shared.wrong(Invariant::Counters, format!("{other:?}")),
-        },
-        None => shared.note("counters cannot be compared"),
-    }
-    for owner in recordings.iter().map(|recording| recording.owner).collect::<BTreeSet<_>>() {
-        let used = inner.records.counters(owner).await.map(|counters| counters.used_bytes()).unwrap_or_default();
-        if used > LIMITS.quota_bytes {
-            shared.wrong(Invariant::Counters, format!("{owner} uses {used} bytes of {}", LIMITS.quota_bytes));
+    for user in stores.users() {
+        let Ok(counted) = inner.records.counters(user).await else { continue };
+        let recounted = inner.records.recount(user).await;
+        if !recounted.as_ref().is_ok_and(|recounted| *recounted == counted) {
+            shared.wrong(Invariant::Counters, format!("{user} is said to have {counted:?}, and has {recounted:?}"));
+        }
+        if counted.used_bytes() > LIMITS.quota_bytes {
+            shared.wrong(Invariant::Counters, format!("{user} uses more than {} bytes", LIMITS.quota_bytes));
         }
     }
     let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();

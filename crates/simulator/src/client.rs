@@ -11,6 +11,8 @@ use tapebase_domain::{
 };
 
 use crate::{
+    executor::TaskId,
+    faults::Faults,
     invariant::Invariant,
     model::{Answer, Person, Request, RequestId, Take},
     pieces::in_pieces,
@@ -31,6 +33,8 @@ pub struct Client {
     pub user: UserId,
     /// Where the audio is.
     pub stores: Stores,
+    /// What goes wrong.
+    pub faults: Faults,
 }
 
 /// How a body arrives.
@@ -63,6 +67,7 @@ pub struct Asked {
     client: Client,
     id: RecordingId,
     request: RequestId,
+    task: TaskId,
     is_over: bool,
 }
 
@@ -94,10 +99,11 @@ impl Client {
     pub fn ask(&self, id: &RecordingId, request: Request) -> Asked {
         let mut facts = self.shared.facts();
         let now = facts.now();
-        let number = facts.known.model.begin(self.person, id, request);
         facts.trace.note(now, &format!("{} asks {request:?} of {id}", self.person));
+        let number = facts.known.model.begin(self.person, id, request);
         drop(facts);
-        Asked { client: self.clone(), id: id.clone(), request: number, is_over: false }
+        let task = self.faults.current();
+        Asked { client: self.clone(), id: id.clone(), request: number, task, is_over: false }
     }
 
     /// What a recording says of itself, as the model has it.
@@ -184,6 +190,7 @@ impl Drop for Asked {
         let mut facts = self.client.shared.facts();
         let now = facts.now();
         facts.trace.note(now, &format!("{} gets no answer about {}", self.client.person, self.id));
-        facts.known.model.give_up(self.client.person, &self.id, self.request, now);
+        let is_late = self.client.faults.is_late(self.task);
+        facts.known.model.give_up(self.client.person, &self.id, self.request, is_late, now);
     }
 }

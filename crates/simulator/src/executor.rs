@@ -129,6 +129,12 @@ impl Executor {
         self.tasks.iter().filter(|(_, task)| is_meant(task.kind)).map(|(id, _)| *id).collect()
     }
 
+    /// Whether a server has nothing more to do.
+    #[must_use]
+    pub fn is_idle_at(&self, server: usize) -> bool {
+        self.tasks.values().all(|task| task.server != server)
+    }
+
     /// Drops a task where it is.
     pub fn drop_task(&mut self, id: TaskId) {
         self.tasks.remove(&id);

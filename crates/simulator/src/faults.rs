@@ -9,10 +9,21 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use futures_util::future::poll_fn;
-use tapebase_domain::ports::{BlobError, BoxError, HasherError, InsertError, ReserveError, SettleError, StoreError};
+use futures_util::{StreamExt as _, future::poll_fn, stream};
+use tapebase_domain::{
+    blob::ByteStream,
+    ports::{BlobError, BoxError, HasherError, InsertError, ReserveError, SettleError, StoreError},
+};
 
-use crate::{coverage::Calls, dice::Dice, executor::TaskId, time::Time};
+use crate::{
+    coverage::Calls,
+    dice::Dice,
+    executor::{TaskId, Work},
+    time::Time,
+};
+
+/// How many times later a late call is done than a slow one: some minutes at most.
+const LATER: i32 = 4;
 
 /// What may happen to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +32,8 @@ pub enum Fault {
     Before,
     /// It is done, and the answer is lost.
     After,
+    /// It fails, and is done some minutes later.
+    Late,
     /// It takes up to a minute.
     Slow,
     /// There is no room for what it writes.
@@ -29,7 +42,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Before, Self::After, Self::Slow, Self::Full];
+    pub const ALL: [Self; 5] = [Self::Before, Self::After, Self::Late, Self::Slow, Self::Full];
 }
 
 /// A call of a store.
@@ -39,13 +52,19 @@ pub struct Call {
     pub name: &'static str,
     /// Whether it may find that there is none.
     pub needs_room: bool,
+    /// Whether it may yet happen though it has failed.
+    pub may_be_late: bool,
 }
 
 impl Call {
     /// Whether this may happen to it.
     #[must_use]
     pub fn may(self, fault: Fault) -> bool {
-        fault != Fault::Full || self.needs_room
+        match fault {
+            Fault::Full => self.needs_room,
+            Fault::Late => self.may_be_late,
+            Fault::Before | Fault::After | Fault::Slow => true,
+        }
     }
 }
 
@@ -67,6 +86,9 @@ struct State {
     current: TaskId,
     /// The tasks to which something has happened.
     hit: BTreeSet<TaskId>,
+    /// What is to be done late, and the tasks that have asked for it.
+    late: Vec<Work>,
+    asked_for_late: BTreeSet<TaskId>,
     /// How often each fault came with each call.
     counts: Calls,
 }
@@ -109,6 +131,23 @@ impl Faults {
         self.state().hit.extend(tasks);
     }
 
+    /// Takes what is to be done late.
+    #[must_use]
+    pub fn take_late(&self) -> Vec<Work> {
+        std::mem::take(&mut self.state().late)
+    }
+
+    /// Whether something a task has asked for may yet happen, though it was told that it has failed.
+    #[must_use]
+    pub fn is_late(&self, task: TaskId) -> bool {
+        self.state().asked_for_late.contains(&task)
+    }
+
+    /// All that was late has happened by now.
+    pub fn forget_late(&self) {
+        self.state().asked_for_late.clear();
+    }
+
     /// Waits for a store, and counts who does.
     async fn wait_for<T>(&self, effect: impl Future<Output = T>) -> T {
         struct Waiting<'a>(&'a AtomicUsize);
@@ -120,6 +159,14 @@ impl Faults {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
         effect.await
+    }
+
+    /// What a store sends, so that whoever reads it waits for the store.
+    pub fn wait_for_each(&self, bytes: ByteStream<BlobError>) -> ByteStream<BlobError> {
+        Box::pin(stream::unfold((self.clone(), bytes), async |(faults, mut bytes)| {
+            let piece = faults.wait_for(bytes.next()).await?;
+            Some((piece, (faults, bytes)))
+        }))
     }
 
     /// Whether anybody waits for a store: then no time passes.
@@ -137,7 +184,7 @@ impl Faults {
     /// What happens to a call, and for how long it takes if it is slow.
     fn draw(&self, call: Call) -> Option<(Fault, TimeDelta)> {
         let mut state = self.state();
-        let State { share, is_full, dice, current, hit, counts } = &mut *state;
+        let State { share, is_full, dice, current, hit, counts, .. } = &mut *state;
         let drawn = dice.get_mut(current).and_then(|dice| {
             if *is_full && call.needs_room && dice.is(90) {
                 return Some((Fault::Full, TimeDelta::zero()));
@@ -145,6 +192,7 @@ impl Faults {
             let is_faulty = dice.is_one_of_ten_thousand(*share);
             let fault = match dice.below(8) {
                 0..3 => Fault::Before,
+                3 if call.may_be_late => Fault::Late,
                 3..6 => Fault::After,
                 6 => Fault::Slow,
                 _ if call.needs_room => Fault::Full,
@@ -182,7 +230,7 @@ impl Gate {
         name: &'static str,
         effect: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.pass(Call { name, needs_room: false }, effect).await
+        self.pass(Call { name, needs_room: false, may_be_late: false }, effect).await
     }
 
     /// A call that needs room.
@@ -191,14 +239,53 @@ impl Gate {
         name: &'static str,
         effect: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.pass(Call { name, needs_room: true }, effect).await
+        self.pass(Call { name, needs_room: true, may_be_late: false }, effect).await
+    }
+
+    /// A call that needs room, and may yet happen though it has failed; unless that could bring back what was deleted
+    /// meanwhile.
+    pub async fn write_perhaps_late<T: 'static, E: Failure + 'static>(
+        &self,
+        name: &'static str,
+        effect: impl Future<Output = Result<T, E>> + Send + 'static,
+        may_happen_late: bool,
+    ) -> Result<T, E> {
+        let fault = self.faults.draw(Call { name, needs_room: true, may_be_late: true });
+        if let Some((Fault::Late, duration)) = fault
+            && may_happen_late
+        {
+            self.do_late(duration * LATER, effect);
+            yield_now().await;
+            return Err(E::unavailable("nobody knows".into()));
+        }
+        self.meet(fault, effect).await
     }
 
     async fn pass<T, E: Failure>(&self, call: Call, effect: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let fault = self.faults.draw(call);
+        self.meet(fault, effect).await
+    }
+
+    /// Has something done later, by the store alone.
+    fn do_late<T>(&self, after: TimeDelta, effect: impl Future<Output = T> + Send + 'static) {
+        let (faults, time) = (self.faults.clone(), self.time.clone());
+        let mut state = self.faults.state();
+        let task = state.current;
+        state.asked_for_late.insert(task);
+        state.late.push(Box::pin(async move {
+            time.sleep(after).await;
+            faults.wait_for(effect).await;
+        }));
+    }
+
+    async fn meet<T, E: Failure>(
+        &self,
+        fault: Option<(Fault, TimeDelta)>,
+        effect: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         yield_now().await;
         match fault {
-            Some((Fault::Before, _)) => return Err(E::unavailable("refused".into())),
+            Some((Fault::Before | Fault::Late, _)) => return Err(E::unavailable("refused".into())),
             Some((Fault::Full, _)) => return Err(E::full("no room".into())),
             Some((Fault::Slow, duration)) => self.time.sleep(duration).await,
             Some((Fault::After, _)) | None => {}

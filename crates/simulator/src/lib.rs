@@ -12,21 +12,24 @@ mod client;
 pub mod coverage;
 mod device;
 mod dice;
-#[cfg(feature = "embedded")]
-mod embedded;
 mod executor;
 mod faults;
+mod in_memory;
 pub mod invariant;
+mod ledger;
 mod model;
 mod pieces;
 pub mod plan;
 mod ports;
+#[cfg(feature = "embedded")]
+mod real;
 mod sessions;
 mod shared;
 pub mod shrink;
 pub mod stores;
 mod time;
 pub mod trace;
+mod unsynced;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,6 +73,7 @@ pub fn simulate_on(kind: stores::Kind, plan: &Plan, trace: Trace, tolerated: &[I
     if catch_unwind(AssertUnwindSafe(|| world.live(&plan.steps))).is_err() {
         world.shared.wrong(Invariant::Panics, "something panicked, and said on stderr what".into());
     }
+    world.end();
     let mut facts = world.shared.facts();
     let (lines, hash) = std::mem::take(&mut facts.trace).finish();
     Ok(Outcome { wrong: facts.wrong.clone(), lines, hash, calls: world.calls() })

@@ -34,7 +34,7 @@ pub enum State {
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// That audio is stored.
     Store {
@@ -43,6 +43,8 @@ pub enum Request {
         /// Even if it was deleted.
         again: bool,
     },
+    /// That an upload is completed: one of these announcements, of a take and whether it may be of what was deleted.
+    Complete(Vec<(Take, bool)>),
     /// What there is.
     Find,
     /// That it has this name.
@@ -55,7 +57,7 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
     /// It was added.
-    Created,
+    Created(Take),
     /// The very same was there.
     Existing,
     /// Another is there.
@@ -90,26 +92,34 @@ impl Answer {
 
 impl Request {
     /// Every way in which it may go from here.
-    fn outcomes(self, state: &State) -> Vec<(State, Answer)> {
+    fn outcomes(&self, state: &State) -> Vec<(State, Answer)> {
+        if let Self::Complete(announced) = self {
+            let stores = announced.iter().map(|(take, again)| Self::Store { take: *take, again: *again });
+            return stores.chain([Self::Find]).flat_map(|request| request.outcomes(state)).collect();
+        }
         let stay = |answer| (state.clone(), answer);
-        let mut outcomes = vec![stay(Answer::Refused)];
-        outcomes.push(match (self, state) {
+        vec![stay(Answer::Refused), self.outcome(state)]
+    }
+
+    /// The way in which it goes from here, unless it is refused.
+    fn outcome(&self, state: &State) -> (State, Answer) {
+        let stay = |answer| (state.clone(), answer);
+        match (self, state) {
             (Self::Store { take, .. }, State::Absent) | (Self::Store { take, again: true }, State::Deleted(_)) => {
-                (State::Live { take, name: None }, Answer::Created)
+                (State::Live { take: *take, name: None }, Answer::Created(*take))
             }
             (Self::Store { .. }, State::Deleted(_)) => stay(Answer::WasDeleted),
             (Self::Store { take, .. }, State::Live { take: there, .. }) => {
-                stay(if take == *there { Answer::Existing } else { Answer::Conflict })
+                stay(if take == there { Answer::Existing } else { Answer::Conflict })
             }
             (Self::Find, State::Live { take, name }) => stay(Answer::Found { take: *take, name: *name }),
             (Self::Rename(name), State::Live { take, .. }) => {
-                let (take, name) = (*take, Some(name));
+                let (take, name) = (*take, Some(*name));
                 (State::Live { take, name }, Answer::Found { take, name })
             }
-            (Self::Delete(at), State::Live { .. }) => (State::Deleted(at), Answer::Done),
-            (Self::Find | Self::Rename(_) | Self::Delete(_), _) => stay(Answer::NotFound),
-        });
-        outcomes
+            (Self::Delete(at), State::Live { .. }) => (State::Deleted(*at), Answer::Done),
+            (Self::Find | Self::Rename(_) | Self::Delete(_) | Self::Complete(_), _) => stay(Answer::NotFound),
+        }
     }
 }
 
@@ -126,12 +136,14 @@ struct World {
 struct Track {
     worlds: BTreeSet<World>,
     on_their_way: BTreeMap<RequestId, Request>,
+    /// Those of them that nobody waits for any more.
+    late: BTreeSet<RequestId>,
 }
 
 impl Default for Track {
     fn default() -> Self {
         let nothing = World { state: State::Absent, done: BTreeMap::new() };
-        Self { worlds: [nothing].into(), on_their_way: BTreeMap::new() }
+        Self { worlds: [nothing].into(), on_their_way: BTreeMap::new(), late: BTreeSet::new() }
     }
 }
 
@@ -149,9 +161,14 @@ impl Track {
                 reach(World { state: State::Absent, ..world.clone() });
             }
             for (id, request) in self.on_their_way.iter().filter(|(id, _)| !world.done.contains_key(id)) {
+                let is_late = self.late.contains(id);
                 for (state, answer) in request.outcomes(&world.state) {
+                    // If it may yet happen, that nothing has come of it is the same as that it has not happened.
+                    if is_late && state == world.state {
+                        continue;
+                    }
                     let mut done = world.done.clone();
-                    done.insert(*id, answer);
+                    done.insert(*id, if is_late { Answer::Refused } else { answer });
                     reach(World { state, done });
                 }
             }
@@ -219,7 +236,7 @@ impl Model {
         let forgotten = now - self.remembered;
         let track = self.tracks.entry((person, id.clone())).or_default();
         // The rows were put back while it was on its way: then its answer says nothing of them.
-        let Some(asked) = track.on_their_way.get(&request).copied() else { return Ok(()) };
+        let Some(asked) = track.on_their_way.get(&request).cloned() else { return Ok(()) };
         track.expand(forgotten);
         let fits = |world: &World| world.done.get(&request) == Some(answer);
         if !track.worlds.iter().any(fits) {
@@ -230,12 +247,31 @@ impl Model {
         Ok(())
     }
 
-    /// Nobody will learn what came of it.
-    pub fn give_up(&mut self, person: Person, id: &RecordingId, request: RequestId, now: Timestamp) {
+    /// Nobody will learn what came of it; if it is late, it may yet happen.
+    pub fn give_up(&mut self, person: Person, id: &RecordingId, request: RequestId, is_late: bool, now: Timestamp) {
         let forgotten = now - self.remembered;
         let track = self.tracks.entry((person, id.clone())).or_default();
+        if is_late {
+            track.late.insert(request);
+            return;
+        }
         track.expand(forgotten);
         track.settle(request);
+    }
+
+    /// What was given up may yet have happened until now, and no later.
+    pub fn settle_late(&mut self, now: Timestamp) {
+        for track in self.tracks.values_mut().filter(|track| !track.late.is_empty()) {
+            track.expand(now - self.remembered);
+            for request in std::mem::take(&mut track.late) {
+                track.settle(request);
+            }
+        }
+    }
+
+    /// It is not in the backup that is restored.
+    pub fn leave_out(&mut self, person: Person, id: &RecordingId) {
+        self.tracks.insert((person, id.clone()), Track::default());
     }
 
     /// Whether somebody has ever asked that it goes.
@@ -255,6 +291,7 @@ impl Model {
         self.tracks = then.tracks.clone();
         for track in self.tracks.values_mut() {
             track.expand(now - self.remembered);
+            track.late.clear();
             for request in track.on_their_way.keys().copied().collect::<Vec<_>>() {
                 track.settle(request);
             }

@@ -84,6 +84,18 @@ actions! {
     Sweep: 2 3 3,
     /// The disk is full, or has room again.
     Fill: 0 2 2,
+    /// The stores refuse most calls, or take them again.
+    Throttle: 0 1 1,
+    /// All servers lose their power.
+    PowerCut: 0 1 1,
+    /// The operator stops a server, has it finish, and starts it with other settings.
+    Restart: 2 2 2,
+    /// The operator compares rows and audio, and counts anew.
+    Verify: 1 2 2,
+    /// The operator makes a backup.
+    BackUp: 1 1 3,
+    /// The operator restores a backup.
+    Restore: 0 0 2,
     /// The operator copies the rows.
     CopyRows: 0 0 3,
     /// The operator puts rows back that were copied before.

@@ -7,7 +7,7 @@ mod users;
 
 use std::sync::Arc;
 
-use tapebase_domain::ports::{PartAccess, Ports, Staging};
+use tapebase_domain::ports::{Inventory, PartAccess, Ports, Staging};
 
 use crate::{faults::Gate, stores::Stores, time::ServerClock};
 
@@ -24,15 +24,19 @@ struct Reached {
 #[must_use]
 pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
     let reached = Arc::new(Reached { stores: stores.clone(), gate: gate.clone() });
+    let parts = match stores.inner().staging.parts {
+        PartAccess::Server(_) => PartAccess::Server(reached.clone()),
+        PartAccess::Presigned(_) => PartAccess::Presigned(reached.clone()),
+    };
     Ports {
         records: reached.clone(),
         feed: reached.clone(),
         deleted: reached.clone(),
-        inventory: stores.inner().inventory,
+        inventory: stores.inner().inventory.map(|_| reached.clone() as Arc<dyn Inventory>),
         uploads: reached.clone(),
         blobs: reached.clone(),
         salvage: None,
-        staging: Staging { blobs: reached.clone(), parts: PartAccess::Server(reached.clone()) },
+        staging: Staging { blobs: reached.clone(), parts },
         downloads: None,
         users: reached,
         clock: Arc::new(clock.clone()),

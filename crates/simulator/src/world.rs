@@ -1,16 +1,22 @@
 //! A whole history: servers, people and an operator, from the first step to the last check.
 
+mod copies;
 mod operator;
 mod people;
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::FutureExt as _;
-use tapebase_adapters::memory::Memory;
 use tapebase_domain::{
-    Policy, Services, auth::AuthPolicy, changes::WaitPolicy, history::Retention, id::simulation, ports::Timestamp,
+    Policy, Services,
+    auth::AuthPolicy,
+    changes::WaitPolicy,
+    history::Retention,
+    id::simulation,
+    ports::{Ports, Timestamp},
     upload::Limits,
 };
 
+use self::copies::Copies;
 use crate::{
     app, checks,
     client::{Client, Sending},
@@ -24,7 +30,7 @@ use crate::{
     plan::{Action, Level, Plan, Step},
     ports::ports,
     sessions,
-    shared::{Known, Queued, Shared},
+    shared::{Queued, Shared},
     stores::{self, Stores},
     time::{ServerClock, Time},
     trace::Trace,
@@ -32,6 +38,8 @@ use crate::{
 
 const SERVERS: usize = 2;
 const PEOPLE: usize = 3;
+/// Where stores do what they do late.
+const STORES: usize = SERVERS;
 /// By how many minutes a server's clock may be wrong.
 const SKEW_MINUTES: i64 = 120;
 const GRACE: TimeDelta = TimeDelta::hours(24);
@@ -58,13 +66,15 @@ pub struct World {
     servers: Vec<Server>,
     /// What everybody knows.
     pub shared: Shared,
-    copies: Vec<(Memory, Known)>,
+    copies: Copies,
     level: Level,
 }
 
 struct Server {
     services: Services,
+    ports: Ports,
     clock: ServerClock,
+    settings: Policy,
 }
 
 impl World {
@@ -83,14 +93,14 @@ impl World {
         let mut world = Self {
             servers: Vec::new(),
             executor: Executor::default(),
-            copies: Vec::new(),
+            copies: Copies::default(),
             time,
             faults,
             stores,
             shared,
             level: plan.level,
         };
-        world.servers = (0..SERVERS).map(|_| world.start_server()).collect();
+        world.servers = (0..SERVERS).map(|_| world.start_server(settings())).collect();
         for person in 0..PEOPLE {
             let (shared, services) = (world.shared.clone(), world.servers[0].services.clone());
             world.spawn(0, Kind::Client, dice.fork(), async move {
@@ -101,17 +111,19 @@ impl World {
         Ok(world)
     }
 
-    fn start_server(&self) -> Server {
+    fn start_server(&self, settings: Policy) -> Server {
         let clock = ServerClock::new(self.time.clone());
         let gate = Gate { faults: self.faults.clone(), time: self.time.clone() };
-        Server { services: Services::new(&ports(&self.stores, &gate, &clock), &policy()), clock }
+        let ports = ports(&self.stores, &gate, &clock);
+        Server { services: Services::new(&ports, &settings), ports, clock, settings }
     }
 
     /// Kills a server, and starts it again.
     fn kill(&mut self, server: usize) {
+        let dropped = self.stores.run_in(|| self.executor.drop_server(server));
+        self.faults.hit(dropped);
         self.stores.settle();
-        self.faults.hit(self.executor.drop_server(server));
-        self.servers[server] = self.start_server();
+        self.servers[server] = self.start_server(self.servers[server].settings.clone());
     }
 
     fn spawn(&mut self, server: usize, kind: Kind, dice: Dice, work: impl Future<Output = ()> + Send + 'static) {
@@ -122,10 +134,11 @@ impl World {
 
     /// Goes through the steps, until something is wrong.
     pub fn live(&mut self, steps: &[Step]) {
+        self.faults.set_share(self.level.faults());
         for step in steps {
-            self.faults.set_share(self.level.faults());
             let mut dice = Dice::of(step.seed);
             self.act(step.action, &mut dice);
+            self.begin_late(&mut dice);
             for _ in 0..dice.below(24) {
                 if !(self.go_on(&mut dice) || dice.is(30) && self.time.pass_to_next_alarm()) {
                     break;
@@ -137,6 +150,11 @@ impl World {
         }
         let mut dice = Dice::of(steps.len() as u64);
         self.heal(&mut dice);
+    }
+
+    /// Drops whatever still goes on.
+    pub fn end(&mut self) {
+        self.stores.run_in(|| self.executor = Executor::default());
     }
 
     /// The calls of stores, and what went wrong with them.
@@ -152,17 +170,35 @@ impl World {
             || (self.faults.is_store_busy() && self.executor.is_woken())
     }
 
+    /// Begins what stores are to do late.
+    fn begin_late(&mut self, dice: &mut Dice) {
+        for work in self.faults.take_late() {
+            self.spawn(STORES, Kind::Operator, dice.fork(), work);
+        }
+    }
+
     /// Lets everything that was begun come to its end.
     fn run_to_end(&mut self, dice: &mut Dice) {
+        self.run_until(dice, Executor::is_idle);
+        let mut facts = self.shared.facts();
+        let now = facts.now();
+        facts.known.model.settle_late(now);
+        self.faults.forget_late();
+    }
+
+    /// Goes on until something is so.
+    fn run_until(&mut self, dice: &mut Dice, is_so: impl Fn(&Executor) -> bool) {
         for _ in 0..MOST_POLLS {
-            if !self.go_on(dice) && (self.executor.is_idle() || !self.time.pass_to_next_alarm()) {
+            self.begin_late(dice);
+            if is_so(&self.executor) {
+                return;
+            }
+            if !self.go_on(dice) && !self.time.pass_to_next_alarm() {
                 break;
             }
         }
-        if !self.executor.is_idle() {
-            let tasks: Vec<TaskId> = self.executor.running(|_| true);
-            self.shared.wrong(Invariant::Ends, format!("{tasks:?} never end"));
-        }
+        let tasks: Vec<TaskId> = self.executor.running(|_| true);
+        self.shared.wrong(Invariant::Ends, format!("{tasks:?} never end"));
     }
 
     /// Whether something has gone wrong already.
@@ -196,6 +232,7 @@ impl World {
         let now = self.shared.facts().now();
         let _ = self.stores.wait_for(self.stores.audio(now));
         self.time.pass(GRACE * 2);
+        self.stores.sync();
         self.sweep(0, dice);
         self.run_to_end(dice);
         for person in 0..PEOPLE {
@@ -229,6 +266,7 @@ impl World {
             person,
             user,
             stores: self.stores.clone(),
+            faults: self.faults.clone(),
         };
         self.spawn(server, Kind::Client, dice.fork(), act(client).map(|_| ()));
     }
@@ -262,6 +300,12 @@ impl World {
             Action::SetClock => self.set_clock(at.server, dice),
             Action::Sweep => self.sweep(at.server, dice),
             Action::Fill => self.fill(dice),
+            Action::Throttle => self.throttle(dice),
+            Action::PowerCut => self.cut_power(dice),
+            Action::Restart => self.restart(at.server, dice),
+            Action::Verify => self.verify(at.server, dice),
+            Action::BackUp => self.back_up(at.server, dice),
+            Action::Restore => self.restore(dice),
             Action::CopyRows => self.copy_rows(),
             Action::PutBack => self.put_back(dice),
             Action::Rot => self.rot(dice),
@@ -273,7 +317,7 @@ fn beginning() -> Timestamp {
     DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default()
 }
 
-fn policy() -> Policy {
+fn settings() -> Policy {
     Policy {
         limits: LIMITS,
         auth: AuthPolicy {

@@ -11,7 +11,7 @@ use std::{
 use clap::builder::PossibleValue;
 use tapebase_simulator::{
     coverage::Coverage,
-    invariant::{NOT_YET, NOT_YET_ON_DISK, Wrong},
+    invariant::{Invariant, NOT_YET, NOT_YET_ON_DISK, Wrong},
     plan::{Level, Plan},
     shrink::shrink,
     simulate, simulate_on,
@@ -26,6 +26,8 @@ const STEPS: usize = 200;
 const ENOUGH: u64 = 1_500;
 /// How many histories are lived through on a disk.
 const ON_DISK: u64 = 10;
+/// And in engines like S3 and DynamoDB.
+const ON_AWS: u64 = 5;
 /// How long fresh histories are lived through at each level.
 const FRESH: Duration = Duration::from_secs(20);
 
@@ -80,13 +82,12 @@ fn catastrophic_histories_are_right() {
 /// Hanging up is what drops a call inside of an adapter; what that leaves to the sweeper is known.
 #[test]
 fn histories_on_a_disk_are_right() {
-    for seed in 0..ON_DISK {
-        let plan = Plan::draw(seed, STEPS, Level::Stormy);
+    live_through_on(Kind::Embedded, ON_DISK, &NOT_YET_ON_DISK);
+}
 
-        let wrong = simulate_on(Kind::Embedded, &plan, Trace::default(), &NOT_YET_ON_DISK).expect("a disk").wrong;
-
-        assert_eq!(wrong, None, "{seed}");
-    }
+#[test]
+fn histories_on_s3_and_dynamodb_are_right() {
+    live_through_on(Kind::Aws, ON_AWS, &NOT_YET);
 }
 
 #[test]
@@ -97,6 +98,16 @@ fn everything_is_tried_with_everything() {
         coverage.add(&plan.steps, &simulate(&plan, Trace::default(), &NOT_YET).calls);
     }
     assert_eq!(coverage.gaps(), [""; 0]);
+}
+
+fn live_through_on(stores: Kind, histories: u64, tolerated: &[Invariant]) {
+    for seed in 0..histories {
+        let plan = Plan::draw(seed, STEPS, Level::Stormy);
+
+        let wrong = simulate_on(stores, &plan, Trace::default(), tolerated).expect("the stores are there").wrong;
+
+        assert_eq!(wrong, None, "{seed}");
+    }
 }
 
 fn live_through_fresh_ones(level: Level) {

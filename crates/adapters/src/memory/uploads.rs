@@ -15,7 +15,7 @@ use tapebase_domain::{
     recording::Recording,
 };
 
-use super::{Memory, Staged, State};
+use super::{Memory, Staged, State, fresh_name};
 
 impl State {
     /// Whether this very upload is there, not another of its id.
@@ -86,7 +86,7 @@ impl UploadStore for Memory {
 impl StagedBlobs for Memory {
     async fn begin(&self, _parts: Parts, _of: &Provenance, _sha256: Sha256) -> Result<StagedRef, BlobError> {
         let mut state = self.state();
-        let staged = StagedRef::new(state.fresh_name());
+        let staged = StagedRef::new(fresh_name());
         let empty = Staged { begun_at: self.clock.now(), parts: [].into() };
         state.staged.insert(staged.clone(), empty);
         Ok(staged)

@@ -1,5 +1,7 @@
 //! Audio, and what is sent for it in parts.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::BytesMut;
 use futures_util::TryStreamExt as _;
@@ -8,7 +10,10 @@ use tapebase_domain::{
     digest::Sha256,
     id::StoreId,
     pending::{Parts, StagedRef},
-    ports::{Assembled, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, StagedBlobs, Timestamp},
+    ports::{
+        Assembled, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, PresignParts, PresignedRequest,
+        StagedBlobs, Timestamp,
+    },
 };
 
 use super::Reached;
@@ -28,6 +33,7 @@ impl BlobStore for Reached {
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
         let opened = self.gate.read("blobs.open", async { self.stores.inner().blobs.open(blob, range).await }).await?;
         let Some(bytes) = opened else { return Ok(None) };
+        let bytes = self.gate.faults.wait_for_each(bytes);
         let Some(flipped) = self.stores.ledger().rot(blob) else { return Ok(Some(bytes)) };
         // A store that keeps checksums compares whole reads, and no others.
         let mut bytes = BytesMut::from(&bytes.try_collect::<BytesMut>().await?[..]);
@@ -86,7 +92,7 @@ impl StagedBlobs for Reached {
         let assemble = async {
             let assembled = self.stores.inner().staging.blobs.assemble(staged, parts, of).await?;
             if let Assembled::Whole(whole) = &assembled {
-                self.stores.ledger().write(&whole.blob, self.gate.faults.current(), self.gate.time.now());
+                self.stores.ledger().assemble(&whole.blob, self.gate.faults.current(), self.gate.time.now());
             }
             Ok(assembled)
         };
@@ -127,5 +133,26 @@ impl PartStore for Reached {
             }
         };
         self.gate.write("parts.put_part", put).await
+    }
+}
+
+#[async_trait]
+impl PresignParts for Reached {
+    async fn presign_part(
+        &self,
+        staged: &StagedRef,
+        parts: Parts,
+        number: u32,
+        of: &Provenance,
+        sha256: Sha256,
+        lifetime: Duration,
+    ) -> Result<PresignedRequest, BlobError> {
+        let presign = async {
+            match self.stores.inner().staging.parts {
+                PartAccess::Presigned(links) => links.presign_part(staged, parts, number, of, sha256, lifetime).await,
+                PartAccess::Server(_) => Err(BlobError::Unavailable("parts go to the server".into())),
+            }
+        };
+        self.gate.read("parts.presign_part", presign).await
     }
 }

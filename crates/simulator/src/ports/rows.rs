@@ -1,5 +1,7 @@
 //! Recordings, uploads under way, changes and tombstones.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tapebase_domain::{
     blob::BlobRef,
@@ -8,8 +10,8 @@ use tapebase_domain::{
     page::PageRequest,
     pending::PendingUpload,
     ports::{
-        ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, RecordStore, ReserveError, SettleError,
-        StoreError, Terms, Timestamp, UploadStore,
+        ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, Inventory, Miscount, RecordStore, ReserveError,
+        SettleError, StoreError, Terms, Timestamp, UploadStore,
     },
     recording::{Edit, Recording, Revision},
 };
@@ -20,12 +22,13 @@ use crate::stores::Stores;
 #[async_trait]
 impl RecordStore for Reached {
     async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
-        let insert = async {
-            let kept = self.stores.inner().records.insert(recording, terms).await?;
-            self.stores.ledger().record(&kept);
+        let (records, stores) = (self.stores.inner().records, self.stores.clone());
+        let insert = async move {
+            let kept = records.insert(recording, terms).await?;
+            stores.ledger().record(&kept);
             Ok(kept)
         };
-        self.gate.write("records.insert", insert).await
+        self.gate.write_perhaps_late("records.insert", insert, !terms.again).await
     }
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
@@ -146,6 +149,27 @@ impl ChangeFeed for Reached {
 }
 
 #[async_trait]
+impl Inventory for Reached {
+    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+        self.gate.read("inventory.recordings", async { self.inventory()?.recordings(after).await }).await
+    }
+
+    async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
+        self.gate.read("inventory.miscounted", async { self.inventory()?.miscounted().await }).await
+    }
+
+    async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError> {
+        self.gate.read("inventory.forget", async { self.inventory()?.forget(owner, id).await }).await
+    }
+}
+
+impl Reached {
+    fn inventory(&self) -> Result<Arc<dyn Inventory>, StoreError> {
+        self.stores.inner().inventory.ok_or_else(|| StoreError::Unavailable("these rows cannot be listed".into()))
+    }
+}
+
+#[async_trait]
 impl DeletedStore for Reached {
     async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
         let due = async { self.stores.inner().deleted.audio_to_remove(then).await };
@@ -173,13 +197,16 @@ impl UploadStore for Reached {
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
-        let settle = async {
-            let kept = self.stores.inner().uploads.settle(upload, recording).await?;
-            self.stores.ledger().record(&kept);
-            self.stores.ledger().end_upload(&upload.staged, self.gate.faults.current());
+        let (uploads, stores, faults) = (self.stores.inner().uploads, self.stores.clone(), self.gate.faults.clone());
+        let again = upload.again;
+        let upload = upload.clone();
+        let settle = async move {
+            let kept = uploads.settle(&upload, recording).await?;
+            stores.ledger().record(&kept);
+            stores.ledger().end_upload(&upload.staged, faults.current());
             Ok(kept)
         };
-        self.gate.write("uploads.settle", settle).await
+        self.gate.write_perhaps_late("uploads.settle", settle, !again).await
     }
 
     async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {

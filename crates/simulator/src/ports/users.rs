@@ -13,6 +13,7 @@ use super::Reached;
 #[async_trait]
 impl UserStore for Reached {
     async fn create(&self, account: Account) -> Result<(), StoreError> {
+        self.stores.ledger().sign_up(account.user.id);
         self.gate.write("users.create", async { self.stores.inner().users.create(account).await }).await
     }
 

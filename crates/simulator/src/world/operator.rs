@@ -2,16 +2,21 @@
 
 use chrono::TimeDelta;
 
-use super::{SERVERS, SKEW_MINUTES, World};
-use crate::{dice::Dice, executor::Kind};
+use tapebase_domain::verify::Verify;
+
+use super::{GRACE, LIMITS, SERVERS, SKEW_MINUTES, World, settings};
+use crate::{checks, dice::Dice, executor::Kind};
+
+/// How many calls in ten thousand are refused, or worse, while stores are throttled.
+const THROTTLED: u32 = 5_000;
 
 impl World {
     pub(super) fn hang_up(&mut self, dice: &mut Dice) {
         let clients = self.executor.running(|kind| kind == Kind::Client);
         let Some(task) = dice.pick(&clients) else { return };
         self.shared.note(&format!("a client hangs up: {task:?}"));
+        self.stores.run_in(|| self.executor.drop_task(*task));
         self.stores.settle();
-        self.executor.drop_task(*task);
     }
 
     pub(super) fn crash(&mut self, server: usize) {
@@ -29,6 +34,7 @@ impl World {
         };
         if duration > TimeDelta::minutes(5) {
             self.run_to_end(dice);
+            self.stores.sync();
         }
         self.shared.note(&format!("{duration} pass"));
         self.time.pass(duration);
@@ -58,26 +64,38 @@ impl World {
         self.faults.set_full(is_full);
     }
 
-    pub(super) fn copy_rows(&mut self) {
-        let Some(rows) = self.stores.copy_rows() else { return };
-        self.shared.note("the rows are copied");
-        let known = self.shared.facts().known.clone();
-        self.copies.push((rows, known));
+    pub(super) fn throttle(&mut self, dice: &mut Dice) {
+        let is_throttled = dice.is(40);
+        self.shared.note(if is_throttled { "the stores refuse most calls" } else { "the stores take calls" });
+        self.faults.set_share(if is_throttled { THROTTLED } else { self.level.faults() });
     }
 
-    /// Stops all servers, puts the rows back, says so, and starts the servers again.
-    pub(super) fn put_back(&mut self, dice: &mut Dice) {
-        let Some((rows, known)) = dice.pick(&self.copies).cloned() else { return };
+    pub(super) fn cut_power(&mut self, dice: &mut Dice) {
+        self.shared.note("the power is cut");
         (0..SERVERS).for_each(|server| self.kill(server));
-        self.shared.note("the rows are put back");
-        let _ = self.stores.wait_for(self.stores.put_back(&rows, &self.time));
-        let _ = self.stores.wait_for(self.stores.inner().feed.renew_history());
-        let mut facts = self.shared.facts();
-        let now = facts.now();
-        facts.known.model.put_back(&known.model, now);
-        // Sessions and accounts of later have never been there.
-        facts.known.sessions = known.sessions;
-        facts.known.newcomers = known.newcomers;
+        self.stores.lose_power(dice);
+    }
+
+    /// Stops a server once it has nothing more to do, and starts it with another quota, and open to newcomers or not.
+    pub(super) fn restart(&mut self, server: usize, dice: &mut Dice) {
+        self.run_until(dice, |executor| executor.is_idle_at(server));
+        let quota_bytes = if dice.is(50) { LIMITS.quota_bytes } else { LIMITS.quota_bytes / 2 };
+        let mut settings = settings();
+        settings.limits.quota_bytes = quota_bytes;
+        settings.auth.open_signup = dice.is(80);
+        self.shared.note(&format!("server {server} is stopped and started, with a quota of {quota_bytes} bytes"));
+        self.servers[server] = self.start_server(settings);
+    }
+
+    pub(super) fn verify(&mut self, server: usize, dice: &mut Dice) {
+        let Some(verify) = Verify::new(&self.servers[server].ports, GRACE) else { return };
+        self.shared.note("the operator verifies everything");
+        let (shared, stores) = (self.shared.clone(), self.stores.clone());
+        self.spawn(server, Kind::Operator, dice.fork(), async move {
+            if let Err(error) = checks::verify(&shared, &stores, &verify).await {
+                shared.note(&format!("verifying fails: {error}"));
+            }
+        });
     }
 
     pub(super) fn rot(&mut self, dice: &mut Dice) {
