@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tapebase_domain::{
     blob::BlobRef,
+    recording::Recording,
     verify::{Verdict, Verify, VerifyError},
 };
 
@@ -20,17 +21,13 @@ pub async fn person(client: Client) {
 
 /// Every token somebody ever had is presented.
 pub async fn tokens(client: Client) {
-    let tokens: Vec<String> = {
-        let facts = client.shared.facts();
-        let own = facts.known.sessions.iter().filter(|session| session.person == client.person);
-        own.map(|session| session.token.clone()).collect()
-    };
+    let tokens = client.shared.facts().tokens(client.person);
     for token in tokens {
         sessions::present(client.clone(), token).await;
     }
 }
 
-/// Compares all rows with their audio, and counts anew what was miscounted, as `verify --repair` does.
+/// Compares all rows with their audio, and looks for what was miscounted.
 ///
 /// # Errors
 /// If a store fails.
@@ -58,31 +55,40 @@ pub async fn verify(shared: &Shared, stores: &Stores, verify: &Verify) -> Result
     }
     for miscount in verify.miscounted().await? {
         shared.wrong(Invariant::Counters, format!("{miscount:?}"));
-        verify.recount(miscount.owner).await?;
     }
     Ok(())
 }
 
 /// Rows and audio agree.
-pub async fn stores(shared: &Shared, stores: &Stores) {
+///
+/// # Errors
+/// If a store fails.
+pub async fn stores(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
     let inner = stores.inner();
-    let Ok(recordings) = stores.recordings().await else { return };
+    let recordings = stores.recordings().await?;
     for user in stores.users() {
-        let Ok(counted) = inner.records.counters(user).await else { continue };
-        let recounted = inner.records.recount(user).await;
-        if !recounted.as_ref().is_ok_and(|recounted| *recounted == counted) {
+        let counted = inner.records.counters(user).await?;
+        let recounted = inner.records.recount(user).await?;
+        if counted != recounted {
             shared.wrong(Invariant::Counters, format!("{user} is said to have {counted:?}, and has {recounted:?}"));
         }
         if counted.used_bytes() > LIMITS.quota_bytes {
             shared.wrong(Invariant::Counters, format!("{user} uses more than {} bytes", LIMITS.quota_bytes));
         }
     }
+    for Recording { id, blob, size, .. } in &recordings {
+        let described = inner.blobs.describe(blob).await?;
+        if described.is_none_or(|described| described.size != *size) && !stores.ledger().is_missing(blob) {
+            shared.wrong(Invariant::OwnersWord, format!("the audio of {id} is gone"));
+        }
+    }
     let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();
     let now = shared.facts().now();
-    for blob in stores.audio(now).await {
+    for blob in stores.audio(now).await? {
         // What was newer than rows that were put back is no leftover: its owner has never given it up.
         if !kept.contains(&blob) && !stores.ledger().is_recorded(&blob) {
             shared.wrong(Invariant::Leftovers, format!("{blob} is nobody's, and stays"));
         }
     }
+    Ok(())
 }

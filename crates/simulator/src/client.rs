@@ -14,7 +14,7 @@ use crate::{
     executor::TaskId,
     faults::Faults,
     invariant::Invariant,
-    model::{Answer, Person, Request, RequestId, Take},
+    model::{Answer, Found, Person, Request, RequestId, Take},
     pieces::in_pieces,
     shared::Shared,
     stores::Stores,
@@ -106,21 +106,29 @@ impl Client {
         Asked { client: self.clone(), id: id.clone(), request: number, task, is_over: false }
     }
 
-    /// What a recording says of itself, as the model has it.
+    /// What a recording says of itself, as the model has it; it must be this client's, and something that was recorded.
     #[must_use]
-    pub fn found(&self, recording: &Recording) -> Answer {
-        let known = self.shared.facts().take_of(recording.sha256);
-        let take = known.unwrap_or_else(|| {
-            self.shared.wrong(Invariant::Answers, format!("nobody has ever recorded what {} has", recording.id));
-            usize::MAX
-        });
+    pub fn found(&self, recording: &Recording) -> Option<Found> {
+        let known = {
+            let facts = self.shared.facts();
+            facts.take_of(recording.sha256).filter(|take| facts.takes[*take].len() as u64 == recording.size)
+        };
+        let Some(take) = known.filter(|_| recording.owner == self.user) else {
+            self.shared.wrong(Invariant::Answers, format!("{recording:?} is nothing that {} recorded", self.person));
+            return None;
+        };
         let name = recording.details.name.as_str().strip_prefix("name ").and_then(|number| number.parse().ok());
-        Answer::Found { take, name }
+        Some(Found { take, name })
     }
 
-    /// Writes down an answer that says nothing of what is there.
+    /// Writes down an answer that says nothing of what is there; once nothing goes wrong any more there is none.
     pub fn excuse(&self, error: &impl std::fmt::Display) {
-        self.shared.note(&format!("{} is told that {error}", self.person));
+        let what = format!("{} is told that {error}", self.person);
+        if self.shared.facts().is_healed {
+            self.shared.wrong(Invariant::Ends, what);
+        } else {
+            self.shared.note(&what);
+        }
     }
 
     /// What was played is compared with what was recorded.
@@ -133,12 +141,22 @@ impl Client {
                 let what = format!("{} plays {} other bytes than were recorded", recording.id, bytes.len());
                 self.shared.wrong(Invariant::Bytes, what);
             }
+            Err(BlobError::Damaged(_)) if self.stores.ledger().rot(&recording.blob).is_some() => {}
+            Err(BlobError::Damaged(error)) => {
+                self.shared.wrong(Invariant::Bytes, format!("{} is said to be damaged: {error}", recording.id));
+            }
             Err(error) => self.excuse(&error),
         }
     }
 }
 
 impl Asked {
+    /// Who has asked.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The answer has come.
     pub fn answer(mut self, answer: &Answer) {
         self.is_over = true;
@@ -156,7 +174,7 @@ impl Asked {
     /// The answer is that this take is safe.
     pub fn answer_stored(self, answer: &Answer, take: Take, recording: &Recording) {
         let client = self.client.clone();
-        if client.found(recording).take() != Some(take) || recording.owner != client.user {
+        if client.found(recording).is_none_or(|found| found.take != take) {
             client.shared.wrong(Invariant::Answers, format!("{} is not what was sent", recording.id));
         }
         if client.stores.ledger().rot(&recording.blob).is_some() {
@@ -168,17 +186,22 @@ impl Asked {
         self.answer(answer);
     }
 
-    /// The answer to an upload is a refusal, or none.
-    pub fn answer_refusal(self, error: &UploadError) {
-        match error {
-            UploadError::Conflict(_) => self.answer(&Answer::Conflict),
-            UploadError::Deleted(_) => self.answer(&Answer::WasDeleted),
-            UploadError::Body(_)
-            | UploadError::UnsupportedType(_)
-            | UploadError::DigestMismatch { .. }
-            | UploadError::Full(_) => self.answer(&Answer::Refused),
-            UploadError::Unavailable(cause) => self.client.excuse(cause),
+    /// The answer to an upload is a refusal, or none. Of a body is known how it arrives; of parts, nothing.
+    pub fn answer_refusal(self, error: &UploadError, body: Option<Arrival>) {
+        let is_due = match error {
+            UploadError::Conflict(_) => return self.answer(&Answer::Conflict),
+            UploadError::Deleted(_) => return self.answer(&Answer::WasDeleted),
+            UploadError::Unavailable(cause) => return self.client.excuse(cause),
+            UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota) => true,
+            UploadError::Body(error) => body == Some(Arrival::Broken(*error)),
+            UploadError::DigestMismatch { .. } => body.is_none(),
+            UploadError::Full(_) => self.client.faults.has_hit(self.task),
+            UploadError::UnsupportedType(_) => false,
+        };
+        if !is_due {
+            self.client.shared.wrong(Invariant::Answers, format!("{} is refused, for {error}", self.id));
         }
+        self.answer(&Answer::Refused);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    Outcome,
     faults::{Call, Fault},
     plan::{Action, Step},
 };
@@ -17,21 +18,25 @@ pub type Calls = BTreeMap<(Call, Option<Fault>), u64>;
 #[derive(Default)]
 pub struct Coverage {
     calls: Calls,
+    planned: BTreeSet<Action>,
     actions: BTreeMap<Action, u64>,
     /// Which action came right after which: they overlap.
     pairs: BTreeMap<(Action, Action), u64>,
 }
 
 impl Coverage {
-    /// Adds one history.
-    pub fn add(&mut self, plan: &[Step], calls: &Calls) {
+    /// Adds one history: what was planned, and what came of it.
+    pub fn add(&mut self, plan: &[Step], outcome: &Outcome) {
+        let Outcome { calls, done, .. } = outcome;
+        self.planned.extend(plan.iter().map(|step| step.action));
         count(&mut self.calls, calls.iter().map(|(call, times)| (*call, *times)));
-        count(&mut self.actions, plan.iter().map(|step| (step.action, 1)));
-        count(&mut self.pairs, plan.windows(2).map(|pair| ((pair[0].action, pair[1].action), 1)));
+        count(&mut self.actions, done.iter().map(|action| (*action, 1)));
+        count(&mut self.pairs, done.windows(2).map(|pair| ((pair[0], pair[1]), 1)));
     }
 
     /// Adds what others counted.
     pub fn merge(&mut self, other: Self) {
+        self.planned.extend(other.planned);
         count(&mut self.calls, other.calls);
         count(&mut self.actions, other.actions);
         count(&mut self.pairs, other.pairs);
@@ -43,7 +48,8 @@ impl Coverage {
         let mut lines: Vec<String> =
             self.actions.iter().map(|(action, count)| format!("{:<22}{count:>12}", format!("{action:?}"))).collect();
         let calls: BTreeSet<Call> = self.calls.keys().map(|(call, _)| *call).collect();
-        lines.push(format!("{:<34}{:>12}{:>10}{:>10}{:>10}{:>10}", "call", "fine", "before", "after", "slow", "full"));
+        let faults: String = Fault::ALL.map(|fault| format!("{:>10}", format!("{fault:?}").to_lowercase())).concat();
+        lines.push(format!("{:<34}{:>12}{faults}", "call", "fine"));
         for call in &calls {
             let count = |fault| self.calls.get(&(*call, fault)).copied().unwrap_or_default();
             let faults: String = Fault::ALL.map(|fault| format!("{:>10}", count(Some(fault)))).concat();
@@ -55,11 +61,15 @@ impl Coverage {
         lines
     }
 
-    /// What was never tried: faults of a call, and, of the actions that were, one right after another.
+    /// What was never tried: actions that were planned, faults of a call, and, of the actions that were tried, one right
+    /// after another.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
+        let never = self.planned.iter().filter(|action| !self.actions.contains_key(action));
+        let never = never.map(|action| format!("{action:?}"));
         let tried = || self.actions.keys().copied();
         let pairs = tried().flat_map(|first| tried().map(move |second| (first, second)));
+        let pairs = pairs.filter(|(first, second)| !(first.stops_everybody() && *second == Action::HangUp));
         let pairs = pairs.filter(|pair| !self.pairs.contains_key(pair)).map(|pair| format!("{pair:?}"));
         let calls: BTreeSet<Call> = self.calls.keys().map(|(call, _)| *call).collect();
         let faults = calls.into_iter().flat_map(|call| Fault::ALL.map(|fault| (call, fault)));
@@ -68,7 +78,7 @@ impl Coverage {
         let faults = faults
             .filter(|_| has_faults)
             .filter(|(call, fault)| call.may(*fault) && !self.calls.contains_key(&(*call, Some(*fault))));
-        pairs.chain(faults.map(|(call, fault)| format!("{fault:?} of {}", call.name))).collect()
+        never.chain(pairs).chain(faults.map(|(call, fault)| format!("{fault:?} of {}", call.name))).collect()
     }
 }
 

@@ -16,22 +16,22 @@ use crate::{
     app,
     client::{Client, Sending},
     invariant::Invariant,
-    model::Answer,
+    model::Found,
 };
 
 /// What it keeps.
 #[derive(Debug, Default)]
 pub struct Device {
     cursor: Option<String>,
-    recordings: BTreeMap<RecordingId, Copy>,
+    recordings: BTreeMap<RecordingId, Kept>,
     /// While it reads from the beginning, for deletions are forgotten: what the server had, and has not listed yet.
     unlisted: Option<BTreeSet<RecordingId>>,
 }
 
 /// Its copy of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Copy {
-    found: Answer,
+struct Kept {
+    found: Found,
     /// Whether the server has it.
     is_there: bool,
 }
@@ -63,7 +63,7 @@ impl Busy {
                 }
                 Err(ChangesError::HistoryChanged) => self.begin_anew(None),
                 Err(ChangesError::CursorExpired) => {
-                    let there = self.device.recordings.iter().filter(|(_, copy)| copy.is_there);
+                    let there = self.device.recordings.iter().filter(|(_, kept)| kept.is_there);
                     self.begin_anew(Some(there.map(|(id, _)| id.clone()).collect()));
                 }
                 Err(ChangesError::InvalidCursor) => {
@@ -81,7 +81,7 @@ impl Busy {
     fn begin_anew(&mut self, unlisted: Option<BTreeSet<RecordingId>>) {
         self.client.shared.note(&format!("the device of {} begins anew", self.client.person));
         if unlisted.is_none() {
-            self.device.recordings.values_mut().for_each(|copy| copy.is_there = false);
+            self.device.recordings.values_mut().for_each(|kept| kept.is_there = false);
         }
         self.device.cursor = None;
         self.device.unlisted = unlisted;
@@ -94,8 +94,8 @@ impl Busy {
             }
             match entry {
                 Entry::Recording(recording) => {
-                    let found = self.client.found(&recording);
-                    self.device.recordings.insert(recording.id.clone(), Copy { found, is_there: true });
+                    let Some(found) = self.client.found(&recording) else { continue };
+                    self.device.recordings.insert(recording.id.clone(), Kept { found, is_there: true });
                 }
                 Entry::Deleted(deleted) => self.delete(&deleted.id),
             }
@@ -133,21 +133,19 @@ pub async fn catch_up(client: Client) {
     let Some(mut busy) = Busy::begin(&client) else { return };
     for _ in 0..3 {
         if !busy.read(Limit::MAX, Duration::ZERO).await {
-            client.shared.wrong(Invariant::Ends, "nothing is wrong any more, and changes fail".into());
             return;
         }
-        let lost: Vec<_> = busy.device.recordings.iter().filter(|(_, copy)| !copy.is_there).collect();
-        let lost: Vec<_> = lost.into_iter().map(|(id, copy)| (id.clone(), copy.found.clone())).collect();
-        for (id, found) in lost {
-            let Some(take) = found.take() else { continue };
+        let lost = busy.device.recordings.iter().filter(|(_, kept)| !kept.is_there);
+        let lost: Vec<_> = lost.map(|(id, kept)| (id.clone(), kept.found.take)).collect();
+        for (id, take) in lost {
             app::upload(client.clone(), id, take, Sending::GOOD).await;
         }
     }
-    let copies = busy.device.recordings.iter().filter(|(_, copy)| copy.is_there);
-    let copies: BTreeSet<_> = copies.map(|(id, copy)| (id.clone(), copy.found.clone())).collect();
+    let kept = busy.device.recordings.iter().filter(|(_, kept)| kept.is_there);
+    let kept: BTreeMap<_, _> = kept.map(|(id, kept)| (id.clone(), kept.found)).collect();
     let there = app::everything(&client).await;
-    if copies != there {
-        let what = format!("the device of {} has {copies:?}, and the server {there:?}", client.person);
+    if kept != there {
+        let what = format!("the device of {} has {kept:?}, and the server {there:?}", client.person);
         client.shared.wrong(Invariant::Devices, what);
     }
 }

@@ -19,7 +19,7 @@ pub struct TaskId(pub u64);
 
 /// Who a task is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Role {
     /// A client, who may hang up.
     Client,
     /// The operator, or the server itself.
@@ -41,7 +41,7 @@ struct Task {
     work: Work,
     /// The server it runs on.
     server: usize,
-    kind: Kind,
+    role: Role,
     waker: Waker,
 }
 
@@ -87,11 +87,11 @@ impl Executor {
     }
 
     /// Begins a task on a server.
-    pub fn spawn(&mut self, server: usize, kind: Kind, work: Work) {
+    pub fn spawn(&mut self, server: usize, role: Role, work: Work) {
         let id = self.next_id();
         self.tasks_ever += 1;
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
-        self.tasks.insert(id, Task { work, server, kind, waker });
+        self.tasks.insert(id, Task { work, server, role, waker });
         self.ready.insert(id);
     }
 
@@ -110,7 +110,7 @@ impl Executor {
 
     /// Waits until another thread has woken somebody; `false` if that takes too long.
     #[must_use]
-    pub fn is_woken(&self) -> bool {
+    pub fn wait_until_woken(&self) -> bool {
         let (ready, woken) = &*self.ready.0;
         let ready = ready.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = woken.wait_timeout_while(ready, LONGEST_CALL, |ready| ready.is_empty());
@@ -123,10 +123,10 @@ impl Executor {
         self.tasks.is_empty()
     }
 
-    /// The tasks of some kinds that are not done.
+    /// The tasks of some roles that are not done.
     #[must_use]
-    pub fn running(&self, is_meant: impl Fn(Kind) -> bool) -> Vec<TaskId> {
-        self.tasks.iter().filter(|(_, task)| is_meant(task.kind)).map(|(id, _)| *id).collect()
+    pub fn running(&self, is_meant: impl Fn(Role) -> bool) -> Vec<TaskId> {
+        self.tasks.iter().filter(|(_, task)| is_meant(task.role)).map(|(id, _)| *id).collect()
     }
 
     /// Whether a server has nothing more to do.

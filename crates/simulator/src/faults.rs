@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt as _, future::poll_fn, stream};
 use tapebase_domain::{
     blob::ByteStream,
-    ports::{BlobError, BoxError, HasherError, InsertError, ReserveError, SettleError, StoreError},
+    ports::{BlobError, BoxError, InsertError, ReserveError, SettleError, StoreError},
 };
 
 use crate::{
@@ -175,7 +175,7 @@ impl Faults {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Takes what was counted.
+    /// What was counted.
     #[must_use]
     pub fn counts(&self) -> Calls {
         self.state().counts.clone()
@@ -224,8 +224,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A call that changes nothing.
-    pub async fn read<T, E: Failure>(
+    /// A call that needs no room.
+    pub async fn call<T, E: Failure>(
         &self,
         name: &'static str,
         effect: impl Future<Output = Result<T, E>>,
@@ -234,7 +234,7 @@ impl Gate {
     }
 
     /// A call that needs room.
-    pub async fn write<T, E: Failure>(
+    pub async fn call_with_room<T, E: Failure>(
         &self,
         name: &'static str,
         effect: impl Future<Output = Result<T, E>>,
@@ -244,7 +244,7 @@ impl Gate {
 
     /// A call that needs room, and may yet happen though it has failed; unless that could bring back what was deleted
     /// meanwhile.
-    pub async fn write_perhaps_late<T: 'static, E: Failure + 'static>(
+    pub async fn call_perhaps_late<T: 'static, E: Failure + 'static>(
         &self,
         name: &'static str,
         effect: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -328,16 +328,6 @@ impl Failure for BlobError {
 
     fn full(cause: BoxError) -> Self {
         Self::Full(cause)
-    }
-}
-
-impl Failure for HasherError {
-    fn unavailable(cause: BoxError) -> Self {
-        Self::Failed(cause)
-    }
-
-    fn full(cause: BoxError) -> Self {
-        Self::Failed(cause)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What must hold.
 
+use crate::{plan::Level, stores};
+
 /// What must hold, whatever happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Invariant {
@@ -21,7 +23,9 @@ pub enum Invariant {
     Tokens,
     /// Whoever is told that a recording is safe can forget it.
     Safe,
-    /// Everything comes to an end.
+    /// A backup has all that was there, and nothing without its audio.
+    Backups,
+    /// Everything comes to an end, and nobody is refused once nothing goes wrong any more.
     Ends,
     /// Nothing that anybody asks for makes a server panic.
     Panics,
@@ -36,11 +40,19 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// What does not hold yet, and is known: requests are dropped where their clients hang up, a repeat is compared with
-/// what the row says of its audio and not with the audio, and rows that are put back have newer audio swept.
-pub const NOT_YET: [Invariant; 3] = [Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord];
-
-/// What does not hold on a disk and SQLite besides: who hangs up on a log-out leaves the session remembered for some
-/// seconds, though it is gone.
-pub const NOT_YET_ON_DISK: [Invariant; 4] =
-    [Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord, Invariant::Tokens];
+/// What does not hold yet at a level, and is known: requests are dropped where their clients hang up, a repeat is
+/// compared with what the row says of its audio and not with the audio, and rows that are put back have newer audio
+/// swept. On a disk, who hangs up on a log-out leaves the session remembered for some seconds, too.
+#[must_use]
+pub fn not_yet(level: Level, stores: stores::Kind) -> Vec<Invariant> {
+    let mut known = match level {
+        Level::Calm => vec![],
+        Level::Stormy => vec![Invariant::Finishes],
+        Level::Catastrophic => vec![Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord],
+    };
+    #[cfg(feature = "embedded")]
+    if stores == stores::Kind::Embedded && level != Level::Calm {
+        known.push(Invariant::Tokens);
+    }
+    known
+}

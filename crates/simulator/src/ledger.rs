@@ -12,7 +12,7 @@ use tapebase_domain::{
 
 use crate::executor::TaskId;
 
-/// See the module.
+/// What has become of all audio.
 #[derive(Default)]
 pub struct Ledger {
     users: Vec<UserId>,
@@ -42,6 +42,8 @@ enum Fate {
     Released,
     /// It is gone.
     Removed,
+    /// The row of its recording was put back, and it is gone.
+    Missing,
 }
 
 impl Ledger {
@@ -67,7 +69,7 @@ impl Ledger {
         self.heard_of.insert(blob.clone(), now);
         self.loose.insert(blob.to_string(), task);
         if self.fates.insert(blob.clone(), Fate::Written).is_some() {
-            self.note(|| format!("the place {blob} was used twice"));
+            self.say(|| format!("the place {blob} was used twice"));
         }
     }
 
@@ -89,7 +91,7 @@ impl Ledger {
         self.owners.insert(blob.clone(), (recording.owner, id.clone()));
         match self.fates.insert(blob.clone(), Fate::Recorded) {
             Some(Fate::Written) => {}
-            before => self.note(|| format!("recording {id} came to be of audio that is {before:?}")),
+            before => self.say(|| format!("recording {id} came to be of audio that is {before:?}")),
         }
     }
 
@@ -115,7 +117,7 @@ impl Ledger {
     pub fn delete(&mut self, blob: &BlobRef) {
         self.loose.remove(blob.as_str());
         if self.fates.insert(blob.clone(), Fate::Removed) == Some(Fate::Recorded) {
-            self.note(|| format!("audio {blob} of a recording was removed without its owner's word"));
+            self.say(|| format!("audio {blob} of a recording was removed without its owner's word"));
         }
     }
 
@@ -144,7 +146,7 @@ impl Ledger {
         self.loose.remove(blob.as_str());
         self.released.remove(blob);
         self.owners.insert(blob.clone(), (recording.owner, recording.id.clone()));
-        self.fates.insert(blob.clone(), if is_there { Fate::Recorded } else { Fate::Removed });
+        self.fates.insert(blob.clone(), if is_there { Fate::Recorded } else { Fate::Missing });
     }
 
     /// There is other audio now, and nothing is known of it; accounts are what they were.
@@ -152,11 +154,17 @@ impl Ledger {
         *self = Self { users: std::mem::take(&mut self.users), wrong: self.wrong.take(), ..Self::default() };
     }
 
-    /// Recordings whose audio is gone.
+    /// Recordings whose rows were put back without their audio.
     #[must_use]
     pub fn missing(&self) -> Vec<RecordingId> {
-        let removed = self.fates.iter().filter(|(_, fate)| **fate == Fate::Removed);
-        removed.filter_map(|(blob, _)| self.owners.get(blob).map(|(_, id)| id.clone())).collect()
+        let missing = self.fates.keys().filter(|blob| self.is_missing(blob));
+        missing.filter_map(|blob| self.owners.get(blob).map(|(_, id)| id.clone())).collect()
+    }
+
+    /// Whether the row of its recording was put back without it.
+    #[must_use]
+    pub fn is_missing(&self, blob: &BlobRef) -> bool {
+        self.fates.get(blob) == Some(&Fate::Missing)
     }
 
     /// Whether it belongs to a recording whose owner never gave it up.
@@ -172,6 +180,12 @@ impl Ledger {
         BlobEntry { modified_at, ..entry }
     }
 
+    /// Whether nobody can be given what it was.
+    #[must_use]
+    pub fn is_bad(&self, blob: &BlobRef) -> bool {
+        self.is_missing(blob) || self.rotten.contains_key(blob)
+    }
+
     /// A bit of it falls over.
     pub fn flip(&mut self, blob: &BlobRef, place: u64) {
         self.rotten.insert(blob.clone(), place);
@@ -183,7 +197,7 @@ impl Ledger {
         self.rotten.get(blob).copied()
     }
 
-    fn note(&mut self, what: impl FnOnce() -> String) {
+    fn say(&mut self, what: impl FnOnce() -> String) {
         if self.wrong.is_none() {
             self.wrong = Some(what());
         }

@@ -37,7 +37,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::{
     coverage::Calls,
     invariant::{Invariant, Wrong},
-    plan::Plan,
+    plan::{Action, Plan},
     trace::Trace,
     world::World,
 };
@@ -50,15 +50,15 @@ pub struct Outcome {
     pub lines: Vec<String>,
     /// The hash of all that happened.
     pub hash: String,
+    /// What was done, in order: an action that finds nothing to do is none.
+    pub done: Vec<Action>,
     /// The calls of stores, and what went wrong with them.
     pub calls: Calls,
 }
 
 /// Lives through a history, in memory. What is tolerated need not hold.
-///
-/// # Panics
-/// Never: memory is always there.
 #[must_use]
+#[expect(clippy::missing_panics_doc, reason = "memory is always there")]
 #[expect(clippy::expect_used, reason = "memory is always there")]
 pub fn simulate(plan: &Plan, trace: Trace, tolerated: &[Invariant]) -> Outcome {
     simulate_on(stores::Kind::Memory, plan, trace, tolerated).expect("memory is there")
@@ -76,5 +76,5 @@ pub fn simulate_on(kind: stores::Kind, plan: &Plan, trace: Trace, tolerated: &[I
     world.end();
     let mut facts = world.shared.facts();
     let (lines, hash) = std::mem::take(&mut facts.trace).finish();
-    Ok(Outcome { wrong: facts.wrong.clone(), lines, hash, calls: world.calls() })
+    Ok(Outcome { wrong: facts.wrong.clone(), lines, hash, done: world.done(), calls: world.calls() })
 }

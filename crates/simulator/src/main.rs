@@ -5,10 +5,7 @@ use std::{
     fs,
     path::PathBuf,
     process::ExitCode,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Instant,
 };
@@ -17,7 +14,7 @@ use anyhow::bail;
 use clap::Parser;
 use tapebase_simulator::{
     coverage::Coverage,
-    invariant::{Invariant, Wrong},
+    invariant::{Invariant, Wrong, not_yet},
     plan::{Level, Plan},
     shrink::shrink,
     simulate, simulate_on,
@@ -53,9 +50,20 @@ struct Options {
     /// What need not hold.
     #[arg(long, value_enum, value_delimiter = ',')]
     tolerate: Vec<Invariant>,
+    /// What is known not to hold yet need not hold.
+    #[arg(long)]
+    known: bool,
     /// How many steps a history has.
     #[arg(long, default_value_t = 200)]
     steps: usize,
+}
+
+impl Options {
+    /// What need not hold at this level.
+    fn tolerated(&self, level: Level) -> Vec<Invariant> {
+        let known = if self.known { not_yet(level, self.stores) } else { Vec::new() };
+        [&self.tolerate[..], &known].concat()
+    }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -70,11 +78,11 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Lives through one history, and prints it.
 fn one(plan: &Plan, options: &Options) -> anyhow::Result<bool> {
-    let Options { stores, tolerate: tolerated, .. } = options;
+    let (stores, tolerated) = (options.stores, options.tolerated(plan.level));
     // Where no history is the same twice, none can be shrunk.
-    let wrong = (*stores == Kind::Memory).then(|| simulate(plan, Trace::default(), tolerated).wrong).flatten();
-    let plan = wrong.map_or_else(|| plan.clone(), |wrong| shrink(plan, wrong.invariant, tolerated));
-    let outcome = simulate_on(*stores, &plan, Trace::readable(), tolerated)?;
+    let wrong = (stores == Kind::Memory).then(|| simulate(plan, Trace::default(), &tolerated).wrong).flatten();
+    let plan = wrong.map_or_else(|| plan.clone(), |wrong| shrink(plan, wrong.invariant, &tolerated));
+    let outcome = simulate_on(stores, &plan, Trace::readable(), &tolerated)?;
     outcome.lines.iter().for_each(|line| println!("{line}"));
     println!("trace hash {}", outcome.hash);
     if let Some(Wrong { invariant, what }) = &outcome.wrong {
@@ -83,41 +91,54 @@ fn one(plan: &Plan, options: &Options) -> anyhow::Result<bool> {
     Ok(outcome.wrong.is_none())
 }
 
+/// What came of many histories.
+#[derive(Default)]
+struct Lived {
+    histories: u64,
+    coverage: Coverage,
+    wrong: BTreeMap<u64, Wrong>,
+}
+
 /// Lives through many, on every core.
 fn many(options: &Options) -> anyhow::Result<bool> {
-    let began = Instant::now();
-    let (next, lived) = (AtomicU64::new(options.first), AtomicU64::new(0));
-    let end = options.first.saturating_add(options.seeds);
-    let found: Mutex<BTreeMap<u64, Wrong>> = Mutex::default();
-    let coverage: Mutex<Coverage> = Mutex::default();
-    let live = || -> anyhow::Result<()> {
-        let mut covered = Coverage::default();
-        while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < end) {
-            let plan = Plan::draw(seed, options.steps, options.level);
-            let outcome = simulate_on(options.stores, &plan, Trace::default(), &options.tolerate)?;
-            covered.add(&plan.steps, &outcome.calls);
-            lived.fetch_add(1, Ordering::Relaxed);
-            if let Some(wrong) = outcome.wrong {
-                if options.stop {
-                    next.store(end, Ordering::Relaxed);
-                }
-                found.lock().unwrap_or_else(PoisonError::into_inner).insert(seed, wrong);
-            }
-        }
-        coverage.lock().unwrap_or_else(PoisonError::into_inner).merge(covered);
-        Ok(())
-    };
+    let (began, next) = (Instant::now(), AtomicU64::new(options.first));
+    let mut all = Lived::default();
     thread::scope(|scope| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(live)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(|| live(options, &next))).collect();
+        threads.into_iter().try_for_each(|thread| {
+            let lived = thread.join().unwrap_or_else(|_| bail!("a thread panicked"))?;
+            all.histories += lived.histories;
+            all.coverage.merge(lived.coverage);
+            all.wrong.extend(lived.wrong);
+            anyhow::Ok(())
+        })
     })?;
-    coverage.into_inner().unwrap_or_else(PoisonError::into_inner).lines().iter().for_each(|line| println!("{line}"));
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report(&found);
-    let (histories, seconds) = (lived.into_inner(), began.elapsed().as_secs_f64());
-    println!("{histories} histories at level {} in {seconds:.1} s: {} went wrong", options.level, found.len());
-    Ok(found.is_empty())
+    all.coverage.lines().iter().for_each(|line| println!("{line}"));
+    report(&all.wrong);
+    let seconds = began.elapsed().as_secs_f64();
+    let (histories, wrong) = (all.histories, all.wrong.len());
+    println!("{histories} histories at level {} in {seconds:.1} s: {wrong} went wrong", options.level);
+    Ok(wrong == 0)
+}
+
+/// Lives through one after the other.
+fn live(options: &Options, next: &AtomicU64) -> anyhow::Result<Lived> {
+    let (mut lived, tolerated) = (Lived::default(), options.tolerated(options.level));
+    let end = options.first.saturating_add(options.seeds);
+    while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < end) {
+        let plan = Plan::draw(seed, options.steps, options.level);
+        let outcome = simulate_on(options.stores, &plan, Trace::default(), &tolerated)?;
+        lived.histories += 1;
+        lived.coverage.add(&plan.steps, &outcome);
+        if let Some(wrong) = outcome.wrong {
+            if options.stop {
+                next.store(end, Ordering::Relaxed);
+            }
+            lived.wrong.insert(seed, wrong);
+        }
+    }
+    Ok(lived)
 }
 
 /// Of each invariant that did not hold, how often, and the first seeds.

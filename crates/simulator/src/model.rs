@@ -9,13 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use tapebase_domain::{id::RecordingId, ports::Timestamp};
 
-/// Which of the audio that clients have recorded.
 pub type Take = usize;
-/// Who.
 pub type Person = usize;
 /// One request for one recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(u64);
+
+/// A recording, as far as clients can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Its audio.
+    pub take: Take,
+    /// What it is called, if it was ever renamed.
+    pub name: Option<u32>,
+}
 
 /// What an id may stand for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,12 +30,7 @@ pub enum State {
     /// Nothing.
     Absent,
     /// A recording.
-    Live {
-        /// Its audio.
-        take: Take,
-        /// What it is called, if it was ever renamed.
-        name: Option<u32>,
-    },
+    Live(Found),
     /// One that was deleted, not before then.
     Deleted(Timestamp),
 }
@@ -45,6 +47,13 @@ pub enum Request {
     },
     /// That an upload is completed: one of these announcements, of a take and whether it may be of what was deleted.
     Complete(Vec<(Take, bool)>),
+    /// That audio is announced.
+    Announce {
+        /// Which.
+        take: Take,
+        /// Even if it was deleted.
+        again: bool,
+    },
     /// What there is.
     Find,
     /// That it has this name.
@@ -58,6 +67,8 @@ pub enum Request {
 pub enum Answer {
     /// It was added.
     Created(Take),
+    /// Its parts can be sent.
+    Begun,
     /// The very same was there.
     Existing,
     /// Another is there.
@@ -65,29 +76,13 @@ pub enum Answer {
     /// It was deleted.
     WasDeleted,
     /// This is there.
-    Found {
-        /// Its audio.
-        take: Take,
-        /// What it is called, if it was ever renamed.
-        name: Option<u32>,
-    },
+    Found(Found),
     /// There is none.
     NotFound,
     /// Done.
     Done,
     /// No, and nothing has changed.
     Refused,
-}
-
-impl Answer {
-    /// The audio that is there.
-    #[must_use]
-    pub const fn take(&self) -> Option<Take> {
-        match self {
-            Self::Found { take, .. } => Some(*take),
-            _ => None,
-        }
-    }
 }
 
 impl Request {
@@ -106,18 +101,21 @@ impl Request {
         let stay = |answer| (state.clone(), answer);
         match (self, state) {
             (Self::Store { take, .. }, State::Absent) | (Self::Store { take, again: true }, State::Deleted(_)) => {
-                (State::Live { take: *take, name: None }, Answer::Created(*take))
+                (State::Live(Found { take: *take, name: None }), Answer::Created(*take))
             }
-            (Self::Store { .. }, State::Deleted(_)) => stay(Answer::WasDeleted),
-            (Self::Store { take, .. }, State::Live { take: there, .. }) => {
-                stay(if take == there { Answer::Existing } else { Answer::Conflict })
+            (Self::Announce { .. }, State::Absent) | (Self::Announce { again: true, .. }, State::Deleted(_)) => {
+                stay(Answer::Begun)
             }
-            (Self::Find, State::Live { take, name }) => stay(Answer::Found { take: *take, name: *name }),
-            (Self::Rename(name), State::Live { take, .. }) => {
-                let (take, name) = (*take, Some(*name));
-                (State::Live { take, name }, Answer::Found { take, name })
+            (Self::Store { .. } | Self::Announce { .. }, State::Deleted(_)) => stay(Answer::WasDeleted),
+            (Self::Store { take, .. } | Self::Announce { take, .. }, State::Live(there)) => {
+                stay(if *take == there.take { Answer::Existing } else { Answer::Conflict })
             }
-            (Self::Delete(at), State::Live { .. }) => (State::Deleted(*at), Answer::Done),
+            (Self::Find, State::Live(found)) => stay(Answer::Found(*found)),
+            (Self::Rename(name), State::Live(found)) => {
+                let renamed = Found { name: Some(*name), ..*found };
+                (State::Live(renamed), Answer::Found(renamed))
+            }
+            (Self::Delete(at), State::Live(_)) => (State::Deleted(*at), Answer::Done),
             (Self::Find | Self::Rename(_) | Self::Delete(_) | Self::Complete(_), _) => stay(Answer::NotFound),
         }
     }
@@ -125,7 +123,7 @@ impl Request {
 
 /// One way things may be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct World {
+struct Possibility {
     state: State,
     /// What requests on their way have come to already.
     done: BTreeMap<RequestId, Answer>,
@@ -134,7 +132,7 @@ struct World {
 /// What is known of one id.
 #[derive(Debug, Clone)]
 struct Track {
-    worlds: BTreeSet<World>,
+    worlds: BTreeSet<Possibility>,
     on_their_way: BTreeMap<RequestId, Request>,
     /// Those of them that nobody waits for any more.
     late: BTreeSet<RequestId>,
@@ -142,7 +140,7 @@ struct Track {
 
 impl Default for Track {
     fn default() -> Self {
-        let nothing = World { state: State::Absent, done: BTreeMap::new() };
+        let nothing = Possibility { state: State::Absent, done: BTreeMap::new() };
         Self { worlds: [nothing].into(), on_their_way: BTreeMap::new(), late: BTreeSet::new() }
     }
 }
@@ -150,15 +148,15 @@ impl Default for Track {
 impl Track {
     /// Adds all that may have happened by now.
     fn expand(&mut self, forgotten: Timestamp) {
-        let mut fresh: Vec<World> = self.worlds.iter().cloned().collect();
+        let mut fresh: Vec<Possibility> = self.worlds.iter().cloned().collect();
         while let Some(world) = fresh.pop() {
-            let mut reach = |next: World| {
+            let mut reach = |next: Possibility| {
                 if self.worlds.insert(next.clone()) {
                     fresh.push(next);
                 }
             };
             if matches!(world.state, State::Deleted(at) if at <= forgotten) {
-                reach(World { state: State::Absent, ..world.clone() });
+                reach(Possibility { state: State::Absent, ..world.clone() });
             }
             for (id, request) in self.on_their_way.iter().filter(|(id, _)| !world.done.contains_key(id)) {
                 let is_late = self.late.contains(id);
@@ -169,7 +167,7 @@ impl Track {
                     }
                     let mut done = world.done.clone();
                     done.insert(*id, if is_late { Answer::Refused } else { answer });
-                    reach(World { state, done });
+                    reach(Possibility { state, done });
                 }
             }
         }
@@ -197,9 +195,9 @@ impl Track {
 pub struct Model {
     tracks: BTreeMap<(Person, RecordingId), Track>,
     requests_ever: u64,
-    /// For how long it is remembered what was deleted, by the clock that is ahead of all.
+    /// For how long it is remembered what was deleted, if the clock that says when is behind, and another ahead.
     remembered: TimeDelta,
-    /// Whoever has asked that something goes, even if the rows have forgotten it.
+    /// What somebody has asked to go, even if the rows have forgotten it.
     asked_to_go: BTreeSet<(Person, RecordingId)>,
 }
 
@@ -235,10 +233,11 @@ impl Model {
     ) -> Result<(), String> {
         let forgotten = now - self.remembered;
         let track = self.tracks.entry((person, id.clone())).or_default();
-        // The rows were put back while it was on its way: then its answer says nothing of them.
-        let Some(asked) = track.on_their_way.get(&request).cloned() else { return Ok(()) };
+        let Some(asked) = track.on_their_way.get(&request).cloned() else {
+            return Err(format!("{answer:?} of {id} comes after its server was stopped"));
+        };
         track.expand(forgotten);
-        let fits = |world: &World| world.done.get(&request) == Some(answer);
+        let fits = |world: &Possibility| world.done.get(&request) == Some(answer);
         if !track.worlds.iter().any(fits) {
             return Err(format!("{answer:?} is no answer to {asked:?} of {id}, which was {:?}", track.states()));
         }

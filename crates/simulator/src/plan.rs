@@ -23,6 +23,12 @@ macro_rules! actions {
             const STORMY: &[(Self, u32)] = &[$((Self::$name, $stormy),)*];
             const CATASTROPHIC: &[(Self, u32)] = &[$((Self::$name, $catastrophic),)*];
 
+            /// Whether it leaves nobody who could hang up.
+            #[must_use]
+            pub const fn stops_everybody(self) -> bool {
+                matches!(self, Self::PowerCut | Self::PutBack | Self::Restore)
+            }
+
             fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|action| format!("{action:?}") == text)
             }

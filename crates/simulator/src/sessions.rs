@@ -1,5 +1,7 @@
 //! What people do with their sessions.
 
+use std::mem::replace;
+
 use tapebase_domain::{
     auth::AuthError,
     id::SessionId,
@@ -40,12 +42,10 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
     let was_known = client.shared.facts().known.newcomers.get(number).copied();
     let answer = client.services.auth.sign_up(email.clone(), password.clone(), "app").await;
     match answer {
-        Ok(_) if was_known == Some(true) => {
-            client.shared.wrong(Invariant::Answers, format!("newcomer {number} has two accounts"));
-        }
         Ok(_) => {
-            if let Some(known) = client.shared.facts().known.newcomers.get_mut(number) {
-                *known = true;
+            let was_there = client.shared.facts().known.newcomers.get_mut(number).map(|known| replace(known, true));
+            if was_there == Some(true) {
+                client.shared.wrong(Invariant::Answers, format!("newcomer {number} has two accounts"));
             }
         }
         Err(error) => client.excuse(&error),
@@ -60,21 +60,21 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
 /// Logs in.
 pub async fn log_in(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
+    let log_outs = || client.shared.facts().people[client.person].log_outs;
+    let (_, over) = log_outs();
     match client.services.auth.log_in(email, password, "app").await {
         Ok(grant) => {
+            let (begun, _) = log_outs();
             let session = KnownSession {
                 person: client.person,
                 id: grant.session.id,
                 token: grant.token.expose().to_owned(),
-                // Somebody may just be logging out everywhere.
-                state: if client.shared.facts().people[client.person].is_logging_out {
-                    Openness::Perhaps
-                } else {
-                    Openness::Open
-                },
+                // One that was under way may have ended this session, too.
+                state: if begun > over { Openness::Perhaps } else { Openness::Open },
             };
             client.shared.facts().known.sessions.push(session);
         }
+        Err(error @ AuthError::WrongCredentials) => client.shared.wrong(Invariant::Tokens, error.to_string()),
         Err(error) => client.excuse(&error),
     }
 }
@@ -117,15 +117,28 @@ pub async fn log_out(client: Client, token: String) {
 /// Logs out everywhere.
 pub async fn log_out_everywhere(client: Client, token: String) {
     let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
-    let tokens: Vec<String> = {
-        let facts = client.shared.facts();
-        facts.known.sessions.iter().filter(|it| it.person == client.person).map(|it| it.token.clone()).collect()
-    };
-    client.shared.facts().people[client.person].is_logging_out = true;
+    let tokens = client.shared.facts().tokens(client.person);
+    let _under_way = LogOut::begin(&client);
     close(&client, Openness::Perhaps, |session| tokens.contains(&session.token));
     match client.services.auth.log_out_everywhere(&caller).await {
         Ok(()) => close(&client, Openness::Closed, |session| tokens.contains(&session.token)),
         Err(error) => client.excuse(&error),
+    }
+}
+
+/// Somebody is logging out everywhere; it is over when this is dropped.
+struct LogOut<'a>(&'a Client);
+
+impl<'a> LogOut<'a> {
+    fn begin(client: &'a Client) -> Self {
+        client.shared.facts().people[client.person].log_outs.0 += 1;
+        Self(client)
+    }
+}
+
+impl Drop for LogOut<'_> {
+    fn drop(&mut self) {
+        self.0.shared.facts().people[self.0.person].log_outs.1 += 1;
     }
 }
 

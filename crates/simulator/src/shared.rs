@@ -78,8 +78,9 @@ pub struct PersonState {
     pub attempts: Vec<Attempt>,
     /// What their app has announced.
     pub announced: Vec<(PendingUpload, Take)>,
-    /// Whether they have ever logged out everywhere: that may end sessions that are just beginning.
-    pub is_logging_out: bool,
+    /// How often they have begun to log out everywhere, and how often that is over: it may end sessions that are just
+    /// beginning.
+    pub log_outs: (u32, u32),
     /// Their other device, unless it is busy.
     pub device: Option<Device>,
 }
@@ -110,6 +111,8 @@ pub struct Facts {
     takes_by_digest: BTreeMap<Sha256, Take>,
     /// Everybody.
     pub people: Vec<PersonState>,
+    /// Whether nothing goes wrong any more.
+    pub is_healed: bool,
     /// What has happened.
     pub trace: Trace,
     /// What need not hold.
@@ -130,6 +133,7 @@ impl Shared {
             people: (0..people)
                 .map(|_| PersonState { device: Some(Device::default()), ..PersonState::default() })
                 .collect(),
+            is_healed: false,
             trace,
             tolerated: tolerated.iter().copied().collect(),
             wrong: None,
@@ -174,6 +178,13 @@ impl Facts {
             self.takes.push(audio);
         }
         take
+    }
+
+    /// Every token that somebody ever had.
+    #[must_use]
+    pub fn tokens(&self, person: Person) -> Vec<String> {
+        let own = self.known.sessions.iter().filter(|session| session.person == person);
+        own.map(|session| session.token.clone()).collect()
     }
 
     /// Which audio has this digest.

@@ -7,7 +7,7 @@ use tapebase_domain::{
     blob::BlobRef,
     id::{RecordingId, UserId},
     page::{Limit, PageRequest, Position},
-    ports::{Ports, PresignedRequest, StoreError, Timestamp},
+    ports::{BlobError, Ports, PresignedRequest, StoreError, Timestamp},
     recording::Recording,
 };
 
@@ -77,8 +77,9 @@ impl Stores {
     /// Has the ledger know if a recording is gone.
     pub fn look_for(&self, owner: UserId, id: &RecordingId) {
         self.settle();
-        let Some(Ok(None)) = self.wait_for(self.inner().records.find(owner, id)) else { return };
-        self.ledger().lose(owner, id);
+        if let Ok(None) = self.wait_for(self.inner().records.find(owner, id)) {
+            self.ledger().lose(owner, id);
+        }
     }
 
     /// Does something in what the stores run in.
@@ -89,13 +90,16 @@ impl Stores {
     }
 
     /// Waits for something that needs the stores alone.
-    pub fn wait_for<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    ///
+    /// # Panics
+    /// If it needs anything else.
+    #[expect(clippy::expect_used, reason = "memory never has anybody wait")]
+    pub fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
         #[cfg(feature = "embedded")]
         if let Some(real) = &self.real {
-            return Some(real.block_on(future));
+            return real.block_on(future);
         }
-        // Memory never has anybody wait.
-        future.now_or_never()
+        future.now_or_never().expect("memory never has anybody wait")
     }
 
     /// Returns once all has happened in the stores that was begun.
@@ -130,13 +134,13 @@ impl Stores {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub async fn put_back(&self, memory: InMemory) -> Result<(), StoreError> {
+    pub async fn put_back(&self, memory: InMemory) -> anyhow::Result<()> {
         let ports = memory.ports();
         let blobs = ports.blobs.clone();
         *self.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
         for recording in self.recordings().await? {
-            let is_there = blobs.describe(&recording.blob).await.is_ok_and(|described| described.is_some());
+            let is_there = blobs.describe(&recording.blob).await?.is_some();
             self.ledger().put_back(&recording, is_there);
         }
         Ok(())
@@ -178,14 +182,18 @@ impl Stores {
     }
 
     /// All audio there is, of which the ledger hears so.
-    pub async fn audio(&self, now: Timestamp) -> Vec<BlobRef> {
+    ///
+    /// # Errors
+    /// If it cannot be listed.
+    pub async fn audio(&self, now: Timestamp) -> Result<Vec<BlobRef>, BlobError> {
         let (blobs, mut all) = (self.inner().blobs, Vec::new());
-        while let Ok(some) = blobs.list(all.last().cloned()).await
-            && !some.is_empty()
-        {
+        loop {
+            let some = blobs.list(all.last().cloned()).await?;
+            if some.is_empty() {
+                return Ok(all);
+            }
             all.extend(some.into_iter().map(|entry| self.ledger().dated(entry, now).blob));
         }
-        all
     }
 }
 

@@ -6,6 +6,7 @@ use tapebase_domain::{digest::Hasher, ports::Timestamp};
 #[derive(Default)]
 pub struct Trace {
     hasher: Hasher,
+    notes: u64,
     /// Kept only for whoever wants to read it.
     lines: Option<Vec<String>>,
 }
@@ -22,9 +23,16 @@ impl Trace {
         let line = format!("{} {what}", now.format("%dT%H:%M:%S%.3f"));
         self.hasher.update(line.as_bytes());
         self.hasher.update(b"\n");
+        self.notes += 1;
         if let Some(lines) = &mut self.lines {
             lines.push(line);
         }
+    }
+
+    /// How much has happened.
+    #[must_use]
+    pub const fn notes(&self) -> u64 {
+        self.notes
     }
 
     /// All lines, if they were kept, and the hash of them all.

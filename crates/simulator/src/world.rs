@@ -4,6 +4,8 @@ mod copies;
 mod operator;
 mod people;
 
+use std::fmt::Display;
+
 use chrono::{DateTime, TimeDelta};
 use futures_util::FutureExt as _;
 use tapebase_domain::{
@@ -23,7 +25,7 @@ use crate::{
     coverage::Calls,
     device,
     dice::Dice,
-    executor::{Executor, Kind, TaskId, Work},
+    executor::{Executor, Role, TaskId, Work},
     faults::{Faults, Gate},
     invariant::Invariant,
     model::{Model, Person},
@@ -68,6 +70,7 @@ pub struct World {
     pub shared: Shared,
     copies: Copies,
     level: Level,
+    done: Vec<Action>,
 }
 
 struct Server {
@@ -88,7 +91,8 @@ impl World {
         simulation::draw_from(move |bytes| randomness.fill(bytes));
         let time = Time::from(beginning());
         let (faults, stores) = (Faults::default(), Stores::open(kind, &time)?);
-        let model = Model::new(REMEMBERED - TimeDelta::minutes(SKEW_MINUTES));
+        // One server may be behind when something is deleted, and the other ahead when it is forgotten.
+        let model = Model::new(REMEMBERED - TimeDelta::minutes(2 * SKEW_MINUTES));
         let shared = Shared::new(time.clone(), model, PEOPLE, trace, tolerated);
         let mut world = Self {
             servers: Vec::new(),
@@ -99,11 +103,12 @@ impl World {
             stores,
             shared,
             level: plan.level,
+            done: Vec::new(),
         };
         world.servers = (0..SERVERS).map(|_| world.start_server(settings())).collect();
         for person in 0..PEOPLE {
             let (shared, services) = (world.shared.clone(), world.servers[0].services.clone());
-            world.spawn(0, Kind::Client, dice.fork(), async move {
+            world.spawn(0, Role::Client, dice.fork(), async move {
                 sessions::sign_up(&shared, &services, person).await;
             });
         }
@@ -120,16 +125,26 @@ impl World {
 
     /// Kills a server, and starts it again.
     fn kill(&mut self, server: usize) {
+        self.stop(server);
+        self.start(server);
+    }
+
+    /// Drops everything a server was doing.
+    fn stop(&mut self, server: usize) {
         let dropped = self.stores.run_in(|| self.executor.drop_server(server));
         self.faults.hit(dropped);
         self.stores.settle();
+    }
+
+    /// Starts a server with the settings it had, and nothing in its memory.
+    fn start(&mut self, server: usize) {
         self.servers[server] = self.start_server(self.servers[server].settings.clone());
     }
 
-    fn spawn(&mut self, server: usize, kind: Kind, dice: Dice, work: impl Future<Output = ()> + Send + 'static) {
+    fn spawn(&mut self, server: usize, role: Role, dice: Dice, work: impl Future<Output = ()> + Send + 'static) {
         self.faults.prepare(self.executor.next_id(), dice);
         let work: Work = Box::pin(work);
-        self.executor.spawn(server, kind, work);
+        self.executor.spawn(server, role, work);
     }
 
     /// Goes through the steps, until something is wrong.
@@ -137,7 +152,11 @@ impl World {
         self.faults.set_share(self.level.faults());
         for step in steps {
             let mut dice = Dice::of(step.seed);
+            let before = self.progress();
             self.act(step.action, &mut dice);
+            if self.progress() != before {
+                self.done.push(step.action);
+            }
             self.begin_late(&mut dice);
             for _ in 0..dice.below(24) {
                 if !(self.go_on(&mut dice) || dice.is(30) && self.time.pass_to_next_alarm()) {
@@ -157,6 +176,17 @@ impl World {
         self.stores.run_in(|| self.executor = Executor::default());
     }
 
+    /// Differs once anything has happened.
+    fn progress(&self) -> (TaskId, u64) {
+        (self.executor.next_id(), self.shared.facts().trace.notes())
+    }
+
+    /// What was done, in order.
+    #[must_use]
+    pub fn done(&self) -> Vec<Action> {
+        self.done.clone()
+    }
+
     /// The calls of stores, and what went wrong with them.
     #[must_use]
     pub fn calls(&self) -> Calls {
@@ -167,13 +197,14 @@ impl World {
     fn go_on(&mut self, dice: &mut Dice) -> bool {
         let (faults, executor) = (self.faults.clone(), &mut self.executor);
         self.stores.run_in(|| executor.step(dice, |task| faults.enter(task)))
-            || (self.faults.is_store_busy() && self.executor.is_woken())
+            || (self.faults.is_store_busy() && self.executor.wait_until_woken())
     }
 
     /// Begins what stores are to do late.
     fn begin_late(&mut self, dice: &mut Dice) {
         for work in self.faults.take_late() {
-            self.spawn(STORES, Kind::Operator, dice.fork(), work);
+            self.faults.hit([self.executor.next_id()]);
+            self.spawn(STORES, Role::Operator, dice.fork(), work);
         }
     }
 
@@ -216,6 +247,7 @@ impl World {
         self.faults.set_full(false);
         self.servers.iter().for_each(|server| server.clock.set_ahead(TimeDelta::zero()));
         self.run_to_end(dice);
+        self.shared.facts().is_healed = true;
         // At once: what is remembered of sessions for a while is not forgotten yet.
         for person in 0..PEOPLE {
             self.as_client(At { person, server: 0 }, dice, checks::tokens);
@@ -230,7 +262,7 @@ impl World {
         }
         self.check_finished();
         let now = self.shared.facts().now();
-        let _ = self.stores.wait_for(self.stores.audio(now));
+        self.must(self.stores.wait_for(self.stores.audio(now)));
         self.time.pass(GRACE * 2);
         self.stores.sync();
         self.sweep(0, dice);
@@ -240,8 +272,15 @@ impl World {
             self.as_client(At { person, server: 1 }, dice, checks::person);
             self.run_to_end(dice);
         }
-        let _ = self.stores.wait_for(checks::stores(&self.shared, &self.stores));
+        self.must(self.stores.wait_for(checks::stores(&self.shared, &self.stores)));
         self.is_wrong();
+    }
+
+    /// Nothing goes wrong with the stores themselves.
+    fn must<T, E: Display>(&self, result: Result<T, E>) {
+        if let Err(error) = result {
+            self.shared.wrong(Invariant::Ends, format!("the stores themselves fail: {error}"));
+        }
     }
 
     /// Nobody has left anything behind, unless something went wrong with it.
@@ -268,7 +307,7 @@ impl World {
             stores: self.stores.clone(),
             faults: self.faults.clone(),
         };
-        self.spawn(server, Kind::Client, dice.fork(), act(client).map(|_| ()));
+        self.spawn(server, Role::Client, dice.fork(), act(client).map(|_| ()));
     }
 
     fn act(&mut self, action: Action, dice: &mut Dice) {
@@ -313,6 +352,7 @@ impl World {
     }
 }
 
+/// The first of January 2026.
 fn beginning() -> Timestamp {
     DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default()
 }

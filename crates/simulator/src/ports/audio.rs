@@ -27,11 +27,11 @@ impl BlobStore for Reached {
             self.stores.ledger().write(&kept.blob, self.gate.faults.current(), self.gate.time.now());
             Ok(kept)
         };
-        self.gate.write("blobs.put", put).await
+        self.gate.call_with_room("blobs.put", put).await
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
-        let opened = self.gate.read("blobs.open", async { self.stores.inner().blobs.open(blob, range).await }).await?;
+        let opened = self.gate.call("blobs.open", async { self.stores.inner().blobs.open(blob, range).await }).await?;
         let Some(bytes) = opened else { return Ok(None) };
         let bytes = self.gate.faults.wait_for_each(bytes);
         let Some(flipped) = self.stores.ledger().rot(blob) else { return Ok(Some(bytes)) };
@@ -49,7 +49,7 @@ impl BlobStore for Reached {
     }
 
     async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError> {
-        self.gate.read("blobs.describe", async { self.stores.inner().blobs.describe(blob).await }).await
+        self.gate.call("blobs.describe", async { self.stores.inner().blobs.describe(blob).await }).await
     }
 
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
@@ -57,7 +57,7 @@ impl BlobStore for Reached {
             self.stores.ledger().delete(blob);
             self.stores.inner().blobs.delete(blob).await
         };
-        self.gate.read("blobs.delete", delete).await
+        self.gate.call("blobs.delete", delete).await
     }
 
     async fn list(&self, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
@@ -65,7 +65,7 @@ impl BlobStore for Reached {
             let (entries, now) = (self.stores.inner().blobs.list(after).await?, self.gate.time.now());
             Ok(entries.into_iter().map(|entry| self.stores.ledger().dated(entry, now)).collect())
         };
-        self.gate.read("blobs.list", list).await
+        self.gate.call("blobs.list", list).await
     }
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
@@ -85,7 +85,7 @@ impl BlobStore for Reached {
 impl StagedBlobs for Reached {
     async fn begin(&self, parts: Parts, of: &Provenance, sha256: Sha256) -> Result<StagedRef, BlobError> {
         let begin = async { self.stores.inner().staging.blobs.begin(parts, of, sha256).await };
-        self.gate.write("staged.begin", begin).await
+        self.gate.call_with_room("staged.begin", begin).await
     }
 
     async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {
@@ -96,7 +96,7 @@ impl StagedBlobs for Reached {
             }
             Ok(assembled)
         };
-        self.gate.write("staged.assemble", assemble).await
+        self.gate.call_with_room("staged.assemble", assemble).await
     }
 
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {
@@ -105,7 +105,7 @@ impl StagedBlobs for Reached {
             self.stores.ledger().clear(staged);
             Ok(())
         };
-        self.gate.read("staged.clear", clear).await
+        self.gate.call("staged.clear", clear).await
     }
 
     async fn abort(&self, staged: &StagedRef) -> Result<(), BlobError> {
@@ -114,12 +114,12 @@ impl StagedBlobs for Reached {
             self.stores.ledger().clear(staged);
             Ok(())
         };
-        self.gate.read("staged.abort", abort).await
+        self.gate.call("staged.abort", abort).await
     }
 
     async fn abort_begun_before(&self, then: Timestamp) -> Result<u64, BlobError> {
         let abort = async { self.stores.inner().staging.blobs.abort_begun_before(then).await };
-        self.gate.read("staged.abort_begun_before", abort).await
+        self.gate.call("staged.abort_begun_before", abort).await
     }
 }
 
@@ -132,7 +132,7 @@ impl PartStore for Reached {
                 PartAccess::Presigned(_) => Err(BlobError::Unavailable("parts go past the server".into())),
             }
         };
-        self.gate.write("parts.put_part", put).await
+        self.gate.call_with_room("parts.put_part", put).await
     }
 }
 
@@ -153,6 +153,6 @@ impl PresignParts for Reached {
                 PartAccess::Server(_) => Err(BlobError::Unavailable("parts go to the server".into())),
             }
         };
-        self.gate.read("parts.presign_part", presign).await
+        self.gate.call("parts.presign_part", presign).await
     }
 }

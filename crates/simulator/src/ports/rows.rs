@@ -28,19 +28,19 @@ impl RecordStore for Reached {
             stores.ledger().record(&kept);
             Ok(kept)
         };
-        self.gate.write_perhaps_late("records.insert", insert, !terms.again).await
+        self.gate.call_perhaps_late("records.insert", insert, !terms.again).await
     }
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
-        self.gate.read("records.find", async { self.stores.inner().records.find(owner, id).await }).await
+        self.gate.call("records.find", async { self.stores.inner().records.find(owner, id).await }).await
     }
 
     async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {
-        self.gate.read("records.look_up", async { self.stores.inner().records.look_up(owner, id).await }).await
+        self.gate.call("records.look_up", async { self.stores.inner().records.look_up(owner, id).await }).await
     }
 
     async fn list(&self, owner: UserId, page: PageRequest) -> Result<Vec<Recording>, StoreError> {
-        self.gate.read("records.list", async { self.stores.inner().records.list(owner, page).await }).await
+        self.gate.call("records.list", async { self.stores.inner().records.list(owner, page).await }).await
     }
 
     async fn edit(
@@ -51,7 +51,7 @@ impl RecordStore for Reached {
         expected: Option<Revision>,
     ) -> Result<Option<Recording>, StoreError> {
         let edit = async { self.stores.inner().records.edit(owner, id, edit, expected).await };
-        self.gate.write("records.edit", edit).await
+        self.gate.call_with_room("records.edit", edit).await
     }
 
     async fn move_blob(
@@ -81,19 +81,19 @@ impl RecordStore for Reached {
             }
             Ok(removed)
         };
-        self.gate.read("records.remove", remove).await
+        self.gate.call("records.remove", remove).await
     }
 
     async fn counters(&self, owner: UserId) -> Result<Counters, StoreError> {
-        self.gate.read("records.counters", async { self.stores.inner().records.counters(owner).await }).await
+        self.gate.call("records.counters", async { self.stores.inner().records.counters(owner).await }).await
     }
 
     async fn recount(&self, owner: UserId) -> Result<Counters, StoreError> {
-        self.gate.write("records.recount", async { self.stores.inner().records.recount(owner).await }).await
+        self.gate.call_with_room("records.recount", async { self.stores.inner().records.recount(owner).await }).await
     }
 
     async fn orphans(&self, blobs: Vec<BlobRef>) -> Result<Vec<BlobRef>, StoreError> {
-        self.gate.read("records.orphans", async { self.stores.inner().records.orphans(blobs).await }).await
+        self.gate.call("records.orphans", async { self.stores.inner().records.orphans(blobs).await }).await
     }
 
     async fn id(&self) -> Result<StoreId, StoreError> {
@@ -132,15 +132,15 @@ impl Drop for Unheard<'_> {
 #[async_trait]
 impl ChangeFeed for Reached {
     async fn changes(&self, owner: UserId, request: ChangesRequest) -> Result<Changes, StoreError> {
-        self.gate.read("feed.changes", async { self.stores.inner().feed.changes(owner, request).await }).await
+        self.gate.call("feed.changes", async { self.stores.inner().feed.changes(owner, request).await }).await
     }
 
     async fn latest_change(&self, owner: UserId) -> Result<ChangeNumber, StoreError> {
-        self.gate.read("feed.latest_change", async { self.stores.inner().feed.latest_change(owner).await }).await
+        self.gate.call("feed.latest_change", async { self.stores.inner().feed.latest_change(owner).await }).await
     }
 
     async fn history(&self) -> Result<HistoryId, StoreError> {
-        self.gate.read("feed.history", async { self.stores.inner().feed.history().await }).await
+        self.gate.call("feed.history", async { self.stores.inner().feed.history().await }).await
     }
 
     async fn renew_history(&self) -> Result<HistoryId, StoreError> {
@@ -151,15 +151,15 @@ impl ChangeFeed for Reached {
 #[async_trait]
 impl Inventory for Reached {
     async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
-        self.gate.read("inventory.recordings", async { self.inventory()?.recordings(after).await }).await
+        self.gate.call("inventory.recordings", async { self.inventory()?.recordings(after).await }).await
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
-        self.gate.read("inventory.miscounted", async { self.inventory()?.miscounted().await }).await
+        self.gate.call("inventory.miscounted", async { self.inventory()?.miscounted().await }).await
     }
 
     async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError> {
-        self.gate.read("inventory.forget", async { self.inventory()?.forget(owner, id).await }).await
+        self.gate.call("inventory.forget", async { self.inventory()?.forget(owner, id).await }).await
     }
 }
 
@@ -173,27 +173,29 @@ impl Reached {
 impl DeletedStore for Reached {
     async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
         let due = async { self.stores.inner().deleted.audio_to_remove(then).await };
-        self.gate.read("deleted.audio_to_remove", due).await
+        self.gate.call("deleted.audio_to_remove", due).await
     }
 
     async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
         let note = async { self.stores.inner().deleted.audio_removed(audio, forget_at).await };
-        self.gate.write("deleted.audio_removed", note).await
+        self.gate.call_with_room("deleted.audio_removed", note).await
     }
 
     async fn forget_deleted(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.gate.read("deleted.forget_deleted", async { self.stores.inner().deleted.forget_deleted(now).await }).await
+        self.gate.call("deleted.forget_deleted", async { self.stores.inner().deleted.forget_deleted(now).await }).await
     }
 }
 
 #[async_trait]
 impl UploadStore for Reached {
     async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
-        self.gate.write("uploads.reserve", async { self.stores.inner().uploads.reserve(upload, quota).await }).await
+        self.gate
+            .call_with_room("uploads.reserve", async { self.stores.inner().uploads.reserve(upload, quota).await })
+            .await
     }
 
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
-        self.gate.read("uploads.upload", async { self.stores.inner().uploads.upload(owner, id).await }).await
+        self.gate.call("uploads.upload", async { self.stores.inner().uploads.upload(owner, id).await }).await
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
@@ -206,7 +208,7 @@ impl UploadStore for Reached {
             stores.ledger().end_upload(&upload.staged, faults.current());
             Ok(kept)
         };
-        self.gate.write_perhaps_late("uploads.settle", settle, !again).await
+        self.gate.call_perhaps_late("uploads.settle", settle, !again).await
     }
 
     async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
@@ -217,11 +219,11 @@ impl UploadStore for Reached {
             }
             Ok(is_released)
         };
-        self.gate.read("uploads.release", release).await
+        self.gate.call("uploads.release", release).await
     }
 
     async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
         let expired = async { self.stores.inner().uploads.expired_uploads(now).await };
-        self.gate.read("uploads.expired_uploads", expired).await
+        self.gate.call("uploads.expired_uploads", expired).await
     }
 }

@@ -14,20 +14,20 @@ use super::Reached;
 impl UserStore for Reached {
     async fn create(&self, account: Account) -> Result<(), StoreError> {
         self.stores.ledger().sign_up(account.user.id);
-        self.gate.write("users.create", async { self.stores.inner().users.create(account).await }).await
+        self.gate.call_with_room("users.create", async { self.stores.inner().users.create(account).await }).await
     }
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
-        self.gate.read("users.find", async { self.stores.inner().users.find(identity).await }).await
+        self.gate.call("users.find", async { self.stores.inner().users.find(identity).await }).await
     }
 
     async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
         let open = async { self.stores.inner().users.open_session(session, token).await };
-        self.gate.write("users.open_session", open).await
+        self.gate.call_with_room("users.open_session", open).await
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
-        self.gate.read("users.session", async { self.stores.inner().users.session(token).await }).await
+        self.gate.call("users.session", async { self.stores.inner().users.session(token).await }).await
     }
 
     async fn touch_session(
@@ -38,24 +38,24 @@ impl UserStore for Reached {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let touch = async { self.stores.inner().users.touch_session(user, id, last_used_at, expires_at).await };
-        self.gate.write("users.touch_session", touch).await
+        self.gate.call_with_room("users.touch_session", touch).await
     }
 
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.gate.read("users.sessions", async { self.stores.inner().users.sessions(user).await }).await
+        self.gate.call("users.sessions", async { self.stores.inner().users.sessions(user).await }).await
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.gate.read("users.close_session", async { self.stores.inner().users.close_session(user, id).await }).await
+        self.gate.call("users.close_session", async { self.stores.inner().users.close_session(user, id).await }).await
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        self.gate.read("users.close_sessions", async { self.stores.inner().users.close_sessions(user).await }).await
+        self.gate.call("users.close_sessions", async { self.stores.inner().users.close_sessions(user).await }).await
     }
 
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
         let remove = async { self.stores.inner().users.remove_expired_sessions(now).await };
-        self.gate.read("users.remove_expired_sessions", remove).await
+        self.gate.call("users.remove_expired_sessions", remove).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -5,14 +5,14 @@ use chrono::TimeDelta;
 use tapebase_domain::verify::Verify;
 
 use super::{GRACE, LIMITS, SERVERS, SKEW_MINUTES, World, settings};
-use crate::{checks, dice::Dice, executor::Kind};
+use crate::{checks, dice::Dice, executor::Role};
 
 /// How many calls in ten thousand are refused, or worse, while stores are throttled.
 const THROTTLED: u32 = 5_000;
 
 impl World {
     pub(super) fn hang_up(&mut self, dice: &mut Dice) {
-        let clients = self.executor.running(|kind| kind == Kind::Client);
+        let clients = self.executor.running(|role| role == Role::Client);
         let Some(task) = dice.pick(&clients) else { return };
         self.shared.note(&format!("a client hangs up: {task:?}"));
         self.stores.run_in(|| self.executor.drop_task(*task));
@@ -50,7 +50,7 @@ impl World {
     pub(super) fn sweep(&mut self, server: usize, dice: &mut Dice) {
         self.shared.note(&format!("server {server} sweeps"));
         let (sweep, shared) = (self.servers[server].services.sweep.clone(), self.shared.clone());
-        self.spawn(server, Kind::Operator, dice.fork(), async move {
+        self.spawn(server, Role::Operator, dice.fork(), async move {
             match sweep.run().await {
                 Ok(swept) => shared.note(&format!("{swept:?}")),
                 Err(error) => shared.note(&format!("the sweep fails: {error}")),
@@ -91,7 +91,7 @@ impl World {
         let Some(verify) = Verify::new(&self.servers[server].ports, GRACE) else { return };
         self.shared.note("the operator verifies everything");
         let (shared, stores) = (self.shared.clone(), self.stores.clone());
-        self.spawn(server, Kind::Operator, dice.fork(), async move {
+        self.spawn(server, Role::Operator, dice.fork(), async move {
             if let Err(error) = checks::verify(&shared, &stores, &verify).await {
                 shared.note(&format!("verifying fails: {error}"));
             }
@@ -99,7 +99,7 @@ impl World {
     }
 
     pub(super) fn rot(&mut self, dice: &mut Dice) {
-        let Some(Ok(recordings)) = self.stores.wait_for(self.stores.recordings()) else { return };
+        let Ok(recordings) = self.stores.wait_for(self.stores.recordings()) else { return };
         let Some(recording) = dice.pick(&recordings).filter(|recording| recording.size > 0) else { return };
         let place = dice.seed() % recording.size;
         self.shared.note(&format!("a bit of {} falls over", recording.id));
