@@ -26,11 +26,13 @@ mod real;
 mod sessions;
 mod shared;
 pub mod shrink;
-pub mod stores;
+mod stores;
 mod time;
 pub mod trace;
 mod unsynced;
 mod world;
+
+pub use stores::Kind;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

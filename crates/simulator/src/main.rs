@@ -13,12 +13,12 @@ use std::{
 use anyhow::bail;
 use clap::Parser;
 use tapebase_simulator::{
+    Kind,
     coverage::Coverage,
     invariant::{Invariant, Wrong, not_yet},
     plan::{Level, Plan},
     shrink::shrink,
     simulate, simulate_on,
-    stores::Kind,
     trace::Trace,
 };
 

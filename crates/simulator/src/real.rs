@@ -1,7 +1,7 @@
 //! Stores that other threads answer for, or other processes: a disk and SQLite, or S3 and DynamoDB. Each history has
 //! its own, empty.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use tapebase_adapters::connect::{Locations, S3Dialect};
@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, EnterGuard, Runtime};
 
 /// What the stores run in, and what they leave behind.
 pub struct Real {
-    runtime: Arc<Runtime>,
+    runtime: &'static Runtime,
     place: Place,
 }
 
@@ -80,13 +80,14 @@ pub fn send(request: &tapebase_domain::ports::PresignedRequest, audio: &[u8]) ->
     Ok(())
 }
 
-fn runtime() -> anyhow::Result<Arc<Runtime>> {
-    static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
+/// The one runtime of all stores.
+fn runtime() -> anyhow::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
-        return Ok(runtime.clone());
+        return Ok(runtime);
     }
-    let fresh = Arc::new(Builder::new_multi_thread().worker_threads(2).enable_all().build()?);
-    Ok(RUNTIME.get_or_init(|| fresh).clone())
+    let fresh = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    Ok(RUNTIME.get_or_init(|| fresh))
 }
 
 /// Stores in the engines of this machine.

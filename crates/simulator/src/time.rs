@@ -56,17 +56,17 @@ impl Time {
 
     /// Returns after `duration`.
     pub async fn sleep(&self, duration: TimeDelta) {
-        let mut alarm = None;
+        let alarm = {
+            let mut state = self.state();
+            state.alarms_ever += 1;
+            Alarm { time: self, key: (state.now + duration, state.alarms_ever) }
+        };
         poll_fn(|context| {
             let mut state = self.state();
-            let key = *alarm.get_or_insert_with(|| {
-                state.alarms_ever += 1;
-                (state.now + duration, state.alarms_ever)
-            });
-            if state.now >= key.0 {
+            if state.now >= alarm.key.0 {
                 return Poll::Ready(());
             }
-            state.alarms.insert(key, context.waker().clone());
+            state.alarms.insert(alarm.key, context.waker().clone());
             Poll::Pending
         })
         .await;
@@ -74,6 +74,18 @@ impl Time {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits; dropped, they wait no more.
+struct Alarm<'a> {
+    time: &'a Time,
+    key: (Timestamp, u64),
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.time.state().alarms.remove(&self.key);
     }
 }
 

@@ -9,12 +9,12 @@ use std::{
 };
 
 use tapebase_simulator::{
+    Kind,
     coverage::Coverage,
     invariant::{Wrong, not_yet},
     plan::{Level, Plan},
     shrink::shrink,
     simulate, simulate_on,
-    stores::Kind,
     trace::Trace,
 };
 
