@@ -229,8 +229,9 @@ impl Upload {
             return Err(UploadError::Conflict(existing.id));
         }
         // It took a while: the recording may have been deleted, and must not be called safe.
-        match self.records.find(existing.owner, &existing.id).await? {
-            Some(still) if still.sha256 == sha256 => Ok(Stored::Existing(still)),
+        match self.records.look_up(existing.owner, &existing.id).await? {
+            Some(Entry::Recording(still)) if still.sha256 == sha256 => Ok(Stored::Existing(*still)),
+            Some(Entry::Deleted(deleted)) if !new.again => Err(UploadError::Deleted(deleted)),
             _ => Err(UploadError::Unavailable("the recording went while it was compared".into())),
         }
     }

@@ -80,7 +80,7 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
         Err(ListError::NotFound) => client.excuse(&"it went"),
         // Its row came back without its audio, or a bit of that has fallen over.
         Err(_) if client.stores.ledger().is_bad(&recording.blob) => {}
-        Err(error) => client.excuse(&error),
+        Err(error) => client.excuse_failure(&error),
     }
 }
 
@@ -111,7 +111,7 @@ async fn walk(client: &Client, limit: Limit) -> Option<BTreeMap<RecordingId, Fou
                 after = Some(next.position);
             }
             Err(error) => {
-                client.excuse(&error);
+                client.excuse_failure(&error);
                 return None;
             }
         }
@@ -147,7 +147,7 @@ fn answer_list_error(asked: Asked, error: &ListError) {
         // Nobody here says which revision is expected.
         ListError::Changed => asked.answer(&Answer::Conflict),
         ListError::Full(_) => asked.answer(&Answer::Refused),
-        ListError::Unavailable(cause) => asked.client().excuse(cause),
+        ListError::Unavailable(cause) => asked.client().excuse_failure(cause),
     }
 }
 
@@ -170,6 +170,7 @@ pub async fn announce(client: Client, id: RecordingId, take: Take, again: bool) 
         }
         Ok(Begun::Stored(recording)) => asked.answer_stored(&Answer::Existing, take, &recording),
         Err(DirectError::Upload(UploadError::Deleted(_))) => asked.answer(&Answer::WasDeleted),
+        Err(DirectError::Upload(UploadError::Unavailable(cause))) => client.excuse_failure(&cause),
         // Another may be announced under this id.
         Err(error) => client.excuse(&error),
     }

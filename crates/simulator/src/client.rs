@@ -131,6 +131,15 @@ impl Client {
         }
     }
 
+    /// The answer is that a store fails: then one has.
+    pub fn excuse_failure(&self, cause: &impl std::fmt::Display) {
+        if !self.faults.has_hit(self.faults.current()) {
+            let what = format!("{} is told that {cause}, and nothing has gone wrong", self.person);
+            self.shared.wrong(Invariant::Answers, what);
+        }
+        self.excuse(cause);
+    }
+
     /// What was played is compared with what was recorded.
     pub fn compare(&self, recording: &Recording, expected: &[u8], played: Result<Bytes, BlobError>, is_whole: bool) {
         match played {
@@ -171,6 +180,10 @@ impl Asked {
         }
     }
 
+    fn was_asked_to_go(&self) -> bool {
+        self.client.shared.facts().known.model.was_asked_to_go(self.client.person, &self.id)
+    }
+
     /// The answer is that this take is safe.
     pub fn answer_stored(self, answer: &Answer, take: Take, recording: &Recording) {
         let client = self.client.clone();
@@ -191,7 +204,9 @@ impl Asked {
         let is_due = match error {
             UploadError::Conflict(_) => return self.answer(&Answer::Conflict),
             UploadError::Deleted(_) => return self.answer(&Answer::WasDeleted),
-            UploadError::Unavailable(cause) => return self.client.excuse(cause),
+            // What it was compared with went meanwhile.
+            UploadError::Unavailable(cause) if self.was_asked_to_go() => return self.client.excuse(cause),
+            UploadError::Unavailable(cause) => return self.client.excuse_failure(cause),
             UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota) => true,
             UploadError::Body(error) => body == Some(Arrival::Broken(*error)),
             UploadError::DigestMismatch { .. } => body.is_none(),

@@ -71,7 +71,7 @@ impl Busy {
                     return false;
                 }
                 Err(error @ ChangesError::Unavailable(_)) => {
-                    self.client.excuse(&error);
+                    self.client.excuse_failure(&error);
                     return false;
                 }
             }

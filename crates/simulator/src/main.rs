@@ -115,7 +115,7 @@ fn many(options: &Options) -> anyhow::Result<bool> {
         })
     })?;
     all.coverage.lines().iter().for_each(|line| println!("{line}"));
-    report(&all.wrong);
+    report(&all.wrong, options.level);
     let seconds = began.elapsed().as_secs_f64();
     let (histories, wrong) = (all.histories, all.wrong.len());
     println!("{histories} histories at level {} in {seconds:.1} s: {wrong} went wrong", options.level);
@@ -142,13 +142,13 @@ fn live(options: &Options, next: &AtomicU64) -> anyhow::Result<Lived> {
 }
 
 /// Of each invariant that did not hold, how often, and the first seeds.
-fn report(found: &BTreeMap<u64, Wrong>) {
+fn report(found: &BTreeMap<u64, Wrong>, level: Level) {
     let mut kinds: BTreeMap<Invariant, Vec<(u64, &str)>> = BTreeMap::new();
     for (seed, Wrong { invariant, what }) in found {
         kinds.entry(*invariant).or_default().push((*seed, what));
     }
     for (invariant, seeds) in kinds {
         println!("{invariant:?} did not hold in {}:", seeds.len());
-        seeds.iter().take(3).for_each(|(seed, what)| println!("  --seed {seed}  {what}"));
+        seeds.iter().take(3).for_each(|(seed, what)| println!("  --level {level} --seed {seed}  {what}"));
     }
 }

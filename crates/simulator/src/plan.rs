@@ -197,7 +197,9 @@ impl FromStr for Plan {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut plan = Self { level: Level::Calm, world: 0, steps: Vec::new() };
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        // What was printed before it is how it went.
+        let lines = text.lines().skip_while(|line| !line.starts_with("level "));
+        for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
             let (word, value) = line.split_once(' ').with_context(|| format!("no value in {line:?}"))?;
             match word {
                 "level" => plan.level = Level::from_str(value, true).map_err(anyhow::Error::msg)?,

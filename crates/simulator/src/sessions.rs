@@ -75,7 +75,7 @@ pub async fn log_in(client: Client) {
             client.shared.facts().known.sessions.push(session);
         }
         Err(error @ AuthError::WrongCredentials) => client.shared.wrong(Invariant::Tokens, error.to_string()),
-        Err(error) => client.excuse(&error),
+        Err(error) => client.excuse_failure(&error),
     }
 }
 
@@ -110,7 +110,7 @@ pub async fn log_out(client: Client, token: String) {
     close(&client, Openness::Perhaps, |session| session.token == token);
     match client.services.auth.log_out(&caller).await {
         Ok(()) => close(&client, Openness::Closed, |session| session.token == token),
-        Err(error) => client.excuse(&error),
+        Err(error) => client.excuse_failure(&error),
     }
 }
 
@@ -122,7 +122,7 @@ pub async fn log_out_everywhere(client: Client, token: String) {
     close(&client, Openness::Perhaps, |session| tokens.contains(&session.token));
     match client.services.auth.log_out_everywhere(&caller).await {
         Ok(()) => close(&client, Openness::Closed, |session| tokens.contains(&session.token)),
-        Err(error) => client.excuse(&error),
+        Err(error) => client.excuse_failure(&error),
     }
 }
 

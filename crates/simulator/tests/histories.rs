@@ -21,8 +21,8 @@ use tapebase_simulator::{
 const LEVELS: [Level; 3] = [Level::Calm, Level::Stormy, Level::Catastrophic];
 const STEPS: usize = 200;
 
-/// How many histories it takes until everything was tried.
-const ENOUGH: u64 = 1_500;
+/// How many histories it takes at most until everything was tried; mostly a quarter of that is enough.
+const ENOUGH: u64 = 8_000;
 /// How many histories are lived through on a disk.
 const ON_DISK: u64 = 10;
 /// And in engines like S3 and DynamoDB.
@@ -89,11 +89,16 @@ fn histories_on_s3_and_dynamodb_are_right() {
 #[test]
 fn everything_is_tried_with_everything() {
     let (mut coverage, tolerated) = (Coverage::default(), not_yet(Level::Catastrophic, Kind::Memory));
-    for seed in 0..ENOUGH {
-        let plan = Plan::draw(seed, STEPS, Level::Catastrophic);
-        coverage.add(&plan.steps, &simulate(&plan, Trace::default(), &tolerated));
+    for seeds in (0..ENOUGH).step_by(500) {
+        for seed in seeds..seeds + 500 {
+            let plan = Plan::draw(seed, STEPS, Level::Catastrophic);
+            coverage.add(&plan.steps, &simulate(&plan, Trace::default(), &tolerated));
+        }
+        if coverage.gaps().is_empty() {
+            return;
+        }
     }
-    assert_eq!(coverage.gaps(), [""; 0]);
+    panic!("never tried: {:?}", coverage.gaps());
 }
 
 fn live_through_on(stores: Kind, histories: u64) {
