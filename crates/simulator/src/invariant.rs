@@ -45,14 +45,15 @@ pub struct Wrong {
 /// swept. On a disk, who hangs up on a log-out leaves the session remembered for some seconds, too.
 #[must_use]
 pub fn not_yet(level: Level, stores: stores::Kind) -> Vec<Invariant> {
-    let mut known = match level {
-        Level::Calm => vec![],
-        Level::Stormy => vec![Invariant::Finishes],
-        Level::Catastrophic => vec![Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord],
+    let anywhere: &[Invariant] = match level {
+        Level::Calm => &[],
+        Level::Stormy => &[Invariant::Finishes],
+        Level::Catastrophic => &[Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord],
     };
-    #[cfg(feature = "embedded")]
-    if stores == stores::Kind::Embedded && level != Level::Calm {
-        known.push(Invariant::Tokens);
-    }
-    known
+    let here: &[Invariant] = match (stores, level) {
+        #[cfg(feature = "embedded")]
+        (stores::Kind::Embedded, Level::Stormy | Level::Catastrophic) => &[Invariant::Tokens],
+        _ => &[],
+    };
+    [anywhere, here].concat()
 }
