@@ -11,14 +11,15 @@ use tapebase_domain::{
     id::RecordingId,
     list::ListError,
     media_type::MediaType,
-    page::{Limit, PageRequest},
+    page::{Cursor, Limit, Order, PageRequest},
     pending::PendingUpload,
-    recording::{Edit, Recording, RecordingName},
+    recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored, UploadError},
 };
 
 use crate::{
     client::{Arrival, Asked, Client, Sending},
+    invariant::Invariant,
     model::{Answer, Found, Request, Take},
     shared::Attempt,
     stores::Stores,
@@ -26,20 +27,16 @@ use crate::{
 
 /// Sends a recording.
 pub async fn upload(client: Client, id: RecordingId, take: Take, sending: Sending) {
-    let Sending { arrival, is_declared, again } = sending;
-    let asked = client.ask(&id, Request::Store { take, again });
-    let audio = client.audio(take);
-    let new = NewRecording {
-        id: Some(id),
-        details: NewDetails::of_type(MediaType::octet_stream()),
-        again,
-        sha256: is_declared.then(|| Sha256::of(&audio)),
-        size: is_declared.then_some(audio.len() as u64),
-    };
+    let Sending { arrival, again, .. } = sending;
+    // What is not what it is said to be is nobody's take: it can be compared with what is there, and not be stored.
+    let asked = client.ask(&id, Request::Store { take: if sending.is_wrong() { Take::MAX } else { take }, again });
+    let (size, sha256) = sending.declare(&client.audio(take));
+    let new =
+        NewRecording { id: Some(id), details: NewDetails::of_type(MediaType::octet_stream()), again, sha256, size };
     match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
         Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created(take), take, &recording),
         Ok(Stored::Existing(recording)) => asked.answer_stored(&Answer::Existing, take, &recording),
-        Err(error) => asked.answer_refusal(&error, Some(arrival)),
+        Err(error) => asked.answer_refusal(&error, Some(sending)),
     }
 }
 
@@ -85,10 +82,10 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
 }
 
 /// Reads the whole list.
-pub async fn list(client: Client, limit: Limit) {
+pub async fn list(client: Client, request: PageRequest) {
     let ids = client.shared.facts().known.model.ids(client.person);
     let asked: BTreeMap<_, _> = ids.into_iter().map(|id| (id.clone(), client.ask(&id, Request::Find))).collect();
-    let Some(mut listed) = walk(&client, limit).await else { return };
+    let Some(mut listed) = walk(&client, request).await else { return };
     for (id, asked) in asked {
         match listed.remove(&id) {
             Some(found) => asked.answer(&Answer::Found(found)),
@@ -97,18 +94,25 @@ pub async fn list(client: Client, limit: Limit) {
     }
 }
 
-async fn walk(client: &Client, limit: Limit) -> Option<BTreeMap<RecordingId, Found>> {
-    let (mut listed, mut after) = (BTreeMap::new(), None);
+async fn walk(client: &Client, mut request: PageRequest) -> Option<BTreeMap<RecordingId, Found>> {
+    let mut listed = BTreeMap::new();
     loop {
-        let request = PageRequest { limit, after: after.take(), ..PageRequest::default() };
-        match client.services.list.page(client.user, request).await {
+        let PageRequest { by, order, limit, .. } = request;
+        let is_ordered = |a: &Recording, b: &Recording| match order {
+            Order::Newest => by.of(a) >= by.of(b),
+            Order::Oldest => by.of(a) <= by.of(b),
+        };
+        match client.services.list.page(client.user, request.clone()).await {
             Ok(page) => {
+                if page.items.len() > limit.get() || !page.items.is_sorted_by(is_ordered) {
+                    client.shared.wrong(Invariant::Answers, "a page is too long, or in another order".into());
+                }
                 for recording in page.items {
                     // One that was deleted and sent again may be listed twice.
                     listed.insert(recording.id.clone(), client.found(&recording)?);
                 }
                 let Some(next) = page.next else { return Some(listed) };
-                after = Some(next.position);
+                request.after = Cursor::parse(&next.encode()).ok().map(|cursor| cursor.position);
             }
             Err(error) => {
                 client.excuse_failure(&error);
@@ -119,10 +123,10 @@ async fn walk(client: &Client, limit: Limit) -> Option<BTreeMap<RecordingId, Fou
 }
 
 /// Renames a recording.
-pub async fn rename(client: Client, id: RecordingId, name: u32) {
-    let asked = client.ask(&id, Request::Rename(name));
+pub async fn rename(client: Client, id: RecordingId, name: u32, expected: Option<u64>) {
+    let asked = client.ask(&id, Request::Rename(name, expected));
     let edit = Edit { name: RecordingName::parse(format!("name {name}")).ok() };
-    match client.services.list.edit(client.user, &id, edit, None).await {
+    match client.services.list.edit(client.user, &id, edit, expected.map(Revision)).await {
         Ok(recording) => {
             if let Some(found) = client.found(&recording) {
                 asked.answer(&Answer::Found(found));
@@ -133,9 +137,9 @@ pub async fn rename(client: Client, id: RecordingId, name: u32) {
 }
 
 /// Deletes a recording.
-pub async fn delete(client: Client, id: RecordingId) {
-    let asked = client.ask(&id, Request::Delete(client.now()));
-    match client.services.list.delete(client.user, &id, None).await {
+pub async fn delete(client: Client, id: RecordingId, expected: Option<u64>) {
+    let asked = client.ask(&id, Request::Delete(client.now(), expected));
+    match client.services.list.delete(client.user, &id, expected.map(Revision)).await {
         Ok(()) => asked.answer(&Answer::Done),
         Err(error) => answer_list_error(asked, &error),
     }
@@ -144,7 +148,6 @@ pub async fn delete(client: Client, id: RecordingId) {
 fn answer_list_error(asked: Asked, error: &ListError) {
     match error {
         ListError::NotFound => asked.answer(&Answer::NotFound),
-        // Nobody here says which revision is expected.
         ListError::Changed => asked.answer(&Answer::Conflict),
         ListError::Full(_) => asked.answer(&Answer::Refused),
         ListError::Unavailable(cause) => asked.client().excuse_failure(cause),
@@ -166,6 +169,9 @@ pub async fn announce(client: Client, id: RecordingId, take: Take, again: bool) 
     match client.services.direct.create(client.user, new).await {
         Ok(Begun::Created(upload) | Begun::Resumed(upload)) => {
             asked.answer(&Answer::Begun);
+            if !upload.is_of(audio.len() as u64, Sha256::of(&audio)) {
+                client.shared.wrong(Invariant::Answers, format!("another upload of {} is resumed", upload.id));
+            }
             client.shared.facts().people[client.person].announced.push((upload, take));
         }
         Ok(Begun::Stored(recording)) => asked.answer_stored(&Answer::Existing, take, &recording),
@@ -176,15 +182,20 @@ pub async fn announce(client: Client, id: RecordingId, take: Take, again: bool) 
     }
 }
 
-/// Sends what was announced; or something else.
-pub async fn send_part(client: Client, upload: PendingUpload, take: Take, arrival: Arrival) {
+/// Sends what was announced; or something else, or with a link of their own making.
+pub async fn send_part(client: Client, upload: PendingUpload, take: Take, arrival: Arrival, is_forged: bool) {
     let Ok((links, _)) = client.services.direct.links(&upload).await else { return };
     for link in links {
         match link {
             PartLink::Server(ticket, signature) => {
                 let body = client.body(take, arrival);
-                if let Err(error) = client.services.direct.put_part(&ticket, &signature, None, body).await {
-                    client.excuse(&error);
+                let signature = if is_forged { signature.chars().rev().collect() } else { signature };
+                match client.services.direct.put_part(&ticket, &signature, None, body).await {
+                    Ok(()) if is_forged => {
+                        client.shared.wrong(Invariant::Answers, "a part is taken by a forged link".into());
+                    }
+                    Ok(()) => {}
+                    Err(error) => client.excuse(&error),
                 }
             }
             PartLink::Store(request) => {
@@ -234,5 +245,5 @@ pub async fn abort(client: Client, id: RecordingId) {
 
 /// What somebody has, by the list.
 pub async fn everything(client: &Client) -> BTreeMap<RecordingId, Found> {
-    walk(client, Limit::MAX).await.unwrap_or_default()
+    walk(client, PageRequest { limit: Limit::MAX, ..PageRequest::default() }).await.unwrap_or_default()
 }

@@ -4,11 +4,23 @@ use std::collections::BTreeSet;
 
 use tapebase_domain::{
     blob::BlobRef,
+    history::Counters,
+    id::RecordingId,
+    ports::Timestamp,
     recording::Recording,
     verify::{Verdict, Verify, VerifyError},
 };
 
-use crate::{app, client::Client, invariant::Invariant, sessions, shared::Shared, stores::Stores, world::LIMITS};
+use crate::{
+    app,
+    client::{Arrival, Client, Sending},
+    invariant::Invariant,
+    model::Take,
+    sessions,
+    shared::Shared,
+    stores::Stores,
+    world::LIMITS,
+};
 
 /// Everything somebody ever named is looked at and played, and every token presented.
 pub async fn person(client: Client) {
@@ -25,6 +37,57 @@ pub async fn tokens(client: Client) {
     for token in tokens {
         sessions::present(client.clone(), token).await;
     }
+}
+
+/// Somebody deletes all they have.
+pub async fn delete_everything(client: Client) {
+    for id in app::everything(&client).await.into_keys() {
+        app::delete(client.clone(), id, None).await;
+    }
+}
+
+/// Somebody announces what fills their quota, tries one more, and sends it all, while the server sweeps.
+pub async fn fill_the_quota(client: Client, takes: Vec<(RecordingId, Take)>, one_more: (RecordingId, Take)) {
+    for (id, take) in takes.clone() {
+        app::announce(client.clone(), id, take, false).await;
+    }
+    app::upload(client.clone(), one_more.0, one_more.1, Sending::GOOD).await;
+    for (id, take) in &takes {
+        let announced = client.shared.facts().people[client.person].announced.clone();
+        let Some((upload, _)) = announced.into_iter().find(|(upload, _)| upload.id == *id) else { continue };
+        // A part that was other audio can be sent again.
+        for take in [takes[0].1, *take] {
+            app::send_part(client.clone(), upload.clone(), take, Arrival::Whole, false).await;
+            if let Err(error) = client.services.sweep.run().await {
+                client.excuse_failure(&error);
+            }
+        }
+        app::complete(client.clone(), id.clone()).await;
+    }
+    let there: BTreeSet<_> = app::everything(&client).await.into_keys().collect();
+    if there != takes.into_iter().map(|(id, _)| id).collect() {
+        client.shared.wrong(Invariant::Ends, format!("{} cannot fill their quota to its last byte", client.person));
+    }
+}
+
+/// Long after everything, nothing is remembered of what is over.
+///
+/// # Errors
+/// If a store fails.
+pub async fn forgotten(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
+    let inner = stores.inner();
+    for user in stores.users() {
+        let Counters { uploads, tombstones, .. } = inner.records.counters(user).await?;
+        if uploads + tombstones > 0 {
+            let what = format!("{uploads} uploads and {tombstones} tombstones of {user} are never forgotten");
+            shared.wrong(Invariant::Leftovers, what);
+        }
+    }
+    // Real stores have a time of their own.
+    if stores.in_memory().is_some() && inner.staging.blobs.abort_begun_before(Timestamp::MAX_UTC).await? > 0 {
+        shared.wrong(Invariant::Leftovers, "parts of uploads that are over stay".into());
+    }
+    Ok(())
 }
 
 /// Compares all rows with their audio, and looks for what was miscounted.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tapebase_domain::{
     Services,
     blob::{BodyError, ByteStream},
+    digest::Sha256,
     id::{RecordingId, UserId},
     ports::{BlobError, Clock as _, Timestamp},
     recording::Recording,
@@ -18,6 +19,7 @@ use crate::{
     pieces::in_pieces,
     shared::Shared,
     stores::Stores,
+    world::LIMITS,
 };
 
 /// Somebody at a server.
@@ -51,15 +53,46 @@ pub enum Arrival {
 pub struct Sending {
     /// How its body arrives.
     pub arrival: Arrival,
-    /// Whether the app says beforehand what it will be: its size and digest.
-    pub is_declared: bool,
+    /// What the app says beforehand of it.
+    pub declared: Declared,
     /// Whether it may take the id of one that was deleted.
     pub again: bool,
 }
 
+/// What an app says of a recording before it sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// Nothing.
+    Nothing,
+    /// Its size and its digest.
+    All,
+    /// Its size, which is another.
+    WrongSize,
+    /// Its digest, which is another.
+    WrongDigest,
+}
+
 impl Sending {
     /// As the guide has it.
-    pub const GOOD: Self = Self { arrival: Arrival::Whole, is_declared: true, again: false };
+    pub const GOOD: Self = Self { arrival: Arrival::Whole, declared: Declared::All, again: false };
+
+    /// The size and the digest that are declared of some audio.
+    #[must_use]
+    pub fn declare(&self, audio: &[u8]) -> (Option<u64>, Option<Sha256>) {
+        let (size, sha256) = (audio.len() as u64, Sha256::of(audio));
+        match self.declared {
+            Declared::Nothing => (None, None),
+            Declared::All => (Some(size), Some(sha256)),
+            Declared::WrongSize => (Some(size + 1), None),
+            Declared::WrongDigest => (None, Some(Sha256::of(sha256.0.as_slice()))),
+        }
+    }
+
+    /// Whether it is not what it is said to be: then it cannot be stored.
+    #[must_use]
+    pub const fn is_wrong(&self) -> bool {
+        matches!(self.declared, Declared::WrongSize | Declared::WrongDigest)
+    }
 }
 
 /// A request on its way. Dropped before it is answered, nobody will ever know what came of it.
@@ -111,14 +144,17 @@ impl Client {
     pub fn found(&self, recording: &Recording) -> Option<Found> {
         let known = {
             let facts = self.shared.facts();
-            facts.take_of(recording.sha256).filter(|take| facts.takes[*take].len() as u64 == recording.size)
+            let is_possible = recording.size <= LIMITS.recording_bytes;
+            facts
+                .take_of(recording.sha256)
+                .filter(|take| is_possible && facts.takes[*take].len() as u64 == recording.size)
         };
         let Some(take) = known.filter(|_| recording.owner == self.user) else {
             self.shared.wrong(Invariant::Answers, format!("{recording:?} is nothing that {} recorded", self.person));
             return None;
         };
         let name = recording.details.name.as_str().strip_prefix("name ").and_then(|number| number.parse().ok());
-        Some(Found { take, name })
+        Some(Found { take, name, revision: recording.revision.0 })
     }
 
     /// Writes down an answer that says nothing of what is there; once nothing goes wrong any more there is none.
@@ -199,8 +235,9 @@ impl Asked {
         self.answer(answer);
     }
 
-    /// The answer to an upload is a refusal, or none. Of a body is known how it arrives; of parts, nothing.
-    pub fn answer_refusal(self, error: &UploadError, body: Option<Arrival>) {
+    /// The answer to an upload is a refusal, or none. Of a body is known how it is sent; of parts, nothing.
+    pub fn answer_refusal(self, error: &UploadError, body: Option<Sending>) {
+        let is_wrong = body.is_none_or(|sending| sending.is_wrong());
         let is_due = match error {
             UploadError::Conflict(_) => return self.answer(&Answer::Conflict),
             UploadError::Deleted(_) => return self.answer(&Answer::WasDeleted),
@@ -208,8 +245,10 @@ impl Asked {
             UploadError::Unavailable(cause) if self.was_asked_to_go() => return self.client.excuse(cause),
             UploadError::Unavailable(cause) => return self.client.excuse_failure(cause),
             UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota) => true,
-            UploadError::Body(error) => body == Some(Arrival::Broken(*error)),
-            UploadError::DigestMismatch { .. } => body.is_none(),
+            UploadError::Body(error) => {
+                is_wrong || body.is_some_and(|sending| sending.arrival == Arrival::Broken(*error))
+            }
+            UploadError::DigestMismatch { .. } => is_wrong,
             UploadError::Full(_) => self.client.faults.has_hit(self.task),
             UploadError::UnsupportedType(_) => false,
         };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use futures_util::{StreamExt as _, future::poll_fn, stream};
+use futures_util::{StreamExt as _, TryFutureExt as _, future::poll_fn, stream};
 use tapebase_domain::{
     blob::ByteStream,
     ports::{BlobError, BoxError, InsertError, ReserveError, SettleError, StoreError},
@@ -34,6 +34,8 @@ pub enum Fault {
     After,
     /// It fails, and is done some minutes later.
     Late,
+    /// It is done twice: the first answer was lost behind the port.
+    Twice,
     /// It takes up to a minute.
     Slow,
     /// There is no room for what it writes.
@@ -42,7 +44,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Before, Self::After, Self::Late, Self::Slow, Self::Full];
+    pub const ALL: [Self; 6] = [Self::Before, Self::After, Self::Late, Self::Twice, Self::Slow, Self::Full];
 }
 
 /// A call of a store.
@@ -52,8 +54,8 @@ pub struct Call {
     pub name: &'static str,
     /// Whether it may find that there is none.
     pub needs_room: bool,
-    /// Whether it may yet happen though it has failed.
-    pub may_be_late: bool,
+    /// Whether it may yet happen though it has failed, or twice.
+    pub may_be_repeated: bool,
 }
 
 impl Call {
@@ -62,7 +64,7 @@ impl Call {
     pub fn may(self, fault: Fault) -> bool {
         match fault {
             Fault::Full => self.needs_room,
-            Fault::Late => self.may_be_late,
+            Fault::Late | Fault::Twice => self.may_be_repeated,
             Fault::Before | Fault::After | Fault::Slow => true,
         }
     }
@@ -192,7 +194,8 @@ impl Faults {
             let is_faulty = dice.is_one_of_ten_thousand(*share);
             let fault = match dice.below(8) {
                 0..3 => Fault::Before,
-                3 if call.may_be_late => Fault::Late,
+                3 if call.may_be_repeated => Fault::Late,
+                4 if call.may_be_repeated => Fault::Twice,
                 3..6 => Fault::After,
                 6 => Fault::Slow,
                 _ if call.needs_room => Fault::Full,
@@ -203,7 +206,7 @@ impl Faults {
         });
         *counts.entry((call, drawn.map(|(fault, _)| fault))).or_default() += 1;
         let (fault, duration) = drawn?;
-        if fault != Fault::Slow {
+        if !matches!(fault, Fault::Slow | Fault::Twice) {
             hit.insert(*current);
         }
         Some((fault, duration))
@@ -230,7 +233,7 @@ impl Gate {
         name: &'static str,
         effect: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.pass(Call { name, needs_room: false, may_be_late: false }, effect).await
+        self.pass(Call { name, needs_room: false, may_be_repeated: false }, effect).await
     }
 
     /// A call that needs room.
@@ -239,26 +242,31 @@ impl Gate {
         name: &'static str,
         effect: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.pass(Call { name, needs_room: true, may_be_late: false }, effect).await
+        self.pass(Call { name, needs_room: true, may_be_repeated: false }, effect).await
     }
 
-    /// A call that needs room, and may yet happen though it has failed; unless that could bring back what was deleted
-    /// meanwhile.
-    pub async fn call_perhaps_late<T: 'static, E: Failure + 'static>(
+    /// A call that needs room, and that a store may repeat by itself. It may yet happen though it has failed, unless that
+    /// could bring back what was deleted meanwhile.
+    pub async fn call_repeated<T: 'static, E: Failure + 'static, F: Future<Output = Result<T, E>> + Send + 'static>(
         &self,
         name: &'static str,
-        effect: impl Future<Output = Result<T, E>> + Send + 'static,
+        effect: impl Fn() -> F,
         may_happen_late: bool,
     ) -> Result<T, E> {
-        let fault = self.faults.draw(Call { name, needs_room: true, may_be_late: true });
-        if let Some((Fault::Late, duration)) = fault
-            && may_happen_late
-        {
-            self.do_late(duration * LATER, effect);
-            yield_now().await;
-            return Err(E::unavailable("nobody knows".into()));
+        let fault = self.faults.draw(Call { name, needs_room: true, may_be_repeated: true });
+        match fault {
+            Some((Fault::Late, duration)) if may_happen_late => {
+                self.do_late(duration * LATER, effect());
+                yield_now().await;
+                Err(E::unavailable("nobody knows".into()))
+            }
+            Some((Fault::Twice, _)) => {
+                let first = effect();
+                let second = effect();
+                self.meet(fault, async { first.and_then(|_| second).await }).await
+            }
+            _ => self.meet(fault, effect()).await,
         }
-        self.meet(fault, effect).await
     }
 
     async fn pass<T, E: Failure>(&self, call: Call, effect: impl Future<Output = Result<T, E>>) -> Result<T, E> {
@@ -288,7 +296,7 @@ impl Gate {
             Some((Fault::Before | Fault::Late, _)) => return Err(E::unavailable("refused".into())),
             Some((Fault::Full, _)) => return Err(E::full("no room".into())),
             Some((Fault::Slow, duration)) => self.time.sleep(duration).await,
-            Some((Fault::After, _)) | None => {}
+            Some((Fault::After | Fault::Twice, _)) | None => {}
         }
         let result = self.faults.wait_for(effect).await;
         yield_now().await;

@@ -22,6 +22,8 @@ pub struct Found {
     pub take: Take,
     /// What it is called, if it was ever renamed.
     pub name: Option<u32>,
+    /// How often what is known about it was written.
+    pub revision: u64,
 }
 
 /// What an id may stand for.
@@ -56,10 +58,10 @@ pub enum Request {
     },
     /// What there is.
     Find,
-    /// That it has this name.
-    Rename(u32),
-    /// That it goes.
-    Delete(Timestamp),
+    /// That it has this name, if it has the revision somebody expects.
+    Rename(u32, Option<u64>),
+    /// That it goes, if it has the revision somebody expects.
+    Delete(Timestamp, Option<u64>),
 }
 
 /// What is answered.
@@ -101,7 +103,7 @@ impl Request {
         let stay = |answer| (state.clone(), answer);
         match (self, state) {
             (Self::Store { take, .. }, State::Absent) | (Self::Store { take, again: true }, State::Deleted(_)) => {
-                (State::Live(Found { take: *take, name: None }), Answer::Created(*take))
+                (State::Live(Found { take: *take, name: None, revision: 1 }), Answer::Created(*take))
             }
             (Self::Announce { .. }, State::Absent) | (Self::Announce { again: true, .. }, State::Deleted(_)) => {
                 stay(Answer::Begun)
@@ -111,12 +113,17 @@ impl Request {
                 stay(if *take == there.take { Answer::Existing } else { Answer::Conflict })
             }
             (Self::Find, State::Live(found)) => stay(Answer::Found(*found)),
-            (Self::Rename(name), State::Live(found)) => {
-                let renamed = Found { name: Some(*name), ..*found };
+            (Self::Rename(_, Some(expected)) | Self::Delete(_, Some(expected)), State::Live(found))
+                if *expected != found.revision =>
+            {
+                stay(Answer::Conflict)
+            }
+            (Self::Rename(name, _), State::Live(found)) => {
+                let renamed = Found { name: Some(*name), revision: found.revision + 1, ..*found };
                 (State::Live(renamed), Answer::Found(renamed))
             }
-            (Self::Delete(at), State::Live(_)) => (State::Deleted(*at), Answer::Done),
-            (Self::Find | Self::Rename(_) | Self::Delete(_) | Self::Complete(_), _) => stay(Answer::NotFound),
+            (Self::Delete(at, _), State::Live(_)) => (State::Deleted(*at), Answer::Done),
+            (Self::Find | Self::Rename(..) | Self::Delete(..) | Self::Complete(_), _) => stay(Answer::NotFound),
         }
     }
 }
@@ -212,7 +219,7 @@ impl Model {
     pub fn begin(&mut self, person: Person, id: &RecordingId, request: Request) -> RequestId {
         self.requests_ever += 1;
         let number = RequestId(self.requests_ever);
-        if matches!(request, Request::Delete(_)) {
+        if matches!(request, Request::Delete(..)) {
             self.asked_to_go.insert((person, id.clone()));
         }
         self.tracks.entry((person, id.clone())).or_default().on_their_way.insert(number, request);

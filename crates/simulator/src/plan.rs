@@ -74,6 +74,8 @@ actions! {
     Present: 5 5 5,
     /// Somebody logs out.
     LogOut: 2 2 2,
+    /// Somebody ends a session by its id, perhaps one that is not theirs.
+    CloseSession: 1 1 1,
     /// Somebody logs out everywhere.
     LogOutEverywhere: 1 1 1,
     /// A device learns what has changed.

@@ -107,9 +107,9 @@ fn known(client: &Client, token: &str) -> Option<(SessionId, Openness)> {
 /// Logs out.
 pub async fn log_out(client: Client, token: String) {
     let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
-    close(&client, Openness::Perhaps, |session| session.token == token);
+    mark(&client, Openness::Perhaps, |session| session.token == token);
     match client.services.auth.log_out(&caller).await {
-        Ok(()) => close(&client, Openness::Closed, |session| session.token == token),
+        Ok(()) => mark(&client, Openness::Closed, |session| session.token == token),
         Err(error) => client.excuse_failure(&error),
     }
 }
@@ -119,9 +119,24 @@ pub async fn log_out_everywhere(client: Client, token: String) {
     let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
     let tokens = client.shared.facts().tokens(client.person);
     let _under_way = LogOut::begin(&client);
-    close(&client, Openness::Perhaps, |session| tokens.contains(&session.token));
+    mark(&client, Openness::Perhaps, |session| tokens.contains(&session.token));
     match client.services.auth.log_out_everywhere(&caller).await {
-        Ok(()) => close(&client, Openness::Closed, |session| tokens.contains(&session.token)),
+        Ok(()) => mark(&client, Openness::Closed, |session| tokens.contains(&session.token)),
+        Err(error) => client.excuse_failure(&error),
+    }
+}
+
+/// Ends a session by its id.
+pub async fn close(client: Client, id: SessionId) {
+    let is_own = |session: &KnownSession| session.id == id && session.person == client.person;
+    mark(&client, Openness::Perhaps, is_own);
+    match client.services.auth.close_session(client.user, id).await {
+        Ok(was_open) => {
+            mark(&client, Openness::Closed, is_own);
+            if was_open && !client.shared.facts().known.sessions.iter().any(is_own) {
+                client.shared.wrong(Invariant::Tokens, format!("{} ends session {id} of somebody else", client.person));
+            }
+        }
         Err(error) => client.excuse_failure(&error),
     }
 }
@@ -142,7 +157,7 @@ impl Drop for LogOut<'_> {
     }
 }
 
-fn close(client: &Client, state: Openness, is_meant: impl Fn(&KnownSession) -> bool) {
+fn mark(client: &Client, state: Openness, is_meant: impl Fn(&KnownSession) -> bool) {
     for session in client.shared.facts().known.sessions.iter_mut().filter(|session| is_meant(session)) {
         session.state = state.max(session.state);
     }

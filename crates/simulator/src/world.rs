@@ -1,5 +1,6 @@
 //! A whole history: servers, people and an operator, from the first step to the last check.
 
+mod book;
 mod copies;
 mod operator;
 mod people;
@@ -273,7 +274,10 @@ impl World {
             self.run_to_end(dice);
         }
         self.must(self.stores.wait_for(checks::stores(&self.shared, &self.stores)));
-        self.is_wrong();
+        if !self.is_wrong() {
+            self.go_by_the_book(dice);
+            self.is_wrong();
+        }
     }
 
     /// Nothing goes wrong with the stores themselves.
@@ -331,6 +335,7 @@ impl World {
             Action::LogIn => self.as_client(at, dice, sessions::log_in),
             Action::Present => self.with_token(at, dice, sessions::present),
             Action::LogOut => self.with_token(at, dice, sessions::log_out),
+            Action::CloseSession => self.close_session(at, dice),
             Action::LogOutEverywhere => self.with_token(at, dice, sessions::log_out_everywhere),
             Action::ReadChanges => self.read_changes(at, dice),
             Action::HangUp => self.hang_up(dice),

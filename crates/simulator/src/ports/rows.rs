@@ -22,13 +22,15 @@ use crate::stores::Stores;
 #[async_trait]
 impl RecordStore for Reached {
     async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
-        let (records, stores) = (self.stores.inner().records, self.stores.clone());
-        let insert = async move {
-            let kept = records.insert(recording, terms).await?;
-            stores.ledger().record(&kept);
-            Ok(kept)
+        let insert = || {
+            let (records, stores, recording) = (self.stores.inner().records, self.stores.clone(), recording.clone());
+            async move {
+                let kept = records.insert(recording, terms).await?;
+                stores.ledger().record(&kept);
+                Ok(kept)
+            }
         };
-        self.gate.call_perhaps_late("records.insert", insert, !terms.again).await
+        self.gate.call_repeated("records.insert", insert, !terms.again).await
     }
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
@@ -189,9 +191,11 @@ impl DeletedStore for Reached {
 #[async_trait]
 impl UploadStore for Reached {
     async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
-        self.gate
-            .call_with_room("uploads.reserve", async { self.stores.inner().uploads.reserve(upload, quota).await })
-            .await
+        let reserve = || {
+            let (uploads, upload) = (self.stores.inner().uploads, upload.clone());
+            async move { uploads.reserve(upload, quota).await }
+        };
+        self.gate.call_repeated("uploads.reserve", reserve, true).await
     }
 
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
@@ -199,16 +203,18 @@ impl UploadStore for Reached {
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
-        let (uploads, stores, faults) = (self.stores.inner().uploads, self.stores.clone(), self.gate.faults.clone());
-        let again = upload.again;
-        let upload = upload.clone();
-        let settle = async move {
-            let kept = uploads.settle(&upload, recording).await?;
-            stores.ledger().record(&kept);
-            stores.ledger().end_upload(&upload.staged, faults.current());
-            Ok(kept)
+        let settle = || {
+            let (uploads, stores, faults) =
+                (self.stores.inner().uploads, self.stores.clone(), self.gate.faults.clone());
+            let (upload, recording) = (upload.clone(), recording.clone());
+            async move {
+                let kept = uploads.settle(&upload, recording).await?;
+                stores.ledger().record(&kept);
+                stores.ledger().end_upload(&upload.staged, faults.current());
+                Ok(kept)
+            }
         };
-        self.gate.call_perhaps_late("uploads.settle", settle, !again).await
+        self.gate.call_repeated("uploads.settle", settle, !upload.again).await
     }
 
     async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use tapebase_domain::{blob::BodyError, id::RecordingId, page::Limit, pending::PendingUpload, ports::Clock as _};
+use tapebase_domain::{
+    blob::BodyError,
+    id::RecordingId,
+    page::{Limit, Order, PageRequest, TimeField},
+    pending::PendingUpload,
+    ports::Clock as _,
+};
 
 use super::{At, PEOPLE, World};
 use crate::{
     app,
-    client::{Arrival, Client, Sending},
+    client::{Arrival, Client, Declared, Sending},
     device,
     dice::Dice,
     model::{Person, Take},
@@ -59,18 +65,22 @@ impl World {
     }
 
     pub(super) fn list(&mut self, at: At, dice: &mut Dice) {
-        let limit = few(4, dice);
-        self.as_client(at, dice, |client| app::list(client, limit));
+        let by = if dice.is(50) { TimeField::Received } else { TimeField::Recorded };
+        let order = if dice.is(70) { Order::Newest } else { Order::Oldest };
+        let request = PageRequest { by, order, limit: few(4, dice), ..PageRequest::default() };
+        self.as_client(at, dice, |client| app::list(client, request));
     }
 
     pub(super) fn rename(&mut self, at: At, dice: &mut Dice) {
         let (id, name) = (self.anybodys_id(dice), u32::try_from(dice.below(1_000)).unwrap_or_default());
-        self.as_client(at, dice, |client| app::rename(client, id, name));
+        let expected = expected(dice);
+        self.as_client(at, dice, |client| app::rename(client, id, name, expected));
     }
 
     pub(super) fn delete(&mut self, at: At, dice: &mut Dice) {
         let id = if dice.is(90) { self.own_id(at.person, dice) } else { self.anybodys_id(dice) };
-        self.as_client(at, dice, |client| app::delete(client, id));
+        let expected = expected(dice);
+        self.as_client(at, dice, |client| app::delete(client, id, expected));
     }
 
     pub(super) fn announce(&mut self, at: At, dice: &mut Dice) {
@@ -84,8 +94,8 @@ impl World {
         // Other audio of the same length is told by its digest alone.
         let length = self.shared.facts().takes[take].len();
         let take = if dice.is(10) { self.record_of(length, dice) } else { take };
-        let arrival = self.arrival(dice);
-        self.as_client(at, dice, |client| app::send_part(client, upload, take, arrival));
+        let (arrival, is_forged) = (self.arrival(dice), dice.is(5));
+        self.as_client(at, dice, |client| app::send_part(client, upload, take, arrival, is_forged));
     }
 
     pub(super) fn complete(&mut self, at: At, dice: &mut Dice) {
@@ -116,6 +126,13 @@ impl World {
         self.as_client(at, dice, |client| act(client, token));
     }
 
+    /// Somebody ends a session by its id, which may be somebody else's.
+    pub(super) fn close_session(&mut self, at: At, dice: &mut Dice) {
+        let ids: Vec<_> = self.shared.facts().known.sessions.iter().map(|session| session.id).collect();
+        let Some(id) = dice.pick(&ids).copied() else { return };
+        self.as_client(at, dice, |client| sessions::close(client, id));
+    }
+
     pub(super) fn read_changes(&mut self, at: At, dice: &mut Dice) {
         let limit = few(5, dice);
         let wait = Duration::from_secs(if dice.is(30) { 25 } else { 0 });
@@ -127,14 +144,20 @@ impl World {
         self.record_of(length, dice)
     }
 
-    fn record_of(&self, length: usize, dice: &mut Dice) -> Take {
+    pub(super) fn record_of(&self, length: usize, dice: &mut Dice) -> Take {
         let mut audio = vec![0; length];
         dice.fill(&mut audio);
         self.shared.facts().record(audio.into())
     }
 
     fn sending(&self, dice: &mut Dice) -> Sending {
-        Sending { arrival: self.arrival(dice), is_declared: dice.is(70), again: false }
+        let declared = match dice.below(100) {
+            0..66 => Declared::All,
+            66..96 => Declared::Nothing,
+            96..98 => Declared::WrongSize,
+            _ => Declared::WrongDigest,
+        };
+        Sending { arrival: self.arrival(dice), declared, again: false }
     }
 
     fn arrival(&self, dice: &mut Dice) -> Arrival {
@@ -145,7 +168,7 @@ impl World {
         }
     }
 
-    fn fresh_id(&self) -> RecordingId {
+    pub(super) fn fresh_id(&self) -> RecordingId {
         RecordingId::generate(self.time.now())
     }
 
@@ -168,11 +191,13 @@ impl World {
     }
 
     fn token(&self, person: Person, dice: &mut Dice) -> Option<String> {
-        let facts = self.shared.facts();
-        let own = facts.known.sessions.iter().filter(|session| session.person == person);
-        let tokens: Vec<&str> = own.map(|session| session.token.as_str()).collect();
-        dice.pick(&tokens).map(|token| (*token).to_owned())
+        dice.pick(&self.shared.facts().tokens(person)).cloned()
     }
+}
+
+/// Which revision somebody believes a recording to have.
+fn expected(dice: &mut Dice) -> Option<u64> {
+    dice.is(30).then(|| 1 + dice.below(2) as u64)
 }
 
 /// Pages so short that there are several.
