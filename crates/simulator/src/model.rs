@@ -92,7 +92,13 @@ impl Request {
     fn outcomes(&self, state: &State) -> Vec<(State, Answer)> {
         if let Self::Complete(announced) = self {
             let stores = announced.iter().map(|(take, again)| Self::Store { take: *take, again: *again });
-            return stores.chain([Self::Find]).flat_map(|request| request.outcomes(state)).collect();
+            let outcomes = stores.chain([Self::Find]).flat_map(|request| request.outcomes(state));
+            // A store that repeated the write finds it done already: then what it made is only found.
+            let found = |(state, answer): (State, Answer)| match (&state, &answer) {
+                (State::Live(made), Answer::Created(_)) => vec![(state.clone(), Answer::Found(*made)), (state, answer)],
+                _ => vec![(state, answer)],
+            };
+            return outcomes.flat_map(found).collect();
         }
         let stay = |answer| (state.clone(), answer);
         vec![stay(Answer::Refused), self.outcome(state)]
