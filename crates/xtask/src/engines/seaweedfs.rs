@@ -61,6 +61,8 @@ pub fn start(program: &Path, ports: &Ports, folder: &Path) -> Result<Seaweedfs> 
             .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"])
             // The only master has nobody to wait for.
             .args(["-master.electionTimeout=1s", "-master.volumeSizeLimitMB=64", "-volume.max=0"])
+            // Unless told otherwise it stores nothing on a disk of which less than a hundredth is free, however large.
+            .arg("-volume.minFreeSpace=256MiB")
             .args(OPTIONS.map(|(name, port)| format!("-{name}={}", ports.get(port))))
             .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
             // As S3: a bucket is made by whoever wants it, and not deleted with what is in it.
