@@ -27,7 +27,7 @@ pub use self::{
     changes::{Change, Changes},
     problem::Problem,
     recordings::{Recording, RecordingChanges, RecordingPage},
-    server::Health,
+    server::{Health, Readiness},
     slug::Slug,
     uploads::{CreateUpload, UploadPart, UploadPlan},
 };

@@ -3,6 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// A server that takes requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Readiness {
+    /// How it is, in a word.
+    #[schema(example = "ready")]
+    pub status: String,
+    /// How many changes are under way, those included whose clients have left.
+    pub tasks: usize,
+}
+
 /// A server that is well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {

@@ -10,6 +10,7 @@ use tapebase_domain::{
 };
 
 use crate::{
+    Tasks,
     body::Json,
     caller::{Caller, client_name},
     conditions::NO_STORE,
@@ -26,10 +27,16 @@ type Answer = Result<HttpResponse, Problem>;
     (status = 403, description = "Sign-up is closed"),
     (status = 409, description = "The email address is taken"),
 ))]
-pub async fn sign_up(request: HttpRequest, body: Json<api::Credentials>, services: web::Data<Services>) -> Answer {
+pub async fn sign_up(
+    request: HttpRequest,
+    body: Json<api::Credentials>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     let email = Email::parse(&body.0.email)?;
     let password = Password::parse(&body.0.password)?;
-    let grant = services.auth.sign_up(email, password, client_name(&request)).await?;
+    let client = client_name(&request).to_owned();
+    let grant = tasks.run(async move { services.auth.sign_up(email, password, &client).await }).await?;
     Ok(HttpResponse::Created().insert_header(NO_STORE).json(wire::grant(&grant)))
 }
 
@@ -40,11 +47,17 @@ pub async fn sign_up(request: HttpRequest, body: Json<api::Credentials>, service
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
 ))]
-pub async fn log_in(request: HttpRequest, body: Json<api::Credentials>, services: web::Data<Services>) -> Answer {
+pub async fn log_in(
+    request: HttpRequest,
+    body: Json<api::Credentials>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     // What can be nobody's email address or password is answered like what is somebody else's.
     let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
-    let grant = services.auth.log_in(email, password, client_name(&request)).await?;
+    let client = client_name(&request).to_owned();
+    let grant = tasks.run(async move { services.auth.log_in(email, password, &client).await }).await?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::grant(&grant)))
 }
 
@@ -52,8 +65,8 @@ pub async fn log_in(request: HttpRequest, body: Json<api::Credentials>, services
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "Accounts", responses(
     (status = 204, description = "Its token is worthless now"),
 ))]
-pub async fn log_out(caller: Caller, services: web::Data<Services>) -> Answer {
-    services.auth.log_out(&caller).await?;
+pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
+    tasks.run(async move { services.auth.log_out(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -79,8 +92,8 @@ pub async fn sessions(caller: Caller, services: web::Data<Services>) -> Answer {
 #[utoipa::path(delete, path = "/v1/me/sessions", tag = "Accounts", responses(
     (status = 204, description = "All tokens are worthless now"),
 ))]
-pub async fn close_sessions(caller: Caller, services: web::Data<Services>) -> Answer {
-    services.auth.log_out_everywhere(&caller).await?;
+pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
+    tasks.run(async move { services.auth.log_out_everywhere(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -102,9 +115,14 @@ pub async fn session(caller: Caller, path: web::Path<String>, services: web::Dat
     (status = 204, description = "Its token is worthless now"),
     (status = 404, description = "No such session"),
 ))]
-pub async fn close_session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+pub async fn close_session(
+    caller: Caller,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
-    if services.auth.close_session(caller.user.id, id).await? {
+    if tasks.run(async move { services.auth.close_session(caller.user.id, id).await }).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(no_such_session())

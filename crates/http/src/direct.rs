@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpRequest, HttpResponse, rt, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::DateTime;
 use serde::Deserialize;
 use tapebase_api::{self as api, Slug, paths};
@@ -15,6 +15,7 @@ use tapebase_domain::{
 use utoipa::IntoParams;
 
 use crate::{
+    Tasks,
     body::{Incoming, Json},
     caller::Caller,
     conditions::NO_STORE,
@@ -41,8 +42,11 @@ pub async fn plan(
     request: HttpRequest,
     body: Json<api::CreateUpload>,
     services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
 ) -> Answer {
-    let planned = services.direct.create(caller.user.id, details::announced(body.0)?).await?;
+    let (owner, new) = (caller.user.id, details::announced(body.0)?);
+    let using = services.clone();
+    let planned = tasks.run(async move { using.direct.create(owner, new).await }).await?;
     let (mut response, body) = match planned {
         Begun::Created(plan) => (HttpResponse::Created(), plan_body(&request, &services, &plan).await?),
         Begun::Resumed(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
@@ -120,6 +124,7 @@ pub async fn put_part(
     path: web::Path<(String, String)>,
     incoming: Incoming,
     services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
 ) -> Answer {
     let (id, number) = path.into_inner();
     let (ticket, signature) = ticket(&request, &id, &number)
@@ -127,9 +132,7 @@ pub async fn put_part(
     upload::refuse_unstorable(request.headers())?;
     let length = incoming.content_length()?;
     let body = incoming.into_stream();
-    // In a task of its own, as every upload.
-    let storing = rt::spawn(async move { services.direct.put_part(&ticket, &signature, length, body).await });
-    storing.await.map_err(Problem::internal)??;
+    tasks.run(async move { services.direct.put_part(&ticket, &signature, length, body).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -155,11 +158,14 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
         (status = 404, description = "No such upload"),
         (status = 409, description = "A part is missing, the parts are not what was announced, or the id has other content"),
     ))]
-pub async fn complete(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+pub async fn complete(
+    caller: Caller,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     let (owner, id) = (caller.user.id, upload_id(&path)?);
-    // In a task of its own, as every upload.
-    let completing = rt::spawn(async move { services.direct.complete(owner, &id).await });
-    Ok(stored(completing.await.map_err(Problem::internal)??))
+    Ok(stored(tasks.run(async move { services.direct.complete(owner, &id).await }).await?))
 }
 
 /// Abort an upload
@@ -169,8 +175,14 @@ pub async fn complete(caller: Caller, path: web::Path<String>, services: web::Da
         (status = 204, description = "It is over, and what was sent is gone"),
         (status = 404, description = "No such upload"),
     ))]
-pub async fn abort(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
-    services.direct.abort(caller.user.id, &upload_id(&path)?).await?;
+pub async fn abort(
+    caller: Caller,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
+    let (owner, id) = (caller.user.id, upload_id(&path)?);
+    tasks.run(async move { services.direct.abort(owner, &id).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -4,7 +4,10 @@ use actix_web::{HttpResponse, web};
 use tapebase_api::{self as api, Slug};
 use tapebase_domain::ports::Ports;
 
-use crate::problem::{Meaning, Problem};
+use crate::{
+    Tasks,
+    problem::{Meaning, Problem},
+};
 
 /// The process runs
 #[utoipa::path(get, path = "/healthz", tag = "Server", security(()), responses(
@@ -16,15 +19,15 @@ pub async fn healthz() -> HttpResponse {
 
 /// The stores answer
 #[utoipa::path(get, path = "/readyz", tag = "Server", security(()), responses(
-    (status = 200, description = "They do", body = api::Health),
+    (status = 200, description = "They do", body = api::Readiness),
     (status = 503, description = "One does not"),
     (status = 507, description = "One is full"),
 ))]
-pub async fn readyz(ports: web::Data<Ports>) -> Result<HttpResponse, Problem> {
+pub async fn readyz(ports: web::Data<Ports>, tasks: web::Data<Tasks>) -> Result<HttpResponse, Problem> {
     ports.records.ping().await?;
     ports.users.ping().await?;
     ports.blobs.ping().await?;
-    Ok(HttpResponse::Ok().json(api::Health { status: "ready".to_owned() }))
+    Ok(HttpResponse::Ok().json(api::Readiness { status: "ready".to_owned(), tasks: tasks.count() }))
 }
 
 /// What a problem's type means

@@ -23,6 +23,7 @@ use tapebase_domain::{
 };
 
 use crate::{
+    Tasks,
     body::Incoming,
     caller::client_name,
     conditions::{NO_STORE, REVALIDATE},
@@ -48,7 +49,7 @@ type Answer = Result<HttpResponse, Failure>;
         (status = 503, description = "A store does not answer"),
         (status = 507, description = "No space left"),
     ))]
-pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answer {
+pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     let refuse = |message: &str| Failure::error(Slug::InvalidParameter, message);
     let parameter = |name| parameter(&request, name).map_err(|_| refuse("social_id and social_type must be UTF-8."));
     let social = SocialId::parse(parameter("social_type")?, parameter("social_id")?).map_err(|error| {
@@ -58,7 +59,9 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answe
             InvalidSocialId::TooLong => "social_id or social_type is too long.",
         })
     })?;
-    let grant = services.auth.log_in_with_social_id(social, client_name(&request)).await.map_err(Failure::of_error)?;
+    let client = client_name(&request).to_owned();
+    let signing_in = tasks.run(async move { services.auth.log_in_with_social_id(social, &client).await });
+    let grant = signing_in.await.map_err(Failure::of_error)?;
     let body = json!({"auth_key": grant.token.expose(), "user_id": names::user_id(&grant.user)});
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(body))
 }
@@ -71,7 +74,12 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>) -> Answe
         (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
         (status = 415, description = "Not `application/octet-stream` or `audio/*`"),
     ))]
-pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
+pub async fn put(
+    request: HttpRequest,
+    incoming: Incoming,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     let media_type = media_type(&request)?;
     let caller = authenticate(&request, &services).await?;
     let name = percent_decode_str(last_segment(&request)).decode_utf8().ok();
@@ -80,7 +88,7 @@ pub async fn put(request: HttpRequest, incoming: Incoming, services: web::Data<S
     let size = incoming.content_length().map_err(Failure::result)?;
     let details = NewDetails { name: Some(name), ..NewDetails::of_type(media_type) };
     let new = NewRecording { id: None, details, again: false, sha256: None, size };
-    upload::store(services, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
+    upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
     Ok(success())
 }
 
@@ -124,11 +132,11 @@ pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer 
     (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
     (status = 404, description = "`{\"result\": \"fail\"}`"),
 ))]
-pub async fn delete(request: HttpRequest, services: web::Data<Services>) -> Answer {
+pub async fn delete(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     let caller = authenticate(&request, &services).await?;
     let recording = find(&request, &caller, &services).await?;
-    let deleted = services.list.delete(caller.user.id, &recording.id, None).await;
-    deleted.map_err(|error| Failure::result(error.into()))?;
+    let deleting = tasks.run(async move { services.list.delete(caller.user.id, &recording.id, None).await });
+    deleting.await.map_err(Failure::result)?;
     Ok(success())
 }
 

@@ -25,10 +25,11 @@ mod query;
 mod recordings;
 pub mod request_log;
 pub mod routes;
+mod tasks;
 mod upload;
 mod wire;
 
-pub use self::problem::Meaning;
+pub use self::{problem::Meaning, tasks::Tasks};
 
 use std::time::Duration;
 

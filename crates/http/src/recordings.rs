@@ -12,6 +12,7 @@ use tapebase_domain::{
 use utoipa::ToSchema;
 
 use crate::{
+    Tasks,
     body::{Incoming, Json},
     caller::Caller,
     conditions::{self, REVALIDATE, Read},
@@ -58,13 +59,14 @@ pub async fn put(
     path: web::Path<String>,
     incoming: Incoming,
     services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
     let again = query::parse::<AgainQuery>(&request)?.again;
     let head = upload::parse_head(&request, incoming.content_length()?)?;
     let new = NewRecording { id: Some(id.clone()), again, ..head };
     weigh_upload(&request, &services, &caller, &id).await?;
-    Ok(stored(upload::store(services, caller.user.id, new, incoming.into_stream()).await?))
+    Ok(stored(upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await?))
 }
 
 /// Weighs the preconditions of an upload, if it has any.
@@ -104,13 +106,19 @@ async fn weigh_upload(
     responses(
         (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
     ))]
-pub async fn post(caller: Caller, request: HttpRequest, incoming: Incoming, services: web::Data<Services>) -> Answer {
+pub async fn post(
+    caller: Caller,
+    request: HttpRequest,
+    incoming: Incoming,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     let (new, body) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
         multipart::parse(&request, incoming).await?
     } else {
         (upload::parse_head(&request, incoming.content_length()?)?, incoming.into_stream())
     };
-    Ok(stored(upload::store(services, caller.user.id, new, body).await?))
+    Ok(stored(upload::store(services, &tasks, caller.user.id, new, body).await?))
 }
 
 /// A form with a recording: the file comes last, after the fields.
@@ -199,11 +207,13 @@ pub async fn rename(
     path: web::Path<String>,
     changes: Json<api::RecordingChanges>,
     services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = existing_id(&path)?;
     let name = RecordingName::parse(changes.0.name)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
-    Ok(found(services.list.edit(caller.user.id, &id, Edit { name: Some(name) }, expected).await?))
+    let edit = Edit { name: Some(name) };
+    Ok(found(tasks.run(async move { services.list.edit(caller.user.id, &id, edit, expected).await }).await?))
 }
 
 /// Delete a recording
@@ -222,10 +232,11 @@ pub async fn delete(
     request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = existing_id(&path)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
-    services.list.delete(caller.user.id, &id, expected).await?;
+    tasks.run(async move { services.list.delete(caller.user.id, &id, expected).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

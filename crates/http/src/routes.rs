@@ -3,11 +3,12 @@
 use actix_web::{
     Handler, HttpResponse, Resource, Responder, ResponseError as _, Route, guard,
     http::{Method, header},
-    web::{self, ServiceConfig},
+    web::{self, Data, ServiceConfig},
 };
 use tapebase_api::{Slug, paths};
+use tapebase_domain::{Services, ports::Ports};
 
-use crate::{accounts, changes, direct, health, legacy, openapi, problem::Problem, recordings};
+use crate::{HttpPolicy, Tasks, accounts, changes, direct, health, legacy, openapi, problem::Problem, recordings};
 
 /// One path and what can be done there.
 pub struct Endpoint {
@@ -82,14 +83,26 @@ fn table() -> Vec<Endpoint> {
     ]
 }
 
-/// Adds every endpoint to an actix app. The app's data must hold `Services`, `Ports` and `HttpPolicy`.
-pub fn routes(config: &mut ServiceConfig) {
-    for endpoint in table() {
-        config.service(resource(endpoint));
+/// Adds every endpoint to an actix app, each time it is called, as a worker's own.
+pub fn routes(
+    services: Services,
+    ports: Ports,
+    policy: HttpPolicy,
+    tasks: Tasks,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send {
+    move |config| {
+        config
+            .app_data(Data::new(services.clone()))
+            .app_data(Data::new(ports.clone()))
+            .app_data(Data::new(policy))
+            .app_data(Data::new(tasks.clone()));
+        for endpoint in table() {
+            config.service(resource(endpoint));
+        }
+        config.default_service(web::to(|| async {
+            Err::<HttpResponse, _>(Problem::new(Slug::NotFound, "No endpoint has this path; see /docs."))
+        }));
     }
-    config.default_service(web::to(|| async {
-        Err::<HttpResponse, _>(Problem::new(Slug::NotFound, "No endpoint has this path; see /docs."))
-    }));
 }
 
 fn resource(endpoint: Endpoint) -> Resource {

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest,
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
-    rt, web,
+    web,
 };
 use serde::Deserialize;
 use tapebase_api::Slug;
@@ -16,7 +16,7 @@ use tapebase_domain::{
 };
 use utoipa::IntoParams;
 
-use crate::{details, digests, names, problem::Problem};
+use crate::{Tasks, details, digests, names, problem::Problem};
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
@@ -43,16 +43,15 @@ pub fn parse_head(request: &HttpRequest, length: Option<u64>) -> Result<NewRecor
     Ok(NewRecording { id: None, details, again: false, sha256: digests::expected(headers)?, size: length })
 }
 
-/// Stores a recording in a task of its own: actix drops a handler when its client resets the connection,
-/// and an upload that has arrived is not to be torn down half way through.
+/// Stores a recording.
 pub async fn store(
     services: web::Data<Services>,
+    tasks: &Tasks,
     owner: UserId,
     new: NewRecording,
     body: ByteStream<BodyError>,
 ) -> Result<Stored, Problem> {
-    let storing = rt::spawn(async move { services.upload.store(owner, new, body).await });
-    Ok(storing.await.map_err(Problem::internal)??)
+    tasks.run(async move { services.upload.store(owner, new, body).await }).await
 }
 
 /// Refuses what would be stored as something it is not: an encoded body, or a part of one.

@@ -7,23 +7,15 @@ use actix_web::{
     body::MessageBody,
     dev::{AppConfig, ServiceResponse},
     middleware::from_fn,
-    web::Data,
+    web::ServiceConfig,
 };
-use tapebase_domain::{Services, ports::Ports};
-use tapebase_http::{HttpPolicy, request_log, routes::routes};
+use tapebase_http::request_log;
 
 /// Starts the app, once for all invocations.
 pub async fn start(
-    services: Services,
-    ports: Ports,
-    policy: HttpPolicy,
+    routes: impl FnOnce(&mut ServiceConfig),
 ) -> anyhow::Result<impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error>> {
-    let app = App::new()
-        .app_data(Data::new(services))
-        .app_data(Data::new(ports))
-        .app_data(Data::new(policy))
-        .wrap(from_fn(request_log::identify))
-        .configure(routes);
+    let app = App::new().wrap(from_fn(request_log::identify)).configure(routes);
     let service = app.into_factory().new_service(AppConfig::default()).await;
     service.map_err(|()| anyhow::anyhow!("the app does not start"))
 }

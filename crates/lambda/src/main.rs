@@ -18,7 +18,8 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context as _, ensure};
 use tapebase_config::{Config, Downloads, logging};
 use tapebase_domain::{Policy, Services, changes::WaitPolicy};
-use tapebase_http::HttpPolicy;
+use tapebase_http::{HttpPolicy, Tasks, routes::routes};
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::{function::Function, sweeper::Sweeper};
 
@@ -59,11 +60,16 @@ async fn run() -> anyhow::Result<()> {
     let services = Services::new(&ports, &policy);
     let sweeper = Sweeper::new(ports.clone(), services.sweep.clone());
     let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
-    let app = app::start(services, ports, policy).await?;
+    let tasks = Tasks::new(Handle::current());
+    let app = app::start(routes(services, ports, policy, tasks.clone())).await?;
     let function = Function::new(app, sweeper, config.lambda.stream);
     let mut terminated = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-    tokio::select! {
+    let result = tokio::select! {
         result = function.serve() => result,
         _ = terminated.recv() => Ok(()),
-    }
+    };
+    drop(function);
+    // Lambda gives 500 ms from SIGTERM on.
+    let _ = timeout(Duration::from_millis(400), tasks.finished()).await;
+    result
 }

@@ -15,7 +15,6 @@ use actix_web::{
     middleware::from_fn,
     rt::{System, SystemRunner},
     test::{TestRequest, init_service},
-    web::Data,
 };
 use criterion::{Criterion, Throughput, async_executor::AsyncExecutor, criterion_group, criterion_main};
 use tapebase_config::Config;
@@ -27,8 +26,9 @@ use tapebase_domain::{
     ports::{Clock as _, Ports, SystemClock},
     user::{Email, Password},
 };
-use tapebase_http::{request_log, routes::routes};
+use tapebase_http::{Tasks, request_log, routes::routes};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 /// Four seconds of speech.
 const SMALL: usize = 64 << 10;
@@ -69,13 +69,9 @@ impl Backend {
 
     /// The app as the server builds it, but for what watches connections: there are none.
     async fn app(&self) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
-        let app = App::new()
-            .app_data(Data::new(self.services.clone()))
-            .app_data(Data::new(self.ports.clone()))
-            .app_data(Data::new(self.config.http_policy()))
-            .wrap(from_fn(request_log::identify))
-            .configure(routes);
-        init_service(app).await
+        let tasks = Tasks::new(Handle::current());
+        let routes = routes(self.services.clone(), self.ports.clone(), self.config.http_policy(), tasks);
+        init_service(App::new().wrap(from_fn(request_log::identify)).configure(routes)).await
     }
 
     fn get(&self, path: &str) -> TestRequest {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web::Data};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tapebase_config::{Config, logging};
@@ -15,8 +15,9 @@ use tapebase_domain::{
     changes::Changes,
     ports::{BlobStore, RecordStore},
 };
-use tapebase_http::{request_log, routes::routes};
+use tapebase_http::{Tasks, request_log, routes::routes};
 use tokio::{
+    runtime::Handle,
     select,
     signal::unix::{Signal, SignalKind, signal},
     time::{sleep, timeout},
@@ -39,14 +40,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
     let (sweeper, changes) = (services.sweep.clone(), services.changes.clone());
     let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
+    let tasks = Tasks::new(Handle::current());
+    let routes = routes(services, ports, http_policy, tasks.clone());
     let server = HttpServer::new(move || {
-        App::new()
-            .app_data(Data::new(services.clone()))
-            .app_data(Data::new(ports.clone()))
-            .app_data(Data::new(http_policy))
-            .wrap(from_fn(request_log::identify))
-            .wrap(from_fn(connections::track))
-            .configure(routes)
+        App::new().wrap(from_fn(request_log::identify)).wrap(from_fn(connections::track)).configure(routes.clone())
     })
     .on_connect(move |socket, data| connections::watch(socket, data, timeouts))
     .client_request_timeout(timeouts.head)
@@ -76,6 +73,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     server.await?;
     sweeper.abort();
     let _ = sweeper.await;
+    if timeout(timeouts.shutdown, tasks.finished()).await.is_err() {
+        tracing::warn!(tasks = tasks.count(), "what was begun does not end; its stores do not answer");
+    }
     drop_stores(records, blobs).await;
     tracing::info!("stopped");
     Ok(())

@@ -31,6 +31,14 @@ impl Tcp {
         read_response(&mut stream)
     }
 
+    /// Sends a request, and leaves the answer to the caller.
+    #[must_use]
+    pub fn begin(&self, request: &Request) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(&[head(request), request.body.clone()].concat()).expect("the server reads");
+        stream
+    }
+
     /// Sends exactly these bytes, and reads the answer if the server gives one before it closes.
     #[must_use]
     pub fn send_raw(&self, bytes: &[u8]) -> Option<Response> {

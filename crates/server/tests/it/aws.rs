@@ -1,5 +1,6 @@
 //! The server on DynamoDB and S3: every case of the API again, and what only these stores can do to it.
 
+mod cancel;
 mod faults;
 mod http;
 mod memory;

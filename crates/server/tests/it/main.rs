@@ -3,6 +3,7 @@
 
 mod aws;
 mod backup;
+mod cancel;
 mod crash;
 mod disk_full;
 mod flush_errors;
