@@ -52,9 +52,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
+    digest::{Hasher, Sha256},
     id::StoreId,
     ports::{BlobEntry, BlobError, BlobStore, BoxError},
 };
@@ -129,6 +130,14 @@ impl BlobStore for Fs {
         blocking(move || description::describe(&root, location)).await
     }
 
+    async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
+        match hash(self, stored).await {
+            Ok(found) => Ok(found == Some(stored.sha256)),
+            Err(BlobError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         let location = locate(blob)?;
         let (packs, open_files) = (self.packs.clone(), self.open_files.clone());
@@ -169,6 +178,19 @@ impl BlobStore for Fs {
         let root = self.root.clone();
         blocking(move || folder::probe(&root)).await
     }
+}
+
+/// The digest of what is kept of a blob; `None` if it is not there, or has another length.
+async fn hash(fs: &Fs, stored: &StoredBlob) -> Result<Option<Sha256>, BlobError> {
+    if fs.describe(&stored.blob).await?.is_none_or(|described| described.size != stored.size) {
+        return Ok(None);
+    }
+    let Some(mut bytes) = fs.open(&stored.blob, ByteRange::whole(stored.size)).await? else { return Ok(None) };
+    let mut hasher = Hasher::default();
+    while let Some(piece) = bytes.try_next().await? {
+        hasher.update(&piece);
+    }
+    Ok(Some(hasher.finish().1))
 }
 
 /// Where a blob lies, if the reference is one this store makes.
@@ -222,7 +244,9 @@ fn remove_file(path: &Path) -> io::Result<()> {
 }
 
 fn from_io(error: io::Error) -> BlobError {
-    if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Mismatch>) {
+    // A file that ends early was cut: nothing is written behind what has a name.
+    let is_cut = error.kind() == ErrorKind::UnexpectedEof;
+    if is_cut || error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Mismatch>) {
         return BlobError::Damaged(error.into());
     }
     let source = BoxError::from(error);

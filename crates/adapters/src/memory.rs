@@ -132,6 +132,12 @@ impl BlobStore for Memory {
         Ok(self.state().blobs.get(blob).map(|(_, description)| description.clone()))
     }
 
+    async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
+        let state = self.state();
+        let kept = state.blobs.get(&stored.blob).map(|(bytes, _)| bytes);
+        Ok(kept.is_some_and(|bytes| bytes.len() as u64 == stored.size && Sha256::of(bytes) == stored.sha256))
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         self.state().blobs.remove(blob);
         Ok(())

@@ -35,6 +35,13 @@ pub struct Recording {
     pub received_at: DateTime<Utc>,
     /// Counts the changes of its name, from 1.
     pub revision: u64,
+    /// Since when its audio is known to be missing or damaged; absent as long as it is not. Uploaded again under the same
+    /// id, it is mended.
+    #[serde(default, serialize_with = "timestamp::serialize_some", skip_serializing_if = "Option::is_none")]
+    pub damaged_at: Option<DateTime<Utc>>,
+    /// True in the answer to an upload that took the place of damaged audio, and absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<bool>,
 }
 
 /// Some recordings, and where to go on.

@@ -11,6 +11,8 @@ pub struct Readiness {
     pub status: String,
     /// How many changes are under way, those included whose clients have left.
     pub tasks: usize,
+    /// How many recordings were found to be damaged since the process began, and are not mended yet.
+    pub damaged: u64,
 }
 
 /// A server that is well.

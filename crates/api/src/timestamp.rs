@@ -48,6 +48,21 @@ pub fn serialize<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
     serializer.serialize_str(text.as_str())
 }
 
+/// The same for a time that may be absent.
+///
+/// # Errors
+/// A failing serializer.
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+pub fn serialize_some<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
+    time: &Option<DateTime<Z>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serialize(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 struct Text {
     bytes: [u8; LONGEST],
     length: usize,

@@ -17,6 +17,7 @@ use self::locks::UploadLocks;
 use crate::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     changes::Waiters,
+    damage::Damage,
     details::NewDetails,
     digest::Sha256,
     history::{ChangeNumber, Entry},
@@ -55,6 +56,16 @@ pub enum Begun {
     Resumed(PendingUpload),
     /// Nothing: the very same is stored.
     Stored(Recording),
+}
+
+/// What is there of an id before it is announced.
+enum Known {
+    /// Nothing that is in the way.
+    Nothing,
+    /// The very same recording, whose audio is damaged.
+    Damaged,
+    /// The answer.
+    Answer(Box<Begun>),
 }
 
 /// How a client sends one part.
@@ -97,6 +108,7 @@ pub struct Direct {
     staging: Staging,
     clock: Arc<dyn Clock>,
     waiters: Waiters,
+    damage: Damage,
     limits: Limits,
     patience: TimeDelta,
     locks: UploadLocks,
@@ -108,9 +120,10 @@ impl Direct {
 
     /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
-    pub fn new(ports: &Ports, waiters: Waiters, limits: Limits, patience: TimeDelta) -> Self {
+    pub fn new(ports: &Ports, waiters: Waiters, damage: Damage, limits: Limits, patience: TimeDelta) -> Self {
         let Ports { records, uploads, blobs, staging, clock, .. } = ports.clone();
-        Self { records, uploads, blobs, staging, clock, waiters, limits, patience, locks: UploadLocks::default() }
+        let locks = UploadLocks::default();
+        Self { records, uploads, blobs, staging, clock, waiters, damage, limits, patience, locks }
     }
 
     /// Plans the upload of a recording of `owner`, and reserves the quota for it.
@@ -123,18 +136,22 @@ impl Direct {
         if !new.details.media_type.is_recording() {
             return Err(UploadError::UnsupportedType(new.details.media_type).into());
         }
-        if let Some(id) = &new.id
-            && let Some(known) = self.known(owner, id, &new).await?
-        {
-            return Ok(known);
-        }
+        let known = match &new.id {
+            Some(id) => self.known(owner, id, &new).await?,
+            None => Known::Nothing,
+        };
+        let quota = match known {
+            Known::Answer(begun) => return Ok(*begun),
+            Known::Nothing => self.limits.quota_bytes,
+            // Its bytes are counted already.
+            Known::Damaged => u64::MAX,
+        };
         let used = self.records.counters(owner).await?.used_bytes();
-        let left = self.limits.quota_bytes.saturating_sub(used);
-        let allowance = Allowance { recording: self.limits.recording_bytes, quota: left };
+        let allowance = Allowance { recording: self.limits.recording_bytes, quota: quota.saturating_sub(used) };
         allowance.admit(new.size).map_err(UploadError::from)?;
 
         let upload = self.draw_up(owner, new).await?;
-        match self.uploads.reserve(upload.clone(), self.limits.quota_bytes).await {
+        match self.uploads.reserve(upload.clone(), quota).await {
             Ok(()) => Ok(Begun::Created(upload)),
             // A store that repeated the write, for the reply was lost, finds its own upload.
             Err(ReserveError::Taken(there)) if there.staged == upload.staged => Ok(Begun::Created(*there)),
@@ -148,25 +165,32 @@ impl Direct {
     }
 
     /// What is there already of the id a client chose. An upload that nobody can complete is cleared away.
-    async fn known(&self, owner: UserId, id: &RecordingId, new: &NewUpload) -> Result<Option<Begun>, DirectError> {
-        let is_deleted = match self.records.look_up(owner, id).await? {
+    async fn known(&self, owner: UserId, id: &RecordingId, new: &NewUpload) -> Result<Known, DirectError> {
+        let (mut is_deleted, mut without_upload) = (false, Known::Nothing);
+        match self.records.look_up(owner, id).await? {
             Some(Entry::Recording(recording)) => {
-                let is_same = recording.size == new.size && recording.sha256 == new.sha256;
-                return if is_same { Ok(Some(Begun::Stored(*recording))) } else { Err(conflict(id)) };
+                if recording.size != new.size || recording.sha256 != new.sha256 {
+                    return Err(conflict(id));
+                }
+                if self.damage.is_intact(&recording).await? {
+                    return Ok(Known::Answer(Begun::Stored(*recording).into()));
+                }
+                self.damage.note(*recording).await;
+                without_upload = Known::Damaged;
             }
             Some(Entry::Deleted(deleted)) if !new.again => return Err(UploadError::Deleted(deleted).into()),
-            Some(Entry::Deleted(_)) => true,
-            None => false,
-        };
+            Some(Entry::Deleted(_)) => is_deleted = true,
+            None => {}
+        }
         match self.uploads.upload(owner, id).await? {
             // One that is older than the deletion would be refused in the end, after all its bytes were sent.
             Some(upload) if self.has_expired(&upload) || (is_deleted && !upload.again) => {
                 self.give_up(&upload).await?;
-                Ok(None)
+                Ok(without_upload)
             }
-            Some(upload) if upload.is_of(new.size, new.sha256) => Ok(Some(Begun::Resumed(upload))),
+            Some(upload) if upload.is_of(new.size, new.sha256) => Ok(Known::Answer(Begun::Resumed(upload).into())),
             Some(_) => Err(conflict(id)),
-            None => Ok(None),
+            None => Ok(without_upload),
         }
     }
 
@@ -278,7 +302,7 @@ impl Direct {
 
     async fn completed_before(&self, owner: UserId, id: &RecordingId) -> Result<Stored, DirectError> {
         let recording = self.records.find(owner, id).await?.ok_or(DirectError::NotFound)?;
-        Ok(Stored::Existing(recording))
+        self.still_there(recording).await
     }
 
     /// A part was never sent, or has gone since, for somebody else completed or aborted the upload.
@@ -304,7 +328,20 @@ impl Direct {
     /// What an upload's id has come to by other means: whoever sent other bytes must not take them for stored.
     async fn completed_otherwise(&self, upload: &PendingUpload) -> Result<Stored, DirectError> {
         let recording = self.records.find(upload.owner, &upload.id).await?.ok_or(DirectError::NotFound)?;
-        same_or_conflict(upload, recording)
+        if upload.is_of(recording.size, recording.sha256) {
+            self.still_there(recording).await
+        } else {
+            Err(conflict(&upload.id))
+        }
+    }
+
+    /// Says that a recording is safe, unless its audio is damaged: then it is to be announced and sent again.
+    async fn still_there(&self, recording: Recording) -> Result<Stored, DirectError> {
+        if self.damage.is_intact(&recording).await? {
+            return Ok(Stored::Existing(recording));
+        }
+        self.damage.note(recording).await;
+        Err(DirectError::NotFound)
     }
 
     async fn describe(&self, upload: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
@@ -352,17 +389,40 @@ impl Direct {
                 self.discard(upload, &blob).await?;
                 self.completed_otherwise(upload).await
             }
-            Err(SettleError::Taken(existing)) => {
-                self.give_up(upload).await?;
-                self.discard(upload, &blob).await?;
-                same_or_conflict(upload, *existing)
-            }
+            Err(SettleError::Taken(existing)) => self.compare(upload, *existing, blob).await,
             Err(SettleError::Deleted(deleted)) => {
                 self.give_up(upload).await?;
                 self.discard(upload, &blob).await?;
                 Err(UploadError::Deleted(deleted).into())
             }
             Err(SettleError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Another recording has the id: what was sent takes the place of its audio if that is the same and damaged.
+    async fn compare(&self, upload: &PendingUpload, existing: Recording, blob: BlobRef) -> Result<Stored, DirectError> {
+        let is_same = upload.is_of(existing.size, existing.sha256);
+        if !is_same || self.damage.is_intact(&existing).await? {
+            self.give_up(upload).await?;
+            self.discard(upload, &blob).await?;
+            return if is_same { Ok(Stored::Existing(existing)) } else { Err(conflict(&upload.id)) };
+        }
+        let damaged = self.damage.note(existing).await;
+        // First the upload, so that nobody who ends it takes away what is the recording's by then.
+        if !self.uploads.release(upload).await? {
+            return self.completed_otherwise(upload).await;
+        }
+        self.damage.replace(&damaged, blob.clone()).await?;
+        match self.records.find(upload.owner, &upload.id).await? {
+            Some(repaired) if repaired.blob == blob => {
+                let _ = self.staging.blobs.clear(&upload.staged).await;
+                Ok(Stored::Repaired(repaired))
+            }
+            _ => {
+                self.abandon(upload).await;
+                let _ = self.blobs.delete(&blob).await;
+                Err(DirectError::NotFound)
+            }
         }
     }
 
@@ -407,12 +467,6 @@ fn begun_by_another(upload: &PendingUpload, refused: ReserveError) -> Result<Beg
         ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
         ReserveError::Store(error) => Err(error.into()),
     }
-}
-
-/// What an upload comes to whose id has a recording already.
-fn same_or_conflict(upload: &PendingUpload, recording: Recording) -> Result<Stored, DirectError> {
-    let is_same = upload.is_of(recording.size, recording.sha256);
-    if is_same { Ok(Stored::Existing(recording)) } else { Err(conflict(&upload.id)) }
 }
 
 fn conflict(id: &RecordingId) -> DirectError {

@@ -12,6 +12,7 @@ pub mod auth;
 pub mod backup;
 pub mod blob;
 pub mod changes;
+pub mod damage;
 pub mod details;
 pub mod digest;
 pub mod direct;
@@ -43,6 +44,8 @@ pub struct Services {
     pub auth: auth::Auth,
     /// Finding, playing, renaming and deleting recordings.
     pub list: list::List,
+    /// Audio that is missing or damaged.
+    pub damage: damage::Damage,
     /// Learning what has changed.
     pub changes: changes::Changes,
     /// Removing what crashes and expiry left behind.
@@ -76,11 +79,14 @@ impl Services {
     #[must_use]
     pub fn new(ports: &ports::Ports, policy: &Policy) -> Self {
         let waiters = changes::Waiters::default();
+        let damage = damage::Damage::new(ports, waiters.clone());
+        let patience = policy.upload_patience();
         Self {
-            upload: upload::Upload::new(ports, waiters.clone(), policy.limits, policy.upload_patience()),
-            direct: direct::Direct::new(ports, waiters.clone(), policy.limits, policy.upload_patience()),
+            upload: upload::Upload::new(ports, waiters.clone(), damage.clone(), policy.limits, patience),
+            direct: direct::Direct::new(ports, waiters.clone(), damage.clone(), policy.limits, patience),
             auth: auth::Auth::new(ports, policy.auth.clone()),
-            list: list::List::new(ports, waiters.clone(), policy.retention),
+            list: list::List::new(ports, waiters.clone(), damage.clone(), policy.retention),
+            damage,
             changes: changes::Changes::new(ports, waiters, policy.wait),
             sweep: sweep::Sweep::new(ports, policy.orphan_grace, policy.retention),
         }

@@ -5,9 +5,12 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt as _;
+
 use crate::{
     blob::{ByteRange, ByteStream},
     changes::Waiters,
+    damage::Damage,
     history::{DeletedAudio, Retention},
     id::{RecordingId, UserId},
     page::{Cursor, Page, PageRequest, Position},
@@ -24,6 +27,9 @@ pub enum ListError {
     /// The user has no recording of this id.
     #[error("no such recording")]
     NotFound,
+    /// The recording's audio is missing or damaged.
+    #[error("the audio of recording {0} is damaged")]
+    Damaged(RecordingId),
     /// The recording has changed since the caller looked.
     #[error("the recording has changed")]
     Changed,
@@ -44,6 +50,7 @@ pub struct List {
     downloads: Option<Arc<dyn PresignDownloads>>,
     clock: Arc<dyn Clock>,
     waiters: Waiters,
+    damage: Damage,
     retention: Retention,
 }
 
@@ -53,9 +60,9 @@ impl List {
 
     /// Wires the use case.
     #[must_use]
-    pub fn new(ports: &Ports, waiters: Waiters, retention: Retention) -> Self {
+    pub fn new(ports: &Ports, waiters: Waiters, damage: Damage, retention: Retention) -> Self {
         let Ports { records, blobs, deleted, downloads, clock, .. } = ports.clone();
-        Self { records, blobs, deleted, downloads, clock, waiters, retention }
+        Self { records, blobs, deleted, downloads, clock, waiters, damage, retention }
     }
 
     /// Some recordings of `owner`.
@@ -82,33 +89,68 @@ impl List {
         self.records.find(owner, id).await?.ok_or(ListError::NotFound)
     }
 
-    /// Opens some bytes of a recording for playing.
+    /// Opens some bytes of a recording for playing. Damage that shows later breaks them off, and is noted.
     ///
     /// # Errors
-    /// [`ListError::NotFound`] if it was deleted meanwhile, [`ListError::Unavailable`].
+    /// [`ListError::NotFound`] if it was deleted meanwhile, [`ListError::Damaged`], [`ListError::Unavailable`].
     pub async fn play(&self, recording: &Recording, range: ByteRange) -> Result<ByteStream<BlobError>, ListError> {
-        match self.blobs.open(&recording.blob, range).await? {
-            Some(bytes) => Ok(bytes),
-            None => Err(self.explain_missing(recording).await?),
+        self.refuse_damaged(recording).await?;
+        match self.blobs.open(&recording.blob, range).await {
+            Ok(Some(bytes)) => Ok(self.watched(recording, bytes)),
+            Ok(None) | Err(BlobError::Damaged(_)) => Err(self.explain(recording).await?),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Looks whether a recording can be played, and reads nothing of it.
+    ///
+    /// # Errors
+    /// As [`Self::play`].
+    pub async fn look(&self, recording: &Recording) -> Result<(), ListError> {
+        self.refuse_damaged(recording).await?;
+        let is_there = recording.damaged_at.is_some() || self.damage.is_there(recording).await?;
+        if is_there { Ok(()) } else { Err(self.explain(recording).await?) }
+    }
+
+    async fn refuse_damaged(&self, recording: &Recording) -> Result<(), ListError> {
+        if recording.damaged_at.is_none() || self.damage.is_intact(recording).await? {
+            return Ok(());
+        }
+        Err(ListError::Damaged(recording.id.clone()))
+    }
+
+    fn watched(&self, recording: &Recording, bytes: ByteStream<BlobError>) -> ByteStream<BlobError> {
+        let (damage, recording) = (self.damage.clone(), recording.clone());
+        Box::pin(bytes.or_else(move |error| {
+            let (damage, recording) = (damage.clone(), recording.clone());
+            async move {
+                if matches!(error, BlobError::Damaged(_)) {
+                    damage.note(recording).await;
+                }
+                Err(error)
+            }
+        }))
     }
 
     /// Where clients play a recording past this program, if that is how they do here.
     ///
     /// # Errors
-    /// [`ListError::Unavailable`].
+    /// [`ListError::Damaged`], [`ListError::Unavailable`].
     pub async fn link(&self, recording: &Recording, presentation: Presentation) -> Result<Option<String>, ListError> {
+        self.refuse_damaged(recording).await?;
         match &self.downloads {
             Some(links) => Ok(Some(links.presign_download(&recording.blob, presentation, Self::LINK_LIFETIME).await?)),
             None => Ok(None),
         }
     }
 
-    /// Why a recording has no audio: it went, or was replaced, after the caller looked; or it is lost.
-    async fn explain_missing(&self, recording: &Recording) -> Result<ListError, ListError> {
+    /// Why a recording cannot be played: it went, or was replaced, after the caller looked; or it is damaged.
+    async fn explain(&self, recording: &Recording) -> Result<ListError, ListError> {
         match self.records.find(recording.owner, &recording.id).await? {
             Some(found) if found.blob == recording.blob => {
-                Ok(ListError::Unavailable(format!("audio of recording {} is missing", recording.id).into()))
+                // A folder that is away is no damage.
+                self.blobs.ping().await?;
+                Ok(ListError::Damaged(self.damage.note(found).await.id))
             }
             _ => Ok(ListError::NotFound),
         }

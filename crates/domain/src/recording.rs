@@ -44,6 +44,14 @@ pub struct Recording {
     pub blob: BlobRef,
 }
 
+impl Recording {
+    /// Whether it would change anything to note that its audio, if it is at `blob`, is damaged since then, or is not.
+    #[must_use]
+    pub fn can_be_marked(&self, blob: &BlobRef, since: Option<Timestamp>) -> bool {
+        self.blob == *blob && self.damaged_at.is_some() != since.is_some()
+    }
+}
+
 /// Who says what the digest of some audio is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestOrigin {

@@ -46,7 +46,10 @@ impl TestPorts {
         self.now
     }
 
-    pub fn build(self) -> Ports {
+    /// What is not said to be otherwise is sound.
+    pub fn build(mut self) -> Ports {
+        self.blobs.expect_ping().returning(|| Ok(()));
+        self.blobs.expect_is_intact().returning(|_| Ok(true));
         let mut clock = MockClock::new();
         clock.expect_now().return_const(self.now);
         Ports {

@@ -1,6 +1,7 @@
 //! Use case: take in a recording, once, whole, and durably.
 
 mod body;
+mod repeat;
 #[cfg(test)]
 mod tests;
 
@@ -10,13 +11,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-use futures_util::StreamExt as _;
 
 use crate::{
     blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     changes::Waiters,
+    damage::Damage,
     details::NewDetails,
-    digest::{Hasher, Sha256},
+    digest::Sha256,
     history::{ChangeNumber, Deleted, Entry},
     id::{RecordingId, UserId},
     media_type::MediaType,
@@ -55,6 +56,8 @@ pub enum Stored {
     Created(Recording),
     /// The very same had been added before.
     Existing(Recording),
+    /// It had been added before, and its audio, which was damaged, is sound again.
+    Repaired(Recording),
 }
 
 /// Why a recording was not taken in.
@@ -72,6 +75,9 @@ pub enum UploadError {
     /// The user has deleted the recording of this id.
     #[error("recording {} was deleted", .0.id)]
     Deleted(Deleted),
+    /// What is there is damaged, and was only now found to be: sent once more, it is stored anew.
+    #[error("the audio of recording {0} is damaged")]
+    SendAgain(RecordingId),
     /// The bytes do not have the digest they should have.
     #[error("the body has another digest than expected")]
     DigestMismatch {
@@ -93,6 +99,7 @@ pub struct Upload {
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     waiters: Waiters,
+    damage: Damage,
     limits: Limits,
     patience: TimeDelta,
 }
@@ -100,9 +107,9 @@ pub struct Upload {
 impl Upload {
     /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
-    pub fn new(ports: &Ports, waiters: Waiters, limits: Limits, patience: TimeDelta) -> Self {
+    pub fn new(ports: &Ports, waiters: Waiters, damage: Damage, limits: Limits, patience: TimeDelta) -> Self {
         let Ports { records, blobs, clock, .. } = ports.clone();
-        Self { records, blobs, clock, waiters, limits, patience }
+        Self { records, blobs, clock, waiters, damage, limits, patience }
     }
 
     /// Stores what `body` yields as a recording of `owner`.
@@ -143,9 +150,8 @@ impl Upload {
             self.discard(&blob.blob).await;
             return Err(refusal);
         }
-        let again = new.again;
-        let recording = self.describe(of, new, blob, &head);
-        self.insert(recording, again).await
+        let recording = self.describe(of, &new, blob, &head);
+        self.insert(recording, &new).await
     }
 
     /// Refuses other bytes than expected, and a blob so old that the sweeper might take it for an orphan.
@@ -157,13 +163,14 @@ impl Upload {
         Ok(())
     }
 
-    fn describe(&self, of: Provenance, new: NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
+    fn describe(&self, of: Provenance, new: &NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
         let now = self.clock.now();
-        let media_type = new.details.media_type.clone().or_sniffed(head);
+        let details = new.details.clone();
+        let media_type = details.media_type.clone().or_sniffed(head);
         Recording {
             id: of.recording,
             owner: of.owner,
-            details: new.details.complete(now, &media_type),
+            details: details.complete(now, &media_type),
             media_type,
             size: blob.size,
             sha256: blob.sha256,
@@ -178,15 +185,22 @@ impl Upload {
     }
 
     /// The row makes the recording: only now, with its bytes safe, does it come to be.
-    async fn insert(&self, recording: Recording, again: bool) -> Result<Stored, UploadError> {
+    async fn insert(&self, recording: Recording, new: &NewRecording) -> Result<Stored, UploadError> {
         let (owner, blob, sha256) = (recording.owner, recording.blob.clone(), recording.sha256);
-        let refused = match self.records.insert(recording, Terms { quota: self.limits.quota_bytes, again }).await {
+        let terms = Terms { quota: self.limits.quota_bytes, again: new.again };
+        let refused = match self.records.insert(recording, terms).await {
             Ok(recording) => {
                 self.waiters.wake(owner);
                 return Ok(Stored::Created(recording));
             }
             // A store that repeated the write, for the reply was lost, finds its own row.
             Err(InsertError::Taken(existing)) if existing.blob == blob => return Ok(Stored::Created(*existing)),
+            Err(InsertError::Taken(existing))
+                if existing.sha256 == sha256 && !self.damage.is_intact(&existing).await? =>
+            {
+                let damaged = self.damage.note(*existing).await;
+                return self.put_in_place(&damaged, blob, new).await;
+            }
             // Whether the row is there is unknown. Its bytes must stay; the sweeper takes them if it is not.
             Err(InsertError::Store(error @ StoreError::Unavailable(_))) => return Err(error.into()),
             Err(refused) => refused,
@@ -198,41 +212,6 @@ impl Upload {
             InsertError::Deleted(deleted) => Err(UploadError::Deleted(deleted)),
             InsertError::OverQuota => Err(BodyError::OverQuota.into()),
             InsertError::Store(error) => Err(error.into()),
-        }
-    }
-
-    /// Answers an upload under an id that is taken: the bytes are compared, not stored again.
-    async fn repeat(
-        &self,
-        existing: Recording,
-        new: &NewRecording,
-        body: ByteStream<BodyError>,
-    ) -> Result<Stored, UploadError> {
-        let is_other = new.size.is_some_and(|size| size != existing.size)
-            || new.sha256.is_some_and(|sha256| sha256 != existing.sha256);
-        if is_other {
-            return Err(UploadError::Conflict(existing.id));
-        }
-        let mut hasher = Hasher::default();
-        let same_length = Allowance { recording: existing.size, quota: u64::MAX };
-        let mut body = metered(body, same_length, new.size);
-        while let Some(piece) = body.next().await {
-            match piece {
-                Ok(bytes) => hasher.update(&bytes),
-                Err(BodyError::TooLarge { .. }) => return Err(UploadError::Conflict(existing.id)),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let (_, sha256) = hasher.finish();
-        check_digest(new.sha256, sha256)?;
-        if sha256 != existing.sha256 {
-            return Err(UploadError::Conflict(existing.id));
-        }
-        // It took a while: the recording may have been deleted, and must not be called safe.
-        match self.records.look_up(existing.owner, &existing.id).await? {
-            Some(Entry::Recording(still)) if still.sha256 == sha256 => Ok(Stored::Existing(*still)),
-            Some(Entry::Deleted(deleted)) if !new.again => Err(UploadError::Deleted(deleted)),
-            _ => Err(UploadError::Unavailable("the recording went while it was compared".into())),
         }
     }
 

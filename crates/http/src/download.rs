@@ -98,6 +98,7 @@ fn requested_ranges(request: &HttpRequest, size: u64) -> Option<Vec<ByteRange>> 
 
 async fn whole(list: &List, recording: &Recording, is_head: bool) -> Result<HttpResponse, Problem> {
     let body = if is_head {
+        list.look(recording).await?;
         // The length is announced and nothing sent.
         Box::pin(stream::empty())
     } else {

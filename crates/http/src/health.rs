@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use tapebase_api::{self as api, Slug};
-use tapebase_domain::ports::Ports;
+use tapebase_domain::{Services, ports::Ports};
 
 use crate::{
     Tasks,
@@ -23,11 +23,19 @@ pub async fn healthz() -> HttpResponse {
     (status = 503, description = "One does not"),
     (status = 507, description = "One is full"),
 ))]
-pub async fn readyz(ports: web::Data<Ports>, tasks: web::Data<Tasks>) -> Result<HttpResponse, Problem> {
+pub async fn readyz(
+    ports: web::Data<Ports>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Result<HttpResponse, Problem> {
     ports.records.ping().await?;
     ports.users.ping().await?;
     ports.blobs.ping().await?;
-    Ok(HttpResponse::Ok().json(api::Readiness { status: "ready".to_owned(), tasks: tasks.count() }))
+    Ok(HttpResponse::Ok().json(api::Readiness {
+        status: "ready".to_owned(),
+        tasks: tasks.count(),
+        damaged: services.damage.count(),
+    }))
 }
 
 /// What a problem's type means

@@ -1,6 +1,6 @@
 //! Endpoints under `/v1/recordings`: everything one does with recordings.
 
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, http::header, web};
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
@@ -146,6 +146,7 @@ pub fn stored(stored: Stored) -> HttpResponse {
             .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
             .json(wire::recording(recording)),
         Stored::Existing(recording) => found(recording),
+        Stored::Repaired(recording) => answer(&recording).json(wire::repaired(recording.clone())),
     }
 }
 
@@ -292,8 +293,11 @@ fn existing_id(text: &str) -> Result<RecordingId, Problem> {
 }
 
 fn found(recording: Recording) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
-        .insert_header(REVALIDATE)
-        .json(wire::recording(recording))
+    answer(&recording).json(wire::recording(recording))
+}
+
+fn answer(recording: &Recording) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, conditions::revision_tag(recording).to_string())).insert_header(REVALIDATE);
+    response
 }

@@ -94,5 +94,12 @@ pub fn recording(recording: Recording) -> api::Recording {
         client_duration_ms: recording.details.client_duration_ms,
         received_at: recording.received_at,
         revision: recording.revision.0,
+        damaged_at: recording.damaged_at,
+        repaired: None,
     }
+}
+
+/// A recording whose audio an upload has put right.
+pub fn repaired(recording: Recording) -> api::Recording {
+    api::Recording { repaired: Some(true), ..self::recording(recording) }
 }

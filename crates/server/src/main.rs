@@ -92,7 +92,7 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let config = Config::load(cli.config.as_deref())?;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(config).await,
+        Command::Serve => Box::pin(serve::run(config)).await,
         Command::CheckConfig => config.print(),
         Command::Setup => inspect::set_up(&config).await,
         Command::Doctor => inspect::diagnose(&config).await,

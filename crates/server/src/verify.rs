@@ -157,7 +157,7 @@ fn what_is_wrong(verdict: &Verdict) -> Option<String> {
         Verdict::Missing => Some("its audio is missing".to_owned()),
         Verdict::Unreadable(error) => Some(format!("its audio cannot be read: {}", causes(error))),
         Verdict::Damaged { found: Some(found) } => Some(format!("its audio is damaged: SHA-256 is {}", found.to_hex())),
-        Verdict::Damaged { found: None } => Some("its audio is damaged: its checksums say so".to_owned()),
+        Verdict::Damaged { found: None } => Some("its audio is damaged, or cut short".to_owned()),
         Verdict::BadHeader => Some("its audio is sound, but its header or length on disk is wrong".to_owned()),
     }
 }

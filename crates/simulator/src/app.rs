@@ -35,7 +35,9 @@ pub async fn upload(client: Client, id: RecordingId, take: Take, sending: Sendin
         NewRecording { id: Some(id), details: NewDetails::of_type(MediaType::octet_stream()), again, sha256, size };
     match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
         Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created(take), take, &recording),
-        Ok(Stored::Existing(recording)) => asked.answer_stored(&Answer::Existing, take, &recording),
+        Ok(Stored::Existing(recording) | Stored::Repaired(recording)) => {
+            asked.answer_stored(&Answer::Existing, take, &recording);
+        }
         Err(error) => asked.answer_refusal(&error, Some(sending)),
     }
 }
@@ -150,6 +152,8 @@ fn answer_list_error(asked: Asked, error: &ListError) {
         ListError::NotFound => asked.answer(&Answer::NotFound),
         ListError::Changed => asked.answer(&Answer::Conflict),
         ListError::Full(_) => asked.answer(&Answer::Refused),
+        // Nobody has asked for audio.
+        ListError::Damaged(_) => asked.answer(&Answer::Conflict),
         ListError::Unavailable(cause) => asked.client().excuse_failure(cause),
     }
 }
@@ -168,7 +172,12 @@ pub async fn announce(client: Client, id: RecordingId, take: Take, again: bool) 
     };
     match client.services.direct.create(client.user, new).await {
         Ok(Begun::Created(upload) | Begun::Resumed(upload)) => {
-            asked.answer(&Answer::Begun);
+            // What is there is damaged: it is to be sent again.
+            if client.stores.ledger().has_bad(client.user, &upload.id) {
+                drop(asked);
+            } else {
+                asked.answer(&Answer::Begun);
+            }
             if !upload.is_of(audio.len() as u64, Sha256::of(&audio)) {
                 client.shared.wrong(Invariant::Answers, format!("another upload of {} is resumed", upload.id));
             }
@@ -230,6 +239,13 @@ pub async fn complete(client: Client, id: RecordingId) {
                 asked.answer(&Answer::Found(found));
             }
         }
+        Ok(Stored::Repaired(recording)) => {
+            if let Some(Found { take, .. }) = client.found(&recording) {
+                asked.answer_stored(&Answer::Existing, take, &recording);
+            }
+        }
+        // What is there is damaged: it is to be announced and sent again.
+        Err(DirectError::NotFound) if client.stores.ledger().has_bad(client.user, &id) => drop(asked),
         Err(DirectError::NotFound) => asked.answer(&Answer::NotFound),
         Err(DirectError::Upload(error)) => asked.answer_refusal(&error, None),
         Err(error @ (DirectError::MissingPart { .. } | DirectError::InvalidLink)) => client.excuse(&error),

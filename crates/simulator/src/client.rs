@@ -1,6 +1,7 @@
 //! A client of one server: asks, and has what is answered checked.
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     Services,
     blob::{BodyError, ByteStream},
@@ -12,7 +13,7 @@ use tapebase_domain::{
 };
 
 use crate::{
-    executor::TaskId,
+    executor::{Connection, TaskId},
     faults::Faults,
     invariant::Invariant,
     model::{Answer, Found, Person, Request, RequestId, Take},
@@ -37,6 +38,8 @@ pub struct Client {
     pub stores: Stores,
     /// What goes wrong.
     pub faults: Faults,
+    /// Whether they still wait for an answer.
+    pub connection: Connection,
 }
 
 /// How a body arrives.
@@ -101,6 +104,8 @@ pub struct Asked {
     id: RecordingId,
     request: RequestId,
     task: TaskId,
+    /// How many bits had fallen over by then.
+    flips: usize,
     is_over: bool,
 }
 
@@ -121,10 +126,25 @@ impl Client {
     #[must_use]
     pub fn body(&self, take: Take, arrival: Arrival) -> ByteStream<BodyError> {
         let audio = self.audio(take);
-        match arrival {
+        let sent = match arrival {
             Arrival::Whole => in_pieces(&audio, None),
             Arrival::Broken(error) => in_pieces(&audio.slice(..audio.len() / 2), Some(error)),
-        }
+        };
+        let connection = self.connection.clone();
+        // Of what the client has not sent when it hangs up nothing comes, not even that this was all.
+        let cut = stream::unfold(Some(sent), move |sent| {
+            let connection = connection.clone();
+            async move {
+                let mut sent = sent?;
+                let piece = sent.next().await;
+                if connection.is_closed() {
+                    Some((Err(BodyError::Incomplete), None))
+                } else {
+                    Some((piece?, Some(sent)))
+                }
+            }
+        });
+        Box::pin(cut)
     }
 
     /// Asks something of a recording.
@@ -135,8 +155,8 @@ impl Client {
         facts.trace.note(now, &format!("{} asks {request:?} of {id}", self.person));
         let number = facts.known.model.begin(self.person, id, request);
         drop(facts);
-        let task = self.faults.current();
-        Asked { client: self.clone(), id: id.clone(), request: number, task, is_over: false }
+        let (task, flips) = (self.faults.current(), self.stores.ledger().flips());
+        Asked { client: self.clone(), id: id.clone(), request: number, task, flips, is_over: false }
     }
 
     /// What a recording says of itself, as the model has it; it must be this client's, and something that was recorded.
@@ -226,7 +246,7 @@ impl Asked {
         if client.found(recording).is_none_or(|found| found.take != take) {
             client.shared.wrong(Invariant::Answers, format!("{} is not what was sent", recording.id));
         }
-        if client.stores.ledger().rot(&recording.blob).is_some() {
+        if client.stores.ledger().was_rotten(&recording.blob, self.flips) {
             client.shared.wrong(Invariant::Safe, format!("{} is called safe, and its audio is damaged", recording.id));
         }
         for queued in &mut client.shared.facts().people[client.person].queue {
@@ -244,9 +264,15 @@ impl Asked {
             // What it was compared with went meanwhile.
             UploadError::Unavailable(cause) if self.was_asked_to_go() => return self.client.excuse(cause),
             UploadError::Unavailable(cause) => return self.client.excuse_failure(cause),
+            UploadError::SendAgain(id) if self.client.stores.ledger().has_bad(self.client.user, id) => {
+                return self.client.excuse(error);
+            }
+            UploadError::SendAgain(_) => false,
             UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota) => true,
             UploadError::Body(error) => {
-                is_wrong || body.is_some_and(|sending| sending.arrival == Arrival::Broken(*error))
+                is_wrong
+                    || body.is_some_and(|sending| sending.arrival == Arrival::Broken(*error))
+                    || self.client.connection.is_closed()
             }
             UploadError::DigestMismatch { .. } => is_wrong,
             UploadError::Full(_) => self.client.faults.has_hit(self.task),

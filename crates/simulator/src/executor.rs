@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
@@ -18,12 +21,26 @@ const LONGEST_CALL: Duration = Duration::from_mins(1);
 pub struct TaskId(pub u64);
 
 /// Who a task is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Role {
-    /// A client, who may hang up.
-    Client,
+    /// A client who wants to know something, and may hang up: then nobody goes on.
+    Reader,
+    /// A client who wants something changed, and may hang up: then the server goes on without them.
+    Changer(Connection),
     /// The operator, or the server itself.
     Operator,
+}
+
+/// Between a client and a server, until the client hangs up.
+#[derive(Debug, Clone, Default)]
+pub struct Connection(Arc<AtomicBool>);
+
+impl Connection {
+    /// Whether the client has hung up.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What a task does.
@@ -123,10 +140,21 @@ impl Executor {
         self.tasks.is_empty()
     }
 
-    /// The tasks of some roles that are not done.
+    /// The tasks that are not done.
     #[must_use]
-    pub fn running(&self, is_meant: impl Fn(Role) -> bool) -> Vec<TaskId> {
-        self.tasks.iter().filter(|(_, task)| is_meant(task.role)).map(|(id, _)| *id).collect()
+    pub fn running(&self) -> Vec<TaskId> {
+        self.tasks.keys().copied().collect()
+    }
+
+    /// The tasks that are not done, and for which a client waits.
+    #[must_use]
+    pub fn waited_for(&self) -> Vec<TaskId> {
+        let is_waited_for = |(_, task): &(_, &Task)| match &task.role {
+            Role::Reader => true,
+            Role::Changer(connection) => !connection.is_closed(),
+            Role::Operator => false,
+        };
+        self.tasks.iter().filter(is_waited_for).map(|(id, _)| *id).collect()
     }
 
     /// Whether a server has nothing more to do.
@@ -135,9 +163,12 @@ impl Executor {
         self.tasks.values().all(|task| task.server != server)
     }
 
-    /// Drops a task where it is.
-    pub fn drop_task(&mut self, id: TaskId) {
-        self.tasks.remove(&id);
+    /// The client of a task hangs up: it is dropped where it is, unless it changes something.
+    pub fn hang_up(&mut self, id: TaskId) {
+        match self.tasks.get(&id).map(|task| &task.role) {
+            Some(Role::Changer(Connection(is_closed))) => is_closed.store(true, Ordering::Relaxed),
+            _ => drop(self.tasks.remove(&id)),
+        }
     }
 
     /// Drops all tasks of a server where they are, and says which they were.

@@ -1,6 +1,6 @@
 //! What must hold.
 
-use crate::{plan::Level, stores};
+use crate::plan::Level;
 
 /// What must hold, whatever happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -40,20 +40,11 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// What does not hold yet at a level, and is known: requests are dropped where their clients hang up, a repeat is
-/// compared with what the row says of its audio and not with the audio, and rows that are put back have newer audio
-/// swept. On a disk, who hangs up on a log-out leaves the session remembered for some seconds, too.
+/// What does not hold yet at a level, and is known: rows that are put back have newer audio swept.
 #[must_use]
-pub fn not_yet(level: Level, stores: stores::Kind) -> Vec<Invariant> {
-    let anywhere: &[Invariant] = match level {
-        Level::Calm => &[],
-        Level::Stormy => &[Invariant::Finishes],
-        Level::Catastrophic => &[Invariant::Finishes, Invariant::Safe, Invariant::OwnersWord],
-    };
-    let here: &[Invariant] = match (stores, level) {
-        #[cfg(feature = "embedded")]
-        (stores::Kind::Embedded, Level::Stormy | Level::Catastrophic) => &[Invariant::Tokens],
-        _ => &[],
-    };
-    [anywhere, here].concat()
+pub fn not_yet(level: Level) -> Vec<Invariant> {
+    match level {
+        Level::Calm | Level::Stormy => Vec::new(),
+        Level::Catastrophic => vec![Invariant::OwnersWord],
+    }
 }

@@ -27,8 +27,8 @@ pub struct Ledger {
     owners: BTreeMap<BlobRef, (UserId, RecordingId)>,
     /// When it was first heard of, by the true time.
     heard_of: BTreeMap<BlobRef, Timestamp>,
-    /// The bits that fell over: which byte of which blob.
-    rotten: BTreeMap<BlobRef, u64>,
+    /// The bits that fell over: which byte of which blob, and how many had before.
+    rotten: BTreeMap<BlobRef, (u64, usize)>,
     wrong: Option<String>,
 }
 
@@ -113,6 +113,14 @@ impl Ledger {
         }
     }
 
+    /// Other audio has taken its place, for it was damaged.
+    pub fn replace(&mut self, from: &BlobRef, to: &BlobRef, of: (UserId, RecordingId), task: TaskId) {
+        self.release(from, task);
+        self.loose.remove(to.as_str());
+        self.owners.insert(to.clone(), of);
+        self.fates.insert(to.clone(), Fate::Recorded);
+    }
+
     /// It is about to be removed.
     pub fn delete(&mut self, blob: &BlobRef) {
         self.loose.remove(blob.as_str());
@@ -188,13 +196,32 @@ impl Ledger {
 
     /// A bit of it falls over.
     pub fn flip(&mut self, blob: &BlobRef, place: u64) {
-        self.rotten.insert(blob.clone(), place);
+        let before = self.rotten.len();
+        self.rotten.entry(blob.clone()).or_insert((place, before));
+    }
+
+    /// Whether audio of the recording of this id cannot be given any more.
+    #[must_use]
+    pub fn has_bad(&self, owner: UserId, id: &RecordingId) -> bool {
+        self.owners.iter().any(|(blob, of)| *of == (owner, id.clone()) && self.is_bad(blob))
     }
 
     /// The byte in which a bit of it has fallen over.
     #[must_use]
     pub fn rot(&self, blob: &BlobRef) -> Option<u64> {
-        self.rotten.get(blob).copied()
+        self.rotten.get(blob).map(|(place, _)| *place)
+    }
+
+    /// How many bits have fallen over.
+    #[must_use]
+    pub fn flips(&self) -> usize {
+        self.rotten.len()
+    }
+
+    /// Whether a bit of it was among the first so many to fall over.
+    #[must_use]
+    pub fn was_rotten(&self, blob: &BlobRef, flips: usize) -> bool {
+        self.rotten.get(blob).is_some_and(|(_, before)| *before < flips)
     }
 
     fn say(&mut self, what: impl FnOnce() -> String) {

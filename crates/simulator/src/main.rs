@@ -61,7 +61,7 @@ struct Options {
 impl Options {
     /// What need not hold at this level.
     fn tolerated(&self, level: Level) -> Vec<Invariant> {
-        let known = if self.known { not_yet(level, self.stores) } else { Vec::new() };
+        let known = if self.known { not_yet(level) } else { Vec::new() };
         [&self.tolerate[..], &known].concat()
     }
 }

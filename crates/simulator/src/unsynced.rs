@@ -66,6 +66,10 @@ impl BlobStore for Unsynced {
         if self.is_deleted(blob) { Ok(None) } else { self.audio.describe(blob).await }
     }
 
+    async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
+        Ok(!self.is_deleted(&stored.blob) && self.audio.is_intact(stored).await?)
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         self.deleted().insert(blob.clone());
         Ok(())

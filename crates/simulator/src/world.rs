@@ -26,7 +26,7 @@ use crate::{
     coverage::Calls,
     device,
     dice::Dice,
-    executor::{Executor, Role, TaskId, Work},
+    executor::{Connection, Executor, Role, TaskId, Work},
     faults::{Faults, Gate},
     invariant::Invariant,
     model::{Model, Person},
@@ -109,7 +109,7 @@ impl World {
         world.servers = (0..SERVERS).map(|_| world.start_server(settings())).collect();
         for person in 0..PEOPLE {
             let (shared, services) = (world.shared.clone(), world.servers[0].services.clone());
-            world.spawn(0, Role::Client, dice.fork(), async move {
+            world.spawn(0, Role::Reader, dice.fork(), async move {
                 sessions::sign_up(&shared, &services, person).await;
             });
         }
@@ -229,7 +229,7 @@ impl World {
                 break;
             }
         }
-        let tasks: Vec<TaskId> = self.executor.running(|_| true);
+        let tasks: Vec<TaskId> = self.executor.running();
         self.shared.wrong(Invariant::Ends, format!("{tasks:?} never end"));
     }
 
@@ -296,8 +296,23 @@ impl World {
         }
     }
 
-    /// Has somebody do something at a server.
+    /// Has somebody read something at a server.
     fn as_client<W>(&mut self, at: At, dice: &mut Dice, act: impl FnOnce(Client) -> W)
+    where
+        W: Future + Send + 'static,
+    {
+        self.begin(at, Role::Reader, dice, act);
+    }
+
+    /// Has somebody change something at a server.
+    fn as_changer<W>(&mut self, at: At, dice: &mut Dice, act: impl FnOnce(Client) -> W)
+    where
+        W: Future + Send + 'static,
+    {
+        self.begin(at, Role::Changer(Connection::default()), dice, act);
+    }
+
+    fn begin<W>(&mut self, at: At, role: Role, dice: &mut Dice, act: impl FnOnce(Client) -> W)
     where
         W: Future + Send + 'static,
     {
@@ -310,8 +325,12 @@ impl World {
             user,
             stores: self.stores.clone(),
             faults: self.faults.clone(),
+            connection: match &role {
+                Role::Changer(connection) => connection.clone(),
+                Role::Reader | Role::Operator => Connection::default(),
+            },
         };
-        self.spawn(server, Role::Client, dice.fork(), act(client).map(|_| ()));
+        self.spawn(server, role, dice.fork(), act(client).map(|_| ()));
     }
 
     fn act(&mut self, action: Action, dice: &mut Dice) {
@@ -332,11 +351,11 @@ impl World {
             Action::Complete => self.complete(at, dice),
             Action::Abort => self.abort(at, dice),
             Action::SignUp => self.sign_up(at, dice),
-            Action::LogIn => self.as_client(at, dice, sessions::log_in),
+            Action::LogIn => self.as_changer(at, dice, sessions::log_in),
             Action::Present => self.with_token(at, dice, sessions::present),
-            Action::LogOut => self.with_token(at, dice, sessions::log_out),
+            Action::LogOut => self.change_with_token(at, dice, sessions::log_out),
             Action::CloseSession => self.close_session(at, dice),
-            Action::LogOutEverywhere => self.with_token(at, dice, sessions::log_out_everywhere),
+            Action::LogOutEverywhere => self.change_with_token(at, dice, sessions::log_out_everywhere),
             Action::ReadChanges => self.read_changes(at, dice),
             Action::HangUp => self.hang_up(dice),
             Action::Crash => self.crash(at.server),

@@ -38,7 +38,7 @@ fn what_once_went_wrong_is_right() {
     for file in files {
         let plan: Plan = fs::read_to_string(&file).expect("read").parse().expect("a history");
 
-        let wrong = simulate(&plan, Trace::default(), &not_yet(plan.level, Kind::Memory)).wrong;
+        let wrong = simulate(&plan, Trace::default(), &not_yet(plan.level)).wrong;
 
         assert_eq!(wrong, None, "{}", file.display());
     }
@@ -48,7 +48,7 @@ fn what_once_went_wrong_is_right() {
 fn a_seed_is_the_same_history_in_every_process() {
     for (level, seed) in LEVELS.into_iter().flat_map(|level| [1, 2, 3].map(|seed| (level, seed))) {
         let plan = Plan::draw(seed, STEPS, level);
-        let simulate = || simulate(&plan, Trace::default(), &not_yet(level, Kind::Memory)).hash;
+        let simulate = || simulate(&plan, Trace::default(), &not_yet(level)).hash;
 
         let elsewhere = Command::new(env!("CARGO_BIN_EXE_simulate"))
             .args(["--level", &level.to_string(), "--seed", &seed.to_string(), "--known"])
@@ -88,7 +88,7 @@ fn histories_on_s3_and_dynamodb_are_right() {
 
 #[test]
 fn everything_is_tried_with_everything() {
-    let (mut coverage, tolerated) = (Coverage::default(), not_yet(Level::Catastrophic, Kind::Memory));
+    let (mut coverage, tolerated) = (Coverage::default(), not_yet(Level::Catastrophic));
     for seeds in (0..ENOUGH).step_by(500) {
         for seed in seeds..seeds + 500 {
             let plan = Plan::draw(seed, STEPS, Level::Catastrophic);
@@ -102,7 +102,7 @@ fn everything_is_tried_with_everything() {
 }
 
 fn live_through_on(stores: Kind, histories: u64) {
-    let tolerated = not_yet(Level::Stormy, stores);
+    let tolerated = not_yet(Level::Stormy);
     for seed in 0..histories {
         let plan = Plan::draw(seed, STEPS, Level::Stormy);
 
@@ -114,7 +114,7 @@ fn live_through_on(stores: Kind, histories: u64) {
 
 fn live_through_fresh_ones(level: Level) {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970");
-    let (began, tolerated) = (Instant::now(), not_yet(level, Kind::Memory));
+    let (began, tolerated) = (Instant::now(), not_yet(level));
     let first = u64::try_from(since_1970.as_millis()).expect("a few digits");
     for seed in (first..).take_while(|_| began.elapsed() < FRESH) {
         let plan = Plan::draw(seed, STEPS, level);

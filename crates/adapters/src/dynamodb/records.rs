@@ -71,6 +71,20 @@ impl RecordStore for DynamoDb {
         .await
     }
 
+    async fn mark_damaged(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        blob: &BlobRef,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let marked = self.change_seen(owner, id, |before| {
+            let recording = Recording { damaged_at: since, ..before.clone() };
+            Ok(before.can_be_marked(blob, since).then_some(Change::Replace { recording, before }))
+        });
+        Ok(marked.await?.is_some())
+    }
+
     async fn move_blob(
         &self,
         owner: UserId,
@@ -79,7 +93,7 @@ impl RecordStore for DynamoDb {
         to: BlobRef,
     ) -> Result<bool, StoreError> {
         let moved = self.change_seen(owner, id, |before| {
-            let recording = Recording { blob: to.clone(), ..before.clone() };
+            let recording = Recording { blob: to.clone(), damaged_at: None, ..before.clone() };
             Ok((before.blob == *from).then_some(Change::Replace { recording, before }))
         });
         Ok(moved.await?.is_some())

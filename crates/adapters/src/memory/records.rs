@@ -160,6 +160,18 @@ impl RecordStore for Memory {
         Ok(found.map(|found| state.keep_recording(edit.apply(found))))
     }
 
+    async fn mark_damaged(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        blob: &BlobRef,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let found = state.expect(owner, id, None)?.filter(|found| found.can_be_marked(blob, since));
+        Ok(found.map(|found| state.keep_recording(Recording { damaged_at: since, ..found })).is_some())
+    }
+
     async fn move_blob(
         &self,
         owner: UserId,
@@ -169,7 +181,7 @@ impl RecordStore for Memory {
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let found = state.expect(owner, id, None)?.filter(|found| found.blob == *from);
-        Ok(found.map(|found| state.keep_recording(Recording { blob: to, ..found })).is_some())
+        Ok(found.map(|found| state.keep_recording(Recording { blob: to, damaged_at: None, ..found })).is_some())
     }
 
     async fn remove(

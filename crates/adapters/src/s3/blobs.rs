@@ -52,6 +52,11 @@ impl BlobStore for S3 {
         }
     }
 
+    async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
+        // S3 reads its bytes again by itself, and answers with none that are wrong.
+        Ok(self.describe(&stored.blob).await?.is_some_and(|described| described.size == stored.size))
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         self.delete_object(&self.blob_key(blob)?).await
     }

@@ -70,6 +70,20 @@ impl RecordStore for Sqlite {
         edited.await?
     }
 
+    async fn mark_damaged(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        blob: &BlobRef,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let blob = blob.clone();
+        self.replace(owner, id, move |found| {
+            found.can_be_marked(&blob, since).then_some(Recording { damaged_at: since, ..found })
+        })
+        .await
+    }
+
     async fn move_blob(
         &self,
         owner: UserId,
@@ -77,16 +91,11 @@ impl RecordStore for Sqlite {
         from: &BlobRef,
         to: BlobRef,
     ) -> Result<bool, StoreError> {
-        let (id, from) = (id.clone(), from.clone());
-        self.writer
-            .write(move |connection| {
-                let Some(found) = find(connection, owner, &id)?.filter(|found| found.blob == from) else {
-                    return Ok(Outcome::Undo(false));
-                };
-                let made = commit::change(connection, Change::Replace(Recording { blob: to, ..found }))?;
-                Ok(Outcome::Keep(made.is_some()))
-            })
-            .await
+        let from = from.clone();
+        self.replace(owner, id, move |found| {
+            (found.blob == from).then_some(Recording { blob: to, damaged_at: None, ..found })
+        })
+        .await
     }
 
     async fn remove(
@@ -153,6 +162,25 @@ impl RecordStore for Sqlite {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.probe().await
+    }
+}
+
+impl Sqlite {
+    /// Puts what `change` makes of a recording in its place; `false` if there is none, or it makes nothing of it.
+    async fn replace(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        change: impl FnOnce(Recording) -> Option<Recording> + Send + 'static,
+    ) -> Result<bool, StoreError> {
+        let id = id.clone();
+        let replaced = self.writer.write(move |connection| {
+            Ok(match find(connection, owner, &id)?.and_then(change) {
+                Some(changed) => Outcome::Keep(commit::change(connection, Change::Replace(changed))?.is_some()),
+                None => Outcome::Undo(false),
+            })
+        });
+        replaced.await
     }
 }
 

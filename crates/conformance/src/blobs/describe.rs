@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tapebase_domain::{
-    blob::{BlobDescription, BlobRef, Provenance},
+    blob::{BlobDescription, BlobRef, Provenance, StoredBlob},
     id::RecordingId,
     ports::{BlobStore, Clock as _, SystemClock},
 };
@@ -49,6 +49,19 @@ pub async fn describe_answers_none_for_a_blob_that_is_not_there(store: Arc<dyn B
         store.delete(&gone.blob).await.expect("deleted");
 
         assert_eq!(describe(&store, &gone.blob).await, None);
+    }
+}
+
+/// `is_intact` MUST return `false` for a blob that is not there, and for one that is shorter than it was.
+pub async fn is_intact_is_false_for_a_blob_that_is_not_there_or_shorter_than_it_was(store: Arc<dyn BlobStore>) {
+    for size in [4, LARGE] {
+        let stored = put(&store, &noise(size)).await;
+        let longer = StoredBlob { size: stored.size + 1, ..stored.clone() };
+
+        assert!(store.is_intact(&stored).await.expect("an answer"), "{size} bytes");
+        assert!(!store.is_intact(&longer).await.expect("an answer"), "{size} bytes");
+        store.delete(&stored.blob).await.expect("deleted");
+        assert!(!store.is_intact(&stored).await.expect("an answer"), "{size} bytes");
     }
 }
 

@@ -209,9 +209,43 @@ pub async fn remove_forgets_the_oldest_tombstones_past_so_many(store: Arc<dyn Re
     }
 }
 
-/// Move MUST change where the audio is, and nothing else of the recording but its change number.
-pub async fn move_blob_changes_where_the_audio_is_and_nothing_else(store: Arc<dyn RecordStore>) {
+/// Marking MUST change nothing else of the recording but its change number.
+pub async fn mark_damaged_says_since_when_and_changes_nothing_else(store: Arc<dyn RecordStore>) {
     let there = insert(&store, recording(stranger())).await;
+    let other = insert(&store, recording(stranger())).await;
+
+    for since in [Some(noon()), None] {
+        let before = find(&store, &there).await.expect("it is there");
+        let is_marked = store.mark_damaged(there.owner, &there.id, &there.blob, since).await;
+
+        assert!(is_marked.expect("marked"), "{since:?}");
+        let marked = Recording { damaged_at: since, changed: before.changed.next(), ..there.clone() };
+        assert_same(find(&store, &there).await.as_ref(), &marked);
+    }
+    assert_same(find(&store, &other).await.as_ref(), &other);
+}
+
+/// Marking MUST return `false` and change nothing unless the recording is there, with this audio, and marked otherwise.
+pub async fn mark_damaged_marks_only_what_is_not_marked_yet(store: Arc<dyn RecordStore>) {
+    let there = insert(&store, recording(stranger())).await;
+    let elsewhere = BlobRef::new("elsewhere".into());
+    let since = Some(noon());
+
+    for (owner, blob, since) in
+        [(there.owner, &elsewhere, since), (stranger(), &there.blob, since), (there.owner, &there.blob, None)]
+    {
+        assert!(!store.mark_damaged(owner, &there.id, blob, since).await.expect("asked"));
+        assert_same(find(&store, &there).await.as_ref(), &there);
+    }
+    assert!(store.mark_damaged(there.owner, &there.id, &there.blob, since).await.expect("marked"));
+    assert!(!store.mark_damaged(there.owner, &there.id, &there.blob, since).await.expect("asked"));
+}
+
+/// Move MUST change where the audio is, and nothing else of the recording but its change number, and that it was damaged.
+pub async fn move_blob_changes_where_the_audio_is_and_nothing_else(store: Arc<dyn RecordStore>) {
+    let inserted = insert(&store, recording(stranger())).await;
+    assert!(store.mark_damaged(inserted.owner, &inserted.id, &inserted.blob, Some(noon())).await.expect("marked"));
+    let there = Recording { changed: inserted.changed.next(), ..inserted };
     let other = insert(&store, recording(stranger())).await;
     let blob = BlobRef::new("elsewhere".into());
 

@@ -13,6 +13,7 @@ use mockall::predicate::eq;
 
 use super::*;
 use crate::{
+    damage::Damage,
     details::NewDetails,
     direct::Direct,
     history::{Deleted, HistoryId, Retention},
@@ -471,9 +472,10 @@ async fn whatever_an_owner_changes_wakes_those_who_wait_for_it() {
     let memo = recording(owner(), b"speech");
     let (ports, waiters) = (willing(&memo), Waiters::default());
     let limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
-    let upload = Upload::new(&ports, waiters.clone(), limits, TimeDelta::hours(12));
-    let direct = Direct::new(&ports, waiters.clone(), limits, TimeDelta::hours(12));
-    let list = List::new(&ports, waiters.clone(), Retention::default());
+    let damage = Damage::new(&ports, waiters.clone());
+    let upload = Upload::new(&ports, waiters.clone(), damage.clone(), limits, TimeDelta::hours(12));
+    let direct = Direct::new(&ports, waiters.clone(), damage.clone(), limits, TimeDelta::hours(12));
+    let list = List::new(&ports, waiters.clone(), damage, Retention::default());
     let seat = waiters.enter(owner()).expect("a seat");
     let is_woken = || seat.woken().now_or_never().is_some();
 

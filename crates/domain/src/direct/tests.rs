@@ -23,7 +23,8 @@ fn owner() -> UserId {
 }
 
 fn direct(ports: &Ports) -> Direct {
-    Direct::new(ports, Waiters::default(), LIMITS, TimeDelta::hours(12))
+    let damage = Damage::new(ports, Waiters::default());
+    Direct::new(ports, Waiters::default(), damage, LIMITS, TimeDelta::hours(12))
 }
 
 /// A plan of `AUDIO`, just made.

@@ -15,7 +15,9 @@ fn owner() -> UserId {
 }
 
 fn list(ports: TestPorts) -> List {
-    List::new(&ports.build(), Waiters::default(), Retention { lifetime: TimeDelta::days(30), most: 9 })
+    let (ports, waiters) = (ports.build(), Waiters::default());
+    let damage = Damage::new(&ports, waiters.clone());
+    List::new(&ports, waiters, damage, Retention { lifetime: TimeDelta::days(30), most: 9 })
 }
 
 #[tokio::test]
@@ -162,16 +164,50 @@ async fn a_recording_replaced_while_it_is_opened_is_not_found() {
 }
 
 #[tokio::test]
-async fn missing_audio_of_a_listed_recording_is_a_failure_not_an_absence() {
+async fn missing_audio_of_a_listed_recording_is_damage_and_noted() {
     let existing = recording(owner(), b"speech");
     let mut ports = TestPorts::default();
     ports.blobs.expect_open().returning(|_, _| Ok(None));
+    let listed = existing.clone();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(listed.clone())));
+    ports.records.expect_mark_damaged().times(1).returning(|_, _, _, _| Ok(true));
+    let list = list(ports);
+
+    let played = list.play(&existing, ByteRange::whole(6)).await;
+
+    assert!(matches!(played, Err(ListError::Damaged(id)) if id == existing.id));
+    assert_eq!(list.damage.count(), 1);
+}
+
+#[tokio::test]
+async fn audio_of_a_store_that_is_away_is_not_damaged() {
+    let existing = recording(owner(), b"speech");
+    let mut ports = TestPorts::default();
+    ports.blobs.expect_open().returning(|_, _| Ok(None));
+    ports.blobs.expect_ping().returning(|| Err(BlobError::Unavailable("the folder is away".into())));
     let listed = existing.clone();
     ports.records.expect_find().returning(move |_, _| Ok(Some(listed.clone())));
 
     let played = list(ports).play(&existing, ByteRange::whole(6)).await;
 
     assert!(matches!(played, Err(ListError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn damage_that_shows_while_it_plays_is_noted() {
+    let existing = recording(owner(), b"speech");
+    let mut ports = TestPorts::default();
+    ports.blobs.expect_open().returning(|_, _| {
+        let pieces = [Ok("spee".into()), Err(BlobError::Damaged("its checksum is another".into()))];
+        Ok(Some(Box::pin(futures_util::stream::iter(pieces))))
+    });
+    ports.records.expect_mark_damaged().times(1).returning(|_, _, _, _| Ok(true));
+    let list = list(ports);
+
+    let played = list.play(&existing, ByteRange::whole(6)).await.expect("it begins");
+
+    assert!(matches!(played.try_collect::<Vec<_>>().await, Err(BlobError::Damaged(_))));
+    assert_eq!(list.damage.count(), 1);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub enum BlobError {
     /// There is no room left; nothing was kept.
     #[error("no space left for audio")]
     Full(#[source] BoxError),
-    /// The bytes are not those that were stored.
+    /// The bytes are not those that were stored, or not all of them.
     #[error("audio is damaged")]
     Damaged(#[source] BoxError),
     /// The store cannot answer now.
@@ -65,6 +65,12 @@ pub trait BlobStore: Send + Sync {
     /// - It MUST return the size, and no digest but that of the blob's bytes.
     /// - It MUST return `None` for a blob that is not there.
     async fn describe(&self, blob: &BlobRef) -> Result<Option<BlobDescription>, BlobError>;
+
+    /// Whether a blob is there as it was stored: a store that keeps checksums reads all of it, one that guards its bytes
+    /// itself tells by their number.
+    ///
+    /// - It MUST return `false` for a blob that is not there, and for one that is shorter than it was.
+    async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError>;
 
     /// Removes a blob.
     ///

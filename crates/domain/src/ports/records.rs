@@ -88,9 +88,22 @@ pub trait RecordStore: Send + Sync {
         expected: Option<Revision>,
     ) -> Result<Option<Recording>, StoreError>;
 
-    /// Notes that a recording's audio is elsewhere now.
+    /// Notes since when a recording's audio is damaged, or that it is not.
     ///
     /// - It MUST change nothing else of the recording but its change number.
+    /// - It MUST return `false` and change nothing unless the recording is there, its audio is at `blob`, and is noted
+    ///   as damaged if `since` is `None`, as sound otherwise.
+    async fn mark_damaged(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        blob: &BlobRef,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes that a recording's audio is elsewhere now, and sound.
+    ///
+    /// - It MUST change nothing else of the recording but its change number, and that it was damaged.
     /// - It MUST return `false` and change nothing unless the recording is there and its audio is at `from`.
     async fn move_blob(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef)
     -> Result<bool, StoreError>;

@@ -12,6 +12,7 @@ use mockall::{
 
 use super::*;
 use crate::{
+    blob::BlobDescription,
     ports::MockClock,
     testing::{TestPorts, body, recording, stored_blob, unread_body, using},
 };
@@ -49,6 +50,9 @@ fn keep_blobs(ports: &mut TestPorts) {
 /// A record store that has this recording.
 fn find(ports: &mut TestPorts, existing: &Recording) {
     let existing = existing.clone();
+    let written_at = existing.received_at;
+    let described = BlobDescription { provenance: None, size: existing.size, sha256: None, written_at };
+    ports.blobs.expect_describe().returning(move |_| Ok(Some(described.clone())));
     let (owner, id) = (existing.owner, existing.id.clone());
     ports
         .records
@@ -65,7 +69,9 @@ fn tombstone() -> Deleted {
 }
 
 async fn store(ports: TestPorts, new: NewRecording, body: ByteStream<BodyError>) -> Result<Stored, UploadError> {
-    Upload::new(&ports.build(), Waiters::default(), LIMITS, TimeDelta::hours(12)).store(owner(), new, body).await
+    let (ports, waiters) = (ports.build(), Waiters::default());
+    let damage = Damage::new(&ports, waiters.clone());
+    Upload::new(&ports, waiters, damage, LIMITS, TimeDelta::hours(12)).store(owner(), new, body).await
 }
 
 #[tokio::test]
@@ -306,7 +312,8 @@ async fn an_upload_that_takes_too_long_is_refused_and_leaves_nothing() {
         clock.expect_now().returning(move || began + TimeDelta::seconds(elapsed.load(Ordering::Relaxed)));
         let ports = Ports { clock: Arc::new(clock), ..ports.build() };
 
-        let upload = Upload::new(&ports, Waiters::default(), LIMITS, TimeDelta::hours(12));
+        let damage = Damage::new(&ports, Waiters::default());
+        let upload = Upload::new(&ports, Waiters::default(), damage, LIMITS, TimeDelta::hours(12));
         let stored = upload.store(owner(), announcement(), body(vec![Ok(AUDIO)])).await;
 
         match stored {

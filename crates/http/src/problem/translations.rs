@@ -79,6 +79,12 @@ impl From<UploadError> for Problem {
                 );
                 Self::new(Slug::RecordingDeleted, detail).with_deleted_at(deleted.deleted_at)
             }
+            UploadError::SendAgain(id) => Self::new(
+                Slug::SendAgain,
+                format!(
+                    "The audio of recording {id} turned out to be damaged here. Send it once more: it is stored anew then."
+                ),
+            ),
             UploadError::DigestMismatch { received } => Self::new(
                 Slug::DigestMismatch,
                 format!("Nothing was stored. What arrived has SHA-256 {}.", received.to_hex()),
@@ -115,6 +121,11 @@ impl From<ListError> for Problem {
     fn from(error: ListError) -> Self {
         match error {
             ListError::NotFound => Self::new(Slug::NotFound, "You have no recording of this id."),
+            ListError::Damaged(id) => Self::caused_by(
+                Slug::AudioDamaged,
+                "What is left of the audio is not what was uploaded. Whoever still has it can upload it again under the same id.",
+                format!("the audio of recording {id} is missing or damaged").into(),
+            ),
             ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide anew."),
             ListError::Full(cause) => Self::storage_full(cause),
             ListError::Unavailable(cause) => Self::unavailable(cause),

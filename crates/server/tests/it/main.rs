@@ -5,6 +5,7 @@ mod aws;
 mod backup;
 mod cancel;
 mod crash;
+mod damage;
 mod disk_full;
 mod flush_errors;
 mod hostile;

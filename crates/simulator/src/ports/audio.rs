@@ -52,6 +52,12 @@ impl BlobStore for Reached {
         self.gate.call("blobs.describe", async { self.stores.inner().blobs.describe(blob).await }).await
     }
 
+    async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
+        let is_rotten = self.stores.ledger().rot(&stored.blob).is_some();
+        let is_intact = async { Ok(self.stores.inner().blobs.is_intact(stored).await? && !is_rotten) };
+        self.gate.call("blobs.is_intact", is_intact).await
+    }
+
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         let delete = async {
             self.stores.ledger().delete(blob);

@@ -56,6 +56,17 @@ impl RecordStore for Reached {
         self.gate.call_with_room("records.edit", edit).await
     }
 
+    async fn mark_damaged(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        blob: &BlobRef,
+        since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let mark = async { self.stores.inner().records.mark_damaged(owner, id, blob, since).await };
+        self.gate.call("records.mark_damaged", mark).await
+    }
+
     async fn move_blob(
         &self,
         owner: UserId,
@@ -63,7 +74,14 @@ impl RecordStore for Reached {
         from: &BlobRef,
         to: BlobRef,
     ) -> Result<bool, StoreError> {
-        self.stores.inner().records.move_blob(owner, id, from, to).await
+        let moved = async {
+            let is_moved = self.stores.inner().records.move_blob(owner, id, from, to.clone()).await?;
+            if is_moved {
+                self.stores.ledger().replace(from, &to, (owner, id.clone()), self.gate.faults.current());
+            }
+            Ok(is_moved)
+        };
+        self.gate.call("records.move_blob", moved).await
     }
 
     async fn remove(

@@ -12,10 +12,10 @@ const THROTTLED: u32 = 5_000;
 
 impl World {
     pub(super) fn hang_up(&mut self, dice: &mut Dice) {
-        let clients = self.executor.running(|role| role == Role::Client);
+        let clients = self.executor.waited_for();
         let Some(task) = dice.pick(&clients) else { return };
         self.shared.note(&format!("a client hangs up: {task:?}"));
-        self.stores.run_in(|| self.executor.drop_task(*task));
+        self.stores.run_in(|| self.executor.hang_up(*task));
         self.stores.settle();
     }
 

@@ -28,24 +28,24 @@ impl World {
         let queued = Queued { id: id.clone(), take, is_safe: false };
         self.shared.facts().people[at.person].queue.push(queued);
         let sending = self.sending(dice);
-        self.as_client(at, dice, |client| app::upload(client, id, take, sending));
+        self.as_changer(at, dice, |client| app::upload(client, id, take, sending));
     }
 
     pub(super) fn repeat(&mut self, at: At, dice: &mut Dice) {
         let Some(Queued { id, take, .. }) = self.queued(at.person, dice) else { return };
         let sending = self.sending(dice);
-        self.as_client(at, dice, |client| app::upload(client, id, take, sending));
+        self.as_changer(at, dice, |client| app::upload(client, id, take, sending));
     }
 
     pub(super) fn clash(&mut self, at: At, dice: &mut Dice) {
         let (id, take) = (self.anybodys_id(dice), self.record(dice));
-        self.as_client(at, dice, |client| app::upload(client, id, take, Sending::GOOD));
+        self.as_changer(at, dice, |client| app::upload(client, id, take, Sending::GOOD));
     }
 
     pub(super) fn upload_again(&mut self, at: At, dice: &mut Dice) {
         let Some(Queued { id, take, .. }) = self.queued(at.person, dice) else { return };
         let sending = Sending { again: true, ..Sending::GOOD };
-        self.as_client(at, dice, |client| app::upload(client, id, take, sending));
+        self.as_changer(at, dice, |client| app::upload(client, id, take, sending));
     }
 
     pub(super) fn find(&mut self, at: At, dice: &mut Dice) {
@@ -74,19 +74,19 @@ impl World {
     pub(super) fn rename(&mut self, at: At, dice: &mut Dice) {
         let (id, name) = (self.anybodys_id(dice), u32::try_from(dice.below(1_000)).unwrap_or_default());
         let expected = expected(dice);
-        self.as_client(at, dice, |client| app::rename(client, id, name, expected));
+        self.as_changer(at, dice, |client| app::rename(client, id, name, expected));
     }
 
     pub(super) fn delete(&mut self, at: At, dice: &mut Dice) {
         let id = if dice.is(90) { self.own_id(at.person, dice) } else { self.anybodys_id(dice) };
         let expected = expected(dice);
-        self.as_client(at, dice, |client| app::delete(client, id, expected));
+        self.as_changer(at, dice, |client| app::delete(client, id, expected));
     }
 
     pub(super) fn announce(&mut self, at: At, dice: &mut Dice) {
         let id = if dice.is(70) { self.fresh_id() } else { self.own_id(at.person, dice) };
         let (take, again) = (self.record(dice), dice.is(20));
-        self.as_client(at, dice, |client| app::announce(client, id, take, again));
+        self.as_changer(at, dice, |client| app::announce(client, id, take, again));
     }
 
     pub(super) fn send_part(&mut self, at: At, dice: &mut Dice) {
@@ -95,17 +95,17 @@ impl World {
         let length = self.shared.facts().takes[take].len();
         let take = if dice.is(10) { self.record_of(length, dice) } else { take };
         let (arrival, is_forged) = (self.arrival(dice), dice.is(5));
-        self.as_client(at, dice, |client| app::send_part(client, upload, take, arrival, is_forged));
+        self.as_changer(at, dice, |client| app::send_part(client, upload, take, arrival, is_forged));
     }
 
     pub(super) fn complete(&mut self, at: At, dice: &mut Dice) {
         let Some((upload, _)) = self.announced(at.person, dice) else { return };
-        self.as_client(at, dice, |client| app::complete(client, upload.id));
+        self.as_changer(at, dice, |client| app::complete(client, upload.id));
     }
 
     pub(super) fn abort(&mut self, at: At, dice: &mut Dice) {
         let Some((upload, _)) = self.announced(at.person, dice) else { return };
-        self.as_client(at, dice, |client| app::abort(client, upload.id));
+        self.as_changer(at, dice, |client| app::abort(client, upload.id));
     }
 
     pub(super) fn sign_up(&mut self, at: At, dice: &mut Dice) {
@@ -114,7 +114,7 @@ impl World {
         if number == newcomers {
             self.shared.facts().known.newcomers.push(false);
         }
-        self.as_client(at, dice, |client| sessions::sign_up_newcomer(client, number));
+        self.as_changer(at, dice, |client| sessions::sign_up_newcomer(client, number));
     }
 
     /// Does something with one of the tokens somebody has, or had.
@@ -126,11 +126,20 @@ impl World {
         self.as_client(at, dice, |client| act(client, token));
     }
 
+    /// Ends something by one of the tokens somebody has, or had.
+    pub(super) fn change_with_token<W>(&mut self, at: At, dice: &mut Dice, act: impl FnOnce(Client, String) -> W)
+    where
+        W: Future + Send + 'static,
+    {
+        let Some(token) = self.token(at.person, dice) else { return };
+        self.as_changer(at, dice, |client| act(client, token));
+    }
+
     /// Somebody ends a session by its id, which may be somebody else's.
     pub(super) fn close_session(&mut self, at: At, dice: &mut Dice) {
         let ids: Vec<_> = self.shared.facts().known.sessions.iter().map(|session| session.id).collect();
         let Some(id) = dice.pick(&ids).copied() else { return };
-        self.as_client(at, dice, |client| sessions::close(client, id));
+        self.as_changer(at, dice, |client| sessions::close(client, id));
     }
 
     pub(super) fn read_changes(&mut self, at: At, dice: &mut Dice) {

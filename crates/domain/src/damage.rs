@@ -1,0 +1,134 @@
+//! Audio that is missing, short or damaged: noticed, written down, counted, and mended by whoever still has it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use futures_util::TryStreamExt as _;
+
+use crate::{
+    blob::{BlobRef, ByteRange, ByteStream, StoredBlob},
+    changes::Waiters,
+    digest::{Hasher, Sha256},
+    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError},
+    recording::Recording,
+};
+
+/// What is known of damaged audio.
+#[derive(Clone)]
+pub struct Damage {
+    records: Arc<dyn RecordStore>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    waiters: Waiters,
+    noted: Arc<AtomicU64>,
+}
+
+impl Damage {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(ports: &Ports, waiters: Waiters) -> Self {
+        let Ports { records, blobs, clock, .. } = ports.clone();
+        Self { records, blobs, clock, waiters, noted: Arc::default() }
+    }
+
+    /// How many recordings were found to be damaged since this process began, and are not repaired yet.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.noted.load(Ordering::Relaxed)
+    }
+
+    /// Whether a recording's audio is there, by its size: nothing of it is read.
+    ///
+    /// # Errors
+    /// A failing blob store.
+    pub async fn is_there(&self, recording: &Recording) -> Result<bool, BlobError> {
+        if recording.damaged_at.is_some() {
+            return Ok(false);
+        }
+        match self.blobs.describe(&recording.blob).await {
+            Ok(Some(described)) if described.size == recording.size => Ok(true),
+            Ok(_) | Err(BlobError::Damaged(_)) => self.blobs.ping().await.map(|()| false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a recording's audio is what was uploaded, as far as its store can tell.
+    ///
+    /// # Errors
+    /// A failing blob store.
+    pub async fn is_intact(&self, recording: &Recording) -> Result<bool, BlobError> {
+        if recording.damaged_at.is_some() {
+            return self.has_recovered(recording).await;
+        }
+        let Recording { blob, size, sha256, .. } = recording.clone();
+        if self.blobs.is_intact(&StoredBlob { blob, size, sha256 }).await? {
+            return Ok(true);
+        }
+        // A folder that is away is no damage.
+        self.blobs.ping().await.map(|()| false)
+    }
+
+    /// Whether audio that was noted as damaged reads right after all, and notes that: a disk was put right, or the row is
+    /// older than what was mended since.
+    async fn has_recovered(&self, recording: &Recording) -> Result<bool, BlobError> {
+        let read = match self.blobs.open(&recording.blob, ByteRange::whole(recording.size)).await {
+            Ok(Some(bytes)) => hash(bytes).await,
+            Ok(None) => return Ok(false),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(found) if found == recording.sha256 => {}
+            Ok(_) | Err(BlobError::Damaged(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        if let Ok(true) = self.records.mark_damaged(recording.owner, &recording.id, &recording.blob, None).await {
+            self.count_mended();
+            self.waiters.wake(recording.owner);
+        }
+        Ok(true)
+    }
+
+    /// One that another process has noted was never counted here.
+    fn count_mended(&self) {
+        let _ = self.noted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |noted| noted.checked_sub(1));
+    }
+
+    /// Notes that a recording's audio is damaged, which it says of itself from then on. What cannot be noted is noticed
+    /// again.
+    pub async fn note(&self, mut recording: Recording) -> Recording {
+        let Recording { owner, id, blob, .. } = &recording;
+        let now = self.clock.now();
+        if let Ok(true) = self.records.mark_damaged(*owner, id, blob, Some(now)).await {
+            self.noted.fetch_add(1, Ordering::Relaxed);
+            self.waiters.wake(*owner);
+        }
+        recording.damaged_at.get_or_insert(now);
+        recording
+    }
+
+    /// Puts sound audio in the place of a recording's own; `false` if that is another by now, or is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]; if it is `Unavailable`, whether the audio was replaced is unknown.
+    pub async fn replace(&self, damaged: &Recording, blob: BlobRef) -> Result<bool, StoreError> {
+        let Recording { owner, id, .. } = damaged;
+        let is_replaced = self.records.move_blob(*owner, id, &damaged.blob, blob).await?;
+        if is_replaced {
+            self.count_mended();
+            self.waiters.wake(*owner);
+            // Nothing refers to it any more. If it resists, the sweeper comes by.
+            let _ = self.blobs.delete(&damaged.blob).await;
+        }
+        Ok(is_replaced)
+    }
+}
+
+async fn hash(mut bytes: ByteStream<BlobError>) -> Result<Sha256, BlobError> {
+    let mut hasher = Hasher::default();
+    while let Some(piece) = bytes.try_next().await? {
+        hasher.update(&piece);
+    }
+    Ok(hasher.finish().1)
+}
