@@ -33,11 +33,12 @@
 //! | find what is due of a kind | 16 queries of `sweep` |
 //! | sign up | 1 transaction: the user, the identity |
 //! | find an account | 2 consistent reads |
-//! | open a session | 1 consistent read of the user, 1 transaction: the session twice, when it is due, the counters |
+//! | open a session | 1 consistent read of the user, 1 transaction: the session twice, when it is due, the counters; where there are as many as there may be, 1 consistent query and another that ends the least recently used as well |
 //! | authenticate | 1 consistent read |
 //! | touch a session | 1 consistent read, 1 transaction |
 //! | close a session | 1 consistent read, 1 transaction: the session twice, what was due, the counters |
-//! | list sessions | 1 consistent query |
+//! | look up a session | 1 consistent read |
+//! | list a page of sessions, or of uploads | 1 consistent query; more only past what has expired, or tombstones |
 //! | close all sessions | as many queries, and transactions of 33 sessions, as it takes |
 //!
 //! Whoever changes a recording in a process that has not yet seen its owner's counters reads them before.

@@ -44,6 +44,49 @@ pub struct User {
     pub created_at: DateTime<Utc>,
 }
 
+/// Who is signed in, how much they have, and how much they may have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// A ULID.
+    pub id: String,
+    /// Null for users who came by a social id.
+    pub email: Option<String>,
+    /// When they signed up.
+    pub created_at: DateTime<Utc>,
+    /// How much they have.
+    pub usage: Usage,
+    /// How much they may have.
+    pub limits: UserLimits,
+}
+
+/// How much a user has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// The bytes of all recordings and of what is announced; each counts as 4,096 at least.
+    pub bytes: u64,
+    /// How many recordings there are.
+    pub recordings: u64,
+    /// How many direct uploads are under way; see `GET /v1/direct`.
+    pub uploads: u64,
+    /// How many sessions there are; one that has expired counts until it is removed, within hours.
+    pub sessions: u64,
+}
+
+/// How much a user may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UserLimits {
+    /// The most bytes together.
+    pub bytes: u64,
+    /// The most bytes of one recording.
+    pub recording_bytes: u64,
+    /// The most recordings, uploads under way among them.
+    pub recordings: u64,
+    /// The most direct uploads under way.
+    pub uploads: u64,
+    /// The most sessions; the one used least recently ends for one more.
+    pub sessions: u64,
+}
+
 /// A signed-in device or app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
@@ -61,11 +104,13 @@ pub struct Session {
     pub current: bool,
 }
 
-/// The sessions of a user, the newest first.
+/// Some sessions of a user, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Sessions {
-    /// All of them.
+pub struct SessionPage {
+    /// The newest first.
     pub items: Vec<Session>,
+    /// Send it as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// Without the password, which is in no log that way.

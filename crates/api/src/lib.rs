@@ -1,9 +1,9 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Session`], [`Sessions`]
+//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Session`], [`SessionPage`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingChanges`]
 //! - what has changed: [`Changes`], [`Change`]
-//! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`]
+//! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`], [`PendingUpload`], [`PendingUploadPage`]
 //! - the server itself: [`Health`]
 //! - failures: [`Problem`] and its [`Slug`]
 //! - where all that is: [`paths`]
@@ -23,11 +23,11 @@ mod timestamp;
 mod uploads;
 
 pub use self::{
-    accounts::{Credentials, Grant, Session, Sessions, User},
+    accounts::{Credentials, Grant, Me, Session, SessionPage, Usage, User, UserLimits},
     changes::{Change, Changes},
     problem::Problem,
     recordings::{Recording, RecordingChanges, RecordingPage},
     server::{Health, Readiness},
     slug::Slug,
-    uploads::{CreateUpload, UploadPart, UploadPlan},
+    uploads::{CreateUpload, PendingUpload, PendingUploadPage, ReceivedPart, UploadPart, UploadPlan},
 };

@@ -71,6 +71,8 @@ slugs! {
     SendAgain "send-again",
     Unavailable "unavailable",
     QuotaExceeded "quota-exceeded",
+    TooManyRecordings "too-many-recordings",
+    TooManyUploads "too-many-uploads",
     StorageFull "storage-full",
 }
 

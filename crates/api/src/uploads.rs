@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::timestamp;
 
 /// A recording that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -48,6 +50,60 @@ pub struct UploadPlan {
     pub part_size: u64,
     /// What to send; nothing if the very same recording is stored already.
     pub parts: Vec<UploadPart>,
+}
+
+/// A direct upload that is under way. Announce it again, under its id, for fresh links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PendingUpload {
+    /// The id the recording will have.
+    #[schema(example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")]
+    pub id: String,
+    /// Byte for byte as it was announced, or made from the time.
+    #[schema(example = "회의록 3.m4a")]
+    pub name: String,
+    /// As it was announced.
+    #[schema(example = "audio/mp4")]
+    pub media_type: String,
+    /// In bytes.
+    #[schema(example = 24895)]
+    pub size: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    #[schema(min_length = 64, max_length = 64)]
+    pub sha256: String,
+    /// When it was recorded, on the client's clock and in its time zone.
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub recorded_at: DateTime<FixedOffset>,
+    /// How long it plays, in milliseconds; absent unless the client said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
+    pub client_duration_ms: Option<u32>,
+    /// Until when it can be completed; then it is removed, within hours.
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub expires_at: DateTime<Utc>,
+    /// How many bytes every part has but the last.
+    pub part_size: u64,
+    /// How many parts there must be.
+    pub part_count: u32,
+    /// Which of them are here, in order.
+    pub received_parts: Vec<ReceivedPart>,
+}
+
+/// A part that is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReceivedPart {
+    /// From 1.
+    pub number: u32,
+    /// How many bytes it has.
+    pub size: u64,
+}
+
+/// Some uploads under way, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PendingUploadPage {
+    /// In the order of their ids.
+    pub items: Vec<PendingUpload>,
+    /// Send it as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// How to send one part.

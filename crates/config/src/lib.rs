@@ -13,7 +13,9 @@ use chrono::TimeDelta;
 use config::{ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
 use serde::{Deserialize, Serialize, Serializer};
 use tapebase_adapters::connect::{Locations, S3Dialect};
-use tapebase_domain::{Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, upload::Limits};
+use tapebase_domain::{
+    Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, quota::Quota, upload::Limits,
+};
 use tapebase_http::HttpPolicy;
 
 pub mod logging;
@@ -142,13 +144,26 @@ pub struct LimitsConfig {
     pub recording: ByteSize,
     /// The most bytes of one user's recordings together.
     pub quota: ByteSize,
+    /// The most recordings of one user, those under way among them.
+    pub recordings: u64,
+    /// The most uploads that one user has under way.
+    pub uploads: u64,
+    /// The most sessions of one user.
+    pub sessions: u64,
     /// The most connections at once.
     pub connections: usize,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { recording: ByteSize::gib(4), quota: ByteSize::gib(100), connections: 4_096 }
+        Self {
+            recording: ByteSize::gib(4),
+            quota: ByteSize::gib(100),
+            recordings: 1_000_000,
+            uploads: 1_000,
+            sessions: 1_000,
+            connections: 4_096,
+        }
     }
 }
 
@@ -357,12 +372,20 @@ impl Config {
     /// If a duration is out of range.
     pub fn policy(&self) -> anyhow::Result<Policy> {
         Ok(Policy {
-            limits: Limits { recording_bytes: self.limits.recording.as_u64(), quota_bytes: self.limits.quota.as_u64() },
+            limits: Limits {
+                recording_bytes: self.limits.recording.as_u64(),
+                quota: Quota {
+                    bytes: self.limits.quota.as_u64(),
+                    recordings: self.limits.recordings,
+                    uploads: self.limits.uploads,
+                },
+            },
             auth: AuthPolicy {
                 open_signup: self.auth.open_signup,
                 trust_social_ids: self.auth.trust_social_ids,
                 idle: delta(self.auth.session_idle)?,
                 absolute: delta(self.auth.session_absolute)?,
+                most_sessions: self.limits.sessions,
             },
             orphan_grace: delta(self.sweep.grace)?,
             retention: Retention { lifetime: delta(self.changes.deleted)?, ..Retention::default() },
@@ -386,6 +409,7 @@ impl Config {
             "s3.public_endpoint must begin with https:// or http://"
         );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
+        anyhow::ensure!(self.limits.sessions > 0, "limits.sessions must be at least 1");
         anyhow::ensure!(
             (Duration::from_hours(24)..=Duration::from_hours(24 * 36_500)).contains(&self.changes.deleted),
             "changes.deleted must be a day to a hundred years: a device that was away for longer reads everything again"

@@ -14,7 +14,7 @@ use tapebase_domain::{
 };
 
 pub use self::storm::{Storm, storm};
-use crate::samples::{AMPLE, assert_same, noon, plan, recording, recording_of, renaming, stranger};
+use crate::samples::{AMPLE, assert_same, noon, plan, recording, recording_of, renaming, stranger, terms};
 
 /// A store of recordings that tells how they change.
 pub trait Rows: RecordStore + ChangeFeed + DeletedStore + UploadStore {}
@@ -109,7 +109,7 @@ pub async fn every_change_takes_the_next_number(store: Arc<dyn Rows>) {
     let first = insert(&*store, recording(owner)).await;
     assert_eq!((first.changed, number().await), (ChangeNumber(1), 1));
     store.insert(first.clone(), AMPLE).await.expect_err("taken");
-    store.insert(recording(owner), Terms { quota: 0, again: false }).await.expect_err("over quota");
+    store.insert(recording(owner), terms(0)).await.expect_err("over quota");
     store.edit(owner, &recording(owner).id, renaming("nothing"), None).await.expect("an answer");
     assert_eq!(number().await, 1);
     let edited = store.edit(owner, &first.id, renaming("renamed"), None).await.expect("renamed").expect("there");
@@ -118,7 +118,7 @@ pub async fn every_change_takes_the_next_number(store: Arc<dyn Rows>) {
     assert!(store.move_blob(owner, &first.id, &first.blob, elsewhere).await.expect("moved"));
     assert_eq!(number().await, 3);
     let upload = plan(owner);
-    store.reserve(upload.clone(), 1_000).await.expect("reserved");
+    store.reserve(upload.clone(), AMPLE.quota).await.expect("reserved");
     assert_eq!(number().await, 3);
     let settled = store.settle(&upload, recording_of(&upload)).await.expect("settled");
     assert_eq!((settled.changed, number().await), (ChangeNumber(4), 4));

@@ -81,9 +81,9 @@ pub async fn nobody_is_miscounted_whose_recordings_and_plans_come_and_go(store: 
         store.insert(stays, AMPLE).await.expect("inserted");
         store.insert(goes.clone(), AMPLE).await.expect("inserted");
         store.remove(owner, &goes.id, None, noon(), 100).await.expect("removed");
-        store.reserve(plan(owner), u64::MAX).await.expect("reserved");
+        store.reserve(plan(owner), AMPLE.quota).await.expect("reserved");
         let released = plan(owner);
-        store.reserve(released.clone(), u64::MAX).await.expect("reserved");
+        store.reserve(released.clone(), AMPLE.quota).await.expect("reserved");
         assert!(store.release(&released).await.expect("released"));
 
         assert_eq!(store.miscounted().await.expect("counted"), []);
@@ -95,7 +95,7 @@ pub async fn what_is_counted_anew_is_what_there_is(store: Arc<dyn Rows>) {
     let owner = stranger();
     let (recording, plan) = (recording(owner), plan(owner));
     store.insert(recording.clone(), AMPLE).await.expect("inserted");
-    store.reserve(plan.clone(), u64::MAX).await.expect("reserved");
+    store.reserve(plan.clone(), AMPLE.quota).await.expect("reserved");
 
     let counted = store.recount(owner).await.expect("counted");
     assert_eq!((counted.bytes, counted.reserved_bytes), (recording.size, plan.size));

@@ -9,16 +9,17 @@ use tapebase_domain::{
     details::Details,
     id::{RecordingId, UserId},
     media_type::MediaType,
-    page::PageRequest,
+    page::{Limit, PageRequest},
     pending::{PendingUpload, StagedRef},
-    ports::{InsertError, RecordStore, ReserveError, Timestamp, UploadStore},
+    ports::{InsertError, RecordStore, ReserveError, Terms, Timestamp, UploadStore},
+    quota::{Excess, Quota},
     recording::Recording,
 };
 use tokio::task::JoinSet;
 
 pub use self::settle::*;
 use self::settle::{release, settle};
-use crate::samples::{AMPLE, assert_same_plan, local, name, noon, plan, recording, stranger, terms};
+use crate::samples::{AMPLE, assert_same_plan, local, name, noon, plan, quota, recording, stranger, terms};
 
 /// A store of recordings and of plans, which count towards one quota.
 pub trait Rows: RecordStore + UploadStore {}
@@ -28,7 +29,7 @@ impl<S: RecordStore + UploadStore> Rows for S {}
 /// Reserve MUST return `Begun` with the plan that is there if its owner has one of this id.
 pub async fn reserve_answers_planned_with_the_plan_that_is_there(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
-    let second = PendingUpload { id: first.id.clone(), size: 7, ..plan(first.owner) };
+    let second = PendingUpload { id: first.id.clone(), size: 7_000, ..plan(first.owner) };
 
     for again in [second, first.clone()] {
         let refused = store.reserve(again, AMPLE.quota).await;
@@ -45,7 +46,7 @@ pub async fn reserve_answers_planned_even_when_the_quota_is_used_up(store: Arc<d
     let first = reserve(&store, plan(stranger())).await;
 
     for quota in [first.size, 0] {
-        let refused = store.reserve(first.clone(), quota).await;
+        let refused = store.reserve(first.clone(), terms(quota).quota).await;
 
         assert!(matches!(refused, Err(ReserveError::Taken(_))), "{refused:?}");
     }
@@ -72,38 +73,38 @@ pub async fn reserve_gives_an_id_to_one_of_many_at_once(store: Arc<dyn Rows>) {
     assert_eq!(used_bytes(&store, owner).await, winner.size);
 }
 
-/// Reserve MUST return `OverQuota` if the owner would use more than `quota` bytes.
+/// Reserve MUST return `OverQuota` if the owner would use more bytes than the quota has.
 pub async fn reserve_fills_the_quota_to_the_last_byte_and_no_further(store: Arc<dyn Rows>) {
-    let first = reserve(&store, PendingUpload { size: 600, ..plan(stranger()) }).await;
-    let too_large = PendingUpload { size: 401, ..plan(first.owner) };
-    let fitting = PendingUpload { size: 400, ..plan(first.owner) };
+    let first = reserve(&store, PendingUpload { size: 60_000, ..plan(stranger()) }).await;
+    let too_large = PendingUpload { size: 40_001, ..plan(first.owner) };
+    let fitting = PendingUpload { size: 40_000, ..plan(first.owner) };
 
-    for quota in [1_000, 599, 0] {
-        let refused = store.reserve(too_large.clone(), quota).await;
-        assert!(matches!(refused, Err(ReserveError::OverQuota)), "{refused:?}");
+    for quota in [100_000, 59_999, 0] {
+        let refused = store.reserve(too_large.clone(), terms(quota).quota).await;
+        assert!(matches!(refused, Err(ReserveError::OverQuota(Excess::Bytes))), "{refused:?}");
     }
-    let accepted = store.reserve(fitting, 1_000).await;
+    let accepted = store.reserve(fitting, quota(100_000)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
     assert_eq!(find(&store, &too_large).await, None);
-    assert_eq!(used_bytes(&store, first.owner).await, 1_000);
+    assert_eq!(used_bytes(&store, first.owner).await, 100_000);
 }
 
 /// Recordings and plans count towards one quota: what the ones use is not left for the others.
 pub async fn recordings_and_plans_fill_one_quota(store: Arc<dyn Rows>) {
     let owner = stranger();
-    reserve(&store, PendingUpload { size: 600, ..plan(owner) }).await;
+    reserve(&store, PendingUpload { size: 60_000, ..plan(owner) }).await;
 
-    let refused = store.insert(Recording { size: 401, ..recording(owner) }, terms(1_000)).await;
-    assert!(matches!(refused, Err(InsertError::OverQuota)), "{refused:?}");
-    let accepted = store.insert(Recording { size: 399, ..recording(owner) }, terms(1_000)).await;
+    let refused = store.insert(Recording { size: 40_001, ..recording(owner) }, terms(100_000)).await;
+    assert!(matches!(refused, Err(InsertError::OverQuota(Excess::Bytes))), "{refused:?}");
+    let accepted = store.insert(Recording { size: 35_904, ..recording(owner) }, terms(100_000)).await;
     assert!(accepted.is_ok(), "{accepted:?}");
-    let refused = store.reserve(PendingUpload { size: 2, ..plan(owner) }, 1_000).await;
-    assert!(matches!(refused, Err(ReserveError::OverQuota)), "{refused:?}");
-    let accepted = store.reserve(PendingUpload { size: 1, ..plan(owner) }, 1_000).await;
+    let refused = store.reserve(PendingUpload { size: 4_097, ..plan(owner) }, quota(100_000)).await;
+    assert!(matches!(refused, Err(ReserveError::OverQuota(Excess::Bytes))), "{refused:?}");
+    let accepted = store.reserve(PendingUpload { size: 4_096, ..plan(owner) }, quota(100_000)).await;
     assert!(accepted.is_ok(), "{accepted:?}");
 
-    assert_eq!(used_bytes(&store, owner).await, 1_000);
+    assert_eq!(used_bytes(&store, owner).await, 100_000);
 }
 
 /// Reserve and insert MUST return `OverQuota` if the owner would use more, however many do either at once.
@@ -114,13 +115,13 @@ pub async fn reserve_and_insert_keep_one_quota_however_many_at_once(store: Arc<d
         let store = store.clone();
         async move {
             if number % 2 == 0 {
-                match store.reserve(plan(owner), 1_000).await {
-                    Err(ReserveError::OverQuota) => false,
+                match store.reserve(plan(owner), quota(100_000)).await {
+                    Err(ReserveError::OverQuota(Excess::Bytes)) => false,
                     outcome => outcome.map(|()| true).expect("reserved or refused"),
                 }
             } else {
-                match store.insert(recording(owner), terms(1_000)).await {
-                    Err(InsertError::OverQuota) => false,
+                match store.insert(recording(owner), terms(100_000)).await {
+                    Err(InsertError::OverQuota(Excess::Bytes)) => false,
                     outcome => outcome.map(|_| true).expect("inserted or refused"),
                 }
             }
@@ -129,14 +130,76 @@ pub async fn reserve_and_insert_keep_one_quota_however_many_at_once(store: Arc<d
     let outcomes = writes.collect::<JoinSet<_>>().join_all().await;
 
     assert_eq!(outcomes.into_iter().filter(|is_written| *is_written).count(), 10);
-    assert_eq!(used_bytes(&store, owner).await, 1_000);
+    assert_eq!(used_bytes(&store, owner).await, 100_000);
+}
+
+/// Reserve MUST return `OverQuota` if the owner would have more uploads under way than the quota has, however many
+/// reserve at once.
+pub async fn reserve_keeps_to_so_many_plans_however_many_reserve_at_once(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let quota = Quota { uploads: 3, ..AMPLE.quota };
+    reserve(&store, plan(stranger())).await;
+
+    let (reserved, refused) = reserve_at_once(&store, owner, quota).await;
+
+    assert_eq!(reserved.len(), 3);
+    let is_full = |refused: &_| matches!(refused, ReserveError::OverQuota(Excess::Uploads));
+    assert!(refused.iter().all(is_full), "{refused:?}");
+    let repeated = store.reserve(reserved[0].clone(), quota).await;
+    assert!(matches!(repeated, Err(ReserveError::Taken(_))), "{repeated:?}");
+    settle(&store, &reserved[0]).await;
+    release(&store, &reserved[1]).await;
+    for _ in 0..2 {
+        store.reserve(plan(owner), quota).await.expect("what has ended makes room");
+    }
+    let refused = store.reserve(plan(owner), quota).await.expect_err("there are three");
+    assert!(is_full(&refused), "{refused:?}");
+    let refused = store.reserve(plan(stranger()), Quota { uploads: 0, ..quota }).await.expect_err("there may be none");
+    assert!(is_full(&refused), "{refused:?}");
+}
+
+/// Reserve MUST return `OverQuota` if the owner would have more recordings than the quota has, for every plan is to be
+/// one; and insert, for every plan is one already.
+pub async fn recordings_and_plans_are_so_many_together_however_many_at_once(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let quota = Quota { recordings: 7, ..AMPLE.quota };
+    insert(&store, recording(owner)).await;
+    insert(&store, recording(owner)).await;
+
+    let (reserved, refused) = reserve_at_once(&store, owner, quota).await;
+
+    assert_eq!(reserved.len(), 5);
+    let is_full = |refused: &_| matches!(refused, ReserveError::OverQuota(Excess::Recordings));
+    assert!(refused.iter().all(is_full), "{refused:?}");
+    let terms = Terms { quota, again: false };
+    // What was promised is kept, and makes no room.
+    settle(&store, &reserved[0]).await;
+    let refused = store.insert(recording(owner), terms).await;
+    assert!(matches!(refused, Err(InsertError::OverQuota(Excess::Recordings))), "{refused:?}");
+    release(&store, &reserved[1]).await;
+    let accepted = store.insert(recording(owner), terms).await;
+    assert!(accepted.is_ok(), "{accepted:?}");
+}
+
+async fn reserve_at_once(
+    store: &Arc<dyn Rows>,
+    owner: UserId,
+    quota: Quota,
+) -> (Vec<PendingUpload>, Vec<ReserveError>) {
+    let writes = (0..20).map(|_| {
+        let (store, plan) = (store.clone(), plan(owner));
+        async move { store.reserve(plan.clone(), quota).await.map(|()| plan) }
+    });
+    let outcomes = writes.collect::<JoinSet<_>>().join_all().await;
+    let (reserved, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    (reserved.into_iter().flatten().collect(), refused.into_iter().filter_map(Result::err).collect())
 }
 
 /// What others planned MUST NOT count towards the quota of the owner.
 pub async fn reserve_counts_only_the_owners_bytes_towards_the_quota(store: Arc<dyn Rows>) {
-    reserve(&store, PendingUpload { size: 1_000, ..plan(stranger()) }).await;
+    reserve(&store, PendingUpload { size: 100_000, ..plan(stranger()) }).await;
 
-    let accepted = store.reserve(PendingUpload { size: 1_000, ..plan(stranger()) }, 1_000).await;
+    let accepted = store.reserve(PendingUpload { size: 100_000, ..plan(stranger()) }, quota(100_000)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
 }
@@ -145,7 +208,7 @@ pub async fn reserve_counts_only_the_owners_bytes_towards_the_quota(store: Arc<d
 pub async fn reserve_takes_the_largest_quota(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
 
-    let accepted = store.reserve(plan(first.owner), u64::MAX).await;
+    let accepted = store.reserve(plan(first.owner), quota(u64::MAX)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
 }
@@ -158,7 +221,7 @@ pub async fn a_plan_and_a_recording_can_have_the_same_id(store: Arc<dyn Rows>) {
     let inserted_first = insert(&store, recording(owner)).await;
     reserve(&store, PendingUpload { id: inserted_first.id, ..plan(owner) }).await;
 
-    assert_eq!(used_bytes(&store, owner).await, 400);
+    assert_eq!(used_bytes(&store, owner).await, 40_000);
 }
 
 /// Two users can have plans of the same id.
@@ -222,17 +285,73 @@ pub async fn finds_no_plan_of_another_user(store: Arc<dyn Rows>) {
     assert_eq!(store.upload(hers.owner, &plan(hers.owner).id).await.expect("an answer"), None);
 }
 
-/// What an owner uses is the sum of the sizes of their recordings, and of their uploads.
-pub async fn used_bytes_is_the_sum_of_recordings_and_plans(store: Arc<dyn Rows>) {
+/// Uploads MUST list only uploads of the owner, those past their expiry among them.
+pub async fn lists_only_plans_of_the_owner_past_their_expiry_too(store: Arc<dyn Rows>) {
+    let (owner, other) = (stranger(), stranger());
+    let expires_at = local("1970-01-02T00:00:00Z").to_utc();
+    let hers = [PendingUpload { expires_at, ..plan(owner) }, plan(owner)];
+    for plan in hers.iter().cloned().chain([plan(other)]) {
+        reserve(&store, plan).await;
+    }
+    insert(&store, recording(owner)).await;
+    for over in [reserve(&store, plan(owner)).await, reserve(&store, plan(owner)).await] {
+        release(&store, &over).await;
+    }
+
+    let mut listed = store.uploads(owner, Limit::MAX, None).await.expect("listed");
+
+    for plan in hers {
+        let place = listed.iter().position(|listed| listed.id == plan.id).expect("it is listed");
+        assert_same_plan(Some(&listed.remove(place)), &plan);
+    }
+    assert_eq!(listed, []);
+    assert_eq!(store.uploads(stranger(), Limit::MAX, None).await.expect("listed"), []);
+}
+
+/// Pages of uploads joined by `after` MUST have every upload that stays exactly once, while others come and go.
+pub async fn pages_have_every_plan_that_stays_exactly_once(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let uuid = |number: u32| RecordingId::parse(&format!("{number:08x}-7c7e-7b3a-9d55-3f1c2b4a5d6e")).expect("a UUID");
+    let (mut stay, mut goes) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        let id = if number % 2 == 0 { uuid(number << 28 | number) } else { plan(owner).id };
+        stay.push(reserve(&store, PendingUpload { id, ..plan(owner) }).await.id);
+        goes.push(reserve(&store, plan(owner)).await);
+    }
+    stay.sort();
+
+    let (limit, mut after, mut walked) = (Limit::new(3).expect("a limit"), None, Vec::new());
+    loop {
+        let mut page = store.uploads(owner, limit, after).await.expect("listed");
+        assert!(page.len() <= 4, "{} are listed", page.len());
+        let has_more = page.len() > 3;
+        page.truncate(3);
+        after = page.last().map(|plan| plan.id.clone());
+        walked.extend(page.into_iter().map(|plan| plan.id));
+        if !has_more {
+            break;
+        }
+        for gone in goes.drain(..goes.len().min(4)) {
+            release(&store, &gone).await;
+        }
+    }
+
+    assert!(walked.is_sorted_by(|one, next| one < next), "{walked:?}");
+    walked.retain(|id| stay.contains(id));
+    assert_eq!(walked, stay);
+}
+
+/// What an owner uses is the sum of what their recordings weigh, and of what their uploads will.
+pub async fn used_bytes_is_the_sum_of_what_recordings_and_plans_weigh(store: Arc<dyn Rows>) {
     let (owner, sizes) = (stranger(), [0, 1, 1 << 33, 1 << 40]);
     reserve(&store, plan(stranger())).await;
-    insert(&store, Recording { size: 5, ..recording(owner) }).await;
+    insert(&store, Recording { size: 5_000, ..recording(owner) }).await;
 
     for size in sizes {
         reserve(&store, PendingUpload { size, ..plan(owner) }).await;
     }
 
-    assert_eq!(used_bytes(&store, owner).await, 5 + sizes.iter().sum::<u64>());
+    assert_eq!(used_bytes(&store, owner).await, 5_000 + sizes.iter().map(|size| size.max(&4_096)).sum::<u64>());
 }
 
 /// A plan is no recording: it is neither found nor listed among them.

@@ -10,7 +10,8 @@ use tapebase_domain::{
     details::Details,
     id::{RecordingId, StoreId, UserId},
     media_type::MediaType,
-    ports::{InsertError, RecordStore},
+    ports::{InsertError, RecordStore, Terms},
+    quota::{Excess, Quota},
     recording::Recording,
 };
 use tokio::task::JoinSet;
@@ -21,7 +22,7 @@ use crate::samples::{AMPLE, assert_same, details, local, named, noon, recorded_a
 /// Insert MUST return `Taken` with the recording that is there if its owner has one of this id.
 pub async fn insert_answers_taken_with_the_recording_that_is_there(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
-    let second = Recording { id: first.id.clone(), size: 7, ..named(first.owner, "other.m4a") };
+    let second = Recording { id: first.id.clone(), size: 7_000, ..named(first.owner, "other.m4a") };
 
     let refused = store.insert(second, AMPLE).await;
 
@@ -62,44 +63,91 @@ pub async fn insert_gives_an_id_to_one_of_many_at_once(store: Arc<dyn RecordStor
     assert_eq!(used_bytes(&store, owner).await, winner.size);
 }
 
-/// Insert MUST return `OverQuota` if the owner would use more than `quota` bytes.
+/// Insert MUST return `OverQuota` if the owner would use more bytes than the quota has.
 pub async fn insert_fills_the_quota_to_the_last_byte_and_no_further(store: Arc<dyn RecordStore>) {
-    let first = insert(&store, Recording { size: 600, ..recording(stranger()) }).await;
-    let too_large = Recording { size: 401, ..recording(first.owner) };
-    let fitting = Recording { size: 400, ..recording(first.owner) };
+    let first = insert(&store, Recording { size: 60_000, ..recording(stranger()) }).await;
+    let too_large = Recording { size: 40_001, ..recording(first.owner) };
+    let fitting = Recording { size: 40_000, ..recording(first.owner) };
 
-    for quota in [1_000, 599, 0] {
+    for quota in [100_000, 59_999, 0] {
         let refused = store.insert(too_large.clone(), terms(quota)).await;
-        assert!(matches!(refused, Err(InsertError::OverQuota)), "{refused:?}");
+        assert!(matches!(refused, Err(InsertError::OverQuota(Excess::Bytes))), "{refused:?}");
     }
-    let accepted = store.insert(fitting, terms(1_000)).await;
+    let accepted = store.insert(fitting, terms(100_000)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
     assert_eq!(find(&store, &too_large).await, None);
-    assert_eq!(used_bytes(&store, first.owner).await, 1_000);
+    assert_eq!(used_bytes(&store, first.owner).await, 100_000);
 }
 
-/// Insert MUST return `OverQuota` if the owner would use more than `quota` bytes, however many insert at once.
+/// Insert MUST return `OverQuota` if the owner would use more bytes than the quota has, however many insert at once.
 pub async fn insert_keeps_the_quota_however_many_insert_at_once(store: Arc<dyn RecordStore>) {
     let owner = stranger();
 
     let inserts = (0..20).map(|_| {
         let store = store.clone();
-        async move { store.insert(recording(owner), terms(1_000)).await }
+        async move { store.insert(recording(owner), terms(100_000)).await }
     });
     let outcomes = inserts.collect::<JoinSet<_>>().join_all().await;
 
     let (inserted, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(inserted.len(), 10);
-    assert!(refused.iter().all(|outcome| matches!(outcome, Err(InsertError::OverQuota))), "{refused:?}");
-    assert_eq!(used_bytes(&store, owner).await, 1_000);
+    assert!(refused.iter().all(|outcome| matches!(outcome, Err(InsertError::OverQuota(Excess::Bytes)))), "{refused:?}");
+    assert_eq!(used_bytes(&store, owner).await, 100_000);
+}
+
+/// A recording MUST count as a block of 4 KiB at least, however many insert at once: also one without any bytes.
+pub async fn insert_counts_a_block_at_least_however_many_insert_at_once(store: Arc<dyn RecordStore>) {
+    let owner = stranger();
+
+    let inserts = (0..20).map(|size| {
+        let (store, tiny) = (store.clone(), Recording { size, ..recording(owner) });
+        async move { store.insert(tiny, terms(10 * 4_096 + 4_095)).await }
+    });
+    let outcomes = inserts.collect::<JoinSet<_>>().join_all().await;
+
+    let (inserted, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!(inserted.len(), 10);
+    assert!(refused.iter().all(|outcome| matches!(outcome, Err(InsertError::OverQuota(Excess::Bytes)))), "{refused:?}");
+    for Recording { id, .. } in inserted.into_iter().flatten() {
+        store.remove(owner, &id, None, noon(), 100).await.expect("removed");
+    }
+    assert_eq!(used_bytes(&store, owner).await, 0);
+}
+
+/// Insert MUST return `OverQuota` if the owner would have more recordings than the quota has, however many insert at
+/// once.
+pub async fn insert_keeps_to_so_many_recordings_however_many_insert_at_once(store: Arc<dyn RecordStore>) {
+    let (owner, other) = (stranger(), stranger());
+    let terms = Terms { quota: Quota { recordings: 5, ..AMPLE.quota }, again: false };
+    insert(&store, recording(other)).await;
+
+    let inserts = (0..20).map(|_| {
+        let store = store.clone();
+        async move { store.insert(recording(owner), terms).await }
+    });
+    let outcomes = inserts.collect::<JoinSet<_>>().join_all().await;
+
+    let (inserted, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!(inserted.len(), 5);
+    let is_full = |outcome: &_| matches!(outcome, Err(InsertError::OverQuota(Excess::Recordings)));
+    assert!(refused.iter().all(is_full), "{refused:?}");
+    let there = inserted.into_iter().flatten().next().expect("one of them");
+    let repeated = store.insert(there.clone(), terms).await;
+    assert!(matches!(repeated, Err(InsertError::Taken(_))), "{repeated:?}");
+    store.remove(owner, &there.id, None, noon(), 100).await.expect("removed");
+    let returned = store.insert(there, Terms { again: true, ..terms }).await;
+    assert!(returned.is_ok(), "{returned:?}");
+    let none = Terms { quota: Quota { recordings: 0, ..AMPLE.quota }, again: false };
+    let refused = store.insert(recording(stranger()), none).await;
+    assert!(is_full(&refused), "{refused:?}");
 }
 
 /// What others use MUST NOT count towards the quota of the owner.
 pub async fn insert_counts_only_the_owners_bytes_towards_the_quota(store: Arc<dyn RecordStore>) {
-    insert(&store, Recording { size: 1_000, ..recording(stranger()) }).await;
+    insert(&store, Recording { size: 100_000, ..recording(stranger()) }).await;
 
-    let accepted = store.insert(Recording { size: 1_000, ..recording(stranger()) }, terms(1_000)).await;
+    let accepted = store.insert(Recording { size: 100_000, ..recording(stranger()) }, terms(100_000)).await;
 
     assert!(accepted.is_ok(), "{accepted:?}");
 }
@@ -193,9 +241,9 @@ pub async fn finds_nothing_of_another_user(store: Arc<dyn RecordStore>) {
     assert_eq!(store.find(hers.owner, &recording(hers.owner).id).await.expect("an answer"), None);
 }
 
-/// What an owner uses is the sum of the sizes of their recordings.
-pub async fn used_bytes_is_the_sum_of_the_owners_sizes(store: Arc<dyn RecordStore>) {
-    let (owner, sizes) = (stranger(), [0, 1, 1 << 33, 1 << 40]);
+/// A recording MUST count as what it weighs: as a block of 4 KiB at least.
+pub async fn used_bytes_is_the_sum_of_what_the_owners_recordings_weigh(store: Arc<dyn RecordStore>) {
+    let (owner, sizes) = (stranger(), [0, 1, 4_095, 4_096, 4_097, 1 << 33, 1 << 40]);
     insert(&store, recording(stranger())).await;
     assert_eq!(used_bytes(&store, owner).await, 0);
 
@@ -203,7 +251,7 @@ pub async fn used_bytes_is_the_sum_of_the_owners_sizes(store: Arc<dyn RecordStor
         insert(&store, Recording { size, ..recording(owner) }).await;
     }
 
-    assert_eq!(used_bytes(&store, owner).await, sizes.iter().sum::<u64>());
+    assert_eq!(used_bytes(&store, owner).await, sizes.iter().map(|size| size.max(&4_096)).sum::<u64>());
 }
 
 /// Orphans: it MUST return exactly those of the blobs that no recording of any user refers to.

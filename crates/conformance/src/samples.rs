@@ -12,6 +12,7 @@ use tapebase_domain::{
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{Terms, Timestamp},
+    quota::Quota,
     recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
@@ -43,9 +44,14 @@ pub fn stranger() -> UserId {
 /// A quota that is in nobody's way, for an id that was never deleted.
 pub const AMPLE: Terms = terms(1 << 50);
 
-/// A quota, for an id that was never deleted.
-pub const fn terms(quota: u64) -> Terms {
-    Terms { quota, again: false }
+/// A quota of bytes, for an id that was never deleted.
+pub const fn terms(bytes: u64) -> Terms {
+    Terms { quota: quota(bytes), again: false }
+}
+
+/// A quota of bytes, and nothing else.
+pub const fn quota(bytes: u64) -> Quota {
+    Quota { bytes, ..Quota::UNLIMITED }
 }
 
 /// What a client says of a memo.
@@ -58,14 +64,14 @@ pub fn details() -> Details {
     }
 }
 
-/// A recording of `owner`, of 100 bytes.
+/// A recording of `owner`, of 10,000 bytes.
 pub fn recording(owner: UserId) -> Recording {
     let id = RecordingId::generate(noon());
     Recording {
         owner,
         details: details(),
         media_type: MediaType::parse("audio/mp4").expect("a type"),
-        size: 100,
+        size: 10_000,
         sha256: Sha256::of(id.as_str().as_bytes()),
         digest: DigestOrigin::Computed,
         received_at: noon(),
@@ -105,13 +111,13 @@ pub fn assert_same(found: Option<&Recording>, expected: &Recording) {
     assert_eq!(found.map(|found| *found.details.recorded_at.offset()), Some(*expected.details.recorded_at.offset()));
 }
 
-/// A plan of `owner`, of 100 bytes.
+/// A plan of `owner`, of 10,000 bytes.
 pub fn plan(owner: UserId) -> PendingUpload {
     let id = RecordingId::generate(noon());
     PendingUpload {
         owner,
         details: details(),
-        size: 100,
+        size: 10_000,
         sha256: Sha256::of(id.as_str().as_bytes()),
         again: false,
         staged: StagedRef::new(format!("parts/{id}")),

@@ -39,6 +39,35 @@ pub async fn begin_gives_every_blob_a_place_of_its_own(store: Parted) {
     }
 }
 
+/// Sent MUST list every part that was sent, in order, and no other; also once the blob is put together.
+pub async fn sent_lists_every_part_that_was_sent_and_no_other(store: Parted) {
+    let (alone, some) = (store.begin(&small("alone")).await, store.begin(&in_three_parts()).await);
+    assert!(store.sent(&alone).await.is_empty() && store.sent(&some).await.is_empty());
+
+    for (number, there) in [(3, vec![3]), (1, vec![1, 3]), (1, vec![1, 3]), (2, vec![1, 2, 3])] {
+        store.send(&some, number).await;
+        assert_eq!(store.sent(&some).await, there);
+    }
+    store.send(&alone, 1).await;
+    assert_eq!(store.sent(&alone).await, [1]);
+    for whole in [&alone, &some] {
+        store.assembled(whole).await;
+    }
+    assert_eq!([store.sent(&alone).await, store.sent(&some).await], [vec![1], vec![1, 2, 3]]);
+}
+
+/// Sent MUST list none when the parts are gone.
+pub async fn sent_lists_nothing_that_is_gone(store: Parted) {
+    for audio in [small("gone"), in_three_parts()] {
+        let gone = store.begin(&audio).await;
+        store.send_all(&gone).await;
+
+        store.staging.blobs.abort(&gone.staged).await.expect("aborted");
+
+        assert!(store.sent(&gone).await.is_empty());
+    }
+}
+
 /// Assemble MUST return the size and the SHA-256 of exactly the bytes it kept, however they are cut.
 pub async fn assemble_answers_the_size_and_digest_of_exactly_what_was_sent(store: Parted) {
     for size in [0, 1, Parts::SINGLE_BYTES, Parts::SINGLE_BYTES + 1] {

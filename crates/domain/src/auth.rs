@@ -9,8 +9,9 @@ use chrono::TimeDelta;
 
 use crate::{
     id::{SessionId, UserId},
+    page::Limit,
     ports::{BoxError, Clock, HasherError, PasswordHasher, Ports, StoreError, Timestamp, UserStore},
-    session::{Session, SessionToken, TokenForm},
+    session::{Session, SessionPage, SessionToken, TokenForm},
     user::{Account, Email, Identity, Password, PasswordHash, SocialId, User},
 };
 
@@ -25,6 +26,8 @@ pub struct AuthPolicy {
     pub idle: TimeDelta,
     /// How long any session lasts.
     pub absolute: TimeDelta,
+    /// How many sessions a user may have; then the one that was used least recently ends for the next.
+    pub most_sessions: u64,
 }
 
 /// Why somebody was not let in.
@@ -214,18 +217,24 @@ impl Auth {
     /// # Errors
     /// A failing port.
     pub async fn session(&self, user: UserId, id: SessionId) -> Result<Option<Session>, AuthError> {
-        Ok(self.sessions(user).await?.into_iter().find(|session| session.id == id))
+        let now = self.clock.now();
+        Ok(self.users.session_of(user, id).await?.filter(|session| session.expires_at > now))
     }
 
-    /// The sessions of `user` that are still open.
+    /// Some sessions of `user` that are still open.
     ///
     /// # Errors
     /// A failing port.
-    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, AuthError> {
-        let now = self.clock.now();
-        let mut sessions = self.users.sessions(user).await?;
-        sessions.retain(|session| session.expires_at > now);
-        Ok(sessions)
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        limit: Limit,
+        after: Option<SessionId>,
+    ) -> Result<SessionPage, AuthError> {
+        let mut items = self.users.sessions(user, self.clock.now(), limit, after).await?;
+        let has_more = items.len() > limit.get();
+        items.truncate(limit.get());
+        Ok(SessionPage { next: items.last().map(|last| last.id).filter(|_| has_more), items })
     }
 
     /// Ends a session of `user`, at once; `false` if there is none of this id.
@@ -256,7 +265,7 @@ impl Auth {
     async fn open_session(&self, user: User, client: &str, form: TokenForm) -> Result<Grant, AuthError> {
         let token = SessionToken::generate(form);
         let session = self.new_session(user.id, client, self.clock.now());
-        self.users.open_session(session.clone(), token.hash()).await?;
+        self.users.open_session(session.clone(), token.hash(), self.policy.most_sessions).await?;
         Ok(Grant { token, session, user })
     }
 

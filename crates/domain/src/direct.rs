@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use chrono::{SubsecRound as _, TimeDelta};
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use self::locks::UploadLocks;
 use crate::{
@@ -23,11 +23,13 @@ use crate::{
     history::{ChangeNumber, Entry},
     id::{RecordingId, UserId},
     media_type::MediaType,
+    page::Limit,
     pending::{LinkKey, PartTicket, Parts, PendingUpload},
     ports::{
         Assembled, BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, ReserveError,
         SettleError, Staging, StoreError, Timestamp, UploadStore,
     },
+    quota::Quota,
     recording::{DigestOrigin, Recording, Revision},
     upload::{Allowance, Limits, Stored, UploadError, metered},
 };
@@ -66,6 +68,24 @@ enum Known {
     Damaged,
     /// The answer.
     Answer(Box<Begun>),
+}
+
+/// An upload under way, and the numbers of the parts that are here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// The upload.
+    pub upload: PendingUpload,
+    /// Which parts are here, in order.
+    pub sent: Vec<u32>,
+}
+
+/// Some uploads under way, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWayPage {
+    /// By their ids.
+    pub items: Vec<UnderWay>,
+    /// After which there was more when this page was read.
+    pub next: Option<RecordingId>,
 }
 
 /// How a client sends one part.
@@ -117,6 +137,8 @@ pub struct Direct {
 impl Direct {
     /// How long a link is good for; announcing the recording again gives fresh ones.
     pub const LINK_LIFETIME: Duration = Duration::from_hours(1);
+    /// Of how many uploads the parts are asked for at once.
+    const ASKED_AT_ONCE: usize = 8;
 
     /// Wires the use case. An upload may take as long as `patience`.
     #[must_use]
@@ -142,13 +164,13 @@ impl Direct {
         };
         let quota = match known {
             Known::Answer(begun) => return Ok(*begun),
-            Known::Nothing => self.limits.quota_bytes,
-            // Its bytes are counted already.
-            Known::Damaged => u64::MAX,
+            Known::Nothing => self.limits.quota,
+            // It is counted already.
+            Known::Damaged => Quota { uploads: self.limits.quota.uploads, ..Quota::UNLIMITED },
         };
-        let used = self.records.counters(owner).await?.used_bytes();
-        let allowance = Allowance { recording: self.limits.recording_bytes, quota: quota.saturating_sub(used) };
-        allowance.admit(new.size).map_err(UploadError::from)?;
+        let has = self.records.counters(owner).await?;
+        Limits { quota, ..self.limits }.admit(&has, new.size)?;
+        quota.admit_upload(&has, new.size).map_err(|excess| self.limits.refuse(excess))?;
 
         let upload = self.draw_up(owner, new).await?;
         match self.uploads.reserve(upload.clone(), quota).await {
@@ -159,8 +181,18 @@ impl Direct {
             Err(ReserveError::Store(error @ StoreError::Unavailable(_))) => Err(error.into()),
             Err(refused) => {
                 self.abandon(&upload).await;
-                begun_by_another(&upload, refused)
+                self.begun_by_another(&upload, refused)
             }
+        }
+    }
+
+    /// What an upload comes to that was not written down.
+    fn begun_by_another(&self, upload: &PendingUpload, refused: ReserveError) -> Result<Begun, DirectError> {
+        match refused {
+            ReserveError::Taken(there) if there.is_of(upload.size, upload.sha256) => Ok(Begun::Resumed(*there)),
+            ReserveError::Taken(there) => Err(conflict(&there.id)),
+            ReserveError::OverQuota(excess) => Err(self.limits.refuse(excess).into()),
+            ReserveError::Store(error) => Err(error.into()),
         }
     }
 
@@ -237,6 +269,38 @@ impl Direct {
             });
         }
         Ok((links, expires_at))
+    }
+
+    /// Some uploads of `owner` that are under way: until they have expired and are swept, they take up the quota.
+    ///
+    /// # Errors
+    /// [`DirectError::Upload`] if a store fails.
+    pub async fn under_way(
+        &self,
+        owner: UserId,
+        limit: Limit,
+        after: Option<RecordingId>,
+    ) -> Result<UnderWayPage, DirectError> {
+        let mut uploads = self.uploads.uploads(owner, limit, after).await?;
+        let has_more = uploads.len() > limit.get();
+        uploads.truncate(limit.get());
+        let next = uploads.last().map(|last| last.id.clone()).filter(|_| has_more);
+        let items = stream::iter(uploads).map(|upload| self.progress(upload)).buffered(Self::ASKED_AT_ONCE);
+        Ok(UnderWayPage { items: items.try_collect().await?, next })
+    }
+
+    /// One upload of `owner` that is under way.
+    ///
+    /// # Errors
+    /// [`DirectError::NotFound`], or [`DirectError::Upload`] if a store fails.
+    pub async fn find(&self, owner: UserId, id: &RecordingId) -> Result<UnderWay, DirectError> {
+        let upload = self.uploads.upload(owner, id).await?.ok_or(DirectError::NotFound)?;
+        self.progress(upload).await
+    }
+
+    async fn progress(&self, upload: PendingUpload) -> Result<UnderWay, DirectError> {
+        let sent = self.staging.blobs.sent(&upload.staged, upload.parts()).await?;
+        Ok(UnderWay { upload, sent })
     }
 
     /// Keeps one part, from whoever has a ticket for it.
@@ -456,16 +520,6 @@ impl Direct {
             let _ = self.blobs.delete(blob).await;
         }
         Ok(())
-    }
-}
-
-/// What an upload comes to that was not written down.
-fn begun_by_another(upload: &PendingUpload, refused: ReserveError) -> Result<Begun, DirectError> {
-    match refused {
-        ReserveError::Taken(there) if there.is_of(upload.size, upload.sha256) => Ok(Begun::Resumed(*there)),
-        ReserveError::Taken(there) => Err(conflict(&there.id)),
-        ReserveError::OverQuota => Err(UploadError::from(BodyError::OverQuota).into()),
-        ReserveError::Store(error) => Err(error.into()),
     }
 }
 

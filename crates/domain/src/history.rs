@@ -144,9 +144,9 @@ impl Default for Retention {
 /// How much an owner has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// The bytes of all recordings.
+    /// What all recordings weigh, see [`crate::quota::weight`].
     pub bytes: u64,
-    /// The bytes set aside for uploads under way.
+    /// What is set aside for uploads under way.
     pub reserved_bytes: u64,
     /// How many recordings there are.
     pub recordings: u64,
@@ -165,6 +165,12 @@ impl Counters {
     #[must_use]
     pub const fn used_bytes(&self) -> u64 {
         self.bytes.saturating_add(self.reserved_bytes)
+    }
+
+    /// Recordings, and uploads that will be some.
+    #[must_use]
+    pub const fn held_recordings(&self) -> u64 {
+        self.recordings.saturating_add(self.uploads)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`] hold the words of the recorder's world,
+//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`verify`], [`backup`] and [`rebuild`] are the
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`usage`], [`verify`], [`backup`] and [`rebuild`] are the
 //!   use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
@@ -23,6 +23,7 @@ pub mod media_type;
 pub mod page;
 pub mod pending;
 pub mod ports;
+pub mod quota;
 pub mod rebuild;
 pub mod recording;
 pub mod session;
@@ -30,6 +31,7 @@ pub mod sweep;
 #[cfg(test)]
 mod testing;
 pub mod upload;
+pub mod usage;
 pub mod user;
 pub mod verify;
 
@@ -48,6 +50,8 @@ pub struct Services {
     pub damage: damage::Damage,
     /// Learning what has changed.
     pub changes: changes::Changes,
+    /// How much there is of everybody.
+    pub usage: usage::Usage,
     /// Removing what crashes and expiry left behind.
     pub sweep: sweep::Sweep,
 }
@@ -88,6 +92,7 @@ impl Services {
             list: list::List::new(ports, waiters.clone(), damage.clone(), policy.retention),
             damage,
             changes: changes::Changes::new(ports, waiters, policy.wait),
+            usage: usage::Usage::new(ports, policy.limits, policy.auth.most_sessions),
             sweep: sweep::Sweep::new(ports, policy.orphan_grace, policy.retention),
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     id::{RecordingId, StoreId},
     media_type::MediaType,
     ports::{BlobError, BlobStore, Clock, InsertError, Ports, RecordStore, StoreError, Terms, relay},
+    quota::Quota,
     recording::{DigestOrigin, Recording, Revision},
 };
 
@@ -211,13 +212,13 @@ impl Rebuild {
 
     async fn insert(&self, recording: Recording) -> Result<Inserted, RebuildError> {
         let blob = recording.blob.clone();
-        match self.records.insert(recording, Terms { quota: u64::MAX, again: false }).await {
+        match self.records.insert(recording, Terms { quota: Quota::UNLIMITED, again: false }).await {
             Ok(recording) => Ok(Inserted::New(recording)),
             // A store that repeated the write, for the reply was lost, finds its own row.
             Err(InsertError::Taken(there)) if there.blob == blob => Ok(Inserted::New(*there)),
             Err(InsertError::Taken(there)) => Ok(Inserted::Taken(*there)),
             // Nobody deletes from rows that began with nothing.
-            Err(InsertError::OverQuota | InsertError::Deleted(_)) => Err(StoreError::Conflict.into()),
+            Err(InsertError::OverQuota(_) | InsertError::Deleted(_)) => Err(StoreError::Conflict.into()),
             Err(InsertError::Store(error)) => Err(error.into()),
         }
     }

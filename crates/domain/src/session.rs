@@ -27,6 +27,15 @@ pub struct Session {
     pub ends_at: Timestamp,
 }
 
+/// Some sessions of a user, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The last begun first.
+    pub items: Vec<Session>,
+    /// After which there was more when this page was read.
+    pub next: Option<SessionId>,
+}
+
 /// What is kept of a token: enough to recognise it, too little to use it. Prints as `[redacted]`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash(pub Sha256);

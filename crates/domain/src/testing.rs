@@ -17,7 +17,9 @@ use crate::{
         MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher, MockRecordStore,
         MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging, Timestamp,
     },
+    quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
+    upload::Limits,
 };
 
 /// One mock per port; a call that was not expected fails the test.
@@ -103,6 +105,10 @@ pub fn details(recorded_at: DateTime<FixedOffset>) -> Details {
         client_duration_ms: None,
     }
 }
+
+/// Limits that are soon reached.
+pub const LIMITS: Limits =
+    Limits { recording_bytes: 100, quota: Quota { bytes: 10_000, recordings: 100, uploads: 10 } };
 
 /// What is counted of somebody who uses this much, half of it for uploads under way.
 pub fn using(bytes: u64) -> Counters {

@@ -18,10 +18,11 @@ use crate::{
     damage::Damage,
     details::NewDetails,
     digest::Sha256,
-    history::{ChangeNumber, Deleted, Entry},
+    history::{ChangeNumber, Counters, Deleted, Entry},
     id::{RecordingId, UserId},
     media_type::MediaType,
     ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms, Timestamp},
+    quota::{Excess, Quota},
     recording::{DigestOrigin, Recording, Revision},
 };
 
@@ -30,8 +31,28 @@ use crate::{
 pub struct Limits {
     /// The most bytes of one recording.
     pub recording_bytes: u64,
-    /// The most bytes of all recordings of one user.
-    pub quota_bytes: u64,
+    /// The most that one user may have.
+    pub quota: Quota,
+}
+
+impl Limits {
+    /// Refuses another recording of somebody who has this much, as far as that is known before it comes.
+    pub(crate) fn admit(&self, has: &Counters, size: u64) -> Result<Allowance, UploadError> {
+        let left = self.quota.bytes.saturating_sub(has.used_bytes());
+        let allowance = Allowance { recording: self.recording_bytes, quota: left };
+        allowance.admit(size)?;
+        self.quota.admit_recording(has, size).map_err(|excess| self.refuse(excess))?;
+        Ok(allowance)
+    }
+
+    /// What somebody is told who may not have any more.
+    pub(crate) fn refuse(&self, excess: Excess) -> UploadError {
+        match excess {
+            Excess::Bytes => BodyError::OverQuota.into(),
+            Excess::Recordings => UploadError::TooManyRecordings { limit: self.quota.recordings },
+            Excess::Uploads => UploadError::TooManyUploads { limit: self.quota.uploads },
+        }
+    }
 }
 
 /// What a client says about a recording it sends.
@@ -84,6 +105,18 @@ pub enum UploadError {
         /// What arrived.
         received: Sha256,
     },
+    /// The user has as many recordings as anybody may have.
+    #[error("the user has {limit} recordings")]
+    TooManyRecordings {
+        /// How many that is.
+        limit: u64,
+    },
+    /// The user has as many uploads under way as anybody may have.
+    #[error("the user has {limit} uploads under way")]
+    TooManyUploads {
+        /// How many that is.
+        limit: u64,
+    },
     /// There is no room left.
     #[error("no space left")]
     Full(#[source] BoxError),
@@ -135,10 +168,7 @@ impl Upload {
                 Some(Entry::Deleted(_)) | None => {}
             }
         }
-        let used = self.records.counters(owner).await?.used_bytes();
-        let left = self.limits.quota_bytes.saturating_sub(used);
-        let allowance = Allowance { recording: self.limits.recording_bytes, quota: left };
-        allowance.admit(new.size.unwrap_or_default())?;
+        let allowance = self.limits.admit(&self.records.counters(owner).await?, new.size.unwrap_or_default())?;
 
         let begun_at = self.clock.now();
         let (head, body) = body::peek(body).await;
@@ -187,7 +217,7 @@ impl Upload {
     /// The row makes the recording: only now, with its bytes safe, does it come to be.
     async fn insert(&self, recording: Recording, new: &NewRecording) -> Result<Stored, UploadError> {
         let (owner, blob, sha256) = (recording.owner, recording.blob.clone(), recording.sha256);
-        let terms = Terms { quota: self.limits.quota_bytes, again: new.again };
+        let terms = Terms { quota: self.limits.quota, again: new.again };
         let refused = match self.records.insert(recording, terms).await {
             Ok(recording) => {
                 self.waiters.wake(owner);
@@ -210,7 +240,7 @@ impl Upload {
             InsertError::Taken(existing) if existing.sha256 == sha256 => Ok(Stored::Existing(*existing)),
             InsertError::Taken(existing) => Err(UploadError::Conflict(existing.id)),
             InsertError::Deleted(deleted) => Err(UploadError::Deleted(deleted)),
-            InsertError::OverQuota => Err(BodyError::OverQuota.into()),
+            InsertError::OverQuota(excess) => Err(self.limits.refuse(excess)),
             InsertError::Store(error) => Err(error.into()),
         }
     }

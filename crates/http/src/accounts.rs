@@ -15,6 +15,7 @@ use crate::{
     caller::{Caller, client_name},
     conditions::NO_STORE,
     problem::Problem,
+    query::{self, PageQuery},
     wire,
 };
 
@@ -72,20 +73,21 @@ pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::
 
 /// Who I am
 #[utoipa::path(get, path = "/v1/me", tag = "Accounts", responses(
-    (status = 200, description = "The user signed in", body = api::User),
+    (status = 200, description = "The user signed in, how much they have, and how much they may have", body = api::Me),
 ))]
-pub async fn me(caller: Caller) -> HttpResponse {
-    HttpResponse::Ok().insert_header(NO_STORE).json(wire::user(&caller.user))
+pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
+    let usage = services.usage.of(caller.user.id).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::me(&caller.user, &usage)))
 }
 
 /// Where I am signed in
-#[utoipa::path(get, path = "/v1/me/sessions", tag = "Accounts", responses(
-    (status = 200, description = "The sessions, the newest first", body = api::Sessions),
+#[utoipa::path(get, path = "/v1/me/sessions", tag = "Accounts", params(PageQuery), responses(
+    (status = 200, description = "Some sessions, the newest first, and where to go on", body = api::SessionPage),
 ))]
-pub async fn sessions(caller: Caller, services: web::Data<Services>) -> Answer {
-    let sessions = services.auth.sessions(caller.user.id).await?;
-    let items = sessions.into_iter().map(|session| wire::session(session, &caller.session)).collect();
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(api::Sessions { items }))
+pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let (limit, after) = query::page(&request, SessionId::parse)?;
+    let page = services.auth.sessions(caller.user.id, limit, after).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::sessions(page, &caller.session)))
 }
 
 /// Sign out everywhere, here too

@@ -21,9 +21,9 @@ use crate::{
     conditions::NO_STORE,
     details,
     problem::Problem,
-    query,
+    query::{self, PageQuery},
     recordings::stored,
-    upload,
+    upload, wire,
 };
 
 type Answer = Result<HttpResponse, Problem>;
@@ -58,6 +58,33 @@ pub async fn plan(
         }
     };
     Ok(response.insert_header(NO_STORE).json(body))
+}
+
+/// What is under way
+///
+/// Uploads that were announced and not completed yet, and which of their parts are here. They take up the quota until
+/// they are completed or aborted, or have expired and are removed.
+#[utoipa::path(get, path = "/v1/direct", tag = "Direct uploads", params(PageQuery), responses(
+    (status = 200, description = "Some uploads, in the order of their ids, and where to go on", body = api::PendingUploadPage),
+))]
+pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
+    let (limit, after) = query::page(&request, RecordingId::parse)?;
+    let page = services.direct.under_way(caller.user.id, limit, after).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::uploads(page)))
+}
+
+/// One upload under way
+///
+/// To go on with it, announce the same again under its id: that gives fresh links for its parts.
+#[utoipa::path(get, path = "/v1/direct/{id}", tag = "Direct uploads",
+    params(("id" = String, Path, description = "The upload's id")),
+    responses(
+        (status = 200, description = "The upload, and which of its parts are here", body = api::PendingUpload),
+        (status = 404, description = "No such upload"),
+    ))]
+pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    let under_way = services.direct.find(caller.user.id, &upload_id(&path)?).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::upload(under_way)))
 }
 
 async fn plan_body(

@@ -27,7 +27,7 @@ use crate::{accounts, changes, direct, health, legacy, recordings};
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
         changes::list,
-        direct::plan, direct::put_part, direct::complete, direct::abort,
+        direct::plan, direct::list, direct::get, direct::put_part, direct::complete, direct::abort,
         health::healthz, health::readyz, health::problem, description, page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),

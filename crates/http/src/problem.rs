@@ -74,6 +74,8 @@ meanings! {
     SendAgain 503 "What was stored is damaged: send it again" retryable: true,
     Unavailable 503 "A store of this server does not answer" retryable: true,
     QuotaExceeded 507 "Your quota is used up" retryable: false,
+    TooManyRecordings 507 "You have as many recordings as this server keeps for anybody" retryable: false,
+    TooManyUploads 507 "You have as many uploads under way as this server allows" retryable: false,
     StorageFull 507 "The server has no space left" retryable: true,
 }
 

@@ -2,9 +2,10 @@
 
 use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode_str;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use tapebase_api::Slug;
 use tapebase_domain::page::Limit;
+use utoipa::IntoParams;
 
 use crate::problem::Problem;
 
@@ -18,6 +19,29 @@ pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     let parsed =
         web::Query::<T>::from_query(query).map_err(|error| invalid(format!("The query does not fit: {error}.")))?;
     Ok(parsed.into_inner())
+}
+
+/// Which page of a list that has but one order.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// How many items are asked for at most, and after which.
+pub fn page<T, E>(
+    request: &HttpRequest,
+    parse_cursor: impl Fn(&str) -> Result<T, E>,
+) -> Result<(Limit, Option<T>), Problem> {
+    let PageQuery { limit: asked, cursor } = parse(request)?;
+    let after = cursor.as_deref().map(parse_cursor).transpose();
+    let after = after
+        .map_err(|_| Problem::new(Slug::InvalidParameter, "Send as cursor the next_cursor of the page before."))?;
+    Ok((limit(asked)?, after))
 }
 
 /// How many items are asked for at most.

@@ -65,8 +65,8 @@ fn table() -> Vec<Endpoint> {
 
         at(paths::CHANGES).get(changes::list),
 
-        at(paths::UPLOADS).on(Method::POST, direct::plan),
-        at(paths::UPLOAD).on(Method::DELETE, direct::abort),
+        at(paths::UPLOADS).get(direct::list).on(Method::POST, direct::plan),
+        at(paths::UPLOAD).get(direct::get).on(Method::DELETE, direct::abort),
         at(paths::UPLOAD_PART).on(Method::PUT, direct::put_part),
         at(paths::UPLOAD_COMPLETION).on(Method::POST, direct::complete),
 

@@ -6,10 +6,14 @@ use tapebase_api as api;
 use tapebase_domain::{
     auth::Grant,
     changes::ChangesPage,
+    direct::{UnderWay, UnderWayPage},
     history::Entry,
+    id::RecordingId,
     page::{Cursor, Page},
+    quota::Quota,
     recording::Recording,
-    session::Session,
+    session::{Session, SessionPage},
+    usage::UsageReport,
     user::{Identity, User},
 };
 
@@ -32,6 +36,57 @@ pub fn user(user: &User) -> api::User {
         Identity::Social(_) => None,
     };
     api::User { id: user.id.to_string(), email, created_at: user.created_at }
+}
+
+/// A user, how much they have, and how much they may have.
+pub fn me(user: &User, usage: &UsageReport) -> api::Me {
+    let api::User { id, email, created_at } = self::user(user);
+    let UsageReport { has, limits, most_sessions } = usage;
+    let Quota { bytes, recordings, uploads } = limits.quota;
+    let usage = api::Usage {
+        bytes: has.used_bytes(),
+        recordings: has.recordings,
+        uploads: has.uploads,
+        sessions: has.sessions,
+    };
+    let recording_bytes = limits.recording_bytes;
+    let limits = api::UserLimits { bytes, recording_bytes, recordings, uploads, sessions: *most_sessions };
+    api::Me { id, email, created_at, usage, limits }
+}
+
+/// Some sessions of a user who came by the session `current`, and where to go on.
+pub fn sessions(page: SessionPage, current: &Session) -> api::SessionPage {
+    api::SessionPage {
+        items: page.items.into_iter().map(|it| session(it, current)).collect(),
+        next_cursor: page.next.map(|id| id.to_string()),
+    }
+}
+
+/// Some uploads under way, and where to go on.
+pub fn uploads(page: UnderWayPage) -> api::PendingUploadPage {
+    api::PendingUploadPage {
+        items: page.items.into_iter().map(upload).collect(),
+        next_cursor: page.next.map(RecordingId::into_string),
+    }
+}
+
+/// An upload under way, and which of its parts are here.
+pub fn upload(UnderWay { upload, sent }: UnderWay) -> api::PendingUpload {
+    let parts = upload.parts();
+    let received = |number| api::ReceivedPart { number, size: parts.range(number).map_or(0, |range| range.length) };
+    api::PendingUpload {
+        id: upload.id.into_string(),
+        name: upload.details.name.into_string(),
+        media_type: upload.details.media_type.into_string(),
+        size: upload.size,
+        sha256: upload.sha256.to_hex(),
+        recorded_at: upload.details.recorded_at,
+        client_duration_ms: upload.details.client_duration_ms,
+        expires_at: upload.expires_at,
+        part_size: parts.part_size(),
+        part_count: parts.count(),
+        received_parts: sent.into_iter().map(received).collect(),
+    }
 }
 
 /// A session, of a user who came by the session `current`.

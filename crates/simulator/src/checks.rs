@@ -7,6 +7,7 @@ use tapebase_domain::{
     history::Counters,
     id::RecordingId,
     ports::Timestamp,
+    quota::Quota,
     recording::Recording,
     verify::{Verdict, Verify, VerifyError},
 };
@@ -135,8 +136,9 @@ pub async fn stores(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
         if counted != recounted {
             shared.wrong(Invariant::Counters, format!("{user} is said to have {counted:?}, and has {recounted:?}"));
         }
-        if counted.used_bytes() > LIMITS.quota_bytes {
-            shared.wrong(Invariant::Counters, format!("{user} uses more than {} bytes", LIMITS.quota_bytes));
+        let Quota { bytes, recordings, uploads } = LIMITS.quota;
+        if counted.used_bytes() > bytes || counted.held_recordings() > recordings || counted.uploads > uploads {
+            shared.wrong(Invariant::Counters, format!("{user} has {counted:?}, more than the quota allows"));
         }
     }
     for Recording { id, blob, size, .. } in &recordings {

@@ -268,7 +268,9 @@ impl Asked {
                 return self.client.excuse(error);
             }
             UploadError::SendAgain(_) => false,
-            UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota) => true,
+            UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota)
+            | UploadError::TooManyRecordings { .. }
+            | UploadError::TooManyUploads { .. } => true,
             UploadError::Body(error) => {
                 is_wrong
                     || body.is_some_and(|sending| sending.arrival == Arrival::Broken(*error))

@@ -5,6 +5,7 @@ use std::mem::replace;
 use tapebase_domain::{
     auth::AuthError,
     id::SessionId,
+    page::Limit,
     user::{Email, Password},
 };
 
@@ -82,8 +83,9 @@ pub async fn log_in(client: Client) {
 /// Presents a token, after a look at the list of sessions: none that is not there may be open.
 pub async fn present(client: Client, token: String) {
     let Some((id, before)) = known(&client, &token) else { return };
-    let listed = client.services.auth.sessions(client.user).await;
-    let is_gone = listed.is_ok_and(|listed| listed.iter().all(|session| session.id != id));
+    let listed = client.services.auth.sessions(client.user, Limit::MAX, None).await;
+    let is_gone =
+        listed.is_ok_and(|listed| listed.next.is_none() && listed.items.iter().all(|session| session.id != id));
     let answer = client.services.auth.authenticate(&token).await;
     let Some((_, after)) = known(&client, &token) else { return };
     let wrong = match answer {

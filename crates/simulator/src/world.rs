@@ -16,6 +16,7 @@ use tapebase_domain::{
     history::Retention,
     id::simulation,
     ports::{Ports, Timestamp},
+    quota::Quota,
     upload::Limits,
 };
 
@@ -51,7 +52,9 @@ const REMEMBERED: TimeDelta = TimeDelta::days(10);
 const MOST_POLLS: usize = 200_000;
 
 /// How much a person may have.
-pub const LIMITS: Limits = Limits { recording_bytes: 4_000, quota_bytes: 20_000 };
+pub const LIMITS: Limits = Limits { recording_bytes: 5_000, quota: Quota { bytes: 40_000, recordings: 9, uploads: 8 } };
+/// More sessions than anybody opens: which of them goes first depends on uses that nobody here notes.
+const MOST_SESSIONS: u64 = 1_000;
 
 /// Who does something, and at which server.
 #[derive(Clone, Copy)]
@@ -389,6 +392,7 @@ fn settings() -> Policy {
             trust_social_ids: false,
             idle: TimeDelta::days(3_650),
             absolute: TimeDelta::days(3_650),
+            most_sessions: MOST_SESSIONS,
         },
         orphan_grace: GRACE,
         retention: Retention { lifetime: REMEMBERED, most: 1_000 },

@@ -4,9 +4,10 @@
 //! queue, so that only servers get in each other's way; then whoever was later tries again with the number after.
 
 use tapebase_domain::{
-    history::{ChangeNumber, Deleted, DeletedAudio},
+    history::{ChangeNumber, Counters, Deleted, DeletedAudio},
     id::{UserId, random_bytes},
     ports::{StoreError, Timestamp},
+    quota::{Excess, Quota, weight},
     recording::Recording,
 };
 use tokio::sync::OwnedMutexGuard;
@@ -30,7 +31,7 @@ const MOST_RACES: u32 = 100;
 #[derive(Debug, Clone)]
 pub enum Change {
     /// It is added, where nothing is or the tombstone with this stamp.
-    Add { recording: Recording, over: Option<Item>, room: u64 },
+    Add { recording: Recording, over: Option<Item>, quota: Quota },
     /// This upload becomes it.
     Settle { recording: Recording, over: Option<Item>, staged: String },
     /// It takes the place of itself as it was.
@@ -46,7 +47,7 @@ pub enum Refused {
     /// There is no such upload.
     Upload,
     /// The quota does not allow it.
-    OverQuota,
+    OverQuota(Excess),
 }
 
 impl Change {
@@ -68,10 +69,11 @@ impl Change {
     }
 
     fn delta(&self) -> Delta {
-        let size = i128::from(self.recording().size);
+        let size = i128::from(weight(self.recording().size));
         match self {
             Self::Add { over, .. } => {
-                Delta { used: size, recordings: 1, tombstones: -i128::from(over.is_some()), ..Delta::default() }
+                let tombstones = -i128::from(over.is_some());
+                Delta { used: size, held: 1, recordings: 1, tombstones, ..Delta::default() }
             }
             Self::Settle { over, .. } => Delta {
                 reserved: -size,
@@ -81,15 +83,25 @@ impl Change {
                 ..Delta::default()
             },
             Self::Replace { .. } => Delta::default(),
-            Self::Remove { .. } => Delta { used: -size, recordings: -1, tombstones: 1, ..Delta::default() },
+            Self::Remove { .. } => Delta { used: -size, held: -1, recordings: -1, tombstones: 1, ..Delta::default() },
         }
     }
 
-    fn room(&self) -> Option<u64> {
+    /// That there is room for it.
+    fn check(&self) -> Check {
         match self {
-            Self::Add { room, .. } => Some(*room),
+            Self::Add { recording, quota, .. } => Check::for_recording(*quota, recording.size).unwrap_or_default(),
+            Self::Settle { .. } | Self::Replace { .. } | Self::Remove { .. } => Check::default(),
+        }
+    }
+
+    /// Of what there would be too much for somebody who has this.
+    fn excess(&self, has: &Counters) -> Excess {
+        match self {
+            Self::Add { recording, quota, .. } => quota.admit_recording(has, recording.size).err(),
             Self::Settle { .. } | Self::Replace { .. } | Self::Remove { .. } => None,
         }
+        .unwrap_or(Excess::Bytes)
     }
 
     /// Which action of its transaction writes the row.
@@ -169,7 +181,7 @@ impl Turn<'_> {
             match self.change(change).await? {
                 Ok(recording) => return Ok(Some(recording)),
                 Err(Refused::Row(there)) => seen = there.filter(items::is_alive),
-                Err(Refused::OverQuota | Refused::Upload) => {}
+                Err(Refused::OverQuota(_) | Refused::Upload) => {}
             }
         }
         Err(StoreError::Unavailable("other servers change this recording all the time".into()))
@@ -253,7 +265,7 @@ impl DynamoDb {
         let counting = transaction.len();
         // Whoever forgets tombstones by their time takes no number.
         let tombstones = delta.forgotten.map(|_| seen.tombstones);
-        transaction.count(owner, &delta, &Check { changed: Some(seen.changed), tombstones, room: change.room() })?;
+        transaction.count(owner, &delta, &Check { changed: Some(seen.changed), tombstones, ..change.check() })?;
         Ok((transaction, after, counting))
     }
 
@@ -275,8 +287,8 @@ impl DynamoDb {
 fn judge(change: &Change, refusal: Refusal, seen: Seen, counting: usize) -> Result<Result<Refused, Seen>, StoreError> {
     if refusal.action == counting {
         let there = refusal.into_anything().map_or_else(|| Ok(Default::default()), |item| items::counters(&item))?;
-        let there = Seen::of(&there);
-        return Ok(if there.is_same(&seen) { Ok(Refused::OverQuota) } else { Err(there) });
+        let now = Seen::of(&there);
+        return Ok(if now.is_same(&seen) { Ok(Refused::OverQuota(change.excess(&there.0))) } else { Err(now) });
     }
     if refusal.action == change.row_action() {
         return Ok(Ok(Refused::Row(refusal.into_anything())));

@@ -5,6 +5,7 @@ use tapebase_domain::{
     history::{ChangeNumber, Counters},
     id::UserId,
     ports::StoreError,
+    quota::{Quota, weight},
 };
 
 use super::{
@@ -19,6 +20,8 @@ use super::{
 pub struct Delta {
     /// Bytes used, those set aside among them.
     pub used: i128,
+    /// Recordings, and uploads that will be some.
+    pub held: i128,
     /// Bytes set aside.
     pub reserved: i128,
     pub recordings: i128,
@@ -39,7 +42,27 @@ pub struct Check {
     /// How many tombstones there were.
     pub tombstones: Option<u64>,
     /// The most bytes that are used.
-    pub room: Option<u64>,
+    pub used: Option<u64>,
+    /// The most recordings, and uploads that will be some.
+    pub held: Option<u64>,
+    /// The most uploads.
+    pub uploads: Option<u64>,
+    /// The most sessions.
+    pub sessions: Option<u64>,
+}
+
+impl Check {
+    /// That there is room for another recording of `size` bytes; `None` if there never is.
+    pub fn for_recording(quota: Quota, size: u64) -> Option<Self> {
+        let (used, held) = (quota.bytes.checked_sub(weight(size))?, quota.recordings.checked_sub(1)?);
+        Some(Self { used: Some(used), held: Some(held), ..Self::default() })
+    }
+
+    /// That there is room for another upload of `size` bytes; `None` if there never is.
+    pub fn for_upload(quota: Quota, size: u64) -> Option<Self> {
+        let uploads = quota.uploads.checked_sub(1)?;
+        Some(Self { uploads: Some(uploads), ..Self::for_recording(quota, size)? })
+    }
 }
 
 impl Delta {
@@ -47,6 +70,7 @@ impl Delta {
     pub fn update(&self, check: &Check) -> UpdateBuilder {
         let counts = [
             ("used", self.used),
+            ("held", self.held),
             ("reserved", self.reserved),
             ("recordings", self.recordings),
             ("uploads", self.uploads),
@@ -55,7 +79,9 @@ impl Delta {
         ];
         let numbers = [("changed", self.changed), ("forgotten", self.forgotten)];
         let (mut update, mut add, mut set) = (Update::builder(), Vec::new(), Vec::new());
-        for (name, count) in counts.into_iter().filter(|(_, count)| *count != 0) {
+        // One session may take the place of another: an update of nothing is none that DynamoDB takes.
+        let counts_all = |name| name == "sessions" && check.sessions.is_some();
+        for (name, count) in counts.into_iter().filter(|(name, count)| *count != 0 || counts_all(*name)) {
             add.push(format!("#{name} :{name}"));
             update = update.expression_attribute_names(format!("#{name}"), name);
             update = update.expression_attribute_values(format!(":{name}"), number(count));
@@ -97,10 +123,16 @@ impl Check {
             update = update.expression_attribute_names("#tombstones", "tombstones");
             update = update.expression_attribute_values(":there", number(tombstones));
         }
-        if let Some(room) = self.room {
-            conditions.push("(attribute_not_exists(#used) OR #used <= :room)");
-            update = update.expression_attribute_names("#used", "used");
-            update = update.expression_attribute_values(":room", number(room));
+        let room = [
+            ("used", self.used, "(attribute_not_exists(#used) OR #used <= :used_room)"),
+            ("held", self.held, "(attribute_not_exists(#held) OR #held <= :held_room)"),
+            ("uploads", self.uploads, "(attribute_not_exists(#uploads) OR #uploads <= :uploads_room)"),
+            ("sessions", self.sessions, "(attribute_not_exists(#sessions) OR #sessions <= :sessions_room)"),
+        ];
+        for (name, most, condition) in room.into_iter().filter_map(|(name, most, text)| Some((name, most?, text))) {
+            conditions.push(condition);
+            update = update.expression_attribute_names(format!("#{name}"), name);
+            update = update.expression_attribute_values(format!(":{name}_room"), number(most));
         }
         if conditions.is_empty() {
             return update;
@@ -150,6 +182,7 @@ impl DynamoDb {
         item.extend(before.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
         let counts = [
             ("used", counters.used_bytes()),
+            ("held", counters.held_recordings()),
             ("reserved", counters.reserved_bytes),
             ("recordings", counters.recordings),
             ("uploads", counters.uploads),
@@ -180,7 +213,7 @@ fn tally(counters: &mut Counters, item: &Item) -> Result<(), StoreError> {
     if sk.starts_with(keys::RECORDING) {
         match items::entry(item)? {
             tapebase_domain::history::Entry::Recording(recording) => {
-                counters.bytes += recording.size;
+                counters.bytes += weight(recording.size);
                 counters.recordings += 1;
                 counters.changed = counters.changed.max(recording.changed);
             }
@@ -190,7 +223,7 @@ fn tally(counters: &mut Counters, item: &Item) -> Result<(), StoreError> {
             }
         }
     } else if sk.starts_with(keys::UPLOAD) && items::is_alive(item) {
-        counters.reserved_bytes += items::upload(item)?.size;
+        counters.reserved_bytes += weight(items::upload(item)?.size);
         counters.uploads += 1;
     } else if sk.starts_with(keys::SESSION) {
         counters.sessions += 1;

@@ -14,6 +14,7 @@ use tapebase_domain::{
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{StoreError, Timestamp},
+    quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
@@ -139,7 +140,7 @@ pub fn of_upload(upload: &PendingUpload) -> Item {
     item.extend(named([
         ("kind", text("direct")),
         ("length", number(upload.size)),
-        ("reserved", number(upload.size)),
+        ("reserved", number(weight(upload.size))),
         ("sha256", binary(&upload.sha256.0)),
         ("again", AttributeValue::Bool(upload.again)),
         ("staged", text(upload.staged.as_str())),

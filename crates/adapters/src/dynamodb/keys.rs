@@ -184,12 +184,27 @@ fn just_above(place: &Position) -> String {
 
 /// Sorts before this position and after every other that sorts before it: `~` is above all that ids are made of.
 fn just_below(place: &Position) -> String {
-    let mut text = position(place.time, &place.id);
+    before(position(place.time, &place.id))
+}
+
+fn before(mut text: String) -> String {
     // Ids are ASCII letters, digits and hyphens: each has a character before it.
     let before = text.pop().and_then(|last| char::from_u32(u32::from(last).saturating_sub(1)));
     text.extend(before);
     text.push('~');
     text
+}
+
+/// The first and the last sort key of sessions that began before this one, or of all; both inclusive.
+pub fn session_bounds(after: Option<SessionId>) -> (String, String) {
+    let last = after.map_or_else(|| format!("{SESSION}~"), |after| before(format!("{SESSION}{after}")));
+    (SESSION.to_owned(), last)
+}
+
+/// The first and the last sort key of uploads behind this one, or of all; both inclusive.
+pub fn upload_bounds(after: Option<&RecordingId>) -> (String, String) {
+    let first = after.map_or_else(|| UPLOAD.to_owned(), |after| format!("{UPLOAD}{after}!"));
+    (first, format!("{UPLOAD}~"))
 }
 
 #[cfg(test)]

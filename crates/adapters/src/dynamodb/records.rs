@@ -22,16 +22,19 @@ use super::{
 #[async_trait]
 impl RecordStore for DynamoDb {
     async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
-        let Some(room) = terms.quota.checked_sub(recording.size) else {
+        // Nobody has so little that there is room for it.
+        if let Err(excess) = terms.quota.admit_recording(&Counters::default(), recording.size) {
             let there = self.look_up(recording.owner, &recording.id).await?;
-            return Err(there.map_or(InsertError::OverQuota, |there| refusal(there, terms.again)));
-        };
+            let taken = there.and_then(|there| refusal(there, terms.again));
+            return Err(taken.unwrap_or(InsertError::OverQuota(excess)));
+        }
         let (mut over, mut backoff) = (None, Backoff::default());
         loop {
-            let add = Change::Add { recording: recording.clone(), over: over.clone(), room };
+            let add = Change::Add { recording: recording.clone(), over: over.clone(), quota: terms.quota };
             let there = match self.turn(recording.owner).await.change(add).await? {
                 Ok(recording) => return Ok(recording),
-                Err(Refused::OverQuota | Refused::Upload) => return Err(InsertError::OverQuota),
+                Err(Refused::OverQuota(excess)) => return Err(InsertError::OverQuota(excess)),
+                Err(Refused::Upload) => return Err(StoreError::Unavailable("an upload was expected".into()).into()),
                 Err(Refused::Row(there)) => there,
             };
             over = over_tombstone(there, terms.again)?;
@@ -168,16 +171,15 @@ impl DynamoDb {
 pub fn over_tombstone(there: Option<Item>, again: bool) -> Result<Option<Item>, InsertError> {
     match there {
         None => Ok(None),
-        Some(there) if again && !items::is_alive(&there) => Ok(Some(there)),
-        Some(there) => Err(refusal(items::entry(&there)?, again)),
+        Some(there) => refusal(items::entry(&there)?, again).map_or_else(|| Ok(Some(there)), Err),
     }
 }
 
-/// Why a recording cannot be added where this is; if it can, there is too little quota.
-fn refusal(there: Entry, again: bool) -> InsertError {
+/// Why a recording cannot be added where this is, if it cannot.
+fn refusal(there: Entry, again: bool) -> Option<InsertError> {
     match there {
-        Entry::Recording(existing) => InsertError::Taken(existing),
-        Entry::Deleted(_) if again => InsertError::OverQuota,
-        Entry::Deleted(deleted) => InsertError::Deleted(deleted),
+        Entry::Recording(existing) => Some(InsertError::Taken(existing)),
+        Entry::Deleted(_) if again => None,
+        Entry::Deleted(deleted) => Some(InsertError::Deleted(deleted)),
     }
 }

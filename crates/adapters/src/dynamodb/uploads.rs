@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use tapebase_domain::{
+    history::Counters,
     id::{RecordingId, UserId},
+    page::Limit,
     pending::PendingUpload,
     ports::{InsertError, ReserveError, SettleError, StoreError, Timestamp, UploadStore},
+    quota::{Excess, Quota, weight},
     recording::Recording,
 };
 
@@ -15,32 +18,45 @@ use super::{
     due::{Due, Kind},
     errors::Backoff,
     items::{self, Item, text},
-    keys, records,
+    keys, query, records,
 };
 
 #[async_trait]
 impl UploadStore for DynamoDb {
-    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
-        let Some(room) = quota.checked_sub(upload.size) else {
+    async fn reserve(&self, upload: PendingUpload, quota: Quota) -> Result<(), ReserveError> {
+        let excess = |has: &Counters| quota.admit_upload(has, upload.size).err().unwrap_or(Excess::Bytes);
+        let Some(check) = Check::for_upload(quota, upload.size) else {
             let existing = self.upload(upload.owner, &upload.id).await?;
-            return Err(existing.map_or(ReserveError::OverQuota, taken));
+            return Err(existing.map_or(ReserveError::OverQuota(excess(&Counters::default())), taken));
         };
         let mut reserve = self.transaction();
         reserve.add(items::of_upload(&upload))?;
-        let size = i128::from(upload.size);
-        let delta = Delta { used: size, reserved: size, uploads: 1, ..Delta::default() };
-        reserve.count(upload.owner, &delta, &Check { room: Some(room), ..Check::default() })?;
+        reserve.count(upload.owner, &one_upload(&upload, 1), &check)?;
         Due::upload(upload.owner, &upload.id).schedule(&mut reserve, upload.expires_at)?;
         match reserve.commit().await? {
             Ok(()) => Ok(()),
             Err(refusal) if refusal.action == 0 => Err(taken(items::upload(&refusal.item()?)?)),
-            Err(_) => Err(ReserveError::OverQuota),
+            Err(refusal) => Err(ReserveError::OverQuota(excess(&items::counters(&refusal.item()?)?.0))),
         }
     }
 
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
         let item = self.get(keys::upload(owner, id)).await?;
         item.as_ref().map(items::upload).transpose()
+    }
+
+    async fn uploads(
+        &self,
+        owner: UserId,
+        limit: Limit,
+        after: Option<RecordingId>,
+    ) -> Result<Vec<PendingUpload>, StoreError> {
+        let (first, last) = keys::upload_bounds(after.as_ref());
+        let query = query::between(self.query(), ("pk", keys::of_user(owner)), ("sk", first, last))
+            .consistent_read(true)
+            // Tombstones are in between, for a day.
+            .filter_expression("attribute_not_exists(gone)");
+        query::first(query, limit.get() + 1).await?.iter().map(items::upload).collect()
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
@@ -50,7 +66,7 @@ impl UploadStore for DynamoDb {
             let settle = Change::Settle { recording: recording.clone(), over: over.clone(), staged };
             let there = match self.turn(recording.owner).await.change(settle).await? {
                 Ok(recording) => return Ok(recording),
-                Err(Refused::OverQuota | Refused::Upload) => return Err(SettleError::Gone),
+                Err(Refused::OverQuota(_) | Refused::Upload) => return Err(SettleError::Gone),
                 Err(Refused::Row(there)) => there,
             };
             over = records::over_tombstone(there, upload.again).map_err(settle_error)?;
@@ -62,9 +78,7 @@ impl UploadStore for DynamoDb {
         let mut release = self.transaction();
         let values = Item::from([(":staged".to_owned(), text(upload.staged.as_str()))]);
         release.bury(keys::upload(upload.owner, &upload.id), "staged = :staged", values)?;
-        let size = i128::from(upload.size);
-        let delta = Delta { used: -size, reserved: -size, uploads: -1, ..Delta::default() };
-        release.count(upload.owner, &delta, &Check::default())?;
+        release.count(upload.owner, &one_upload(upload, -1), &Check::default())?;
         Due::upload(upload.owner, &upload.id).cancel(&mut release)?;
         Ok(release.commit().await?.is_ok())
     }
@@ -82,6 +96,12 @@ impl UploadStore for DynamoDb {
     }
 }
 
+/// That there is an upload more, or one less.
+fn one_upload(upload: &PendingUpload, more: i128) -> Delta {
+    let bytes = more * i128::from(weight(upload.size));
+    Delta { used: bytes, reserved: bytes, held: more, uploads: more, ..Delta::default() }
+}
+
 fn taken(existing: PendingUpload) -> ReserveError {
     ReserveError::Taken(Box::new(existing))
 }
@@ -90,7 +110,7 @@ fn settle_error(refusal: InsertError) -> SettleError {
     match refusal {
         InsertError::Taken(existing) => SettleError::Taken(existing),
         InsertError::Deleted(deleted) => SettleError::Deleted(deleted),
-        InsertError::OverQuota => SettleError::Gone,
+        InsertError::OverQuota(_) => SettleError::Gone,
         InsertError::Store(error) => SettleError::Store(error),
     }
 }

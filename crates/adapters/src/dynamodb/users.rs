@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
+    page::Limit,
     ports::{StoreError, Timestamp, UserStore},
     session::{Session, TokenHash},
     user::{Account, Identity, User},
@@ -25,10 +26,10 @@ impl UserStore for DynamoDb {
         account.as_ref().map(items::account).transpose()
     }
 
-    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
+    async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
         let account = self.get(keys::account(session.user)).await?;
         let account = account.ok_or_else(|| StoreError::Unavailable("no such user".into()))?;
-        self.begin_session(&session, token, &items::account(&account)?.user).await
+        self.begin_session(&session, token, &items::account(&account)?.user, most).await
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
@@ -46,8 +47,19 @@ impl UserStore for DynamoDb {
         self.prolong_session(user, id, last_used_at, expires_at).await
     }
 
-    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.list_sessions(user).await
+    async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let item = self.get(keys::session(user, id)).await?;
+        item.as_ref().map(items::session).transpose()
+    }
+
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: Limit,
+        after: Option<SessionId>,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.list_sessions(user, now, limit, after).await
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {

@@ -48,6 +48,11 @@ impl StagedBlobs for Fs {
         Ok(staged)
     }
 
+    async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError> {
+        let directory = self.staging(staged)?;
+        blocking(move || sent(&directory, parts)).await
+    }
+
     async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {
         let directory = self.staging(staged)?;
         let opened = blocking(move || open_all(&directory, parts)).await?;
@@ -105,6 +110,21 @@ impl PartStore for Fs {
         })
         .await
     }
+}
+
+/// The numbers of the parts that are here; a folder that is not there has none.
+fn sent(directory: &Path, parts: Parts) -> io::Result<Vec<u32>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+        numbers.extend(number.filter(|number| parts.range(*number).is_some()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Every part, or the first that is missing.

@@ -7,6 +7,7 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest},
     ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    quota::weight,
     recording::{Edit, Recording, Revision},
 };
 
@@ -20,12 +21,12 @@ impl State {
     /// Puts a recording in its place, under the next change number: the one way to write one.
     pub(super) fn keep_recording(&mut self, recording: Recording) -> Recording {
         let key = (recording.owner, recording.id.clone());
-        let before = self.recordings.get(&key).map_or((0, 0), |before| (1, before.size));
+        let before = self.recordings.get(&key).map_or((0, 0), |before| (1, weight(before.size)));
         let tombstones = u64::from(self.deleted.remove(&key).is_some());
         let counters = self.counters(recording.owner);
         counters.tombstones -= tombstones;
         counters.recordings = counters.recordings + 1 - before.0;
-        counters.bytes = counters.bytes + recording.size - before.1;
+        counters.bytes = counters.bytes + weight(recording.size) - before.1;
         counters.changed = counters.changed.next();
         let recording = Recording { changed: counters.changed, ..recording };
         self.recordings.insert(key, recording.clone());
@@ -37,7 +38,7 @@ impl State {
         let recording = self.recordings.remove(&(owner, id.clone()))?;
         let counters = self.counters(owner);
         counters.recordings -= 1;
-        counters.bytes -= recording.size;
+        counters.bytes -= weight(recording.size);
         counters.changed = counters.changed.next();
         Some(recording)
     }
@@ -92,8 +93,8 @@ impl State {
         let recordings: Vec<&Recording> = self.recordings.values().filter(|it| it.owner == owner).collect();
         let uploads: Vec<_> = self.uploads.values().filter(|upload| upload.owner == owner).collect();
         Counters {
-            bytes: recordings.iter().map(|recording| recording.size).sum(),
-            reserved_bytes: uploads.iter().map(|upload| upload.size).sum(),
+            bytes: recordings.iter().map(|recording| weight(recording.size)).sum(),
+            reserved_bytes: uploads.iter().map(|upload| weight(upload.size)).sum(),
             recordings: recordings.len() as u64,
             uploads: uploads.len() as u64,
             sessions: self.sessions.values().filter(|session| session.user == owner).count() as u64,
@@ -110,9 +111,8 @@ impl RecordStore for Memory {
         if let Some(refusal) = state.refusal(recording.owner, &recording.id, terms.again) {
             return Err(refusal);
         }
-        if state.counters(recording.owner).used_bytes().saturating_add(recording.size) > terms.quota {
-            return Err(InsertError::OverQuota);
-        }
+        let has = *state.counters(recording.owner);
+        terms.quota.admit_recording(&has, recording.size).map_err(InsertError::OverQuota)?;
         Ok(state.keep_recording(recording))
     }
 

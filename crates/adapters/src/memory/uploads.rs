@@ -7,11 +7,13 @@ use tapebase_domain::{
     blob::{BodyError, ByteStream, Provenance},
     digest::Sha256,
     id::{RecordingId, UserId},
+    page::Limit,
     pending::{Parts, PendingUpload, StagedRef},
     ports::{
         Assembled, BlobError, InsertError, PartStore, ReserveError, SettleError, StagedBlobs, StoreError, Timestamp,
         UploadStore,
     },
+    quota::{Quota, weight},
     recording::Recording,
 };
 
@@ -30,7 +32,7 @@ impl State {
         if is_there {
             self.uploads.remove(&(upload.owner, upload.id.clone()));
             let counters = self.counters(upload.owner);
-            counters.reserved_bytes -= upload.size;
+            counters.reserved_bytes -= weight(upload.size);
             counters.uploads -= 1;
         }
         is_there
@@ -39,17 +41,15 @@ impl State {
 
 #[async_trait]
 impl UploadStore for Memory {
-    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
+    async fn reserve(&self, upload: PendingUpload, quota: Quota) -> Result<(), ReserveError> {
         let mut state = self.state();
         let key = (upload.owner, upload.id.clone());
         if let Some(existing) = state.uploads.get(&key) {
             return Err(ReserveError::Taken(Box::new(existing.clone())));
         }
         let counters = state.counters(upload.owner);
-        if counters.used_bytes().saturating_add(upload.size) > quota {
-            return Err(ReserveError::OverQuota);
-        }
-        counters.reserved_bytes += upload.size;
+        quota.admit_upload(counters, upload.size).map_err(ReserveError::OverQuota)?;
+        counters.reserved_bytes += weight(upload.size);
         counters.uploads += 1;
         state.uploads.insert(key, upload);
         Ok(())
@@ -57,6 +57,18 @@ impl UploadStore for Memory {
 
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
         Ok(self.state().uploads.get(&(owner, id.clone())).cloned())
+    }
+
+    async fn uploads(
+        &self,
+        owner: UserId,
+        limit: Limit,
+        after: Option<RecordingId>,
+    ) -> Result<Vec<PendingUpload>, StoreError> {
+        let state = self.state();
+        let own = state.uploads.values().filter(|upload| upload.owner == owner);
+        let behind = own.filter(|upload| after.as_ref().is_none_or(|after| upload.id > *after));
+        Ok(behind.take(limit.get() + 1).cloned().collect())
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
@@ -90,6 +102,11 @@ impl StagedBlobs for Memory {
         let empty = Staged { begun_at: self.clock.now(), parts: [].into() };
         state.staged.insert(staged.clone(), empty);
         Ok(staged)
+    }
+
+    async fn sent(&self, staged: &StagedRef, _parts: Parts) -> Result<Vec<u32>, BlobError> {
+        let state = self.state();
+        Ok(state.staged.get(staged).map(|staged| staged.parts.keys().copied().collect()).unwrap_or_default())
     }
 
     async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {

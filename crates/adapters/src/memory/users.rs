@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
+    page::Limit,
     ports::{StoreError, Timestamp, UserStore},
     session::{Session, TokenHash},
     user::{Account, Identity, User},
@@ -13,6 +14,17 @@ use super::{Memory, State};
 impl State {
     fn account(&self, identity: &Identity) -> Option<&Account> {
         self.accounts.values().find(|account| account.user.identity == *identity)
+    }
+
+    /// Ends the sessions that were used least recently, so that with one more there are no more than so many.
+    fn make_room_for_session(&mut self, user: UserId, most: u64) {
+        let own = self.sessions.values().filter(|session| session.user == user);
+        let mut by_use: Vec<_> = own.map(|session| (session.last_used_at, session.id)).collect();
+        by_use.sort_unstable();
+        let surplus = (by_use.len() as u64 + 1).saturating_sub(most.max(1));
+        let ended: Vec<SessionId> =
+            by_use.into_iter().take(usize::try_from(surplus).unwrap_or(usize::MAX)).map(|(_, id)| id).collect();
+        self.close_where(|session| session.user == user && ended.contains(&session.id));
     }
 
     /// Ends sessions, and says how many.
@@ -41,8 +53,9 @@ impl UserStore for Memory {
         Ok(self.state().account(identity).cloned())
     }
 
-    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
+    async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
         let mut state = self.state();
+        state.make_room_for_session(session.user, most);
         state.counters(session.user).sessions += 1;
         state.sessions.insert(token, session);
         Ok(())
@@ -69,11 +82,24 @@ impl UserStore for Memory {
         Ok(())
     }
 
-    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        let mut sessions: Vec<Session> =
-            self.state().sessions.values().filter(|session| session.user == user).cloned().collect();
-        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
-        Ok(sessions)
+    async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let state = self.state();
+        Ok(state.sessions.values().find(|session| session.user == user && session.id == id).cloned())
+    }
+
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: Limit,
+        after: Option<SessionId>,
+    ) -> Result<Vec<Session>, StoreError> {
+        let state = self.state();
+        let own = state.sessions.values().filter(|session| session.user == user && session.expires_at > now);
+        let mut found: Vec<Session> = own.filter(|it| after.is_none_or(|after| it.id < after)).cloned().collect();
+        found.sort_by_key(|session| std::cmp::Reverse(session.id));
+        found.truncate(limit.get() + 1);
+        Ok(found)
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {

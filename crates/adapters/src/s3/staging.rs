@@ -56,6 +56,18 @@ impl StagedBlobs for S3 {
         Ok(StagedRef::new(format!("{name}.{upload}")))
     }
 
+    async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError> {
+        let staged = Staged::parse(staged)?;
+        let key = self.place.key(staged.name());
+        if let Staged::Parts(_, upload) = &staged
+            && let Some(sent) = self.list_parts(&key, upload, parts).await?
+        {
+            return Ok(sent.into_keys().collect());
+        }
+        // Put together, they are all here; the object is nothing else.
+        Ok(if self.has_object(&key).await? { parts.numbers().collect() } else { Vec::new() })
+    }
+
     async fn assemble(&self, staged: &StagedRef, parts: Parts, _of: &Provenance) -> Result<Assembled, BlobError> {
         let staged = Staged::parse(staged)?;
         let key = self.place.key(staged.name());
@@ -107,7 +119,7 @@ impl StagedBlobs for S3 {
 impl S3 {
     /// Puts the parts that were sent together, unless that was done before; or the first that is missing.
     async fn put_together(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<u32>, BlobError> {
-        let Some(sent) = self.sent(key, upload, parts).await? else { return Ok(None) };
+        let Some(sent) = self.list_parts(key, upload, parts).await? else { return Ok(None) };
         if let Some(missing) = parts.numbers().find(|number| !sent.contains_key(number)) {
             return Ok(Some(missing));
         }
@@ -122,7 +134,12 @@ impl S3 {
     ///
     /// `SeaweedFS` lists a part as often as it was sent. Each must be named once: it deletes the bytes of one that
     /// is named again, and with them the recording's.
-    async fn sent(&self, key: &str, upload: &str, parts: Parts) -> Result<Option<BTreeMap<u32, Part>>, BlobError> {
+    async fn list_parts(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: Parts,
+    ) -> Result<Option<BTreeMap<u32, Part>>, BlobError> {
         let mut sent = BTreeMap::<u32, Part>::new();
         let mut list = self.client.list_parts().bucket(&self.place.bucket).key(key).upload_id(upload);
         loop {
@@ -142,6 +159,13 @@ impl S3 {
             if page.is_truncated != Some(true) {
                 return Ok(Some(sent));
             }
+        }
+    }
+
+    async fn has_object(&self, key: &str) -> Result<bool, BlobError> {
+        match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
+            Err(error) if error::has_status(&error, 404) => Ok(false),
+            object => object.map(|_| true).map_err(error::unavailable),
         }
     }
 

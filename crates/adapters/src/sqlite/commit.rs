@@ -5,6 +5,7 @@ use tapebase_domain::{
     history::{ChangeNumber, DeletedAudio},
     id::UserId,
     ports::Timestamp,
+    quota::{Quota, weight},
     recording::Recording,
 };
 
@@ -29,7 +30,7 @@ pub struct Delta {
 /// How a recording changes.
 pub enum Change {
     /// It is added, `again` in the place of a tombstone if there is one.
-    Add { recording: Recording, quota: u64, again: bool },
+    Add { recording: Recording, quota: Quota, again: bool },
     /// An upload under way becomes it: its bytes were set aside.
     Settle { recording: Recording, again: bool },
     /// Something about it is not as it was.
@@ -41,23 +42,37 @@ pub enum Change {
 }
 
 const COUNT: &str = "INSERT INTO counters (owner, bytes, reserved_bytes, recordings, uploads, sessions, tombstones, changed) \
-                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ?2 + ?3 <= ?9 \
+                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
+                     WHERE ?2 + ?3 <= ?9 AND ?4 + ?5 <= ?10 AND ?5 <= ?11 \
                      ON CONFLICT (owner) DO UPDATE SET bytes = bytes + ?2, reserved_bytes = reserved_bytes + ?3, \
                      recordings = recordings + ?4, uploads = uploads + ?5, sessions = sessions + ?6, \
                      tombstones = tombstones + ?7, changed = changed + ?8 \
-                     WHERE bytes + reserved_bytes + ?2 + ?3 <= ?9 RETURNING changed";
+                     WHERE bytes + reserved_bytes + ?2 + ?3 <= ?9 AND recordings + uploads + ?4 + ?5 <= ?10 \
+                     AND uploads + ?5 <= ?11 RETURNING changed";
 
 /// Counts what there is more or less of; the number of the owner's last change. `None` if the quota does not allow it.
 pub fn count(
     connection: &Connection,
     owner: UserId,
     delta: Delta,
-    quota: Option<u64>,
+    quota: Option<Quota>,
 ) -> rusqlite::Result<Option<ChangeNumber>> {
     let Delta { bytes, reserved_bytes, recordings, uploads, sessions, tombstones, changes } = delta;
-    let quota = quota.and_then(|quota| i64::try_from(quota).ok()).unwrap_or(i64::MAX);
-    let values =
-        params![owner.to_string(), bytes, reserved_bytes, recordings, uploads, sessions, tombstones, changes, quota];
+    let Quota { bytes: most_bytes, recordings: most_recordings, uploads: most_uploads } =
+        quota.unwrap_or(Quota::UNLIMITED);
+    let values = params![
+        owner.to_string(),
+        bytes,
+        reserved_bytes,
+        recordings,
+        uploads,
+        sessions,
+        tombstones,
+        changes,
+        integer(most_bytes),
+        integer(most_recordings),
+        integer(most_uploads),
+    ];
     let changed = connection.prepare_cached(COUNT)?.query_row(values, |row| row.get(0)).optional()?;
     Ok(changed.map(ChangeNumber))
 }
@@ -96,14 +111,14 @@ pub fn change(connection: &Connection, change: Change) -> rusqlite::Result<Optio
 }
 
 /// What there will be more or less of, and the quota if it counts.
-fn weigh(connection: &Connection, change: &Change) -> rusqlite::Result<(Delta, Option<u64>)> {
+fn weigh(connection: &Connection, change: &Change) -> rusqlite::Result<(Delta, Option<Quota>)> {
     Ok(match change {
         Change::Add { recording, quota, again } => {
             (Delta { tombstones: -taken_over(connection, recording, *again)?, ..added(recording) }, Some(*quota))
         }
         Change::Settle { recording, again } => {
             let tombstones = -taken_over(connection, recording, *again)?;
-            (Delta { tombstones, reserved_bytes: -bytes_of(recording), uploads: -1, ..added(recording) }, None)
+            (Delta { tombstones, reserved_bytes: -bytes_of(recording.size), uploads: -1, ..added(recording) }, None)
         }
         Change::Replace(_) => (Delta { changes: 1, ..Delta::default() }, None),
         Change::Remove { recording, .. } => (Delta { tombstones: 1, ..taken_out(recording) }, None),
@@ -112,16 +127,21 @@ fn weigh(connection: &Connection, change: &Change) -> rusqlite::Result<(Delta, O
 }
 
 fn added(recording: &Recording) -> Delta {
-    Delta { bytes: bytes_of(recording), recordings: 1, changes: 1, ..Delta::default() }
+    Delta { bytes: bytes_of(recording.size), recordings: 1, changes: 1, ..Delta::default() }
 }
 
 fn taken_out(recording: &Recording) -> Delta {
-    Delta { bytes: -bytes_of(recording), recordings: -1, changes: 1, ..Delta::default() }
+    Delta { bytes: -bytes_of(recording.size), recordings: -1, changes: 1, ..Delta::default() }
+}
+
+/// What a recording of this size counts as.
+pub fn bytes_of(size: u64) -> i64 {
+    integer(weight(size))
 }
 
 /// What is larger than SQLite's integers is none that anybody has stored.
-fn bytes_of(recording: &Recording) -> i64 {
-    i64::try_from(recording.size).unwrap_or(i64::MAX)
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// `false` if the id is taken.

@@ -44,6 +44,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/2-plans.sql")),
     M::up(include_str!("migrations/3-recordings-in-order.sql")),
     M::up(include_str!("migrations/4-rows-that-remember.sql")),
+    M::up(include_str!("migrations/5-blocks-at-least.sql")),
 ];
 
 /// Rows in one database file.

@@ -8,6 +8,7 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest, TimeField},
     ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    quota::Excess,
     recording::{Edit, Recording, Revision},
 };
 
@@ -21,7 +22,7 @@ use super::{
 impl RecordStore for Sqlite {
     async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError> {
         let inserted = self.writer.write(move |connection| {
-            let (owner, id) = (recording.owner, recording.id.clone());
+            let (owner, id, size) = (recording.owner, recording.id.clone(), recording.size);
             let Terms { quota, again } = terms;
             if let Some(deleted) = refused_tombstone(connection, owner, &id, again)? {
                 return Ok(Outcome::Undo(Err(InsertError::Deleted(deleted))));
@@ -31,7 +32,9 @@ impl RecordStore for Sqlite {
                 // A repetition needs no quota.
                 None => Outcome::Undo(Err(match find(connection, owner, &id)? {
                     Some(existing) => InsertError::Taken(existing.into()),
-                    None => InsertError::OverQuota,
+                    None => InsertError::OverQuota(over_quota(
+                        quota.admit_recording(&counting::counters(connection, owner)?, size),
+                    )),
                 })),
             })
         });
@@ -181,6 +184,15 @@ impl Sqlite {
             })
         });
         replaced.await
+    }
+}
+
+/// Of what there would be too much, where the counters say that there would be.
+pub const fn over_quota(admission: Result<(), Excess>) -> Excess {
+    match admission {
+        Err(excess) => excess,
+        // Only bytes are counted so high that they cannot be added up.
+        Ok(()) => Excess::Bytes,
     }
 }
 

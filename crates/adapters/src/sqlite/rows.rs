@@ -18,6 +18,7 @@ use tapebase_domain::{
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{BoxError, Timestamp},
+    quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::Session,
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
@@ -203,7 +204,7 @@ pub fn bind_upload<T>(upload: &PendingUpload, write: impl FnOnce(&[ToSqlOutput<'
     values[place!(UPLOAD, "staged")] = text(upload.staged.as_str());
     values[place!(UPLOAD, "length")] = number(upload.size);
     values[place!(UPLOAD, "sha256")] = ToSqlOutput::Borrowed(ValueRef::Blob(&upload.sha256.0));
-    values[place!(UPLOAD, "reserved_bytes")] = number(upload.size);
+    values[place!(UPLOAD, "reserved_bytes")] = number(weight(upload.size));
     values[place!(UPLOAD, "key")] = ToSqlOutput::Borrowed(ValueRef::Blob(&upload.key.0));
     values[place!(UPLOAD, "expires_at")] = time_value(&upload.expires_at);
     values[place!(UPLOAD, "client_duration_ms")] = optional_number(upload.details.client_duration_ms);

@@ -4,14 +4,17 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
     id::{RecordingId, UserId},
+    page::Limit,
     pending::PendingUpload,
     ports::{ReserveError, SettleError, StoreError, Timestamp, UploadStore},
+    quota::Quota,
     recording::Recording,
 };
 
 use super::{
     Outcome, Sqlite,
     commit::{self, Change, Delta},
+    counting,
     due::{self, Kind},
     records, rows,
 };
@@ -21,23 +24,45 @@ const PAGE: usize = 100;
 
 #[async_trait]
 impl UploadStore for Sqlite {
-    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
+    async fn reserve(&self, upload: PendingUpload, quota: Quota) -> Result<(), ReserveError> {
         let reserved = self.writer.write(move |connection| {
             if let Some(existing) = find(connection, upload.owner, &upload.id)? {
                 return Ok(Outcome::Undo(Err(ReserveError::Taken(existing.into()))));
             }
             insert(connection, &upload)?;
-            let delta = Delta { reserved_bytes: reserved(&upload), uploads: 1, ..Delta::default() };
-            Ok(match commit::count(connection, upload.owner, delta, Some(quota))? {
-                Some(_) => Outcome::Keep(Ok(())),
-                None => Outcome::Undo(Err(ReserveError::OverQuota)),
-            })
+            let delta = Delta { reserved_bytes: commit::bytes_of(upload.size), uploads: 1, ..Delta::default() };
+            if commit::count(connection, upload.owner, delta, Some(quota))?.is_some() {
+                return Ok(Outcome::Keep(Ok(())));
+            }
+            let has = counting::counters(connection, upload.owner)?;
+            let excess = records::over_quota(quota.admit_upload(&has, upload.size));
+            Ok(Outcome::Undo(Err(ReserveError::OverQuota(excess))))
         });
         reserved.await?
     }
 
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
         self.readers.look_up(|connection| find(connection, owner, id))
+    }
+
+    async fn uploads(
+        &self,
+        owner: UserId,
+        limit: Limit,
+        after: Option<RecordingId>,
+    ) -> Result<Vec<PendingUpload>, StoreError> {
+        self.readers
+            .read(move |connection| {
+                let query = format!(
+                    "SELECT {} FROM uploads WHERE owner = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                    rows::UPLOAD.join(", ")
+                );
+                // No id is empty.
+                let after = after.as_ref().map_or("", RecordingId::as_str);
+                let mut statement = connection.prepare_cached(&query)?;
+                statement.query_map(params![owner.to_string(), after, limit.get() + 1], rows::upload)?.collect()
+            })
+            .await
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {
@@ -65,7 +90,8 @@ impl UploadStore for Sqlite {
             .write(move |connection| {
                 let is_there = take_out(connection, &upload)?;
                 if is_there {
-                    let delta = Delta { reserved_bytes: -reserved(&upload), uploads: -1, ..Delta::default() };
+                    let delta =
+                        Delta { reserved_bytes: -commit::bytes_of(upload.size), uploads: -1, ..Delta::default() };
                     commit::count(connection, upload.owner, delta, None)?;
                 }
                 Ok(Outcome::Keep(is_there))
@@ -87,11 +113,6 @@ impl UploadStore for Sqlite {
             })
             .await
     }
-}
-
-/// What is larger than SQLite's integers is none that anybody has stored.
-fn reserved(upload: &PendingUpload) -> i64 {
-    i64::try_from(upload.size).unwrap_or(i64::MAX)
 }
 
 fn insert(connection: &Connection, upload: &PendingUpload) -> rusqlite::Result<()> {

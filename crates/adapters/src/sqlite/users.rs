@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     id::{SessionId, UserId},
+    page::Limit,
     ports::{StoreError, Timestamp, UserStore},
     session::{Session, TokenHash},
     user::{Account, Identity, PasswordHash, User},
@@ -18,6 +19,8 @@ use super::{
 
 /// How many sessions are removed in one transaction.
 const EXPIRED: usize = 100;
+/// How many sessions end for one that begins, where there are more than there may be by now.
+const ENDED_AT_ONCE: i64 = 100;
 
 #[async_trait]
 impl UserStore for Sqlite {
@@ -49,30 +52,32 @@ impl UserStore for Sqlite {
         })
     }
 
-    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO sessions (token, id, user, client, created_at, last_used_at, expires_at, ends_at) \
+    async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
+        let opened = self.writer.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO sessions (token, id, user, client, created_at, last_used_at, expires_at, ends_at) \
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                    )?
-                    .execute(params![
-                        token.0.0,
-                        session.id.to_string(),
-                        session.user.to_string(),
-                        session.client,
-                        rows::micros(&session.created_at),
-                        rows::micros(&session.last_used_at),
-                        rows::micros(&session.expires_at),
-                        rows::micros(&session.ends_at),
-                    ])?;
-                let user = session.user;
-                due::schedule(connection, user, Kind::Session, &session.id.to_string(), session.expires_at)?;
-                count_sessions(connection, user, 1)?;
-                Ok(Outcome::Keep(()))
-            })
-            .await
+                )?
+                .execute(params![
+                    token.0.0,
+                    session.id.to_string(),
+                    session.user.to_string(),
+                    session.client,
+                    rows::micros(&session.created_at),
+                    rows::micros(&session.last_used_at),
+                    rows::micros(&session.expires_at),
+                    rows::micros(&session.ends_at),
+                ])?;
+            let user = session.user;
+            due::schedule(connection, user, Kind::Session, &session.id.to_string(), session.expires_at)?;
+            count_sessions(connection, user, 1)?;
+            keep_to(connection, &session, most).map(Outcome::Keep)
+        });
+        if opened.await? {
+            self.session_cache.clear();
+        }
+        Ok(())
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
@@ -112,13 +117,32 @@ impl UserStore for Sqlite {
         .await
     }
 
-    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+    async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.readers.look_up(|connection| {
+            let query = format!("SELECT {} FROM sessions WHERE user = ?1 AND id = ?2", rows::SESSION);
+            let mut statement = connection.prepare_cached(&query)?;
+            statement.query_row([user.to_string(), id.to_string()], |row| rows::session(row, 0)).optional()
+        })
+    }
+
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: Limit,
+        after: Option<SessionId>,
+    ) -> Result<Vec<Session>, StoreError> {
         self.readers
             .read(move |connection| {
-                let query =
-                    format!("SELECT {} FROM sessions WHERE user = ?1 ORDER BY created_at DESC, id DESC", rows::SESSION);
+                let query = format!(
+                    "SELECT {} FROM sessions WHERE user = ?1 AND id < ?2 AND expires_at > ?3 ORDER BY id DESC LIMIT ?4",
+                    rows::SESSION
+                );
+                // No id begins with anything that comes after all letters.
+                let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
                 let mut statement = connection.prepare_cached(&query)?;
-                statement.query_map([user.to_string()], |row| rows::session(row, 0))?.collect()
+                let page = params![user.to_string(), before, rows::micros(&now), limit.get() + 1];
+                statement.query_map(page, |row| rows::session(row, 0))?.collect()
             })
             .await
     }
@@ -184,6 +208,26 @@ fn close(connection: &Connection, user: UserId, id: &str) -> rusqlite::Result<bo
         count_sessions(connection, user, -1)?;
     }
     Ok(closed == 1)
+}
+
+/// Ends the sessions of a user that were used least recently, past so many and beside the one that has just begun;
+/// whether there were any.
+fn keep_to(connection: &Connection, begun: &Session, most: u64) -> rusqlite::Result<bool> {
+    let (user, most) = (begun.user.to_string(), i64::try_from(most.max(1)).unwrap_or(i64::MAX));
+    let surplus: i64 = connection
+        .prepare_cached("SELECT sessions - ?2 FROM counters WHERE owner = ?1")?
+        .query_row(params![user, most], |row| row.get(0))?;
+    if surplus <= 0 {
+        return Ok(false);
+    }
+    let surplus = surplus.min(ENDED_AT_ONCE);
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM sessions WHERE user = ?1 AND id <> ?2 ORDER BY last_used_at, id LIMIT ?3")?;
+    let ended = statement.query_map(params![user, begun.id.to_string(), surplus], |row| row.get::<_, String>(0))?;
+    for id in ended.collect::<rusqlite::Result<Vec<_>>>()? {
+        close(connection, begun.user, &id)?;
+    }
+    Ok(true)
 }
 
 /// Looks at some sessions that may have expired; how many, and how many of them had.

@@ -155,7 +155,7 @@ async fn calls_cost_what_they_should() {
     note("remove");
     let completed = recording(owner);
     let planned = plan(&completed);
-    store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
+    store.reserve(planned.clone(), AMPLE.quota).await.expect("reserved");
     note("reserve");
     store.settle(&planned, completed).await.expect("settled");
     note("settle");
@@ -165,7 +165,7 @@ async fn calls_cost_what_they_should() {
     UserStore::find(&store, &account.user.identity).await.expect("found");
     note("find an account");
     let (begun, token) = session(account.user.id);
-    store.open_session(begun.clone(), token).await.expect("opened");
+    store.open_session(begun.clone(), token, MANY).await.expect("opened");
     note("open a session");
     store.session(token).await.expect("found");
     note("authenticate");

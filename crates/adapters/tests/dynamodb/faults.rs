@@ -77,7 +77,7 @@ async fn each_call_takes_the_fewest_requests() {
 
     let completed = recording(owner);
     let planned = plan(&completed);
-    store.reserve(planned.clone(), u64::MAX).await.expect("reserved");
+    store.reserve(planned.clone(), AMPLE.quota).await.expect("reserved");
     cost(&[("TransactWriteItems", 1)], "reserve").await;
     store.settle(&planned, completed).await.expect("settled");
     cost(&[("TransactWriteItems", 1)], "settle").await;
@@ -90,7 +90,7 @@ async fn each_call_takes_the_fewest_requests() {
     UserStore::find(&store, &ann.user.identity).await.expect("found");
     cost(&[("GetItem", 2)], "find an account").await;
     let (begun, token) = session(ann.user.id);
-    store.open_session(begun.clone(), token).await.expect("opened");
+    store.open_session(begun.clone(), token, MANY).await.expect("opened");
     cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "open a session").await;
     store.session(token).await.expect("found");
     cost(&[("GetItem", 1)], "authenticate").await;
@@ -203,13 +203,13 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     // The store does not hear of these before it has heard of all that follows.
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Hold] });
     store.insert(deleted.clone(), AMPLE).await.expect_err("no answer in time");
-    store.reserve(aborted.clone(), u64::MAX).await.expect_err("no answer in time");
-    store.reserve(settled.clone(), u64::MAX).await.expect_err("no answer in time");
+    store.reserve(aborted.clone(), AMPLE.quota).await.expect_err("no answer in time");
+    store.reserve(settled.clone(), AMPLE.quota).await.expect_err("no answer in time");
     patient.insert(deleted.clone(), AMPLE).await.expect("inserted");
     patient.remove(owner, &deleted.id, None, now(), MANY).await.expect("removed");
-    patient.reserve(aborted.clone(), u64::MAX).await.expect("reserved");
+    patient.reserve(aborted.clone(), AMPLE.quota).await.expect("reserved");
     assert!(patient.release(&aborted).await.expect("released"));
-    patient.reserve(settled.clone(), u64::MAX).await.expect("reserved");
+    patient.reserve(settled.clone(), AMPLE.quota).await.expect("reserved");
     let completed = patient.settle(&settled, completed).await.expect("settled");
     proxy.let_go();
     proxy.settle().await;

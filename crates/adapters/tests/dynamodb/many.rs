@@ -8,6 +8,7 @@ use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_domain::{
     history::{ChangeNumber, Counters, DeletedAudio},
     id::UserId,
+    page::Limit,
     pending::PendingUpload,
     ports::{ChangeFeed as _, ChangesRequest, DeletedStore as _, RecordStore as _, UploadStore as _, UserStore as _},
 };
@@ -30,14 +31,14 @@ async fn any_number_of_sessions_is_closed() {
     let mut tokens = Vec::new();
     for _ in 0..120 {
         let (session, token) = session(account.user.id);
-        store.open_session(session, token).await.expect("opened");
+        store.open_session(session, token, MANY).await.expect("opened");
         tokens.push(token);
     }
-    assert_eq!(store.sessions(account.user.id).await.expect("listed").len(), 120);
+    assert_eq!(store.sessions(account.user.id, now(), Limit::MAX, None).await.expect("listed").len(), 120);
 
     store.close_sessions(account.user.id).await.expect("closed");
 
-    assert_eq!(store.sessions(account.user.id).await.expect("listed"), []);
+    assert_eq!(store.sessions(account.user.id, now(), Limit::MAX, None).await.expect("listed"), []);
     for token in tokens {
         assert_eq!(store.session(token).await.expect("an answer"), None);
     }
@@ -49,10 +50,10 @@ async fn sessions_alone_leave_the_rows_empty_and_a_plan_does_not() {
     let account = account();
     store.create(account.clone()).await.expect("created");
     let (session, token) = session(account.user.id);
-    store.open_session(session, token).await.expect("opened");
+    store.open_session(session, token, MANY).await.expect("opened");
     assert!(store.is_empty().await.expect("an answer"));
 
-    store.reserve(plan(&recording(stranger())), MANY).await.expect("reserved");
+    store.reserve(plan(&recording(stranger())), AMPLE.quota).await.expect("reserved");
 
     assert!(!store.is_empty().await.expect("an answer"));
 }
@@ -65,7 +66,7 @@ async fn any_number_of_expired_plans_is_listed_and_released() {
     let mut expired = BTreeSet::new();
     for number in -299..=100 {
         let fresh = PendingUpload { expires_at: at(number), ..plan(&recording(stranger())) };
-        store.reserve(fresh.clone(), u64::MAX).await.expect("reserved");
+        store.reserve(fresh.clone(), AMPLE.quota).await.expect("reserved");
         if number < 0 {
             expired.insert(fresh.id.to_string());
         }

@@ -10,6 +10,7 @@ use tapebase_domain::{
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{Clock as _, SystemClock, Terms, Timestamp},
+    quota::Quota,
     recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
     user::{Account, Email, Identity, PasswordHash, User},
@@ -28,9 +29,9 @@ pub fn name(text: &str) -> RecordingName {
 }
 
 /// A quota that is in nobody's way, for an id that was never deleted.
-pub const AMPLE: Terms = Terms { quota: u64::MAX, again: false };
+pub const AMPLE: Terms = Terms { quota: Quota::UNLIMITED, again: false };
 /// The same, for an id that may have been.
-pub const AGAIN: Terms = Terms { quota: u64::MAX, again: true };
+pub const AGAIN: Terms = Terms { quota: Quota::UNLIMITED, again: true };
 /// More tombstones than anybody has.
 pub const MANY: u64 = 1_000_000;
 

@@ -12,7 +12,9 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 use super::{Rows, find, insert, reserve, used_bytes};
-use crate::samples::{AMPLE, assert_same, assert_same_plan, noon, plan, recording, recording_of, stranger, terms};
+use crate::samples::{
+    AMPLE, assert_same, assert_same_plan, noon, plan, quota, recording, recording_of, stranger, terms,
+};
 
 /// Settle takes the plan out and adds the recording it has become.
 pub async fn settle_makes_the_plan_a_recording(store: Arc<dyn Rows>) {
@@ -53,14 +55,14 @@ pub async fn a_settled_recording_is_like_any_other(store: Arc<dyn Rows>) {
 
 /// The bytes of a plan that is settled MUST stay counted, once.
 pub async fn settle_keeps_the_bytes_counted_once(store: Arc<dyn Rows>) {
-    let planned = reserve(&store, PendingUpload { size: 600, ..plan(stranger()) }).await;
-    insert(&store, Recording { size: 400, ..recording(planned.owner) }).await;
+    let planned = reserve(&store, PendingUpload { size: 60_000, ..plan(stranger()) }).await;
+    insert(&store, Recording { size: 40_000, ..recording(planned.owner) }).await;
 
     settle(&store, &planned).await;
 
-    assert_eq!(used_bytes(&store, planned.owner).await, 1_000);
-    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, terms(1_000)).await.is_err());
-    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, terms(1_001)).await.is_ok());
+    assert_eq!(used_bytes(&store, planned.owner).await, 100_000);
+    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, terms(104_095)).await.is_err());
+    assert!(store.insert(Recording { size: 1, ..recording(planned.owner) }, terms(104_096)).await.is_ok());
 }
 
 /// Settle MUST return `Gone` and add nothing if this very plan is not there.
@@ -119,7 +121,7 @@ pub async fn settle_makes_one_recording_of_many_at_once(store: Arc<dyn Rows>) {
 /// Settle MUST return `Taken` and leave the plan if the owner has a recording of this id.
 pub async fn settle_answers_taken_and_leaves_the_plan(store: Arc<dyn Rows>) {
     let planned = reserve(&store, plan(stranger())).await;
-    let there = insert(&store, Recording { id: planned.id.clone(), size: 7, ..recording(planned.owner) }).await;
+    let there = insert(&store, Recording { id: planned.id.clone(), size: 7_000, ..recording(planned.owner) }).await;
 
     let refused = store.settle(&planned, recording_of(&planned)).await;
 
@@ -127,7 +129,7 @@ pub async fn settle_answers_taken_and_leaves_the_plan(store: Arc<dyn Rows>) {
     assert_same(Some(&existing), &there);
     assert_eq!(recordings(&store, &planned).await, [there]);
     assert_same_plan(find(&store, &planned).await.as_ref(), &planned);
-    assert_eq!(used_bytes(&store, planned.owner).await, planned.size + 7);
+    assert_eq!(used_bytes(&store, planned.owner).await, planned.size + 7_000);
 }
 
 /// Settle and insert give an id to one of both, however they meet.
@@ -164,14 +166,14 @@ pub async fn settle_leaves_another_users_plan_of_the_same_id(store: Arc<dyn Rows
 /// Release takes the plan out and gives its bytes back to the owner's quota.
 pub async fn release_gives_back_the_bytes_and_the_id(store: Arc<dyn Rows>) {
     let first = reserve(&store, plan(stranger())).await;
-    let other = reserve(&store, PendingUpload { size: 17, ..plan(first.owner) }).await;
+    let other = reserve(&store, PendingUpload { size: 17_000, ..plan(first.owner) }).await;
 
     release(&store, &first).await;
 
     assert_eq!(find(&store, &first).await, None);
     assert_eq!(used_bytes(&store, first.owner).await, other.size);
     let again = PendingUpload { id: first.id.clone(), ..plan(first.owner) };
-    let accepted = store.reserve(again.clone(), again.size + other.size).await;
+    let accepted = store.reserve(again.clone(), quota(again.size + other.size)).await;
     assert!(accepted.is_ok(), "{accepted:?}");
     assert_same_plan(find(&store, &first).await.as_ref(), &again);
 }

@@ -12,7 +12,7 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 use super::{find, insert, used_bytes};
-use crate::samples::{AMPLE, assert_same, noon, recording, renaming, stranger};
+use crate::samples::{AMPLE, assert_same, noon, quota, recording, renaming, stranger};
 
 /// Edit MUST return the recording as it is now, its revision counted up.
 pub async fn edit_answers_the_recording_as_it_is_now(store: Arc<dyn RecordStore>) {
@@ -129,11 +129,11 @@ pub async fn remove_conflicts_at_another_revision_and_leaves_it(store: Arc<dyn R
 /// Remove gives the recording's bytes back to the owner's quota, and its id.
 pub async fn remove_gives_back_the_bytes_and_the_id(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
-    let other = insert(&store, Recording { size: 17, ..recording(first.owner) }).await;
+    let other = insert(&store, Recording { size: 17_000, ..recording(first.owner) }).await;
     store.remove(first.owner, &first.id, None, noon(), 100).await.expect("removed");
     assert_eq!(used_bytes(&store, first.owner).await, other.size);
 
-    let quota = first.size + other.size;
+    let quota = quota(first.size + other.size);
     let accepted = store.insert(first.clone(), Terms { quota, again: true }).await.expect("inserted");
 
     assert_same(find(&store, &first).await.as_ref(), &accepted);

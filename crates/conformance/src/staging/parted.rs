@@ -84,6 +84,11 @@ impl Parted {
         }
     }
 
+    /// Which parts are here.
+    pub(crate) async fn sent(&self, sent: &Sent) -> Vec<u32> {
+        self.staging.blobs.sent(&sent.staged, sent.parts()).await.expect("an answer")
+    }
+
     /// Puts the parts together, if they are all there.
     pub(crate) async fn assemble(&self, sent: &Sent) -> Assembled {
         self.staging.blobs.assemble(&sent.staged, sent.parts(), &sent.of).await.expect("an answer")

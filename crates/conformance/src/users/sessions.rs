@@ -5,13 +5,19 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tapebase_domain::{
     id::SessionId,
-    ports::{Clock as _, SystemClock, UserStore},
+    page::Limit,
+    ports::{Clock as _, SystemClock, Timestamp, UserStore},
     session::{Session, TokenHash},
     user::User,
 };
 
+use tokio::task::JoinSet;
+
 use super::sign_up;
 use crate::samples::{local, noon, session, token};
+
+/// More sessions than anybody begins here.
+const MOST: u64 = 1_000;
 
 /// Session MUST find the session that was opened, equal in every field.
 pub async fn finds_the_session_that_was_opened_equal_in_every_field(store: Arc<dyn UserStore>) {
@@ -86,6 +92,53 @@ pub async fn touch_does_not_bring_back_a_closed_session(store: Arc<dyn UserStore
     assert_eq!(sessions(&store, &user).await, []);
 }
 
+/// Open MUST leave the user no more than `most` sessions, and end those first that were used least recently.
+pub async fn open_ends_the_session_that_was_used_least_recently_for_one_more(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let session_used = |minutes| Session { last_used_at: noon() + TimeDelta::minutes(minutes), ..session(user.id) };
+    let mut tokens = Vec::new();
+    // The fourth has been used before all the others, and is the one that begins.
+    for minutes in [3, 1, 2, 0, 4] {
+        tokens.push(token());
+        store.open_session(session_used(minutes), tokens[tokens.len() - 1], 3).await.expect("opened");
+    }
+
+    let mut are_there = Vec::new();
+    for token in tokens {
+        are_there.push(find(&store, token).await.is_some());
+    }
+    assert_eq!(are_there, [true, false, true, false, true]);
+}
+
+/// Open MUST leave the user no more than `most` sessions, however many begin at once.
+pub async fn open_leaves_so_many_sessions_however_many_begin_at_once(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    open(&store, &session(user.id)).await;
+
+    let opened = (0..12).map(|_| {
+        let (store, session) = (store.clone(), session(user.id));
+        async move { store.open_session(session, token(), 4).await }
+    });
+    let outcomes = opened.collect::<JoinSet<_>>().join_all().await;
+
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(sessions(&store, &user).await.len(), 4);
+}
+
+/// Open MUST NOT end a session of another user.
+pub async fn open_ends_no_session_of_another_user(store: Arc<dyn UserStore>) {
+    let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);
+    let (hers, his) = (session(ann.id), session(bob.id));
+    let her_token = open(&store, &hers).await;
+
+    store.open_session(his.clone(), token(), 1).await.expect("opened");
+    let newer = Session { last_used_at: noon(), ..session(bob.id) };
+    store.open_session(newer.clone(), token(), 1).await.expect("opened");
+
+    assert_eq!(find(&store, her_token).await, Some((ann, hers)));
+    assert_eq!(sessions(&store, &bob).await, [newer]);
+}
+
 /// Sessions MUST list only sessions of that user.
 pub async fn lists_only_sessions_of_that_user(store: Arc<dyn UserStore>) {
     let (ann, bob, eve) = (sign_up(&store).await, sign_up(&store).await, sign_up(&store).await);
@@ -114,6 +167,72 @@ pub async fn lists_the_newest_session_first(store: Arc<dyn UserStore>) {
 
     opened.sort_by_key(|session| std::cmp::Reverse(session.created_at));
     assert_eq!(listed, opened);
+}
+
+/// Session of MUST find the session that was opened, equal in every field, and `None` for another user's.
+pub async fn finds_a_session_of_a_user_by_its_id(store: Arc<dyn UserStore>) {
+    let (ann, bob) = (sign_up(&store).await, sign_up(&store).await);
+    let (hers, his) = (session(ann.id), session(bob.id));
+    open(&store, &hers).await;
+    open(&store, &his).await;
+
+    assert_eq!(store.session_of(ann.id, hers.id).await.expect("an answer"), Some(hers.clone()));
+    assert_eq!(store.session_of(bob.id, hers.id).await.expect("an answer"), None);
+    assert_eq!(store.session_of(ann.id, SessionId::generate(noon())).await.expect("an answer"), None);
+    close(&store, &ann, hers.id).await;
+    assert_eq!(store.session_of(ann.id, hers.id).await.expect("an answer"), None);
+}
+
+/// Sessions MUST list none that has expired by then.
+pub async fn lists_no_session_that_has_expired(store: Arc<dyn UserStore>) {
+    let user = sign_up(&store).await;
+    let expiring = |minutes| Session { expires_at: noon() + TimeDelta::minutes(minutes), ..session(user.id) };
+    let mut left = Vec::new();
+    for minutes in [-60, 1, -1, 60, 0] {
+        let session = expiring(minutes);
+        open(&store, &session).await;
+        left.extend((minutes > 0).then_some(session.id));
+    }
+
+    let listed = store.sessions(user.id, noon(), Limit::MAX, None).await.expect("listed");
+
+    left.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    assert_eq!(listed.into_iter().map(|session| session.id).collect::<Vec<_>>(), left);
+}
+
+/// Pages of sessions joined by `after` MUST have every session that stays exactly once, while others come and go.
+pub async fn pages_have_every_session_that_stays_exactly_once(store: Arc<dyn UserStore>) {
+    let (user, other) = (sign_up(&store).await, sign_up(&store).await);
+    let begun = |seconds| {
+        let created_at = noon() + TimeDelta::seconds(seconds);
+        Session { id: SessionId::generate(created_at), created_at, ..session(user.id) }
+    };
+    open(&store, &session(other.id)).await;
+    let mut stay = Vec::new();
+    for seconds in 0..20 {
+        let session = begun(seconds);
+        open(&store, &session).await;
+        stay.push(session.id);
+    }
+    stay.reverse();
+
+    let (limit, mut after, mut walked) = (Limit::new(3).expect("a limit"), None, Vec::new());
+    loop {
+        let mut page = store.sessions(user.id, noon(), limit, after).await.expect("listed");
+        assert!(page.len() <= 4, "{} are listed", page.len());
+        let has_more = page.len() > 3;
+        page.truncate(3);
+        walked.extend(page.iter().map(|session| session.id));
+        if !has_more {
+            break;
+        }
+        after = walked.last().copied();
+        // One begins, and the one that was listed last ends.
+        open(&store, &begun(1_000)).await;
+        close(&store, &user, walked[walked.len() - 1]).await;
+    }
+
+    assert_eq!(walked, stay);
 }
 
 /// After close returns, the token MUST find nothing.
@@ -155,7 +274,7 @@ pub async fn close_sessions_ends_all_of_a_user_and_nobody_elses(store: Arc<dyn U
     for token in hers {
         assert_eq!(find(&store, token).await, None);
     }
-    assert_eq!(store.sessions(ann.id).await.expect("an answer"), []);
+    assert_eq!(sessions(&store, &ann).await, []);
     assert_eq!(find(&store, his_token).await, Some((bob, his)));
 }
 
@@ -217,7 +336,7 @@ pub async fn removes_expired_sessions_and_leaves_the_others(store: Arc<dyn UserS
 
 async fn open(store: &Arc<dyn UserStore>, session: &Session) -> TokenHash {
     let token = token();
-    store.open_session(session.clone(), token).await.expect("opened");
+    store.open_session(session.clone(), token, MOST).await.expect("opened");
     token
 }
 
@@ -226,7 +345,7 @@ async fn find(store: &Arc<dyn UserStore>, token: TokenHash) -> Option<(User, Ses
 }
 
 async fn sessions(store: &Arc<dyn UserStore>, user: &User) -> Vec<Session> {
-    store.sessions(user.id).await.expect("listed")
+    store.sessions(user.id, Timestamp::UNIX_EPOCH, Limit::MAX, None).await.expect("listed")
 }
 
 async fn close(store: &Arc<dyn UserStore>, user: &User, id: SessionId) -> bool {

@@ -6,7 +6,13 @@ use crate::testing::TestPorts;
 const NOW: &str = "2026-11-23T12:00:00Z";
 
 fn policy() -> AuthPolicy {
-    AuthPolicy { open_signup: true, trust_social_ids: false, idle: TimeDelta::days(30), absolute: TimeDelta::days(365) }
+    AuthPolicy {
+        open_signup: true,
+        trust_social_ids: false,
+        idle: TimeDelta::days(30),
+        absolute: TimeDelta::days(365),
+        most_sessions: 7,
+    }
 }
 
 fn email() -> Email {
@@ -72,7 +78,8 @@ async fn a_session_is_kept_under_the_hash_of_its_token() {
     let (kept, opened) = std::sync::mpsc::channel();
     ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
-    ports.users.expect_open_session().returning(move |session, hash| {
+    ports.users.expect_open_session().returning(move |session, hash, most| {
+        assert_eq!(most, 7);
         kept.send((session, hash)).expect("the test listens");
         Ok(())
     });
@@ -126,7 +133,7 @@ async fn two_first_log_ins_at_once_make_one_account() {
     ports.users.expect_find().times(1).returning(|_| Ok(None));
     ports.users.expect_create().times(1).returning(|_| Err(StoreError::Conflict));
     ports.users.expect_find().times(1).returning(move |_| Ok(Some(winner.clone())));
-    ports.users.expect_open_session().returning(|_, _| Ok(()));
+    ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
     let auth = Auth::new(&ports.build(), AuthPolicy { trust_social_ids: true, ..policy() });
 

@@ -22,8 +22,8 @@ use crate::{
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{Assembled, MockClock, Timestamp},
     recording::{Edit, Recording},
-    testing::{TestPorts, body, recording, stored_blob, timestamp, using},
-    upload::{Limits, NewRecording, Upload},
+    testing::{LIMITS, TestPorts, body, recording, stored_blob, timestamp, using},
+    upload::{NewRecording, Upload},
 };
 
 const NOW: &str = "2026-11-26T12:00:00Z";
@@ -471,10 +471,9 @@ fn willing(existing: &Recording) -> Ports {
 async fn whatever_an_owner_changes_wakes_those_who_wait_for_it() {
     let memo = recording(owner(), b"speech");
     let (ports, waiters) = (willing(&memo), Waiters::default());
-    let limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
     let damage = Damage::new(&ports, waiters.clone());
-    let upload = Upload::new(&ports, waiters.clone(), damage.clone(), limits, TimeDelta::hours(12));
-    let direct = Direct::new(&ports, waiters.clone(), damage.clone(), limits, TimeDelta::hours(12));
+    let upload = Upload::new(&ports, waiters.clone(), damage.clone(), LIMITS, TimeDelta::hours(12));
+    let direct = Direct::new(&ports, waiters.clone(), damage.clone(), LIMITS, TimeDelta::hours(12));
     let list = List::new(&ports, waiters.clone(), damage, Retention::default());
     let seat = waiters.enter(owner()).expect("a seat");
     let is_woken = || seat.woken().now_or_never().is_some();

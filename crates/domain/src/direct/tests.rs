@@ -8,11 +8,10 @@ use crate::{
     history::Deleted,
     pending::StagedRef,
     recording::RecordingName,
-    testing::{TestPorts, using},
+    testing::{LIMITS, TestPorts, using},
 };
 
 const AUDIO: &[u8] = b"OggS some speech";
-const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
 
 fn ports() -> TestPorts {
     TestPorts::at("2026-11-23T12:00:00.25Z")

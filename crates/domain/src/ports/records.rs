@@ -8,14 +8,15 @@ use crate::{
     history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
     page::PageRequest,
+    quota::{Excess, Quota},
     recording::{Edit, Recording, Revision},
 };
 
 /// On what terms a recording is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// The most bytes its owner may use.
-    pub quota: u64,
+    /// The most its owner may have.
+    pub quota: Quota,
     /// Whether it may take the id of one that was deleted.
     pub again: bool,
 }
@@ -29,9 +30,9 @@ pub enum InsertError {
     /// Its owner has deleted a recording of this id.
     #[error("the recording was deleted")]
     Deleted(Deleted),
-    /// Its owner has too little quota left.
-    #[error("the quota is used up")]
-    OverQuota,
+    /// Its owner would have more than the quota allows.
+    #[error("over quota")]
+    OverQuota(#[source] Excess),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,12 +47,15 @@ pub enum InsertError {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait RecordStore: Send + Sync {
-    /// Adds a recording, counts its bytes as used by its owner, and returns it as it is kept.
+    /// Adds a recording, counts what it weighs as used by its owner, and returns it as it is kept.
     ///
     /// - It MUST return `Taken` with the recording that is there if its owner has one of this id,
     ///   even when the quota is used up.
     /// - It MUST return `Deleted` if its owner has deleted one of this id, unless `again` says that it may return.
-    /// - It MUST return `OverQuota` if the owner would use more than `quota` bytes, however many insert at once.
+    /// - It MUST return `OverQuota` if the owner would use more bytes than the quota has, however many insert at once.
+    /// - It MUST return `OverQuota` if the owner would have more recordings than the quota has, uploads under way among
+    ///   them, however many insert at once.
+    /// - A recording MUST count as what it weighs: as a block of 4 KiB at least.
     /// - Two users MUST be able to have recordings of the same id.
     async fn insert(&self, recording: Recording, terms: Terms) -> Result<Recording, InsertError>;
 

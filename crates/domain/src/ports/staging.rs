@@ -29,6 +29,12 @@ pub trait StagedBlobs: Send + Sync {
     /// - It MUST give every blob a place of its own.
     async fn begin(&self, parts: Parts, of: &Provenance, sha256: Sha256) -> Result<StagedRef, BlobError>;
 
+    /// Which parts are here, by their numbers.
+    ///
+    /// - It MUST list every part that was sent, in order, and no other.
+    /// - It MUST list none when they are gone.
+    async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError>;
+
     /// Puts the parts together, to what was begun as the audio of `of`.
     ///
     /// - It MUST return the blob only once its bytes would survive a power cut.

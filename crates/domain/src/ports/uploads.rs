@@ -6,7 +6,9 @@ use super::{StoreError, Timestamp};
 use crate::{
     history::Deleted,
     id::{RecordingId, UserId},
+    page::Limit,
     pending::PendingUpload,
+    quota::{Excess, Quota},
     recording::Recording,
 };
 
@@ -16,9 +18,9 @@ pub enum ReserveError {
     /// Its owner has an upload of this id under way: this one.
     #[error("the id is taken")]
     Taken(Box<PendingUpload>),
-    /// Its owner has too little quota left.
-    #[error("the quota is used up")]
-    OverQuota,
+    /// Its owner would have more than the quota allows.
+    #[error("over quota")]
+    OverQuota(#[source] Excess),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,18 +50,31 @@ pub enum SettleError {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait UploadStore: Send + Sync {
-    /// Adds an upload and sets its bytes aside for it.
+    /// Adds an upload and sets aside for it what its recording will weigh.
     ///
     /// - It MUST return `Taken` with the upload that is there if its owner has one of this id,
     ///   even when the quota is used up.
-    /// - It MUST return `OverQuota` if the owner would use more than `quota` bytes, however many reserve at once.
-    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError>;
+    /// - It MUST return `OverQuota` if the owner would use more bytes than the quota has, however many reserve at once.
+    /// - It MUST return `OverQuota` if the owner would have more recordings, or more uploads under way, than the quota
+    ///   has, however many reserve at once.
+    async fn reserve(&self, upload: PendingUpload, quota: Quota) -> Result<(), ReserveError>;
 
     /// Looks up one upload.
     ///
     /// - It MUST find what was reserved, equal in every field, even past its expiry.
     /// - It MUST return `None` for another user's upload.
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError>;
+
+    /// Lists one more upload of a user than the limit, if there are that many, by their ids.
+    ///
+    /// - It MUST list only uploads of the owner, those past their expiry among them.
+    /// - Pages joined by `after` MUST have every upload that stays exactly once.
+    async fn uploads(
+        &self,
+        owner: UserId,
+        limit: Limit,
+        after: Option<RecordingId>,
+    ) -> Result<Vec<PendingUpload>, StoreError>;
 
     /// Takes an upload out and adds the recording it has become, of the same owner, id and size, which it returns as
     /// it is kept.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::{StoreError, Timestamp};
 use crate::{
     id::{SessionId, UserId},
+    page::Limit,
     session::{Session, TokenHash},
     user::{Account, Identity, User},
 };
@@ -26,7 +27,10 @@ pub trait UserStore: Send + Sync {
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError>;
 
     /// Begins a session that `token` opens.
-    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError>;
+    ///
+    /// - It MUST leave the user no more than `most` sessions, however many begin at once.
+    /// - It MUST end those first that were used least recently, and never the one that begins.
+    async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError>;
 
     /// Looks up the session that `token` opens, and whose it is.
     ///
@@ -46,10 +50,25 @@ pub trait UserStore: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Lists the sessions of a user, the last begun first.
+    /// Looks up one session of a user, by its id.
+    ///
+    /// - It MUST find the session that was opened, equal in every field.
+    /// - It MUST return `None` for another user's session.
+    async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// Lists one more session of a user than the limit, if there are that many: the last begun first, as their ids
+    /// tell.
     ///
     /// - It MUST list only sessions of that user.
-    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError>;
+    /// - It MUST list none that has expired by `now`.
+    /// - Pages joined by `after` MUST have every session that stays exactly once.
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: Limit,
+        after: Option<SessionId>,
+    ) -> Result<Vec<Session>, StoreError>;
 
     /// Ends a session; `false` if the user has none of this id.
     ///

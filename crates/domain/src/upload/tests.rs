@@ -14,11 +14,10 @@ use super::*;
 use crate::{
     blob::BlobDescription,
     ports::MockClock,
-    testing::{TestPorts, body, recording, stored_blob, unread_body, using},
+    testing::{LIMITS, TestPorts, body, recording, stored_blob, unread_body, using},
 };
 
 const AUDIO: &[u8] = b"OggS some speech";
-const LIMITS: Limits = Limits { recording_bytes: 100, quota_bytes: 1_000 };
 
 fn ports() -> TestPorts {
     TestPorts::at("2026-11-23T12:00:00Z")
@@ -328,8 +327,9 @@ async fn an_upload_that_takes_too_long_is_refused_and_leaves_nothing() {
 async fn what_the_announcement_rules_out_is_refused_before_the_body_is_read() {
     let cases = [
         (101, 0, BodyError::TooLarge { limit: 100 }),
-        (60, 950, BodyError::OverQuota),
-        (1, 2_000, BodyError::OverQuota),
+        (60, 9_950, BodyError::OverQuota),
+        (60, 6_000, BodyError::OverQuota),
+        (0, 20_000, BodyError::OverQuota),
     ];
     for (size, used, expected) in cases {
         let mut ports = ports();
@@ -344,13 +344,15 @@ async fn what_the_announcement_rules_out_is_refused_before_the_body_is_read() {
 
 #[tokio::test]
 async fn what_the_announcement_hides_is_refused_while_the_body_is_read() {
-    let cases = [(0, BodyError::TooLarge { limit: 100 }), (950, BodyError::OverQuota)];
-    for (used, expected) in cases {
+    let cases = [(4_500, 0, BodyError::TooLarge { limit: 4_500 }), (5_000, 5_500, BodyError::OverQuota)];
+    for (recording_bytes, used, expected) in cases {
         let mut ports = ports();
         ports.records.expect_counters().returning(move |_| Ok(using(used)));
         keep_blobs(&mut ports);
 
-        let stored = store(ports, announcement(), body(vec![Ok(&[0; 60]), Ok(&[0; 60])])).await;
+        let limits = Limits { recording_bytes, ..LIMITS };
+        let upload = Upload::new(&ports.build(), Waiters::default(), limits, TimeDelta::hours(12));
+        let stored = upload.store(owner(), announcement(), body(vec![Ok(&[0; 3_000]), Ok(&[0; 2_000])])).await;
 
         assert!(matches!(stored, Err(UploadError::Body(error)) if error == expected), "{stored:?}");
     }
@@ -384,7 +386,7 @@ async fn a_deleted_id_is_taken_again_if_the_client_says_so() {
     ports
         .records
         .expect_insert()
-        .with(always(), eq(Terms { quota: 1_000, again: true }))
+        .with(always(), eq(Terms { quota: LIMITS.quota, again: true }))
         .times(1)
         .returning(|recording, _| Ok(Recording { changed: ChangeNumber(8), ..recording }));
     keep_blobs(&mut ports);
@@ -407,7 +409,7 @@ async fn what_is_deleted_while_it_is_sent_leaves_nothing() {
     ports
         .records
         .expect_insert()
-        .with(always(), eq(Terms { quota: 1_000, again: false }))
+        .with(always(), eq(Terms { quota: LIMITS.quota, again: false }))
         .returning(move |_, _| Err(InsertError::Deleted(there.clone())));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().withf(|blob| blob.as_str() == "new").times(1).returning(|_| Ok(()));
@@ -424,14 +426,38 @@ async fn uploads_at_once_cannot_exceed_the_quota_together() {
     ports
         .records
         .expect_insert()
-        .with(always(), eq(Terms { quota: 1_000, again: false }))
-        .returning(|_, _| Err(InsertError::OverQuota));
+        .with(always(), eq(Terms { quota: LIMITS.quota, again: false }))
+        .returning(|_, _| Err(InsertError::OverQuota(Excess::Bytes)));
     keep_blobs(&mut ports);
     ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
 
     let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
 
     assert!(matches!(stored, Err(UploadError::Body(BodyError::OverQuota))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn whoever_has_as_many_recordings_as_there_may_be_is_refused_before_the_body_is_read() {
+    let mut ports = ports();
+    let full = Counters { recordings: 93, uploads: 7, ..Counters::default() };
+    ports.records.expect_counters().returning(move |_| Ok(full));
+
+    let stored = store(ports, announcement(), unread_body()).await;
+
+    assert!(matches!(stored, Err(UploadError::TooManyRecordings { limit: 100 })), "{stored:?}");
+}
+
+#[tokio::test]
+async fn uploads_at_once_cannot_be_too_many_together() {
+    let mut ports = ports();
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    ports.records.expect_insert().returning(|_, _| Err(InsertError::OverQuota(Excess::Recordings)));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::TooManyRecordings { limit: 100 })), "{stored:?}");
 }
 
 #[tokio::test]

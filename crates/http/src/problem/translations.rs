@@ -89,6 +89,16 @@ impl From<UploadError> for Problem {
                 Slug::DigestMismatch,
                 format!("Nothing was stored. What arrived has SHA-256 {}.", received.to_hex()),
             ),
+            UploadError::TooManyRecordings { limit } => Self::new(
+                Slug::TooManyRecordings,
+                format!("Nothing was stored. You have {limit} recordings, uploads under way among them: delete some."),
+            ),
+            UploadError::TooManyUploads { limit } => Self::new(
+                Slug::TooManyUploads,
+                format!(
+                    "Nothing was begun. You have {limit} uploads under way: complete or abort some, GET /v1/direct lists them."
+                ),
+            ),
             UploadError::Full(cause) => Self::storage_full(cause),
             UploadError::Unavailable(cause) => Self::unavailable(cause),
         }

@@ -89,11 +89,11 @@ fn a_quota_is_filled_to_the_last_byte_and_no_further() {
             (upload(RECORDING), "507 quota-exceeded"),
             (upload(50_000), "201"),
             (upload(1), "507 quota-exceeded"),
-            (upload(0), "201"),
+            (upload(0), "507 quota-exceeded"),
         ]);
-        assert_eq!(sizes(&ann), [0, 50_000, RECORDING, RECORDING]);
+        assert_eq!(sizes(&ann), [50_000, RECORDING, RECORDING]);
     }
-    assert_eq!(server.blobs(), 3 * 4);
+    assert_eq!(server.blobs(), 3 * 3);
 }
 
 #[test]
@@ -269,4 +269,77 @@ fn a_server_that_is_full_for_one_still_serves_them() {
         ]);
     }
     assert_eq!(client.send(&Request::new("GET", "/readyz")).outcome(), "200");
+}
+
+#[test]
+fn somebody_has_so_many_recordings_and_no_more() {
+    let server = Server::start(&[("TAPEBASE_LIMITS__RECORDINGS", "5"), ("TAPEBASE_LIMITS__UPLOADS", "2")]);
+    let tcp = server.tcp();
+    let client = Strict(&tcp);
+    let (ann, bob) = (User::sign_up(&client, "ann"), User::sign_up(&client, "bob"));
+    let announce = |size: usize| {
+        let announced = serde_json::json!({"size": size, "sha256": "0".repeat(64), "media_type": "audio/mp4"});
+        Request::new("POST", "/v1/direct").json(&announced)
+    };
+
+    let outcomes: Vec<String> = thread::scope(|scope| {
+        let ann = &ann;
+        let uploads: Vec<_> = (0..8).map(|_| scope.spawn(move || ann.send(announce(0)).outcome())).collect();
+        uploads.into_iter().map(|upload| upload.join().expect("answered")).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "201").count(), 2);
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "507 too-many-uploads").count(), 6);
+    let outcomes: Vec<String> = thread::scope(|scope| {
+        let ann = &ann;
+        let uploads: Vec<_> = (0..8).map(|_| scope.spawn(move || ann.send(post(0)).outcome())).collect();
+        uploads.into_iter().map(|upload| upload.join().expect("answered")).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "201").count(), 3);
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "507 too-many-recordings").count(), 5);
+
+    ann.expect_all([(form(0), "507 too-many-recordings"), (chunked(0), "507 too-many-recordings")]);
+    bob.expect_all([(post(0), "201")]);
+    let me = ann.read("/v1/me");
+    assert_eq!((&me["usage"]["recordings"], &me["usage"]["uploads"]), (&3.into(), &2.into()));
+    assert_eq!((&me["limits"]["recordings"], &me["limits"]["uploads"]), (&5.into(), &2.into()));
+    ann.delete(&id(&ann.recordings()[0]));
+    ann.expect_all([(post(0), "201"), (post(0), "507 too-many-recordings")]);
+}
+
+#[test]
+fn recordings_without_bytes_use_up_the_quota() {
+    let server = Server::start(&LIMITS);
+    let tcp = server.tcp();
+    let client = Strict(&tcp);
+    let ann = User::sign_up(&client, "ann");
+
+    let stored = (0..100).take_while(|_| ann.send(post(0)).outcome() == "201").count();
+
+    assert_eq!(stored, QUOTA / 4_096);
+    ann.expect_all([(post(0), "507 quota-exceeded"), (post(1), "507 quota-exceeded")]);
+}
+
+#[test]
+fn the_session_used_least_recently_ends_for_one_more() {
+    let server = Server::start(&[("TAPEBASE_LIMITS__SESSIONS", "3")]);
+    let tcp = server.tcp();
+    let client = Strict(&tcp);
+    let first = User::sign_up(&client, "ann");
+    let others = [first.log_in_again(), first.log_in_again()];
+    assert_eq!(first.get("/v1/me").outcome(), "200");
+
+    let fourth = first.log_in_again();
+
+    assert_eq!(first.get("/v1/me").outcome(), "401 invalid-token");
+    for open in others.iter().chain([&fourth]) {
+        assert_eq!(open.get("/v1/me").outcome(), "200");
+    }
+    assert_eq!(fourth.read("/v1/me")["usage"]["sessions"], 3);
+    let many: Vec<u16> = thread::scope(|scope| {
+        let logins: Vec<_> = (0..4).map(|_| scope.spawn(|| fourth.log_in_again().get("/readyz").status)).collect();
+        logins.into_iter().map(|login| login.join().expect("answered")).collect()
+    });
+    assert_eq!(many, [200; 4]);
+    let newest = User::log_in(&client, &fourth.email, tapebase_conformance::http::cases::user::PASSWORD);
+    assert_eq!(newest.read("/v1/me/sessions")["items"].as_array().expect("a list").len(), 3);
 }

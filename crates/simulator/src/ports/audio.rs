@@ -94,6 +94,10 @@ impl StagedBlobs for Reached {
         self.gate.call_with_room("staged.begin", begin).await
     }
 
+    async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError> {
+        self.gate.call("staged.sent", async { self.stores.inner().staging.blobs.sent(staged, parts).await }).await
+    }
+
     async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {
         let assemble = async {
             let assembled = self.stores.inner().staging.blobs.assemble(staged, parts, of).await?;

@@ -7,12 +7,13 @@ use tapebase_domain::{
     blob::BlobRef,
     history::{ChangeNumber, Counters, DeletedAudio, Entry, HistoryId},
     id::{RecordingId, StoreId, UserId},
-    page::PageRequest,
+    page::{Limit, PageRequest},
     pending::PendingUpload,
     ports::{
         ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, Inventory, Miscount, RecordStore, ReserveError,
         SettleError, StoreError, Terms, Timestamp, UploadStore,
     },
+    quota::Quota,
     recording::{Edit, Recording, Revision},
 };
 
@@ -208,7 +209,7 @@ impl DeletedStore for Reached {
 
 #[async_trait]
 impl UploadStore for Reached {
-    async fn reserve(&self, upload: PendingUpload, quota: u64) -> Result<(), ReserveError> {
+    async fn reserve(&self, upload: PendingUpload, quota: Quota) -> Result<(), ReserveError> {
         let reserve = || {
             let (uploads, upload) = (self.stores.inner().uploads, upload.clone());
             async move { uploads.reserve(upload, quota).await }
@@ -218,6 +219,16 @@ impl UploadStore for Reached {
 
     async fn upload(&self, owner: UserId, id: &RecordingId) -> Result<Option<PendingUpload>, StoreError> {
         self.gate.call("uploads.upload", async { self.stores.inner().uploads.upload(owner, id).await }).await
+    }
+
+    async fn uploads(
+        &self,
+        owner: UserId,
+        limit: Limit,
+        after: Option<RecordingId>,
+    ) -> Result<Vec<PendingUpload>, StoreError> {
+        let list = async { self.stores.inner().uploads.uploads(owner, limit, after).await };
+        self.gate.call("uploads.uploads", list).await
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError> {

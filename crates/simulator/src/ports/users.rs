@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
+    page::Limit,
     ports::{StoreError, Timestamp, UserStore},
     session::{Session, TokenHash},
     user::{Account, Identity, User},
@@ -21,8 +22,8 @@ impl UserStore for Reached {
         self.gate.call("users.find", async { self.stores.inner().users.find(identity).await }).await
     }
 
-    async fn open_session(&self, session: Session, token: TokenHash) -> Result<(), StoreError> {
-        let open = async { self.stores.inner().users.open_session(session, token).await };
+    async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
+        let open = async { self.stores.inner().users.open_session(session, token, most).await };
         self.gate.call_with_room("users.open_session", open).await
     }
 
@@ -41,8 +42,19 @@ impl UserStore for Reached {
         self.gate.call_with_room("users.touch_session", touch).await
     }
 
-    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.gate.call("users.sessions", async { self.stores.inner().users.sessions(user).await }).await
+    async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.gate.call("users.session_of", async { self.stores.inner().users.session_of(user, id).await }).await
+    }
+
+    async fn sessions(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: Limit,
+        after: Option<SessionId>,
+    ) -> Result<Vec<Session>, StoreError> {
+        let list = async { self.stores.inner().users.sessions(user, now, limit, after).await };
+        self.gate.call("users.sessions", list).await
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {

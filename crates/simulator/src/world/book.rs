@@ -50,7 +50,7 @@ impl World {
     /// Whoever has nothing can fill the quota to its last byte.
     fn fill_the_quota(&mut self, dice: &mut Dice) {
         let size = usize::try_from(LIMITS.recording_bytes).unwrap_or_default();
-        let parts = LIMITS.quota_bytes / LIMITS.recording_bytes;
+        let parts = LIMITS.quota.bytes / LIMITS.recording_bytes;
         let takes = (0..parts).map(|_| (self.fresh_id(), self.record_of(size, dice))).collect();
         let one_more = (self.fresh_id(), self.record_of(1, dice));
         self.finish(dice, |client| checks::fill_the_quota(client, takes, one_more));

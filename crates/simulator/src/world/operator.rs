@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use tapebase_domain::verify::Verify;
+use tapebase_domain::{quota::Quota, verify::Verify};
 
 use super::{GRACE, LIMITS, SERVERS, SKEW_MINUTES, World, settings};
 use crate::{checks, dice::Dice, executor::Role};
@@ -79,11 +79,12 @@ impl World {
     /// Stops a server once it has nothing more to do, and starts it with another quota, and open to newcomers or not.
     pub(super) fn restart(&mut self, server: usize, dice: &mut Dice) {
         self.run_until(dice, |executor| executor.is_idle_at(server));
-        let quota_bytes = if dice.is(50) { LIMITS.quota_bytes } else { LIMITS.quota_bytes / 2 };
+        let part = if dice.is(50) { 1 } else { 2 };
+        let Quota { bytes, recordings, uploads } = LIMITS.quota;
         let mut settings = settings();
-        settings.limits.quota_bytes = quota_bytes;
+        settings.limits.quota = Quota { bytes: bytes / part, recordings: recordings / part, uploads: uploads / part };
         settings.auth.open_signup = dice.is(80);
-        self.shared.note(&format!("server {server} is stopped and started, with a quota of {quota_bytes} bytes"));
+        self.shared.note(&format!("server {server} is stopped and started, with 1/{part} of the quota"));
         self.servers[server] = self.start_server(settings);
     }
 

@@ -4,12 +4,19 @@ use serde_json::{Value, json};
 
 use super::{
     at_once, expect_all,
-    user::{PASSWORD, User, fresh_email, log_in, sign_up, token},
+    user::{PASSWORD, User, fresh_email, id, log_in, sign_up, token},
 };
 use crate::http::{Client, Request, Response};
 
 const SIGN_UP: &str = "/v1/auth/signup";
 const LOG_IN: &str = "/v1/auth/login";
+
+/// Fails unless a session is that of whoever reads this of themselves.
+fn is_of(grant: &Response, me: &Value) {
+    for member in ["id", "email", "created_at"] {
+        assert_eq!(grant.json()["user"][member], me[member], "{grant:?}");
+    }
+}
 
 pub fn signing_up_signs_in(client: &dyn Client) {
     let email = fresh_email("ann");
@@ -22,7 +29,7 @@ pub fn signing_up_signs_in(client: &dyn Client) {
     assert!(grant.json()["expires_at"].as_str() > grant.json()["user"]["created_at"].as_str(), "{grant:?}");
     let me = client.send(&Request::new("GET", "/v1/me").bearer(&token(&grant))).expect(200);
     assert_eq!(me.header("cache-control"), Some("no-store"));
-    assert_eq!(me.json(), grant.json()["user"]);
+    is_of(&grant, &me.json());
 }
 
 pub fn a_token_can_be_told_from_other_secrets(client: &dyn Client) {
@@ -40,7 +47,7 @@ pub fn logging_in_opens_another_session(client: &dyn Client) {
 
     assert_eq!(grant.header("cache-control"), Some("no-store"));
     assert_eq!(grant.json()["token_type"], "Bearer");
-    assert_eq!(grant.json()["user"], ann.read("/v1/me"));
+    is_of(&grant, &ann.read("/v1/me"));
     assert_ne!(token(&grant), ann.token);
 }
 
@@ -228,4 +235,27 @@ pub fn credentials_come_as_json(client: &dyn Client) {
         assert_eq!(refused.outcome(), "415 unsupported-media-type", "{media_type}");
     }
     assert_eq!(client.send(&request(None)).outcome(), "415 unsupported-media-type");
+}
+
+pub fn one_is_told_how_much_one_has_and_may_have(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    let usage = |bytes: u64, recordings: u64, uploads: u64, sessions: u64| json!({"bytes": bytes, "recordings": recordings, "uploads": uploads, "sessions": sessions});
+
+    let me = ann.read("/v1/me");
+    assert_eq!(me["usage"], usage(0, 0, 0, 1));
+    for limit in ["bytes", "recording_bytes", "recordings", "uploads", "sessions"] {
+        assert!(me["limits"][limit].as_u64() > Some(0), "{me}");
+    }
+    assert_eq!(me["email"], ann.email);
+
+    // What is smaller than a block counts as one.
+    let tiny = ann.upload("memo");
+    let _ = ann.upload(vec![0; 10_000]);
+    let announced = json!({"size": 5_000, "sha256": "0".repeat(64), "media_type": "audio/mp4"});
+    let _ = ann.send(Request::new("POST", "/v1/direct").json(&announced)).expect(201);
+    let _ = ann.log_in_again();
+    assert_eq!(ann.read("/v1/me")["usage"], usage(4_096 + 10_000 + 5_000, 2, 1, 2));
+    ann.delete(&id(&tiny));
+
+    assert_eq!(ann.read("/v1/me")["usage"], usage(15_000, 1, 1, 2));
 }

@@ -11,6 +11,7 @@ use crate::http::{Client, Request};
 fn private_endpoints() -> Vec<Request> {
     let recording = format!("/v1/recordings/{}", fresh_ulid());
     let (audio, session) = (format!("{recording}/audio"), format!("/v1/me/sessions/{}", fresh_ulid()));
+    let upload = format!("/v1/direct/{}", fresh_ulid());
     let endpoints = [
         ("POST", "/v1/auth/logout"),
         ("GET", "/v1/me"),
@@ -31,6 +32,12 @@ fn private_endpoints() -> Vec<Request> {
         ("DELETE", &recording),
         ("GET", &audio),
         ("HEAD", &audio),
+        ("GET", "/v1/direct"),
+        ("HEAD", "/v1/direct"),
+        ("POST", "/v1/direct"),
+        ("GET", &upload),
+        ("HEAD", &upload),
+        ("DELETE", &upload),
     ];
     endpoints.map(|(method, target)| Request::new(method, target)).into()
 }

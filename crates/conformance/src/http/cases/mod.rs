@@ -34,6 +34,7 @@ pub mod ranges;
 pub mod recordings;
 pub mod sessions;
 pub mod types;
+pub mod under_way;
 pub mod uploads;
 pub mod user;
 
@@ -91,9 +92,11 @@ macro_rules! http_tests {
             credentials_in_an_array_are_none,
             credentials_have_at_most_64_kib,
             credentials_come_as_json,
+            one_is_told_how_much_one_has_and_may_have,
         }
         $crate::http_cases! { $server, sessions:
             sessions_are_listed_the_newest_first,
+            sessions_come_in_pages,
             a_session_shows_its_times_and_never_its_token,
             a_session_shows_what_its_client_calls_itself,
             a_session_is_read_by_its_id_in_any_letter_case,
@@ -148,6 +151,13 @@ macro_rules! http_tests {
             what_cannot_become_a_recording_is_refused,
             what_is_announced_too_large_is_refused,
             uploads_under_way_take_up_the_quota,
+        }
+        $crate::http_cases! { $server, under_way:
+            an_upload_under_way_is_found_until_it_is_completed,
+            an_upload_whose_announcement_got_no_answer_is_found_and_ended,
+            an_upload_whose_announcement_got_no_answer_is_found_and_completed,
+            uploads_under_way_come_in_pages,
+            uploads_under_way_are_shown_to_nobody_else,
         }
         $crate::http_cases! { $server, parts:
             an_empty_recording_is_one_empty_part,
@@ -337,6 +347,9 @@ macro_rules! long_upload_tests {
             other_bytes_than_announced_end_the_upload,
             uploads_that_end_give_back_the_quota,
         }
+        $crate::http_cases! { $server, under_way:
+            the_parts_that_are_here_are_listed,
+        }
     };
 }
 
@@ -381,6 +394,7 @@ mod tests {
             include_str!("announcements.rs"),
             include_str!("parts.rs"),
             include_str!("direct.rs"),
+            include_str!("under_way.rs"),
             include_str!("long.rs"),
             include_str!("types.rs"),
             include_str!("digests.rs"),

@@ -53,6 +53,7 @@ pub fn other_methods_are_answered_with_the_ones_there_are(client: &dyn Client) {
     let recording = format!("/v1/recordings/{}", fresh_ulid());
     let audio = format!("{recording}/audio");
     let session = format!("/v1/me/sessions/{}", fresh_ulid());
+    let upload = format!("/v1/direct/{}", fresh_ulid());
     let table = [
         ("GET", "/v1/auth/signup", "POST"),
         ("PUT", "/v1/auth/login", "POST"),
@@ -64,6 +65,8 @@ pub fn other_methods_are_answered_with_the_ones_there_are(client: &dyn Client) {
         ("DELETE", "/v1/recordings", "GET, HEAD, POST"),
         ("POST", &recording, "GET, HEAD, PUT, PATCH, DELETE"),
         ("PUT", &audio, "GET, HEAD"),
+        ("PUT", "/v1/direct", "GET, HEAD, POST"),
+        ("PUT", &upload, "GET, HEAD, DELETE"),
         ("DELETE", "/healthz", "GET, HEAD"),
         ("POST", "/readyz", "GET, HEAD"),
         ("PUT", "/openapi.json", "GET, HEAD"),

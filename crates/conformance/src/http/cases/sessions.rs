@@ -45,6 +45,29 @@ pub fn sessions_are_listed_the_newest_first(client: &dyn Client) {
     assert_eq!(ids, [&web, &laptop, &phone].map(current));
 }
 
+pub fn sessions_come_in_pages(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    for _ in 0..4 {
+        let _ = ann.log_in_again();
+    }
+    let all: Vec<String> = sessions(&ann).iter().map(id).collect();
+    assert_eq!(all.len(), 5);
+
+    let (mut walked, mut target, mut pages) = (Vec::new(), format!("{SESSIONS}?limit=2"), 0);
+    loop {
+        let page = ann.read(&target);
+        pages += 1;
+        walked.extend(page["items"].as_array().expect("a list").iter().map(id));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        target = format!("{SESSIONS}?limit=2&cursor={cursor}");
+    }
+
+    assert_eq!((walked, pages), (all, 3));
+    for query in ["limit=0", "limit=201", "limit=x", "cursor=memo"] {
+        ann.expect_all([(Request::new("GET", format!("{SESSIONS}?{query}")), "400 invalid-parameter")]);
+    }
+}
+
 pub fn a_session_shows_its_times_and_never_its_token(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
 

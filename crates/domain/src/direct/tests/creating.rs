@@ -2,7 +2,11 @@ use chrono::DateTime;
 use mockall::predicate::{always, eq};
 
 use super::*;
-use crate::testing::recording;
+use crate::{
+    history::Counters,
+    quota::{BLOCK_BYTES, Excess},
+    testing::recording,
+};
 
 /// Says all that must be said, of `AUDIO`.
 fn announcement() -> NewUpload {
@@ -59,8 +63,9 @@ async fn what_is_no_recording_is_refused_before_anything_else() {
 async fn what_the_announcement_rules_out_is_refused_before_anything_is_begun() {
     let cases = [
         (101, 0, BodyError::TooLarge { limit: 100 }),
-        (60, 950, BodyError::OverQuota),
-        (1, 2_000, BodyError::OverQuota),
+        (60, 9_950, BodyError::OverQuota),
+        (60, 6_000, BodyError::OverQuota),
+        (0, 20_000, BodyError::OverQuota),
     ];
     for (size, used, expected) in cases {
         let mut ports = ports();
@@ -76,7 +81,7 @@ async fn what_the_announcement_rules_out_is_refused_before_anything_is_begun() {
 #[tokio::test]
 async fn what_fills_the_limit_and_the_quota_is_planned() {
     let mut ports = ports();
-    ports.records.expect_counters().returning(|_| Ok(using(900)));
+    ports.records.expect_counters().returning(|_| Ok(using(10_000 - BLOCK_BYTES)));
     ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
     ports.uploads.expect_reserve().returning(|_, _| Ok(()));
 
@@ -90,7 +95,7 @@ async fn a_plan_has_an_id_a_name_and_an_end_even_if_nobody_said_so() {
     let mut ports = ports();
     let now = ports.now();
     begin(&mut ports);
-    ports.uploads.expect_reserve().with(always(), eq(1_000)).times(1).returning(|_, _| Ok(()));
+    ports.uploads.expect_reserve().with(always(), eq(LIMITS.quota)).times(1).returning(|_, _| Ok(()));
 
     let planned = announce(ports, announcement()).await;
 
@@ -157,12 +162,47 @@ async fn nothing_is_reserved_when_there_is_no_place_for_the_parts() {
 async fn plans_at_once_cannot_exceed_the_quota_together() {
     let mut ports = ports();
     begin(&mut ports);
-    ports.uploads.expect_reserve().with(always(), eq(1_000)).returning(|_, _| Err(ReserveError::OverQuota));
+    ports
+        .uploads
+        .expect_reserve()
+        .with(always(), eq(LIMITS.quota))
+        .returning(|_, _| Err(ReserveError::OverQuota(Excess::Bytes)));
     expect_abandoned(&mut ports, begun());
 
     let planned = announce(ports, announcement()).await;
 
     assert!(matches!(planned, Err(DirectError::Upload(UploadError::Body(BodyError::OverQuota)))), "{planned:?}");
+}
+
+#[tokio::test]
+async fn whoever_has_as_many_as_there_may_be_is_refused_before_anything_is_begun() {
+    let has = |recordings, uploads| Counters { recordings, uploads, ..Counters::default() };
+    for (full, is_of_uploads) in [(has(0, 10), true), (has(95, 5), false)] {
+        let mut ports = ports();
+        ports.records.expect_counters().returning(move |_| Ok(full));
+
+        let planned = announce(ports, announcement()).await;
+
+        let Err(DirectError::Upload(refused)) = planned else { panic!("{planned:?}") };
+        match refused {
+            UploadError::TooManyUploads { limit: 10 } => assert!(is_of_uploads),
+            UploadError::TooManyRecordings { limit: 100 } => assert!(!is_of_uploads),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn plans_at_once_cannot_be_too_many_together() {
+    let mut ports = ports();
+    begin(&mut ports);
+    ports.uploads.expect_reserve().returning(|_, _| Err(ReserveError::OverQuota(Excess::Uploads)));
+    expect_abandoned(&mut ports, begun());
+
+    let planned = announce(ports, announcement()).await;
+
+    let Err(DirectError::Upload(refused)) = planned else { panic!("{planned:?}") };
+    assert!(matches!(refused, UploadError::TooManyUploads { limit: 10 }), "{refused:?}");
 }
 
 #[tokio::test]
