@@ -3,11 +3,20 @@
 //! Its wire form is odd in places; each oddity is a promise to an app somebody still has on a phone.
 //! A trailing slash is ignored. `Authorization` is `<user_id> <auth_key>`.
 
+mod list;
 mod names;
 
 use std::str::Utf8Error;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError,
+    http::{
+        Method,
+        header::{self, ContentType},
+    },
+    web,
+};
+use futures_util::{StreamExt as _, stream};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tapebase_api::Slug;
@@ -16,12 +25,12 @@ use tapebase_domain::{
     auth::{AuthError, Caller},
     details::NewDetails,
     list::ListError,
-    page::{Limit, Order, PageRequest},
     recording::{Recording, RecordingName},
     upload::NewRecording,
     user::{InvalidSocialId, SocialId},
 };
 
+use self::list::Walk;
 use crate::{
     Tasks,
     body::Incoming,
@@ -98,16 +107,17 @@ pub async fn put(
 ))]
 pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
-    let user_id = names::user_id(&caller.user);
-    let mut records: Vec<Value> = Vec::new();
-    let mut request = PageRequest { order: Order::Oldest, limit: Limit::MAX, ..PageRequest::default() };
-    loop {
-        let page = services.list.page(caller.user.id, request.clone()).await.map_err(Failure::of_error)?;
-        records.extend(page.items.iter().map(|recording| record(&user_id, recording)));
-        let Some(next) = page.next else { break };
-        request.after = Some(next.position);
+    let mut walk = Walk::new(services.list.clone(), caller.user.id, names::user_id(&caller.user));
+    let first = walk.first().await.map_err(Failure::of_error)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header(REVALIDATE).content_type(ContentType::json());
+    if walk.is_over() {
+        return Ok(response.body(first));
     }
-    Ok(HttpResponse::Ok().insert_header(REVALIDATE).json(json!({"records": records})))
+    if request.method() == Method::HEAD {
+        return Ok(response.streaming(stream::empty::<Result<_, ListError>>()));
+    }
+    Ok(response.streaming(stream::iter([Ok(first)]).chain(walk.rest())))
 }
 
 /// Play or download a recording
@@ -186,15 +196,6 @@ fn media_type(request: &HttpRequest) -> Result<tapebase_domain::media_type::Medi
         let message = format!("Unsupported media type: {named}");
         let body = json!({"Code": "UnsupportedMediaType", "Message": message});
         Failure::new(Problem::new(Slug::UnsupportedMediaType, ""), &body)
-    })
-}
-
-fn record(user_id: &str, recording: &Recording) -> Value {
-    json!({
-        "id": names::record_id(user_id, recording),
-        "user_id": user_id,
-        "file_name": recording.details.name.as_str(),
-        "created_at": recording.received_at.format("%Y-%m-%d").to_string(),
     })
 }
 

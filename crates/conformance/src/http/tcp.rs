@@ -91,7 +91,25 @@ fn parse(mut bytes: &[u8]) -> Option<Response> {
             continue;
         }
         let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        return Some(Response { status, headers, body: bytes.to_vec() });
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        let headers: Vec<(String, String)> = headers.collect();
+        let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        let body = if is_chunked && !bytes.is_empty() { joined(bytes)? } else { bytes.to_vec() };
+        return Some(Response { status, headers, body });
+    }
+}
+
+/// A body that came in chunks (RFC 9112 section 7.1); `None` if it broke off.
+fn joined(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|window| window == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?, 16).ok()?;
+        bytes = &bytes[end + 2..];
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend(bytes.get(..size)?);
+        bytes = bytes.get(size + 2..)?;
     }
 }

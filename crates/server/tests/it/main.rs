@@ -11,6 +11,7 @@ mod flush_errors;
 mod hostile;
 mod http;
 mod limits;
+mod many;
 mod memory;
 mod names;
 mod old_folder;
