@@ -351,7 +351,9 @@ async fn what_the_announcement_hides_is_refused_while_the_body_is_read() {
         keep_blobs(&mut ports);
 
         let limits = Limits { recording_bytes, ..LIMITS };
-        let upload = Upload::new(&ports.build(), Waiters::default(), limits, TimeDelta::hours(12));
+        let ports = ports.build();
+        let damage = Damage::new(&ports, Waiters::default());
+        let upload = Upload::new(&ports, Waiters::default(), damage, limits, TimeDelta::hours(12));
         let stored = upload.store(owner(), announcement(), body(vec![Ok(&[0; 3_000]), Ok(&[0; 2_000])])).await;
 
         assert!(matches!(stored, Err(UploadError::Body(error)) if error == expected), "{stored:?}");

@@ -14,6 +14,7 @@ use crate::{
     details::NewDetails,
     id::UserId,
     media_type::MediaType,
+    quota::Quota,
     testing::{TestPorts, body, recording, stored_blob, timestamp},
     upload::Limits,
 };
@@ -34,7 +35,7 @@ fn ports() -> TestPorts {
 async fn repeat(ports: TestPorts, existing: &Recording, audio: &'static [u8]) -> Result<Stored, UploadError> {
     let (ports, waiters) = (ports.build(), Waiters::default());
     let damage = Damage::new(&ports, waiters.clone());
-    let limits = Limits { recording_bytes: 1_000_000, quota_bytes: 1 };
+    let limits = Limits { recording_bytes: 1_000_000, quota: Quota { bytes: 1, ..Quota::UNLIMITED } };
     let upload = Upload::new(&ports, waiters, damage, limits, TimeDelta::hours(12));
     let new = NewRecording {
         id: Some(existing.id.clone()),
@@ -85,8 +86,8 @@ fn expect_noted(ports: &mut TestPorts, existing: &Recording) {
         .returning(|_, _, _, _| Ok(true));
 }
 
-fn assert_repaired(stored: Result<Stored, UploadError>) {
-    assert!(matches!(&stored, Ok(Stored::Repaired(now)) if now.blob.as_str() == "new"), "{stored:?}");
+fn assert_repaired(stored: &Result<Stored, UploadError>) {
+    assert!(matches!(stored, Ok(Stored::Repaired(now)) if now.blob.as_str() == "new"), "{stored:?}");
 }
 
 #[tokio::test]
@@ -98,7 +99,7 @@ async fn audio_that_is_missing_or_short_is_stored_anew() {
         expect_noted(&mut ports, &existing);
         expect_mended(&mut ports, &existing, LARGE);
 
-        assert_repaired(repeat(ports, &existing, LARGE).await);
+        assert_repaired(&repeat(ports, &existing, LARGE).await);
     }
 }
 
@@ -111,7 +112,7 @@ async fn small_damaged_audio_is_mended_at_once() {
     expect_noted(&mut ports, &existing);
     expect_mended(&mut ports, &existing, SMALL);
 
-    assert_repaired(repeat(ports, &existing, SMALL).await);
+    assert_repaired(&repeat(ports, &existing, SMALL).await);
 }
 
 #[tokio::test]
@@ -137,7 +138,7 @@ async fn audio_that_is_known_to_be_damaged_is_stored_anew_without_a_look() {
     ports.records.expect_mark_damaged().with(always(), always(), always(), always()).returning(|_, _, _, _| Ok(false));
     expect_mended(&mut ports, &existing, LARGE);
 
-    assert_repaired(repeat(ports, &existing, LARGE).await);
+    assert_repaired(&repeat(ports, &existing, LARGE).await);
 }
 
 #[tokio::test]
