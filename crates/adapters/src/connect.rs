@@ -3,7 +3,7 @@
 mod copy;
 mod inspect;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tapebase_domain::ports::{
     BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, Ports,
@@ -25,6 +25,16 @@ pub enum ConnectError {
         given: String,
         /// What it may be.
         expected: String,
+    },
+    /// Whether the path begins at the root or in the working directory is a matter of opinion.
+    #[error(
+        "{setting}: write {scheme}:PATH for a path from the working directory, or {scheme}:///PATH for one from the root"
+    )]
+    TwoSlashes {
+        /// The setting the URL was given in.
+        setting: &'static str,
+        /// What the URL begins with.
+        scheme: &'static str,
     },
     /// Half of what belongs together would be gone after the next start.
     #[error("records and blobs: `memory:` goes with `memory:` only")]
@@ -70,7 +80,7 @@ enum Rows {
     Memory,
     /// In a database file.
     #[cfg(feature = "embedded")]
-    Sqlite(std::path::PathBuf),
+    Sqlite(PathBuf),
     /// In a table.
     #[cfg(feature = "aws")]
     DynamoDb(String),
@@ -83,7 +93,7 @@ enum Audio {
     Memory,
     /// In a folder.
     #[cfg(feature = "embedded")]
-    Folder(std::path::PathBuf),
+    Folder(PathBuf),
     /// In a bucket.
     #[cfg(feature = "aws")]
     S3(crate::s3::Place),
@@ -98,6 +108,12 @@ impl Locations {
     /// # Errors
     /// [`ConnectError::UnknownUrl`] naming the setting at fault.
     pub fn parse(records: &str, blobs: &str, s3: S3Dialect) -> Result<Self, ConnectError> {
+        for (setting, url, scheme) in [("records", records, "sqlite"), ("blobs", blobs, "file")] {
+            let path = url.strip_prefix(scheme).and_then(|url| url.strip_prefix("://"));
+            if path.is_some_and(|path| !path.starts_with('/')) {
+                return Err(ConnectError::TwoSlashes { setting, scheme });
+            }
+        }
         let records = Rows::parse(records).ok_or_else(|| unknown("records", records, RECORDS))?;
         let blobs = Audio::parse(blobs).ok_or_else(|| unknown("blobs", blobs, BLOBS))?;
         // One without the other would be rows without audio, or audio without rows, after the next start.
@@ -111,6 +127,19 @@ impl Locations {
             #[cfg(feature = "aws")]
             sdk: crate::aws::Sdk::default(),
         })
+    }
+
+    /// The file whoever serves these stores holds locked, beside the rows or the folder of audio; `None` where any number
+    /// of servers may be at work.
+    #[must_use]
+    pub fn serving_lock(&self) -> Option<PathBuf> {
+        #[cfg(feature = "embedded")]
+        if let (Rows::Sqlite(path), _) | (_, Audio::Folder(path)) = (&self.records, &self.blobs) {
+            let mut name = path.clone().into_os_string();
+            name.push("-serve");
+            return Some(name.into());
+        }
+        None
     }
 
     /// Opens the stores, and makes sure that they belong together.

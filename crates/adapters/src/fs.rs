@@ -251,7 +251,7 @@ fn from_io(error: io::Error) -> BlobError {
     }
     let source = BoxError::from(error);
     match source.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => BlobError::Full(source),
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => BlobError::Full(source),
         _ => BlobError::Unavailable(source),
     }
 }

@@ -4,7 +4,7 @@
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingChanges`]
 //! - what has changed: [`Changes`], [`Change`]
 //! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`], [`PendingUpload`], [`PendingUploadPage`]
-//! - the server itself: [`Health`]
+//! - the server itself: [`Health`], [`Readiness`], [`Failure`]
 //! - failures: [`Problem`] and its [`Slug`]
 //! - where all that is: [`paths`]
 //!
@@ -27,7 +27,7 @@ pub use self::{
     changes::{Change, Changes},
     problem::Problem,
     recordings::{Recording, RecordingChanges, RecordingPage},
-    server::{Health, Readiness},
+    server::{Failure, Health, Readiness},
     slug::Slug,
     uploads::{CreateUpload, PendingUpload, PendingUploadPage, ReceivedPart, UploadPart, UploadPlan},
 };

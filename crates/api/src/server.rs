@@ -1,5 +1,6 @@
 //! The server itself.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +14,9 @@ pub struct Readiness {
     pub tasks: usize,
     /// How many recordings were found to be damaged since the process began, and are not mended yet.
     pub damaged: u64,
+    /// What it does in the background without success; requests are answered all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<Failure>,
 }
 
 /// A server that is well.
@@ -21,4 +25,14 @@ pub struct Health {
     /// How it is, in a word.
     #[schema(example = "ok")]
     pub status: String,
+}
+
+/// Something a server does in the background, and fails at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    /// What it is.
+    #[schema(example = "sweep")]
+    pub task: String,
+    /// Since when; the log says why.
+    pub since: DateTime<Utc>,
 }

@@ -1,8 +1,12 @@
 //! Configuration: `tapebase.toml`, then `TAPEBASE_…` in the environment; a key nobody knows is an error.
 
+mod environment;
+mod listen;
+pub mod logging;
+mod url;
+
 use std::{
-    fmt,
-    net::SocketAddr,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,30 +14,33 @@ use std::{
 use anyhow::Context as _;
 use bytesize::ByteSize;
 use chrono::TimeDelta;
-use config::{ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
-use serde::{Deserialize, Serialize, Serializer};
+use config::{ConfigBuilder, File, FileFormat, builder::DefaultState};
+use serde::{Deserialize, Serialize};
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
     Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, quota::Quota, upload::Limits,
 };
 use tapebase_http::HttpPolicy;
 
-pub mod logging;
+pub use self::{
+    listen::{InvalidListen, Listen},
+    url::Url,
+};
 
 /// Everything an operator may decide; `docs/configuration.md` explains each.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where to listen.
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// Where everything is kept that has no place of its own.
     pub data_dir: PathBuf,
     /// Where rows are kept; in the data folder otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub records: Option<StoreUrl>,
+    pub records: Option<Url>,
     /// Where audio is kept; in the data folder otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub blobs: Option<StoreUrl>,
+    pub blobs: Option<Url>,
     /// How audio gets from S3 to clients; through this program otherwise, and past a Lambda function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downloads: Option<Downloads>,
@@ -58,7 +65,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen: Listen::new("127.0.0.1", 8_080),
             data_dir: PathBuf::from("tapebase-data"),
             records: None,
             blobs: None,
@@ -93,7 +100,7 @@ pub struct S3Config {
     pub path_style: bool,
     /// Where clients reach the store, if that is elsewhere than this program does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_endpoint: Option<String>,
+    pub public_endpoint: Option<Url>,
     /// Which checksums the store verifies.
     pub checksums: Checksums,
 }
@@ -255,33 +262,6 @@ pub struct LambdaConfig {
     pub stream: bool,
 }
 
-/// A store's URL; prints without what may be secret in it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct StoreUrl(String);
-
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.0.split('?').next().unwrap_or_default();
-        match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
-            Some((scheme, rest)) => write!(formatter, "{scheme}://[redacted]@{rest}"),
-            None => formatter.write_str(url),
-        }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}
-
-impl Serialize for StoreUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl Config {
     /// Reads the file, if it is there or was named, and the environment, which wins.
     ///
@@ -304,12 +284,7 @@ impl Config {
     }
 
     fn read(files: ConfigBuilder<DefaultState>) -> anyhow::Result<Self> {
-        let environment = Environment::with_prefix("TAPEBASE")
-            .prefix_separator("_")
-            .separator("__")
-            .ignore_empty(true)
-            .try_parsing(true);
-        let config = files.add_source(environment).build();
+        let config = files.add_source(environment::source()?).build();
         let config: Self = config.and_then(config::Config::try_deserialize).with_context(|| {
             "bad configuration (in tapebase.toml, or in a TAPEBASE_ variable, where two underscores stand for the dot)"
         })?;
@@ -320,12 +295,21 @@ impl Config {
     /// Prints what is in effect, without secrets, as a configuration file.
     ///
     /// # Errors
-    /// If they cannot be written down.
+    /// If it cannot be written down.
     pub fn print(&self) -> anyhow::Result<()> {
-        let (records, blobs) = self.stores();
-        let in_effect = Self { records: Some(records), blobs: Some(blobs), ..self.clone() };
-        println!("# These settings are fine. In effect, secrets left out:\n{}", toml::to_string(&in_effect)?);
+        let text = self.in_effect()?;
+        writeln!(io::stdout(), "# These settings are fine. In effect, secrets left out:\n{text}")?;
         Ok(())
+    }
+
+    /// Every setting that has a value, as a configuration file, and the others as comments.
+    fn in_effect(&self) -> anyhow::Result<String> {
+        let (records, blobs) = self.stores();
+        let downloads = self.downloads.unwrap_or(Downloads::Stream);
+        let config = Self { records: Some(records), blobs: Some(blobs), downloads: Some(downloads), ..self.clone() };
+        let unset = [("s3.public_endpoint", self.s3.public_endpoint.is_none())];
+        let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(key, _)| format!("# {key} is not set\n"));
+        Ok([unset.collect(), toml::to_string(&config)?].join(""))
     }
 
     /// Where the stores are.
@@ -336,11 +320,11 @@ impl Config {
         let (records, blobs) = self.stores();
         let dialect = S3Dialect {
             path_style: self.s3.path_style,
-            public_endpoint: self.s3.public_endpoint.clone(),
+            public_endpoint: self.s3.public_endpoint.as_ref().map(|url| url.expose().to_owned()),
             without_checksums: self.s3.checksums == Checksums::None,
             redirect: self.downloads == Some(Downloads::Redirect),
         };
-        Ok(Locations::parse(&records.0, &blobs.0, dialect)?)
+        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?)
     }
 
     /// The same settings for stores that are both in another data folder.
@@ -357,9 +341,9 @@ impl Config {
 
     /// The stores' URLs, in the data folder where nothing else is set.
     #[must_use]
-    pub fn stores(&self) -> (StoreUrl, StoreUrl) {
+    pub fn stores(&self) -> (Url, Url) {
         let in_data_dir =
-            |scheme: &str, name: &str| StoreUrl(format!("{scheme}:{}", self.data_dir.join(name).display()));
+            |scheme: &str, name: &str| Url::new(format!("{scheme}:{}", self.data_dir.join(name).display()));
         (
             self.records.clone().unwrap_or_else(|| in_data_dir("sqlite", "tapebase.db")),
             self.blobs.clone().unwrap_or_else(|| in_data_dir("file", "blobs")),
@@ -403,7 +387,7 @@ impl Config {
         self.policy()?;
         self.locations()?;
         logging::filter(&self.log.filter)?;
-        let has_scheme = |endpoint: &String| endpoint.starts_with("https://") || endpoint.starts_with("http://");
+        let has_scheme = |url: &Url| url.expose().starts_with("https://") || url.expose().starts_with("http://");
         anyhow::ensure!(
             self.s3.public_endpoint.as_ref().is_none_or(has_scheme),
             "s3.public_endpoint must begin with https:// or http://"
@@ -445,39 +429,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_url_prints_without_its_secrets() {
-        let cases = [
-            ("sqlite:data/tapebase.db", "sqlite:data/tapebase.db"),
-            ("postgres://ann:s3cret@db/tapebase?password=x", "postgres://[redacted]@db/tapebase"),
-            ("s3://bucket/prefix", "s3://bucket/prefix"),
-        ];
-        for (url, printed) in cases {
-            let url = StoreUrl(url.to_owned());
-            assert_eq!((url.to_string(), format!("{url:?}")), (printed.to_owned(), printed.to_owned()));
-        }
-    }
-
-    #[test]
     fn the_documentation_names_every_key() {
         let document = include_str!("../../../docs/configuration.md");
         let complete = Config {
-            records: Some(StoreUrl("memory:".into())),
-            blobs: Some(StoreUrl("memory:".into())),
+            records: Some(Url::new("memory:".into())),
+            blobs: Some(Url::new("memory:".into())),
             downloads: Some(Downloads::Stream),
-            s3: S3Config { public_endpoint: Some("https://audio.example.com".into()), ..S3Config::default() },
+            s3: S3Config { public_endpoint: Some(Url::new("https://audio.example.com".into())), ..S3Config::default() },
             ..Config::default()
         };
-        let table = toml::Table::try_from(complete).expect("serialises");
+        let keys = keys(&toml::Table::try_from(complete).expect("serialises"));
+        for key in &keys {
+            assert!(document.contains(&format!("| `{key}` |")), "docs/configuration.md lacks {key}");
+        }
+        assert_eq!(document.matches("\n| `").count(), keys.len(), "docs/configuration.md has keys that are no more");
+    }
+
+    #[test]
+    fn what_is_in_effect_has_every_setting_there_is() {
+        let text = Config::default().in_effect().expect("written down");
+        let table: toml::Table = text.parse().expect("TOML");
+        let in_effect = keys(&table);
+
+        let document = include_str!("../../../docs/configuration.md").lines();
+        for key in document.filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(key, _)| key)) {
+            let is_there = in_effect.iter().any(|it| it == key) || text.contains(&format!("# {key} is not set\n"));
+            assert!(is_there, "{key} is not in {text}");
+        }
+    }
+
+    fn keys(table: &toml::Table) -> Vec<String> {
         let mut keys = Vec::new();
-        for (key, value) in &table {
+        for (key, value) in table {
             match value.as_table() {
                 Some(inner) => keys.extend(inner.keys().map(|inner| format!("{key}.{inner}"))),
                 None => keys.push(key.clone()),
             }
         }
-        for key in &keys {
-            assert!(document.contains(&format!("| `{key}` |")), "docs/configuration.md lacks {key}");
-        }
-        assert_eq!(document.matches("\n| `").count(), keys.len(), "docs/configuration.md has keys that are no more");
+        keys
     }
 }

@@ -5,7 +5,7 @@ use tapebase_api::{self as api, Slug};
 use tapebase_domain::{Services, ports::Ports};
 
 use crate::{
-    Tasks,
+    Failures, Tasks,
     problem::{Meaning, Problem},
 };
 
@@ -27,6 +27,7 @@ pub async fn readyz(
     ports: web::Data<Ports>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    failures: Option<web::Data<Failures>>,
 ) -> Result<HttpResponse, Problem> {
     ports.records.ping().await?;
     ports.users.ping().await?;
@@ -35,6 +36,7 @@ pub async fn readyz(
         status: "ready".to_owned(),
         tasks: tasks.count(),
         damaged: services.damage.count(),
+        failing: failures.map(|failures| failures.list()).unwrap_or_default(),
     }))
 }
 

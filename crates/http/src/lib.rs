@@ -14,6 +14,7 @@ mod details;
 mod digests;
 mod direct;
 mod download;
+mod failures;
 mod health;
 mod legacy;
 mod list;
@@ -29,7 +30,7 @@ mod tasks;
 mod upload;
 mod wire;
 
-pub use self::{problem::Meaning, tasks::Tasks};
+pub use self::{failures::Failures, problem::Meaning, tasks::Tasks};
 
 use std::time::Duration;
 

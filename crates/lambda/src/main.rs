@@ -4,6 +4,8 @@
 //! answer becomes what Lambda passes on ([`answer`]), whole or piece by piece ([`pieces`]).
 //! Nothing is written to disk and nothing goes on after an answer: Lambda freezes the process there.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod answer;
 mod app;
 mod event;
@@ -12,7 +14,11 @@ mod pieces;
 mod problem;
 mod sweeper;
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context as _, ensure};
@@ -39,7 +45,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

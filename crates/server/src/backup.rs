@@ -49,7 +49,7 @@ async fn copy(from: &Config, to: &Config, rate: Option<ByteSize>) -> anyhow::Res
         .with_context(|| format!("what is in {folder} is not finished, and of no use: remove it"))?;
     copy.finish()?;
     let Copied { progress: Progress { recordings, bytes, .. }, left_out } = copied;
-    println!("{} recordings are in {folder}, {}", recordings, ByteSize(bytes));
+    say!("{} recordings are in {folder}, {}", recordings, ByteSize(bytes));
     ensure!(left_out == 0, "{left_out} more could not be copied; everything else is there");
     Ok(())
 }
@@ -89,6 +89,6 @@ impl Copied {
         };
         self.left_out += 1;
         self.progress.clear_line();
-        println!("recording {}/{} is left out: {why}", recording.owner, recording.id);
+        say!("recording {}/{} is left out: {why}", recording.owner, recording.id);
     }
 }

@@ -56,7 +56,7 @@ pub fn print_walk(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
     let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     if !config.auth.open_signup {
-        println!(
+        say!(
             "\nSign-up is closed: add users with `tapebase user add EMAIL`.\nThe API: http://{host}:{}/docs",
             address.port()
         );
@@ -64,7 +64,7 @@ pub fn print_walk(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
     }
     let random = SessionToken::generate(TokenForm::Seed);
     let password = &random.expose()[..20];
-    println!(
+    say!(
         r#"
 Rows are kept in {records}, audio in {blobs}. Paste this into another terminal:
 

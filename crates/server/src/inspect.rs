@@ -23,7 +23,7 @@ pub async fn diagnose(config: &Config) -> anyhow::Result<()> {
 /// One line for each; an error if any is not right.
 fn print(findings: &[Finding]) -> anyhow::Result<()> {
     for finding in findings {
-        println!("{finding}");
+        say!("{finding}");
     }
     let failed = findings.iter().filter(|finding| !finding.is_fine()).count();
     ensure!(failed == 0, "{failed} of {} are not right", findings.len());

@@ -1,23 +1,34 @@
 //! `tapebase`: the backend for voice-recorder apps, in one program.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+#[macro_use]
+mod print;
+
 mod backup;
 mod connections;
+mod exclusive;
 mod first_run;
 mod history;
 mod inspect;
 mod progress;
 mod rebuild;
 mod serve;
+mod supervise;
 mod sweep;
 mod user;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    fs::Mode,
+    process::{Signal, umask},
+};
 use tapebase_config::Config;
 use tapebase_domain::id::UserId;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
 #[derive(Parser)]
@@ -80,13 +91,23 @@ enum UserCommand {
 async fn main() -> ExitCode {
     // Recordings are private: whatever is created belongs to this user alone.
     umask(Mode::RWXG | Mode::RWXO);
+    if let Err(error) = outlive_file_limit() {
+        print::to_stderr(format_args!("a file past the limit of its size will end this program: {error}\n"));
+    }
     match Box::pin(run(Cli::parse())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            print::to_stderr(format_args!("error: {error:#}\n"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Has a write past the limit of a file's size (`ulimit -f`, `LimitFSIZE=`) fail like one to a full disk; the signal
+/// ends whoever does not take it.
+fn outlive_file_limit() -> io::Result<()> {
+    // It is still taken when nobody listens any more.
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {

@@ -1,10 +1,12 @@
 //! How far a walk through the recordings has come, and how fast it may go on.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use bytesize::ByteSize;
 use tapebase_domain::recording::Recording;
 use tokio::time::{Duration, Instant, sleep_until};
+
+use crate::print::to_stderr;
 
 /// Counts, and shows it where somebody looks.
 pub struct Progress {
@@ -36,8 +38,7 @@ impl Progress {
             self.clear_line();
             let Recording { owner, id, .. } = recording;
             // Whoever breaks it off sees where to go on.
-            eprint!("{} recordings, {}, up to {owner}/{id}", self.recordings, ByteSize(self.bytes));
-            let _ = io::stderr().flush();
+            to_stderr(format_args!("{} recordings, {}, up to {owner}/{id}", self.recordings, ByteSize(self.bytes)));
         }
     }
 
@@ -52,7 +53,7 @@ impl Progress {
     /// Makes room for a line that stays.
     pub fn clear_line(&self) {
         if self.is_shown {
-            eprint!("\r\x1b[K");
+            to_stderr(format_args!("\r\x1b[K"));
         }
     }
 }

@@ -105,7 +105,7 @@ impl Run {
             let rebuilt = self.rebuild.renumber(recording).await?;
             if let Rebuilt::Restored(renumbered) = &rebuilt {
                 self.progress.clear_line();
-                println!("two recordings are {owner}/{id}: the second ({blob}) is {} now", renumbered.id);
+                say!("two recordings are {owner}/{id}: the second ({blob}) is {} now", renumbered.id);
             }
             self.note(&blob, rebuilt);
         }
@@ -125,7 +125,7 @@ impl Run {
             Rebuilt::Unreadable(error) => {
                 self.damaged += 1;
                 self.progress.clear_line();
-                println!("audio that is damaged ({blob}): {}", causes(&error));
+                say!("audio that is damaged ({blob}): {}", causes(&error));
             }
         }
     }
@@ -133,14 +133,14 @@ impl Run {
     fn sum_up(&self) {
         self.progress.clear_line();
         let Progress { recordings, bytes, .. } = self.progress;
-        println!("recordings that are back             {recordings}, {}", ByteSize(bytes));
-        println!("the same audio a second time         {}", self.duplicates);
-        println!("audio that does not say whose it is  {}", self.anonymous);
+        say!("recordings that are back             {recordings}, {}", ByteSize(bytes));
+        say!("the same audio a second time         {}", self.duplicates);
+        say!("audio that does not say whose it is  {}", self.anonymous);
         if !self.owners.is_empty() {
-            println!("accounts are lost; `tapebase user add EMAIL --id ULID` gives somebody theirs back:");
+            say!("accounts are lost; `tapebase user add EMAIL --id ULID` gives somebody theirs back:");
         }
         for (owner, recordings) in &self.owners {
-            println!("  {owner}  {recordings}");
+            say!("  {owner}  {recordings}");
         }
     }
 }

@@ -2,20 +2,22 @@
 
 use std::{
     io::{self, IsTerminal as _},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt};
-use anyhow::Context as _;
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web::Data};
+use anyhow::{Context as _, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tapebase_config::{Config, logging};
+use tapebase_config::{Config, Listen, logging};
 use tapebase_domain::{
     Services,
     changes::Changes,
-    ports::{BlobStore, RecordStore},
+    ports::{BlobStore, Clock, RecordStore},
+    sweep::Sweep,
 };
-use tapebase_http::{Tasks, request_log, routes::routes};
+use tapebase_http::{Failures, Tasks, request_log, routes::routes};
 use tokio::{
     runtime::Handle,
     select,
@@ -23,7 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{connections, first_run, sweep};
+use crate::{connections, exclusive::Exclusive, first_run, supervise::supervise, sweep};
 
 /// How long the stores are waited for at the end, if somebody does not let go of them.
 const LONGEST_END: Duration = Duration::from_secs(5);
@@ -33,17 +35,22 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     logging::start(&config.log.filter)?;
     raise_file_limit();
     let is_first = first_run::prepare_stores(&config)?;
+    let exclusive = Exclusive::acquire(&config).await?;
     let ports = config.locations()?.connect().await?;
     let services = Services::new(&ports, &config.policy()?);
-    warn_of_risks(&config);
-
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
-    let (sweeper, changes) = (services.sweep.clone(), services.changes.clone());
+    let (sweep, changes) = (services.sweep.clone(), services.changes.clone());
+    let (failures, clock) = (Failures::default(), ports.clock.clone());
+    let shown = failures.clone();
     let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
     let tasks = Tasks::new(Handle::current());
     let routes = routes(services, ports, http_policy, tasks.clone());
     let server = HttpServer::new(move || {
-        App::new().wrap(from_fn(request_log::identify)).wrap(from_fn(connections::track)).configure(routes.clone())
+        App::new()
+            .app_data(Data::new(shown.clone()))
+            .wrap(from_fn(request_log::identify))
+            .wrap(from_fn(connections::track))
+            .configure(routes.clone())
     })
     .on_connect(move |socket, data| connections::watch(socket, data, timeouts))
     .client_request_timeout(timeouts.head)
@@ -54,20 +61,21 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     .max_connections(config.limits.connections.div_ceil(workers()))
     .workers(workers())
     .disable_signals()
-    .bind(config.listen)
-    .with_context(|| format!("listen = {}", config.listen))?;
+    .bind(&*resolve(&config.listen)?)
+    .map_err(|error| cannot_listen(&config.listen, error))?;
 
     // Before anybody is told that the server is there, and could tell it to stop.
     let told = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let addresses = server.addrs();
-    let address = addresses.first().copied().unwrap_or(config.listen);
-    println!("listening on http://{address}");
+    let address = addresses.first().copied().context("there is no address to listen on")?;
+    say!("listening on http://{address}");
     if is_first || io::stdout().is_terminal() {
         first_run::print_walk(&config, address)?;
     }
     let (rows, audio) = config.stores();
+    warn_of_risks(&config, &addresses);
     tracing::info!(%address, records = %rows, blobs = %audio, "serving");
-    let sweeper = rt::spawn(sweep::regularly(sweeper, config.sweep.every));
+    let sweeper = rt::spawn(sweep_for_ever(sweep, config.sweep.every, failures, clock));
     let server = server.run();
     rt::spawn(stop_when_told(told, changes, server.handle()));
     server.await?;
@@ -77,8 +85,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!(tasks = tasks.count(), "what was begun does not end; its stores do not answer");
     }
     drop_stores(records, blobs).await;
+    drop(exclusive);
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn sweep_for_ever(sweep: Sweep, every: Duration, failures: Failures, clock: Arc<dyn Clock>) {
+    let start = || sweep::regularly(sweep.clone(), every, &failures, &*clock);
+    supervise(sweep::TASK, failures.clone(), clock.clone(), start).await;
 }
 
 /// Drops the stores once nobody else has them: whoever is last waits for their threads, which tidy up, and the workers'
@@ -122,14 +136,28 @@ fn raise_file_limit() {
     }
 }
 
-fn warn_of_risks(config: &Config) {
+fn resolve(listen: &Listen) -> anyhow::Result<Vec<SocketAddr>> {
+    listen.addresses().with_context(|| format!("listen = {listen}: nobody knows this host"))
+}
+
+fn cannot_listen(listen: &Listen, error: io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        let next = listen.next();
+        return anyhow!(
+            "listen = {listen}: another program listens there; set another, such as TAPEBASE_LISTEN={next}"
+        );
+    }
+    anyhow!(error).context(format!("listen = {listen}"))
+}
+
+fn warn_of_risks(config: &Config, addresses: &[SocketAddr]) {
     if config.auth.trust_social_ids {
         tracing::warn!(
             "auth.trust_social_ids is ON: GET /login lets in anybody who knows a social id, without any proof. \
              Switch it off as soon as the clients of 2018 are gone."
         );
     }
-    if !config.listen.ip().is_loopback() {
+    if !addresses.iter().all(|address| address.ip().is_loopback()) {
         tracing::warn!(listen = %config.listen, "listening beyond this machine without TLS: put a TLS proxy in front");
     }
 }

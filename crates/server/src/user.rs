@@ -21,7 +21,7 @@ pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Re
         Some(id) => services.auth.add_user_as(id, email, password).await?,
         None => services.auth.add_user(email, password).await?,
     };
-    println!("added user {}", user.id);
+    say!("added user {}", user.id);
     Ok(())
 }
 

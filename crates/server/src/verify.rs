@@ -47,7 +47,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let damaged = run.damaged;
     let left = run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
     let Progress { recordings, bytes, .. } = run.progress;
-    println!("{recordings} recordings were read, {}: {damaged} are damaged", ByteSize(bytes));
+    say!("{recordings} recordings were read, {}: {damaged} are damaged", ByteSize(bytes));
     ensure!(damaged == 0 && left == 0, "{damaged} recordings are damaged, and {left} other things are wrong");
     Ok(())
 }
@@ -83,11 +83,11 @@ impl Run {
         let verdict = self.verify.check(recording).await?;
         let Some(what) = what_is_wrong(&verdict) else { return Ok(()) };
         self.progress.clear_line();
-        println!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
+        say!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
         let is_mended =
             self.repair && matches!(verdict, Verdict::BadHeader) && self.verify.rewrite_header(recording).await?;
         if is_mended {
-            println!("  its header was written anew");
+            say!("  its header was written anew");
         } else {
             self.damaged += 1;
         }
@@ -98,9 +98,9 @@ impl Run {
         let found = self.verify.remains().await?;
         let mut left = found.len();
         for remains in &found {
-            println!("torn bytes of no recording: {} at {}", ByteSize(remains.size), remains.place);
+            say!("torn bytes of no recording: {} at {}", ByteSize(remains.size), remains.place);
             if self.repair && self.verify.clear(remains).await? {
-                println!("  they were removed");
+                say!("  they were removed");
                 left -= 1;
             }
         }
@@ -110,14 +110,14 @@ impl Run {
     async fn check_orphans(&self) -> anyhow::Result<usize> {
         let orphans = self.sweep.orphans().await?;
         for orphan in &orphans {
-            println!("audio without a recording: {orphan}");
+            say!("audio without a recording: {orphan}");
         }
         if !self.repair || orphans.is_empty() {
             return Ok(orphans.len());
         }
         self.sweep.run().await?;
         let left = self.sweep.orphans().await?.len();
-        println!("  {} of them were removed", orphans.len().saturating_sub(left));
+        say!("  {} of them were removed", orphans.len().saturating_sub(left));
         Ok(left)
     }
 
@@ -125,11 +125,11 @@ impl Run {
         let miscounted = self.verify.miscounted().await?;
         for miscount in &miscounted {
             for (what, counted, found) in what_is_miscounted(miscount) {
-                println!("counters of {}: {counted} {what} are counted, {found} are there", miscount.owner);
+                say!("counters of {}: {counted} {what} are counted, {found} are there", miscount.owner);
             }
             if self.repair {
                 self.verify.recount(miscount.owner).await?;
-                println!("  all was counted anew");
+                say!("  all was counted anew");
             }
         }
         Ok(if self.repair { 0 } else { miscounted.len() })

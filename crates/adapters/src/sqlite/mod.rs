@@ -23,8 +23,9 @@ mod writer;
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use rusqlite_migration::{M, Migrations};
+use rustix::process::{Resource, getrlimit};
 use tapebase_domain::{
     history::HistoryId,
     id::StoreId,
@@ -129,8 +130,18 @@ fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn from_sqlite(error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => StoreError::Full(error.into()),
-        _ => StoreError::Unavailable(error.into()),
+    if is_full(&error) { StoreError::Full(error.into()) } else { StoreError::Unavailable(error.into()) }
+}
+
+/// Whether there is no room for what was to be written: on the disk, or below the limit of the process for a file.
+///
+/// SQLite has a name for the first only; the second is a failed write, which is taken for that wherever there is a limit.
+fn is_full(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error() {
+        Some(ffi::Error { code: ErrorCode::DiskFull, .. }) => true,
+        Some(ffi::Error { extended_code: ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE, .. }) => {
+            getrlimit(Resource::Fsize).current.is_some()
+        }
+        _ => false,
     }
 }

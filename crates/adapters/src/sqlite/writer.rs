@@ -1,14 +1,18 @@
 //! The one writer: a thread that commits the transactions waiting for it together.
 //!
 //! A commit costs a flush of the disk however much it holds, so whoever comes while one runs shares the
-//! next; alone, nobody waits. Each change has a savepoint of its own: one that fails takes none with it.
+//! next; alone, nobody waits. Each change has a savepoint of its own: one that fails, or panics, takes none with it.
 
-use std::io;
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tapebase_domain::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::is_full;
 use crate::join_on_drop::JoinOnDrop;
 
 /// How many changes may wait before senders are held up.
@@ -77,7 +81,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (sender, answered) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let result = transaction.map(|transaction| attempt(transaction, change).map_err(Failure::from));
+            let result = transaction.map(|transaction| attempt(transaction, change));
             let failure = result.as_ref().and_then(|result| result.as_ref().err().cloned());
             let answer = Box::new(move |outcome: Result<(), Failure>| {
                 // A change that failed by itself is not in the transaction, whatever became of that.
@@ -96,7 +100,19 @@ impl Writer {
     }
 }
 
+/// Makes a change, and takes back what it made if it fails or panics: the thread and its connection are everybody's.
 fn attempt<T>(
+    transaction: &mut Transaction<'_>,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>>,
+) -> Result<T, Failure> {
+    // What a panic may leave half done is in the savepoint, which goes with it.
+    match catch_unwind(AssertUnwindSafe(|| try_change(transaction, change))) {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Failure::panicked()),
+    }
+}
+
+fn try_change<T>(
     transaction: &mut Transaction<'_>,
     change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>>,
 ) -> rusqlite::Result<T> {
@@ -141,12 +157,16 @@ impl Failure {
     fn not_run() -> Self {
         Self { message: "the writing thread gave no answer".into(), is_full: false }
     }
+
+    /// The panic itself is in the log.
+    fn panicked() -> Self {
+        Self { message: "the change panicked, and was taken back".into(), is_full: false }
+    }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
-        Self { message: error.to_string(), is_full }
+        Self { message: error.to_string(), is_full: is_full(&error) }
     }
 }
 
@@ -189,6 +209,22 @@ mod tests {
 
         assert!(first.is_ok() && again.is_err() && other.is_ok());
         assert_eq!(count(&writer).await, 2);
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_takes_neither_the_others_nor_the_thread_with_it() {
+        let writer = writer();
+        let panicking = writer.write::<()>(|connection| {
+            connection.execute("INSERT INTO numbers VALUES (1)", [])?;
+            panic!("on purpose")
+        });
+
+        let (before, panicked, beside) =
+            futures_util::join!(writer.write(insert(2)), panicking, writer.write(insert(3)));
+
+        assert!(before.is_ok() && matches!(panicked, Err(StoreError::Unavailable(_))) && beside.is_ok());
+        writer.write(insert(4)).await.expect("the thread is there");
+        assert_eq!(count(&writer).await, 3);
     }
 
     #[tokio::test]

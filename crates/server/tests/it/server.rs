@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -63,6 +63,18 @@ impl Server {
         // Whatever it still prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address, data_dir: data_dir.to_owned(), temporary: None }
+    }
+
+    /// Runs the server where it cannot say that it listens at `address`, until it does.
+    pub fn run_at(mut command: Command, data_dir: &Path, address: SocketAddr) -> Self {
+        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let mut server = Self { child, address, data_dir: data_dir.to_owned(), temporary: None };
+        while TcpStream::connect(address).is_err() {
+            let ended = server.child.try_wait().expect("it can be asked");
+            assert!(ended.is_none(), "the server stopped before it listened: {ended:?}");
+            std::thread::yield_now();
+        }
+        server
     }
 
     pub fn data_dir(&self) -> &Path {

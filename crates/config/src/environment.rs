@@ -1,0 +1,83 @@
+//! The variables that are settings: those that begin with `TAPEBASE_`, but for what Kubernetes sets.
+
+use std::env;
+
+use anyhow::anyhow;
+use config::{Environment, Map};
+
+const PREFIX: &str = "TAPEBASE";
+
+/// The environment as a source of settings.
+///
+/// A value stays the text it is until a setting wants a number: a folder may be named `007`.
+pub fn source() -> anyhow::Result<Environment> {
+    let source = Environment::with_prefix(PREFIX).prefix_separator("_").separator("__").ignore_empty(true);
+    Ok(source.source(Some(variables()?)))
+}
+
+fn variables() -> anyhow::Result<Map<String, String>> {
+    let mut variables = Map::new();
+    for (name, value) in env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let value = value.into_string().map_err(|value| anyhow!("{name} is not UTF-8: {}", value.display()))?;
+        if !is_of_kubernetes(name, &value) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    Ok(variables)
+}
+
+/// Whether a variable tells of a Service in the same namespace, which every container is told of: one that is named
+/// `tapebase`, or `tapebase-web`, looks like settings.
+fn is_of_kubernetes(name: &str, value: &str) -> bool {
+    let is_link = || value.split_once("://").is_some_and(|(protocol, _)| is_protocol(&protocol.to_ascii_uppercase()));
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || (name.ends_with("_PORT") && is_link())
+        || is_of_port(name)
+}
+
+/// Whether it is `…_PORT_8080_TCP`, or has `_PROTO`, `_PORT` or `_ADDR` behind that.
+fn is_of_port(name: &str) -> bool {
+    let whole = ["_PROTO", "_PORT", "_ADDR"].into_iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+    let mut words = whole.rsplit('_');
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    words.next().is_some_and(is_protocol) && words.next().is_some_and(is_number) && words.next() == Some("PORT")
+}
+
+fn is_protocol(word: &str) -> bool {
+    matches!(word, "TCP" | "UDP" | "SCTP")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubernetes_tells_of_services_is_no_setting() {
+        for (name, value) in [
+            ("TAPEBASE_SERVICE_HOST", "10.0.0.11"),
+            ("TAPEBASE_SERVICE_PORT", "8080"),
+            ("TAPEBASE_SERVICE_PORT_HTTP", "8080"),
+            ("TAPEBASE_PORT", "tcp://10.0.0.11:8080"),
+            ("TAPEBASE_PORT_8080_TCP", "tcp://10.0.0.11:8080"),
+            ("TAPEBASE_PORT_8080_TCP_PROTO", "tcp"),
+            ("TAPEBASE_PORT_8080_TCP_PORT", "8080"),
+            ("TAPEBASE_PORT_8080_TCP_ADDR", "10.0.0.11"),
+            ("TAPEBASE_WEB_PORT", "udp://10.0.0.11:8080"),
+            ("TAPEBASE_WEB_PORT_53_UDP_PROTO", "udp"),
+            ("TAPEBASE_WEB_SERVICE_HOST", "10.0.0.11"),
+        ] {
+            assert!(is_of_kubernetes(name, value), "{name}={value}");
+        }
+        for (name, value) in [
+            ("TAPEBASE_PORT", "8080"),
+            ("TAPEBASE_LISTEN", ":8080"),
+            ("TAPEBASE_RECORDS", "dynamodb://tapebase"),
+            ("TAPEBASE_S3__PUBLIC_ENDPOINT", "https://s3.example.com"),
+            ("TAPEBASE_TCP", "1"),
+        ] {
+            assert!(!is_of_kubernetes(name, value), "{name}={value}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Settings as people and machines write them, and what is said of those that cannot be meant.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tapebase_conformance::http::Request;
+use tempfile::TempDir;
+
+use crate::server::{Server, command};
+
+/// Runs the program to its end.
+fn run(data_dir: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = command(data_dir, settings);
+    command.args(arguments).stderr(Stdio::piped()).stdin(Stdio::null());
+    command.output().expect("it runs")
+}
+
+/// What it says of settings it does not take.
+fn refusal(settings: &[(&str, &str)]) -> String {
+    let folder = TempDir::new().expect("a temporary folder");
+    let output = run(&folder.path().join("data"), settings, &["check-config"]);
+    assert_eq!(output.status.code(), Some(1), "{settings:?}");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+fn what_kubernetes_tells_of_services_stops_no_server() {
+    let server = Server::start(&[
+        ("TAPEBASE_SERVICE_HOST", "10.0.0.11"),
+        ("TAPEBASE_SERVICE_PORT", "8080"),
+        ("TAPEBASE_SERVICE_PORT_HTTP", "8080"),
+        ("TAPEBASE_PORT", "tcp://10.0.0.11:8080"),
+        ("TAPEBASE_PORT_8080_TCP", "tcp://10.0.0.11:8080"),
+        ("TAPEBASE_PORT_8080_TCP_PROTO", "tcp"),
+        ("TAPEBASE_PORT_8080_TCP_PORT", "8080"),
+        ("TAPEBASE_PORT_8080_TCP_ADDR", "10.0.0.11"),
+    ]);
+
+    let _ = server.send(&Request::new("GET", "/readyz")).expect(200);
+
+    assert!(refusal(&[("TAPEBASE_PORT", "8080")]).contains("port"), "a setting nobody knows is still an error");
+}
+
+#[test]
+fn a_folder_may_have_a_number_for_a_name() {
+    let folder = TempDir::new().expect("a temporary folder");
+    for name in ["007", "1e3", "true"] {
+        let mut command = command(Path::new(name), &[]);
+        command.current_dir(folder.path());
+
+        let server = Server::run(command, folder.path());
+
+        assert!(folder.path().join(name).join("tapebase.db").exists(), "{name}");
+        assert!(server.terminate().success());
+    }
+}
+
+#[test]
+fn numbers_and_switches_are_still_read_from_variables() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let settings = [
+        ("TAPEBASE_LIMITS__CONNECTIONS", "77"),
+        ("TAPEBASE_LIMITS__RECORDING", "100000"),
+        ("TAPEBASE_AUTH__OPEN_SIGNUP", "false"),
+        ("TAPEBASE_TIMEOUTS__BODY", "5s"),
+    ];
+    let output = run(&folder.path().join("data"), &settings, &["check-config"]);
+
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    for line in ["connections = 77", "open_signup = false", "body = \"5s\""] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(refusal(&[("TAPEBASE_AUTH__OPEN_SIGNUP", "maybe")]).contains("auth.open_signup"));
+}
+
+#[test]
+fn a_path_after_two_slashes_is_refused_with_what_to_write() {
+    for (name, url, instead) in [
+        ("TAPEBASE_RECORDS", "sqlite://tapebase.db", "sqlite:PATH"),
+        ("TAPEBASE_BLOBS", "file://audio", "file:PATH"),
+        ("TAPEBASE_BLOBS", "file://", "file:PATH"),
+    ] {
+        let said = refusal(&[(name, url)]);
+        assert!(said.contains(instead), "{url}: {said}");
+    }
+    let folder = TempDir::new().expect("a temporary folder");
+    let records = format!("sqlite://{}", folder.path().join("elsewhere.db").display());
+
+    let server = Server::start(&[("TAPEBASE_RECORDS", &records)]);
+
+    let _ = server.send(&Request::new("GET", "/readyz")).expect(200);
+    assert!(folder.path().join("elsewhere.db").exists());
+}
+
+#[test]
+fn a_host_to_listen_on_is_a_name_or_left_out() {
+    for listen in ["localhost:0", ":0", "127.0.0.1:0"] {
+        let server = Server::start(&[("TAPEBASE_LISTEN", listen)]);
+        let _ = server.send(&Request::new("GET", "/healthz")).expect(200);
+    }
+    for listen in ["8080", "localhost", "http://localhost:8080", "127.0.0.1:x"] {
+        let said = refusal(&[("TAPEBASE_LISTEN", listen)]);
+        assert!(said.contains("listen must be a host and a port"), "{listen}: {said}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_the_setting_that_helps() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = taken.local_addr().expect("bound").to_string();
+    let folder = TempDir::new().expect("a temporary folder");
+
+    let output = run(&folder.path().join("data"), &[("TAPEBASE_LISTEN", &listen)], &["serve"]);
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("TAPEBASE_LISTEN=127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn a_second_server_on_a_folder_is_refused_and_other_commands_are_not() {
+    let server = Server::start(&[]);
+    let started = Instant::now();
+
+    let second = run(server.data_dir(), &[], &["serve"]);
+
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && said.contains("another server"), "{said}");
+    assert!((10..30).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    let _ = server.send(&Request::new("GET", "/readyz")).expect(200);
+    let copy = server.data_dir().with_file_name("copy").display().to_string();
+    for arguments in [&["sweep"][..], &["verify"], &["doctor"], &["backup", &copy], &["history", "renew"]] {
+        let output = run(server.data_dir(), &[], arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_server_that_is_started_while_another_ends_waits_for_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let data_dir = folder.path().join("data");
+    let first = Server::start_on(&data_dir, &[]);
+    let token = first.sign_up("ann");
+
+    let second = std::thread::spawn({
+        let data_dir = data_dir.clone();
+        move || Server::start_on(&data_dir, &[])
+    });
+    #[expect(clippy::disallowed_methods, reason = "the second is to be waiting when the first is told to end")]
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!second.is_finished(), "it serves beside the first");
+    assert!(first.terminate().success());
+
+    let second = second.join().expect("it serves");
+    assert!(second.list_all(&token).is_empty());
+}
+
+#[test]
+fn settings_are_printed_without_what_is_secret_in_urls() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let settings = [
+        ("TAPEBASE_S3__PUBLIC_ENDPOINT", "https://ann:s3cret@s3.example.com"),
+        ("TAPEBASE_BLOBS", "s3://bucket/prefix"),
+    ];
+
+    let output = run(&folder.path().join("data"), &settings, &["check-config"]);
+
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        output.status.success() && text.contains("[redacted]@s3.example.com") && !text.contains("s3cret"),
+        "{text}"
+    );
+    assert!(text.contains("downloads = \"stream\""), "{text}");
+}
