@@ -118,6 +118,10 @@ pub struct UploadPart {
     pub method: String,
     /// Where to. Send no `Authorization` header: the link is the proof, and another store refuses two.
     pub url: String,
+    /// The same, if this server takes it, as a path below the address at which you found this API: for clients behind a
+    /// proxy that tells the server nothing of the address they use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// What to send with it, beside the bytes.
     pub headers: BTreeMap<String, String>,
 }

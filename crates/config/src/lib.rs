@@ -20,7 +20,7 @@ use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
     Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, quota::Quota, upload::Limits,
 };
-use tapebase_http::HttpPolicy;
+use tapebase_http::{HttpPolicy, Proxies, PublicUrl};
 
 pub use self::{
     listen::{InvalidListen, Listen},
@@ -33,6 +33,9 @@ pub use self::{
 pub struct Config {
     /// Where to listen.
     pub listen: Listen,
+    /// Where clients find the server; as requests say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<PublicUrl>,
     /// Where everything is kept that has no place of its own.
     pub data_dir: PathBuf,
     /// Where rows are kept; in the data folder otherwise.
@@ -46,6 +49,8 @@ pub struct Config {
     pub downloads: Option<Downloads>,
     /// How to talk to S3.
     pub s3: S3Config,
+    /// What stands in front.
+    pub http: HttpConfig,
     /// Who may come in.
     pub auth: AuthConfig,
     /// How much is taken.
@@ -66,11 +71,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Listen::new("127.0.0.1", 8_080),
+            public_url: None,
             data_dir: PathBuf::from("tapebase-data"),
             records: None,
             blobs: None,
             downloads: None,
             s3: S3Config::default(),
+            http: HttpConfig::default(),
             auth: AuthConfig::default(),
             limits: LimitsConfig::default(),
             timeouts: TimeoutsConfig::default(),
@@ -114,6 +121,14 @@ pub enum Checksums {
     Sha256,
     /// None it could be told.
     None,
+}
+
+/// What stands between clients and this program.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// The proxies whose `Forwarded` and `X-Forwarded-…` count.
+    pub proxies: Proxies,
 }
 
 /// Who may come in, and for how long.
@@ -307,7 +322,8 @@ impl Config {
         let (records, blobs) = self.stores();
         let downloads = self.downloads.unwrap_or(Downloads::Stream);
         let config = Self { records: Some(records), blobs: Some(blobs), downloads: Some(downloads), ..self.clone() };
-        let unset = [("s3.public_endpoint", self.s3.public_endpoint.is_none())];
+        let unset =
+            [("public_url", self.public_url.is_none()), ("s3.public_endpoint", self.s3.public_endpoint.is_none())];
         let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(key, _)| format!("# {key} is not set\n"));
         Ok([unset.collect(), toml::to_string(&config)?].join(""))
     }
@@ -379,8 +395,13 @@ impl Config {
 
     /// What the HTTP API is told.
     #[must_use]
-    pub const fn http_policy(&self) -> HttpPolicy {
-        HttpPolicy { body_timeout: self.timeouts.body, body_bytes: None }
+    pub fn http_policy(&self) -> HttpPolicy {
+        HttpPolicy {
+            body_timeout: self.timeouts.body,
+            body_bytes: None,
+            public_url: self.public_url.clone(),
+            proxies: self.http.proxies.clone(),
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -435,6 +456,7 @@ mod tests {
             records: Some(Url::new("memory:".into())),
             blobs: Some(Url::new("memory:".into())),
             downloads: Some(Downloads::Stream),
+            public_url: "https://tapes.example.com".parse().ok(),
             s3: S3Config { public_endpoint: Some(Url::new("https://audio.example.com".into())), ..S3Config::default() },
             ..Config::default()
         };

@@ -20,6 +20,7 @@ use crate::{
     caller::Caller,
     conditions::NO_STORE,
     details,
+    place::Place,
     problem::Problem,
     query::{self, PageQuery},
     recordings::stored,
@@ -93,14 +94,17 @@ async fn plan_body(
     plan: &PendingUpload,
 ) -> Result<api::UploadPlan, Problem> {
     let (links, links_expire_at) = services.direct.links(plan).await?;
-    let parts = plan.parts();
+    let (parts, place) = (plan.parts(), Place::of(request));
     let part = |(number, link)| {
-        let (url, headers) = match link {
-            PartLink::Server(ticket, signature) => (here(request, &ticket, &signature), BTreeMap::new()),
-            PartLink::Store(request) => (request.url, request.headers.into_iter().collect()),
+        let (url, path, headers) = match link {
+            PartLink::Server(ticket, signature) => {
+                let path = here(&ticket, &signature);
+                (place.url(&path), Some(path), BTreeMap::new())
+            }
+            PartLink::Store(request) => (request.url, None, request.headers.into_iter().collect()),
         };
         let size = parts.range(number).map_or(0, |range| range.length);
-        api::UploadPart { number, size, method: "PUT".to_owned(), url, headers }
+        api::UploadPart { number, size, method: "PUT".to_owned(), url, path, headers }
     };
     Ok(api::UploadPlan {
         id: plan.id.to_string(),
@@ -111,13 +115,11 @@ async fn plan_body(
     })
 }
 
-/// Where this server takes a part, as the client knows the server.
-fn here(request: &HttpRequest, ticket: &PartTicket, signature: &str) -> String {
-    let connection = request.connection_info();
-    let (scheme, host) = (connection.scheme(), connection.host());
+/// Where this server takes a part.
+fn here(ticket: &PartTicket, signature: &str) -> String {
     let PartTicket { owner, id, number, expires_at } = ticket;
     let (path, expires) = (paths::upload_part(id.as_str(), *number), expires_at.timestamp());
-    format!("{scheme}://{host}{path}?owner={owner}&expires={expires}&signature={signature}")
+    format!("{path}?owner={owner}&expires={expires}&signature={signature}")
 }
 
 /// What proves that a part may be sent.
@@ -187,12 +189,13 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
     ))]
 pub async fn complete(
     caller: Caller,
+    request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (owner, id) = (caller.user.id, upload_id(&path)?);
-    Ok(stored(tasks.run(async move { services.direct.complete(owner, &id).await }).await?))
+    Ok(stored(&request, tasks.run(async move { services.direct.complete(owner, &id).await }).await?))
 }
 
 /// Abort an upload

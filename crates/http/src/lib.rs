@@ -15,13 +15,16 @@ mod digests;
 mod direct;
 mod download;
 mod failures;
+mod forwarded;
 mod health;
 mod legacy;
 mod list;
 mod multipart;
 mod names;
 mod openapi;
+mod place;
 mod problem;
+mod proxies;
 mod query;
 mod recordings;
 pub mod request_log;
@@ -30,15 +33,25 @@ mod tasks;
 mod upload;
 mod wire;
 
-pub use self::{failures::Failures, problem::Meaning, tasks::Tasks};
+pub use self::{
+    failures::Failures,
+    place::{InvalidPublicUrl, PublicUrl},
+    problem::Meaning,
+    proxies::{InvalidProxy, Proxies},
+    tasks::Tasks,
+};
 
 use std::time::Duration;
 
 /// What the operator decides about HTTP itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct HttpPolicy {
     /// How long a client may take for the next few bytes of a body.
     pub body_timeout: Duration,
     /// The most bytes of a body this front end is handed; any number otherwise.
     pub body_bytes: Option<u64>,
+    /// Where clients find the server, if not where their requests say.
+    pub public_url: Option<PublicUrl>,
+    /// The proxies in front whose word on that counts.
+    pub proxies: Proxies,
 }

@@ -20,6 +20,7 @@ use crate::{
     download,
     list::ListQuery,
     multipart,
+    place::Place,
     problem::Problem,
     query,
     upload::{self, AgainQuery},
@@ -66,7 +67,7 @@ pub async fn put(
     let head = upload::parse_head(&request, incoming.content_length()?)?;
     let new = NewRecording { id: Some(id.clone()), again, ..head };
     weigh_upload(&request, &services, &caller, &id).await?;
-    Ok(stored(upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await?))
+    Ok(stored(&request, upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await?))
 }
 
 /// Weighs the preconditions of an upload, if it has any.
@@ -118,7 +119,7 @@ pub async fn post(
     } else {
         (upload::parse_head(&request, incoming.content_length()?)?, incoming.into_stream())
     };
-    Ok(stored(upload::store(services, &tasks, caller.user.id, new, body).await?))
+    Ok(stored(&request, upload::store(services, &tasks, caller.user.id, new, body).await?))
 }
 
 /// A form with a recording: the file comes last, after the fields.
@@ -139,10 +140,10 @@ pub struct UploadForm {
 }
 
 /// 201 for a new recording, 200 for one that was there.
-pub fn stored(stored: Stored) -> HttpResponse {
+pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
     match stored {
         Stored::Created(recording) => HttpResponse::Created()
-            .insert_header((header::LOCATION, paths::recording(recording.id.as_str())))
+            .insert_header((header::LOCATION, Place::of(request).path(&paths::recording(recording.id.as_str()))))
             .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
             .json(wire::recording(recording)),
         Stored::Existing(recording) => found(recording),

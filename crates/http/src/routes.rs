@@ -94,7 +94,7 @@ pub fn routes(
         config
             .app_data(Data::new(services.clone()))
             .app_data(Data::new(ports.clone()))
-            .app_data(Data::new(policy))
+            .app_data(Data::new(policy.clone()))
             .app_data(Data::new(tasks.clone()));
         for endpoint in table() {
             config.service(resource(endpoint));

@@ -45,7 +45,7 @@ mod tests {
             runs.set(runs.get() + 1);
             assert!(runs.get() != 1, "on purpose");
         });
-        let ended = timeout(4 * PAUSE - Duration::from_secs(1), supervised).await;
+        let ended = timeout(3 * PAUSE + PAUSE / 2, supervised).await;
 
         assert!(ended.is_err(), "it goes on");
         assert_eq!(runs.get(), 4, "in {:?}", started.elapsed());

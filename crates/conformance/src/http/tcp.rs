@@ -56,9 +56,10 @@ impl Client for Tcp {
 }
 
 fn head(request: &Request) -> Vec<u8> {
-    let head = format!("{} {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n", request.method, request.target);
-    let mut head = head.into_bytes();
     let announces = |name: &str| request.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let host = if announces("Host") { "" } else { "Host: test\r\n" };
+    let head = format!("{} {} HTTP/1.1\r\n{host}Connection: close\r\n", request.method, request.target);
+    let mut head = head.into_bytes();
     let takes_body = matches!(request.method, "PUT" | "POST" | "PATCH") || !request.body.is_empty();
     if takes_body && !announces("Content-Length") && !announces("Transfer-Encoding") {
         head.extend(format!("Content-Length: {}\r\n", request.body.len()).bytes());

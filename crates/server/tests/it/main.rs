@@ -1,6 +1,7 @@
 //! The server as its users meet it: the real program, listening, on a real disk.
 #![expect(clippy::expect_used, clippy::panic, reason = "a failed promise panics")]
 
+mod addresses;
 mod aws;
 mod backup;
 mod cancel;
