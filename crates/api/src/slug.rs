@@ -65,6 +65,7 @@ slugs! {
     TooLarge "too-large",
     UnsupportedMediaType "unsupported-media-type",
     RangeNotSatisfiable "range-not-satisfiable",
+    TooManyRequests "too-many-requests",
     Internal "internal",
     AudioDamaged "audio-damaged",
     Busy "busy",

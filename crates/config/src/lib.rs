@@ -174,6 +174,8 @@ pub struct LimitsConfig {
     pub sessions: u64,
     /// The most connections at once.
     pub connections: usize,
+    /// The most connections of one client address at once.
+    pub connections_per_address: usize,
 }
 
 impl Default for LimitsConfig {
@@ -185,6 +187,7 @@ impl Default for LimitsConfig {
             uploads: 1_000,
             sessions: 1_000,
             connections: 4_096,
+            connections_per_address: 512,
         }
     }
 }
@@ -415,6 +418,7 @@ impl Config {
         );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(self.limits.sessions > 0, "limits.sessions must be at least 1");
+        anyhow::ensure!(self.limits.connections_per_address > 0, "limits.connections_per_address must be at least 1");
         anyhow::ensure!(
             (Duration::from_hours(24)..=Duration::from_hours(24 * 36_500)).contains(&self.changes.deleted),
             "changes.deleted must be a day to a hundred years: a device that was away for longer reads everything again"

@@ -41,7 +41,25 @@ pub use self::{
     tasks::Tasks,
 };
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use tapebase_api::Slug;
+
+use self::problem::Problem;
+
+/// Who sent a request to the proxy that is believed, if one did.
+#[must_use]
+pub fn forwarded_client(request: &HttpRequest, proxies: &Proxies) -> Option<IpAddr> {
+    forwarded::Forwarded::of(request, proxies).client
+}
+
+/// The answer to a client that has too many requests under way already.
+#[must_use]
+pub fn too_many_requests() -> HttpResponse {
+    let detail = "Your address has as many requests under way as one may. Wait for some to end.";
+    Problem::new(Slug::TooManyRequests, detail).error_response()
+}
 
 /// What the operator decides about HTTP itself.
 #[derive(Debug, Clone)]

@@ -68,6 +68,7 @@ meanings! {
     TooLarge 413 "The body is larger than this server takes" retryable: false,
     UnsupportedMediaType 415 "This endpoint does not take this type" retryable: false,
     RangeNotSatisfiable 416 "The recording is shorter than that" retryable: false,
+    TooManyRequests 429 "Your address has too many requests under way" retryable: true,
     Internal 500 "The server failed" retryable: true,
     AudioDamaged 500 "The audio of this recording is damaged" retryable: false,
     Busy 503 "Too many are signing in at this moment" retryable: true,
@@ -90,7 +91,7 @@ impl Meaning {
     #[must_use]
     pub const fn retry_after_seconds(self) -> Option<u8> {
         match self.status {
-            503 => Some(2),
+            429 | 503 => Some(2),
             _ => None,
         }
     }

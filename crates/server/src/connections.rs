@@ -2,16 +2,27 @@
 //!
 //! actix times out the first head of a connection and an idle keep-alive, but a second head that stops
 //! half way stays for ever. So each connection is watched: it is cut when no request has been in flight
-//! for longer than an honest client needs to send the next. A client that does not take what it asked
-//! for is the kernel's to cut, by `TCP_USER_TIMEOUT`.
+//! for longer than an honest client needs to send the next, and all it has sent was read. A client that does
+//! not take what it asked for is the kernel's to cut, by `TCP_USER_TIMEOUT`.
+//!
+//! Here, too, each client gets its share of connections, see [`addresses`], and the answer it was given before it had
+//! sent everything, see [`linger`].
+
+mod addresses;
+mod linger;
 
 use std::{
     any::Any,
-    cell::Cell,
-    net::Shutdown,
+    cell::{Cell, RefCell},
+    mem::MaybeUninit,
+    net::{IpAddr, Shutdown},
     pin::Pin,
     rc::{Rc, Weak},
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -19,13 +30,24 @@ use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{Extensions, ServiceRequest, ServiceResponse},
+    http::{StatusCode, header},
     middleware::Next,
     rt::{self, net::TcpStream},
-    web::Bytes,
+    web::{Bytes, Data},
 };
 use socket2::{SockRef, Socket};
-use tapebase_config::TimeoutsConfig;
+use tapebase_config::{Config, TimeoutsConfig};
+use tapebase_http::{Proxies, forwarded_client, too_many_requests};
 use tokio::time::{Instant, sleep_until};
+
+pub use self::addresses::is_local;
+use self::{
+    addresses::{Addresses, Place},
+    linger::{Linger, Unread},
+};
+
+/// How long a server that is slow to read is given each time.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A connection, from when it is accepted until actix drops it.
 struct Connection {
@@ -33,28 +55,112 @@ struct Connection {
     socket: Socket,
     in_flight: Cell<usize>,
     idle_since: Cell<Instant>,
+    /// How long nothing may be in flight: for the first head only, and then also for the client to want more.
+    patience: Cell<Duration>,
+    /// The body of a request that was answered before it was read.
+    unread: RefCell<Option<Unread>>,
+    _place: Option<Place>,
 }
 
-/// Begins to watch a connection; actix calls this for each it accepts.
-pub fn watch(stream: &dyn Any, data: &mut Extensions, timeouts: TimeoutsConfig) {
-    let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
-    let socket = SockRef::from(stream);
-    // Both can only fail for a socket that is dying already.
-    let _ = socket.set_tcp_user_timeout(Some(timeouts.send));
-    let Ok(socket) = socket.try_clone() else { return };
-    let connection = Rc::new(Connection { socket, in_flight: Cell::new(0), idle_since: Cell::new(Instant::now()) });
-    rt::spawn(cut_when_idle(Rc::downgrade(&connection), timeouts.keep_alive + timeouts.head));
-    data.insert(connection);
+/// What connections share: what each may do, and how many there are.
+#[derive(Clone)]
+pub struct Door {
+    timeouts: TimeoutsConfig,
+    proxies: Proxies,
+    /// By who is at the other end.
+    connections: Addresses,
+    /// By who proxies that are believed say has sent a request.
+    requests: Addresses,
+    /// Whether the log has it that there is a proxy in front that nobody has configured.
+    has_told: Arc<AtomicBool>,
 }
 
-async fn cut_when_idle(connection: Weak<Connection>, limit: Duration) {
-    while let Some(connection) = connection.upgrade() {
-        let is_idle = connection.in_flight.get() == 0;
-        let deadline = if is_idle { connection.idle_since.get() + limit } else { Instant::now() + limit };
-        if is_idle && deadline <= Instant::now() {
-            tracing::info!("a connection was cut: nothing was in flight for too long");
-            let _ = connection.socket.shutdown(Shutdown::Both);
+impl Door {
+    /// As the settings say.
+    pub fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        let most = limits.connections_per_address.min(limits.connections.div_ceil(2));
+        let proxies = &config.http.proxies;
+        Self {
+            timeouts: config.timeouts,
+            proxies: proxies.clone(),
+            connections: Addresses::of_peers(most, proxies.clone()),
+            requests: Addresses::of_clients(most),
+            has_told: Arc::default(),
+        }
+    }
+
+    /// Begins to watch a connection; actix calls this for each it accepts.
+    pub fn watch(&self, stream: &dyn Any, data: &mut Extensions) {
+        let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
+        let socket = SockRef::from(stream);
+        let peer = stream.peer_addr().map(|peer| peer.ip());
+        let Ok(place) = peer.map_or(Ok(None), |peer| self.connections.enter(peer)) else {
+            tracing::info!("a connection was cut: its address has as many as it may");
+            let _ = socket.shutdown(Shutdown::Both);
             return;
+        };
+        // Both can only fail for a socket that is dying already.
+        let _ = socket.set_tcp_user_timeout(Some(self.timeouts.send));
+        let Ok(socket) = socket.try_clone() else { return };
+        let connection = Rc::new(Connection {
+            socket,
+            in_flight: Cell::new(0),
+            idle_since: Cell::new(Instant::now()),
+            patience: Cell::new(self.timeouts.head),
+            unread: RefCell::default(),
+            _place: place,
+        });
+        rt::spawn(cut_when_idle(Rc::downgrade(&connection)));
+        data.insert(connection);
+    }
+
+    /// The place of a request of a client of a proxy that is believed.
+    fn place(&self, request: &ServiceRequest) -> Result<Option<Place>, addresses::TooMany> {
+        self.tell_of_proxy(request);
+        match forwarded_client(request.request(), &self.proxies) {
+            Some(client) => self.requests.enter(client),
+            None => Ok(None),
+        }
+    }
+
+    /// Logs once that limits for an address do not work, and what to set.
+    fn tell_of_proxy(&self, request: &ServiceRequest) {
+        if self.has_told.load(Ordering::Relaxed) {
+            return;
+        }
+        let headers = request.headers();
+        let is_forwarded = headers.contains_key(header::FORWARDED) || headers.contains_key(header::X_FORWARDED_FOR);
+        let peer: Option<IpAddr> = request.peer_addr().map(|peer| peer.ip().to_canonical());
+        if let Some(peer) = peer.filter(|&peer| is_forwarded && is_local(peer) && !self.proxies.contains(peer)) {
+            self.has_told.store(true, Ordering::Relaxed);
+            tracing::warn!(
+                "requests come through a proxy at {peer} that is not configured: limits for each address do not apply \
+                 to its clients; set TAPEBASE_HTTP__PROXIES={peer}"
+            );
+        }
+    }
+}
+
+impl Connection {
+    /// Whether the server has yet to read something: then it is slow, and not the client.
+    fn has_unread_bytes(&self) -> bool {
+        self.socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
+    }
+}
+
+async fn cut_when_idle(connection: Weak<Connection>) {
+    while let Some(connection) = connection.upgrade() {
+        let (now, limit) = (Instant::now(), connection.patience.get());
+        let is_idle = connection.in_flight.get() == 0;
+        let mut deadline = if is_idle { connection.idle_since.get() + limit } else { now + limit };
+        if is_idle && deadline <= now {
+            if !connection.has_unread_bytes() {
+                tracing::info!("a connection was cut: nothing was in flight for too long");
+                let _ = connection.socket.shutdown(Shutdown::Both);
+                return;
+            }
+            deadline = now + GRACE;
         }
         drop(connection);
         sleep_until(deadline).await;
@@ -65,8 +171,11 @@ async fn cut_when_idle(connection: Weak<Connection>, limit: Duration) {
 struct InFlight(Rc<Connection>);
 
 impl InFlight {
-    fn begin(connection: Rc<Connection>) -> Self {
+    fn begin(connection: Rc<Connection>, door: Option<&Data<Door>>) -> Self {
         connection.in_flight.update(|count| count + 1);
+        if let Some(door) = door {
+            connection.patience.set(door.timeouts.keep_alive + door.timeouts.head);
+        }
         Self(connection)
     }
 }
@@ -78,20 +187,61 @@ impl Drop for InFlight {
     }
 }
 
-/// Middleware: counts the request as in flight on its connection.
+/// Middleware: counts the request as in flight on its connection, and lets a client that is answered early send on.
 pub async fn track(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let in_flight = request.conn_data::<Rc<Connection>>().cloned().map(InFlight::begin);
-    let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| Tracked { body: body.boxed(), in_flight }))
+    let door = request.app_data::<Data<Door>>().cloned();
+    let in_flight =
+        request.conn_data::<Rc<Connection>>().cloned().map(|connection| InFlight::begin(connection, door.as_ref()));
+    let unread = Unread::of(&mut request);
+    let place = door.map_or(Ok(None), |door| door.place(&request));
+    let response = match place {
+        Ok(_) => next.call(request).await?.map_into_boxed_body(),
+        Err(addresses::TooMany) => request.into_response(too_many_requests()),
+    };
+    let status = response.status();
+    let unread = unread.filter(Unread::is_unread).filter(|_| in_flight.is_some());
+    if let (Some(unread), Some(InFlight(connection))) = (&unread, &in_flight) {
+        // While it is there, actix does not read all of it.
+        connection.unread.replace(Some(unread.clone()));
+    }
+    Ok(response.map_body(|_, body| {
+        // Whoever has stopped sending is waited for no longer.
+        let lingers = matches!(body.size(), BodySize::Sized(1..)) && status != StatusCode::REQUEST_TIMEOUT;
+        let unread = unread.filter(|_| lingers);
+        Tracked { body, unread, linger: None, in_flight, _place: place.ok().flatten() }
+    }))
 }
 
 struct Tracked {
     body: BoxBody,
+    /// What the request has left unread, until the answer is given.
+    unread: Option<Unread>,
+    linger: Option<Linger>,
     /// Dropped with the body: the request is in flight until then.
     in_flight: Option<InFlight>,
+    _place: Option<Place>,
+}
+
+impl Tracked {
+    /// Ready once nothing more needs to be read; a client that sends for too long is cut off.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(unread) = self.unread.take() {
+            self.linger = Some(Linger::begin(unread));
+        }
+        let Some(linger) = &mut self.linger else { return Poll::Ready(()) };
+        if !ready!(linger.poll(context))
+            && let Some(InFlight(connection)) = &self.in_flight
+        {
+            // With a reset: a client that waits for room to send more would not notice an orderly end for a minute.
+            let _ = connection.socket.set_linger(Some(Duration::ZERO));
+            let _ = connection.socket.shutdown(Shutdown::Both);
+        }
+        self.linger = None;
+        Poll::Ready(())
+    }
 }
 
 impl MessageBody for Tracked {
@@ -102,11 +252,10 @@ impl MessageBody for Tracked {
     }
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_next(context)
-    }
-
-    fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let Self { body, in_flight } = self;
-        body.try_into_bytes().map_err(|body| Self { body, in_flight })
+        let this = self.get_mut();
+        match ready!(Pin::new(&mut this.body).poll_next(context)) {
+            None => this.poll_linger(context).map(|()| None),
+            piece => Poll::Ready(piece),
+        }
     }
 }

@@ -3,8 +3,9 @@
 use anyhow::ensure;
 use tapebase_adapters::finding::Finding;
 use tapebase_config::Config;
+use tapebase_http::Proxies;
 
-use crate::first_run;
+use crate::{connections::is_local, first_run};
 
 /// Makes what is missing, and says what was.
 pub async fn set_up(config: &Config) -> anyhow::Result<()> {
@@ -17,7 +18,19 @@ pub async fn diagnose(config: &Config) -> anyhow::Result<()> {
     let data_dir = &config.data_dir;
     let is_made = !config.keeps_data_dir() || data_dir.exists();
     ensure!(is_made, "there is no {} yet: run `tapebase setup`, or start the server", data_dir.display());
+    advise(config);
     print(&config.locations()?.diagnose().await?)
+}
+
+/// Says what cannot be told from here whether it is right.
+fn advise(config: &Config) {
+    let is_local = config.listen.addresses().is_ok_and(|addresses| addresses.iter().all(|it| is_local(it.ip())));
+    if is_local && config.http.proxies == Proxies::default() {
+        say!(
+            "note: http.proxies is not set; with a proxy in front, set it to that proxy's address, or limits for each \
+             client's address do not apply, and what it says of clients is not believed"
+        );
+    }
 }
 
 /// One line for each; an error if any is not right.

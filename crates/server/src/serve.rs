@@ -25,7 +25,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{connections, exclusive::Exclusive, first_run, supervise::supervise, sweep};
+use crate::{
+    connections::{self, Door},
+    exclusive::Exclusive,
+    first_run,
+    supervise::supervise,
+    sweep,
+};
 
 /// How long the stores are waited for at the end, if somebody does not let go of them.
 const LONGEST_END: Duration = Duration::from_secs(5);
@@ -45,15 +51,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
     let tasks = Tasks::new(Handle::current());
     let routes = routes(services, ports, http_policy, tasks.clone());
+    let door = Door::new(&config);
+    let at_the_door = Data::new(door.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::new(shown.clone()))
-            .wrap(from_fn(request_log::identify))
+            .app_data(at_the_door.clone())
             .wrap(from_fn(connections::track))
+            .wrap(from_fn(request_log::identify))
             .configure(routes.clone())
     })
-    .on_connect(move |socket, data| connections::watch(socket, data, timeouts))
-    .client_request_timeout(timeouts.head)
+    .on_connect(move |socket, data| door.watch(socket, data))
+    // The door waits for heads: actix would answer 408 for one that it was too slow to read itself.
+    .client_request_timeout(Duration::ZERO)
     .keep_alive(timeouts.keep_alive)
     .shutdown_timeout(timeouts.shutdown.as_secs())
     // Without it a streamed body waits 40 ms for the acknowledgement of its head.

@@ -8,6 +8,7 @@ mod cancel;
 mod crash;
 mod damage;
 mod disk_full;
+mod door;
 mod flush_errors;
 mod hostile;
 mod http;
