@@ -92,7 +92,8 @@ impl Fs {
     /// If it cannot be made or read, or has the layout of a newer version.
     pub fn open(root: &Path) -> io::Result<Self> {
         folder::lay_out(root)?;
-        Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))), open_files: Arc::default() })
+        let open_files = Arc::new(OpenFiles::start()?);
+        Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))), open_files })
     }
 }
 
@@ -135,6 +136,14 @@ impl BlobStore for Fs {
             Ok(found) => Ok(found == Some(stored.sha256)),
             Err(BlobError::Damaged(_)) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// A file that was cut short has no trailer, and a name all the same.
+    async fn provenance(&self, blob: &BlobRef) -> Result<Option<Provenance>, BlobError> {
+        match locate(blob)? {
+            Location::File(name) => Ok(name.provenance),
+            Location::Pack(_) => Ok(self.describe(blob).await?.and_then(|described| described.provenance)),
         }
     }
 

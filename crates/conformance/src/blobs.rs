@@ -19,6 +19,7 @@ pub(crate) use self::describe::describe;
 pub use self::describe::{
     describe_answers_none_for_a_blob_that_is_not_there, describe_answers_the_size_and_no_other_digest,
     describe_says_whose_the_blob_is, is_intact_is_false_for_a_blob_that_is_not_there_or_shorter_than_it_was,
+    provenance_says_whose_the_blob_is,
 };
 use crate::samples::{noon, stranger};
 

@@ -27,7 +27,7 @@ pub async fn a_walk_has_every_recording_of_every_user_exactly_once(store: Arc<dy
 
     let (mut walked, mut after) = (Vec::new(), None);
     loop {
-        let page = store.recordings(after).await.expect("listed");
+        let page = store.recordings(after).await.expect("listed").recordings;
         let Some(last) = page.last() else { break };
         after = Some((last.owner, last.id.clone()));
         walked.extend(page);
@@ -36,6 +36,20 @@ pub async fn a_walk_has_every_recording_of_every_user_exactly_once(store: Arc<dy
     assert_eq!(walked.len(), kept.len());
     for (found, expected) in walked.iter().zip(&kept) {
         assert_same(Some(found), expected);
+    }
+}
+
+/// Faults MUST find nothing wrong with rows that were only ever written, and to make the indexes anew MUST change nothing.
+pub async fn rows_that_were_only_written_have_no_faults_and_stay_as_they_are(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let kept = store.insert(recording(owner), AMPLE).await.expect("inserted");
+    let gone = store.insert(recording(owner), AMPLE).await.expect("inserted");
+    store.remove(owner, &gone.id, None, noon(), 100).await.expect("removed");
+
+    for _ in 0..2 {
+        assert_eq!(store.faults().await.expect("looked for"), Vec::<String>::new());
+        assert_same(store.find(owner, &kept.id).await.expect("read").as_ref(), &kept);
+        store.rebuild_indexes().await.expect("made anew");
     }
 }
 
@@ -58,7 +72,7 @@ pub async fn a_walk_has_what_stays_while_others_come_and_go(store: Arc<dyn Rows>
     let mut walked: Vec<RecordingId> = Vec::new();
     let mut after: Option<(UserId, RecordingId)> = None;
     loop {
-        let page = store.recordings(after).await.expect("listed");
+        let page = store.recordings(after).await.expect("listed").recordings;
         let Some(last) = page.last() else { break };
         after = Some((last.owner, last.id.clone()));
         walked.extend(page.into_iter().map(|recording| recording.id));

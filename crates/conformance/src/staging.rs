@@ -184,6 +184,23 @@ pub async fn an_assembled_blob_says_whose_it_is(store: Parted) {
     }
 }
 
+/// Assemble MUST return a blob again after one was taken apart.
+pub async fn assemble_answers_a_blob_again_that_was_taken_apart(store: Parted) {
+    for audio in [small("apart"), in_three_parts()] {
+        let sent = store.begin(&audio).await;
+        store.send_all(&sent).await;
+        let first = store.assembled(&sent).await;
+
+        store.staging.blobs.take_apart(&sent.staged, &first.blob).await.expect("taken apart");
+
+        let again = store.assembled(&sent).await;
+        assert!(store.read(&again).await == audio, "it was kept otherwise");
+        // One that could not be taken apart is the same as it is now.
+        let is_left = store.blobs.describe(&first.blob).await.expect("an answer").is_some();
+        assert_eq!(is_left, first.blob == again.blob);
+    }
+}
+
 /// Clear removes the parts and keeps the blob they were put together to.
 pub async fn clear_keeps_the_blob_and_nothing_else(store: Parted) {
     let mut kept = Vec::new();

@@ -287,7 +287,7 @@ impl From<StoreError> for AuthError {
         match error {
             StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
             StoreError::Full(source) => Self::Full(source),
-            StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::NotWritten(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
         }
     }
 }

@@ -13,7 +13,9 @@ use futures_util::{Stream, StreamExt as _, stream};
 use crate::{
     blob::{BlobRef, ByteRange, Provenance},
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Inventory, Ports, RecordStore, StoreError, Timestamp, UploadStore, relay},
+    ports::{
+        BlobError, BlobStore, Inventory, InventoryPage, Ports, RecordStore, StoreError, Timestamp, UploadStore, relay,
+    },
     recording::Recording,
 };
 
@@ -86,7 +88,7 @@ impl Backup {
     ///
     /// # Errors
     /// A failing row store.
-    pub async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+    pub async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError> {
         self.inventory.recordings(after).await
     }
 

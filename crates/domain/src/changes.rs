@@ -176,7 +176,9 @@ impl From<StoreError> for ChangesError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
-            StoreError::Full(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::Full(source) | StoreError::NotWritten(source) | StoreError::Unavailable(source) => {
+                Self::Unavailable(source)
+            }
         }
     }
 }

@@ -459,6 +459,11 @@ impl Direct {
                 self.discard(upload, &blob).await?;
                 Err(UploadError::Deleted(deleted).into())
             }
+            Err(SettleError::Store(error @ (StoreError::NotWritten(_) | StoreError::Full(_)))) => {
+                // What resists is swept by its age.
+                let _ = self.staging.blobs.take_apart(&upload.staged, &blob).await;
+                Err(error.into())
+            }
             Err(SettleError::Store(error)) => Err(error.into()),
         }
     }

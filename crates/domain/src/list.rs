@@ -195,7 +195,7 @@ impl From<StoreError> for ListError {
         match error {
             StoreError::Conflict => Self::Changed,
             StoreError::Full(source) => Self::Full(source),
-            StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::NotWritten(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
         }
     }
 }

@@ -272,7 +272,7 @@ impl From<StoreError> for UploadError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full(source) => Self::Full(source),
-            StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::NotWritten(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
             StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
         }
     }

@@ -9,11 +9,15 @@ use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
 
 use crate::{
-    blob::{ByteRange, Provenance, StoredBlob},
+    blob::{BlobRef, ByteRange, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Clock, Inventory, Miscount, Ports, RecordStore, Salvage, StoreError, TornWrite},
+    ports::{
+        BlobError, BlobStore, Clock, Inventory, InventoryPage, Miscount, Ports, RecordStore, Salvage, StoreError,
+        TornWrite,
+    },
     recording::Recording,
+    sweep::{Judgement, Witnesses},
 };
 
 /// What became of a recording's audio.
@@ -51,6 +55,7 @@ pub enum VerifyError {
 #[derive(Clone)]
 pub struct Verify {
     inventory: Arc<dyn Inventory>,
+    witnesses: Witnesses,
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
     salvage: Option<Arc<dyn Salvage>>,
@@ -63,15 +68,33 @@ impl Verify {
     /// What is younger than `grace` and has no recording is left alone: its upload may still go on.
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta) -> Option<Self> {
+        let witnesses = Witnesses::new(ports);
         let Ports { records, blobs, inventory, salvage, clock, .. } = ports.clone();
-        Some(Self { inventory: inventory?, records, blobs, salvage, clock, grace })
+        Some(Self { inventory: inventory?, witnesses, records, blobs, salvage, clock, grace })
+    }
+
+    /// What is wrong with how the rows are kept.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.inventory.faults().await
+    }
+
+    /// Makes anew what rows are found by; what is wrong then, still.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn rebuild_indexes(&self) -> Result<Vec<String>, StoreError> {
+        self.inventory.rebuild_indexes().await?;
+        self.inventory.faults().await
     }
 
     /// Some recordings after `after`; none at the end.
     ///
     /// # Errors
     /// A failing row store.
-    pub async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+    pub async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError> {
         self.inventory.recordings(after).await
     }
 
@@ -112,10 +135,14 @@ impl Verify {
         let mut nobodys = Vec::new();
         // Storage is listed before rows are asked: what is old and has no row by then will not get one.
         for remains in salvage.remains().await?.into_iter().filter(|remains| remains.modified_at < young) {
-            if self.records.orphans(remains.blobs.clone()).await?.len() == remains.blobs.len() {
+            if self.witnesses.unreferred(remains.blobs.clone()).await?.len() == remains.blobs.len() {
                 nobodys.push(remains);
             }
         }
+        // An index alone is not believed: what the rows themselves refer to stays.
+        let all: Vec<BlobRef> = nobodys.iter().flat_map(|remains| remains.blobs.clone()).collect();
+        let walked = self.witnesses.walk(&all).await?;
+        nobodys.retain(|remains| remains.blobs.iter().all(|blob| matches!(walked.judge(blob), Judgement::Nobodys)));
         Ok(nobodys)
     }
 

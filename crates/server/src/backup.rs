@@ -9,7 +9,7 @@ use futures_util::TryStreamExt as _;
 use tapebase_config::Config;
 use tapebase_domain::{
     backup::{Backup, Outcome},
-    ports::{Ports, causes},
+    ports::{InventoryPage, Ports, causes},
     recording::Recording,
 };
 
@@ -66,10 +66,15 @@ impl Copied {
         backup.forget_uploads().await?;
         let mut after = None;
         loop {
-            let page = backup.recordings(after.take()).await?;
-            let Some(last) = page.last() else { break };
+            let InventoryPage { recordings, unreadable } = backup.recordings(after.take()).await?;
+            for row in &unreadable {
+                self.progress.clear_line();
+                println!("the audio of a row is left out: {row}");
+            }
+            self.left_out += unreadable.len() as u64;
+            let Some(last) = recordings.last() else { break };
             after = Some((last.owner, last.id.clone()));
-            let mut copies = pin!(backup.copy(page));
+            let mut copies = pin!(backup.copy(recordings));
             while let Some((recording, outcome)) = copies.try_next().await? {
                 self.note(&recording, &outcome);
                 self.progress.keep_pace().await;

@@ -52,7 +52,7 @@ enum Command {
     /// Check that the stores have and allow everything that serving needs.
     Doctor,
     /// Remove what crashes, failed deletes and abandoned uploads left behind, once; the server does so by itself.
-    Sweep,
+    Sweep(sweep::Options),
     /// Read all audio again and compare it with what was uploaded; find what crashes and disks did, and mend it.
     Verify(verify::Options),
     /// Copy everything into a new folder, whole and verified, beside a running server if need be.
@@ -117,7 +117,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::CheckConfig => config.print(),
         Command::Setup => inspect::set_up(&config).await,
         Command::Doctor => inspect::diagnose(&config).await,
-        Command::Sweep => sweep::once(&config).await,
+        Command::Sweep(options) => sweep::once(&config, &options).await,
         Command::Verify(options) => verify::run(&config, &options).await,
         Command::Backup(options) => backup::back_up(&config, &options).await,
         Command::Restore(options) => backup::restore(&config, &options).await,

@@ -2,33 +2,56 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use clap::Args;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     ports::{Clock, causes},
-    sweep::{Sweep, Swept},
+    sweep::{Kept, Orphans, Sweep, SweepError, Swept},
 };
 use tapebase_http::Failures;
-use tokio::time::interval;
+use tokio::time::{Instant, interval_at};
 
 use crate::first_run;
 
 /// What a sweep that fails is called.
 pub const TASK: &str = "sweep";
 
-/// Sweeps now and every so often, logs what came of it, and notes whether it failed.
+/// What a sweep that stops says of how to go on.
+pub const GO_ON: &str = "look at what would go with `tapebase sweep --dry-run`, and go on with --yes";
+
+/// How to go about it.
+#[derive(Args)]
+pub struct Options {
+    /// Go on though there is suspiciously much audio without a recording: more than 100 pieces, and than one in a thousand.
+    #[arg(long)]
+    yes: bool,
+    /// Remove nothing, and print what would be removed.
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+/// Sweeps every so often, logs what came of it, and notes whether it failed. Not at once: whoever has just put something
+/// back that should not have been has time to notice.
 pub async fn regularly(sweep: Sweep, every: Duration, failures: &Failures, clock: &dyn Clock) {
-    let mut due = interval(every);
+    let mut due = interval_at(Instant::now() + every, every);
     loop {
         due.tick().await;
         match sweep.run().await {
-            Ok(Swept { blobs, failed, uploads, staged, sessions, deleted, tombstones }) => {
+            Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones }) => {
                 failures.clear(TASK);
-                tracing::info!(blobs, failed, uploads, staged, sessions, deleted, tombstones, "swept");
+                tracing::info!(blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, "swept");
                 if failed > 0 {
                     tracing::warn!(failed, "some blobs resist");
                 }
+                if doubtful > 0 {
+                    tracing::warn!(doubtful, "some audio may be what recordings are missing: run `tapebase verify`");
+                }
+            }
+            Err(error @ SweepError::TooMany { .. }) => {
+                failures.add(TASK, clock.now());
+                tracing::error!(cause = causes(&error), "a sweep stopped before it removed audio: {GO_ON}");
             }
             Err(error) => {
                 failures.add(TASK, clock.now());
@@ -39,11 +62,19 @@ pub async fn regularly(sweep: Sweep, every: Duration, failures: &Failures, clock
 }
 
 /// `tapebase sweep`: sweeps once, and prints what was removed.
-pub async fn once(config: &Config) -> anyhow::Result<()> {
+pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
     first_run::prepare_stores(config)?;
-    let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
-    let Swept { blobs, failed, uploads, staged, sessions, deleted, tombstones } = services.sweep.run().await?;
+    let sweep = Services::new(&config.locations()?.connect().await?, &config.policy()?).sweep;
+    if options.dry_run {
+        return show(&sweep).await;
+    }
+    let sweep = if options.yes { sweep.without_brake() } else { sweep };
+    let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones } = match sweep.run().await {
+        Err(error @ SweepError::TooMany { .. }) => return Err(error).context(GO_ON),
+        swept => swept?,
+    };
     say!("audio without a recording     {blobs}");
+    say!("audio that may be somebody's  {doubtful}, which stays");
     say!("uploads never completed       {uploads}");
     say!("parts never put together      {staged}");
     say!("audio of deleted recordings   {deleted}");
@@ -51,4 +82,30 @@ pub async fn once(config: &Config) -> anyhow::Result<()> {
     say!("deletions forgotten           {tombstones}");
     ensure!(failed == 0, "{failed} pieces of audio without a recording could not be removed");
     Ok(())
+}
+
+/// What a sweep would remove of the audio.
+async fn show(sweep: &Sweep) -> anyhow::Result<()> {
+    let orphans = sweep.orphans().await?;
+    let deleted = sweep.deleted().await?;
+    print(&orphans);
+    for audio in &deleted {
+        say!("audio of a deleted recording: {}", audio.blob);
+    }
+    let Orphans { looked_at, nobodys, kept } = &orphans;
+    say!("{} of {looked_at} pieces of audio would be removed, {} stay in doubt", nobodys.len(), kept.len());
+    if orphans.are_too_many() {
+        say!("so many are removed with --yes only");
+    }
+    Ok(())
+}
+
+/// Names audio that no recording refers to.
+pub fn print(orphans: &Orphans) {
+    for orphan in &orphans.nobodys {
+        say!("audio without a recording: {orphan}");
+    }
+    for Kept { blob, doubt } in &orphans.kept {
+        say!("audio that stays, {blob}: {doubt}");
+    }
 }

@@ -7,13 +7,13 @@ use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     id::{RecordingId, UserId},
-    ports::{Miscount, causes},
+    ports::{InventoryPage, Miscount, causes},
     recording::Recording,
-    sweep::Sweep,
+    sweep::{Sweep, SweepError, are_too_many},
     verify::{Verdict, Verify},
 };
 
-use crate::progress::Progress;
+use crate::{progress::Progress, sweep};
 
 /// How to go about it.
 #[derive(Args)]
@@ -21,6 +21,10 @@ pub struct Options {
     /// Put right what can be: remove what is nobody's, count anew what everybody has, and restore headers whose audio is sound.
     #[arg(long)]
     repair: bool,
+    /// With --repair, remove what is nobody's though there is suspiciously much of it: more than 100 pieces, and than one in a
+    /// thousand.
+    #[arg(long, requires = "repair")]
+    yes: bool,
     /// Read no more than this in a second, such as 50MB.
     #[arg(long, value_name = "BYTES")]
     rate: Option<ByteSize>,
@@ -41,11 +45,14 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
         bail!("these rows cannot be walked through: verify is for recordings in SQLite");
     };
     let sweep = Services::new(&ports, &policy).sweep;
-    let mut run = Run { verify, sweep, repair: options.repair, progress: Progress::begin(options.rate), damaged: 0 };
+    let sweep = if options.yes { sweep.without_brake() } else { sweep };
+    let progress = Progress::begin(options.rate);
+    let mut run = Run { verify, sweep, repair: options.repair, has_brake: !options.yes, progress, damaged: 0 };
 
+    let faults = run.check_rows().await?;
     run.check_recordings(options.after.clone()).await?;
     let damaged = run.damaged;
-    let left = run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
+    let left = faults + run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
     let Progress { recordings, bytes, .. } = run.progress;
     say!("{recordings} recordings were read, {}: {damaged} are damaged", ByteSize(bytes));
     ensure!(damaged == 0 && left == 0, "{damaged} recordings are damaged, and {left} other things are wrong");
@@ -57,17 +64,39 @@ struct Run {
     verify: Verify,
     sweep: Sweep,
     repair: bool,
+    has_brake: bool,
     progress: Progress,
     damaged: u64,
 }
 
 impl Run {
+    /// Before all else: nothing may be removed on the word of rows that are broken.
+    async fn check_rows(&mut self) -> anyhow::Result<usize> {
+        let mut faults = self.verify.faults().await?;
+        print_faults(&faults);
+        if self.repair && !faults.is_empty() {
+            faults = self.verify.rebuild_indexes().await.context("the indexes cannot be made anew")?;
+            say!("  the indexes were made anew, and {} things are wrong now", faults.len());
+            print_faults(&faults);
+        }
+        if self.repair && !faults.is_empty() {
+            say!("  nothing else is repaired: put a backup of the database in its place");
+            self.repair = false;
+        }
+        Ok(faults.len())
+    }
+
     async fn check_recordings(&mut self, mut after: Option<(UserId, RecordingId)>) -> anyhow::Result<()> {
         loop {
-            let page = self.verify.recordings(after.take()).await?;
-            let Some(last) = page.last() else { break };
+            let InventoryPage { recordings, unreadable } = self.verify.recordings(after.take()).await?;
+            for row in &unreadable {
+                self.progress.clear_line();
+                say!("row {row}");
+            }
+            self.damaged += unreadable.len() as u64;
+            let Some(last) = recordings.last() else { break };
             after = Some((last.owner, last.id.clone()));
-            for recording in &page {
+            for recording in &recordings {
                 self.check(recording).await.with_context(|| {
                     format!("at recording {0}/{1}; go on behind it with --after {0}/{1}", recording.owner, recording.id)
                 })?;
@@ -97,28 +126,39 @@ impl Run {
     async fn check_remains(&self) -> anyhow::Result<usize> {
         let found = self.verify.remains().await?;
         let mut left = found.len();
+        let is_cleared = self.repair && !(self.has_brake && are_too_many(left as u64, self.progress.recordings));
         for remains in &found {
             say!("torn bytes of no recording: {} at {}", ByteSize(remains.size), remains.place);
-            if self.repair && self.verify.clear(remains).await? {
+            if is_cleared && self.verify.clear(remains).await? {
                 say!("  they were removed");
                 left -= 1;
             }
+        }
+        if self.repair && !is_cleared {
+            say!("  none of them were removed: so many are suspect; go on with --yes");
         }
         Ok(left)
     }
 
     async fn check_orphans(&self) -> anyhow::Result<usize> {
         let orphans = self.sweep.orphans().await?;
-        for orphan in &orphans {
-            say!("audio without a recording: {orphan}");
+        sweep::print(&orphans);
+        let found = orphans.nobodys.len();
+        let in_doubt = orphans.kept.len();
+        if !self.repair || found == 0 {
+            return Ok(found + in_doubt);
         }
-        if !self.repair || orphans.is_empty() {
-            return Ok(orphans.len());
+        match self.sweep.remove(&orphans).await {
+            Ok((removed, failed)) => {
+                say!("  {removed} of them were removed");
+                Ok(usize::try_from(failed)? + in_doubt)
+            }
+            Err(error @ SweepError::TooMany { .. }) => {
+                say!("  none of them were removed: {error}; go on with --yes");
+                Ok(found + in_doubt)
+            }
+            Err(error) => Err(error.into()),
         }
-        self.sweep.run().await?;
-        let left = self.sweep.orphans().await?.len();
-        say!("  {} of them were removed", orphans.len().saturating_sub(left));
-        Ok(left)
     }
 
     async fn check_counters(&self) -> anyhow::Result<usize> {
@@ -133,6 +173,12 @@ impl Run {
             }
         }
         Ok(if self.repair { 0 } else { miscounted.len() })
+    }
+}
+
+fn print_faults(faults: &[String]) {
+    for fault in faults {
+        say!("the rows: {fault}");
     }
 }
 

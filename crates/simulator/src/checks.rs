@@ -98,7 +98,7 @@ pub async fn forgotten(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
 pub async fn verify(shared: &Shared, stores: &Stores, verify: &Verify) -> Result<(), VerifyError> {
     let mut after = None;
     loop {
-        let some = verify.recordings(after.take()).await?;
+        let some = verify.recordings(after.take()).await?.recordings;
         let Some(last) = some.last() else { break };
         after = Some((last.owner, last.id.clone()));
         for recording in &some {

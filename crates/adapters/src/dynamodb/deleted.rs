@@ -17,7 +17,8 @@ use super::{
 #[async_trait]
 impl DeletedStore for DynamoDb {
     async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
-        self.due_before(Kind::Audio, then).await?.iter().map(due::deleted_audio).collect()
+        let due = self.due_before(Kind::Audio, then).await?;
+        Ok(due.iter().filter_map(|key| query::readable(due::deleted_audio(key))).collect())
     }
 
     async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {

@@ -98,8 +98,9 @@ impl DynamoDb {
                 if entries.len() == limit || looked_at == MOST_QUERIES * (limit + 1) {
                     return Ok((entries, reached, true));
                 }
-                let entry = items::entry(item)?;
-                (reached, looked_at) = (entry.changed(), looked_at + 1);
+                looked_at += 1;
+                let Some(entry) = query::readable(items::entry(item)) else { continue };
+                reached = entry.changed();
                 let is_early = matches!(&entry, Entry::Deleted(deleted) if deleted.changed <= no_deleted_up_to);
                 entries.extend((!is_early).then_some(entry));
             }

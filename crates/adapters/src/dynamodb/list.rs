@@ -19,7 +19,7 @@ impl DynamoDb {
         let query =
             self.query().index_name(index).consistent_read(true).scan_index_forward(page.order == Order::Oldest);
         let query = query::between(query, ("pk", keys::of_user(owner)), (sort_key, first, last));
-        query::first(query, page.limit.get() + 1).await?.iter().map(items::recording).collect()
+        query::first_readable(query, page.limit.get() + 1, items::recording).await
     }
 
     /// Asks for all that is referred to between the first and the last of those in one partition of the index.

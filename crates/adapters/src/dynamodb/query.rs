@@ -1,7 +1,7 @@
 //! Queries, past the 1 MB that one answer may have.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use tapebase_domain::ports::StoreError;
+use tapebase_domain::ports::{StoreError, causes};
 
 use super::{
     DynamoDb,
@@ -54,6 +54,27 @@ pub async fn first(query: QueryFluentBuilder, most: usize) -> Result<Vec<Item>, 
         found.extend(items);
     }
     Ok(found)
+}
+
+/// The first `most` of the items that a query finds and that can be read.
+pub async fn first_readable<T>(
+    query: QueryFluentBuilder,
+    most: usize,
+    read: impl Fn(&Item) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut pages = pages(query);
+    let mut found = Vec::new();
+    while found.len() < most
+        && let Some(items) = pages.at_most(most - found.len()).next().await?
+    {
+        found.extend(items.iter().filter_map(|item| readable(read(item))));
+    }
+    Ok(found)
+}
+
+/// What was read of an item. One that is damaged must not keep the others; the log has it.
+pub fn readable<T>(read: Result<T, StoreError>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(cause = causes(error), "a damaged item is left out")).ok()
 }
 
 /// Every item that a query finds.

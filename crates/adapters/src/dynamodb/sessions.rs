@@ -111,7 +111,7 @@ impl DynamoDb {
             // Until they are swept.
             .filter_expression("expires_at > :now")
             .expression_attribute_values(":now", micros(now));
-        query::first(query, limit.get() + 1).await?.iter().map(items::session).collect()
+        query::first_readable(query, limit.get() + 1, items::session).await
     }
 
     pub(super) async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
@@ -148,7 +148,7 @@ impl DynamoDb {
         let (mut ended, mut put_off) = (0, 0);
         for key in &due {
             let item = self.get(keys::session_of_due(key)).await?;
-            let session = item.as_ref().map(items::session).transpose()?;
+            let Some(session) = query::readable(item.as_ref().map(items::session).transpose()) else { continue };
             match (item, session) {
                 (Some(item), Some(session)) if session.expires_at < now => {
                     ended += u64::from(self.end_sessions(session.user, &[item]).await?);

@@ -89,7 +89,7 @@ impl UploadStore for DynamoDb {
         for due in self.due_before(Kind::Upload, now).await? {
             // The table knows best what has become of it.
             let item = self.get(keys::upload_of_due(&due)).await?;
-            let upload = item.as_ref().map(items::upload).transpose()?;
+            let upload = item.as_ref().and_then(|item| query::readable(items::upload(item)));
             expired.extend(upload.filter(|upload| upload.expires_at < now));
         }
         Ok(expired)

@@ -8,47 +8,100 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError, SyncSender},
+    },
     time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
+
 use super::reading::{Wait, open};
+use crate::join_on_drop::JoinOnDrop;
 
 /// How long a file is kept open. What another process deletes takes up its space until then.
 const KEPT: Duration = Duration::from_secs(5);
+/// How often it is looked whether one is to be closed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many files are kept open.
 const MOST: usize = 64;
 
-/// Open files, by path.
-#[derive(Default)]
-pub struct OpenFiles(Mutex<HashMap<PathBuf, (Arc<File>, Instant)>>);
+type Files = HashMap<PathBuf, (Arc<File>, Instant)>;
+
+/// Open files, by path. A thread closes them, which ends with this.
+pub struct OpenFiles {
+    files: Arc<Mutex<Files>>,
+    /// Dropped first: without it there is nothing to wait for.
+    opened: SyncSender<()>,
+    _thread: JoinOnDrop,
+}
 
 impl OpenFiles {
+    /// Starts the thread, which sleeps as long as nothing is open.
+    pub fn start() -> io::Result<Self> {
+        let files = Arc::<Mutex<Files>>::default();
+        let (opened, openings) = mpsc::sync_channel(1);
+        let all = files.clone();
+        let thread = JoinOnDrop::spawn("open-files", move || {
+            while openings.recv().is_ok() {
+                while !close_old(&mut lock(&all)) {
+                    if matches!(openings.recv_timeout(LOOK_EVERY), Err(RecvTimeoutError::Disconnected)) {
+                        return;
+                    }
+                }
+            }
+        })?;
+        Ok(Self { files, opened, _thread: thread })
+    }
+
     /// The file at `path`, open already or opened now; `None` if there is none.
     pub fn open(&self, path: &Path, wait: Wait) -> io::Result<Option<Arc<File>>> {
-        let now = Instant::now();
-        if let Some((file, opened)) = self.lock().get(path)
-            && now - *opened < KEPT
-        {
-            return Ok(Some(file.clone()));
+        let kept = {
+            let mut files = lock(&self.files);
+            close_old(&mut files);
+            files.get(path).map(|(file, _)| file.clone())
+        };
+        if kept.is_some() {
+            return Ok(kept);
         }
-        let Some(file) = open(path, wait)?.map(Arc::new) else { return Ok(None) };
-        let mut files = self.lock();
-        files.retain(|_, (_, opened)| now - *opened < KEPT);
+        let opened = match open(path, wait) {
+            Err(error) if is_out_of_descriptors(&error) => {
+                // Those that are kept for later are wanted now.
+                lock(&self.files).clear();
+                open(path, wait)
+            }
+            opened => opened,
+        };
+        let Some(file) = opened?.map(Arc::new) else { return Ok(None) };
+        let mut files = lock(&self.files);
         if files.len() < MOST {
-            files.insert(path.to_owned(), (file.clone(), now));
+            files.insert(path.to_owned(), (file.clone(), Instant::now()));
+            // If it was told already and has not looked yet, it will see this one, too.
+            let _ = self.opened.try_send(());
         }
         Ok(Some(file))
     }
 
     /// Closes a file that was deleted, once nobody reads from it any more.
     pub fn close(&self, path: &Path) {
-        self.lock().remove(path);
+        lock(&self.files).remove(path);
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, (Arc<File>, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Closes what was opened too long ago; `true` if nothing is open any more.
+fn close_old(files: &mut Files) -> bool {
+    let now = Instant::now();
+    files.retain(|_, (_, opened)| now.saturating_duration_since(*opened) < KEPT);
+    files.is_empty()
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {
+    files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -66,7 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("made");
         let path = folder.path().join("audio");
         fs::write(&path, "la").expect("written");
-        let files = OpenFiles::default();
+        let files = OpenFiles::start().expect("started");
 
         let first = open_one(&files, &path).expect("there");
         fs::remove_file(&path).expect("removed");
@@ -80,13 +133,29 @@ mod tests {
     #[test]
     fn no_more_are_kept_open_than_that() {
         let folder = tempfile::tempdir().expect("made");
-        let files = OpenFiles::default();
+        let files = OpenFiles::start().expect("started");
         for number in 0..=MOST {
             let path = folder.path().join(number.to_string());
             fs::write(&path, "la").expect("written");
             assert!(open_one(&files, &path).is_some());
         }
 
-        assert_eq!(files.lock().len(), MOST);
+        assert_eq!(lock(&files.files).len(), MOST);
+    }
+
+    #[test]
+    fn a_file_is_closed_after_a_while_though_nobody_opens_another() {
+        let folder = tempfile::tempdir().expect("made");
+        let path = folder.path().join("audio");
+        fs::write(&path, "la").expect("written");
+        let files = OpenFiles::start().expect("started");
+        let file = Arc::downgrade(&open_one(&files, &path).expect("there"));
+        assert!(file.upgrade().is_some());
+
+        let since = Instant::now();
+        while file.upgrade().is_some() {
+            assert!(since.elapsed() < 3 * KEPT, "it is still open");
+            std::thread::yield_now();
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
-    blob::{BodyError, ByteRange, ByteStream, Provenance},
+    blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance},
     digest::Sha256,
     pending::{Parts, StagedRef},
     ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp, relay},
@@ -66,6 +66,11 @@ impl StagedBlobs for Fs {
             Err(BlobError::Body(error)) => Err(cause.of(error)),
             stored => Ok(Assembled::Whole(stored?)),
         }
+    }
+
+    /// The parts are where they were, and every blob that is put together of them is another.
+    async fn take_apart(&self, _staged: &StagedRef, blob: &BlobRef) -> Result<(), BlobError> {
+        self.delete(blob).await
     }
 
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {

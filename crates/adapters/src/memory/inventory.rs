@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     id::{RecordingId, UserId},
-    ports::{Inventory, Miscount, StoreError},
+    ports::{Inventory, InventoryPage, Miscount, StoreError},
     recording::Recording,
 };
 
@@ -11,12 +11,20 @@ use super::Memory;
 
 #[async_trait]
 impl Inventory for Memory {
-    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError> {
         let state = self.state();
         let behind = state.recordings.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
         let mut found: Vec<Recording> = behind.map(|(_, recording)| recording.clone()).collect();
         found.sort_unstable_by(|a, b| (a.owner, &a.id).cmp(&(b.owner, &b.id)));
-        Ok(found)
+        Ok(InventoryPage { recordings: found, unreadable: Vec::new() })
+    }
+
+    async fn faults(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {

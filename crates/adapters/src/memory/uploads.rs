@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
-    blob::{BodyError, ByteStream, Provenance},
+    blob::{BlobRef, BodyError, ByteStream, Provenance},
     digest::Sha256,
     id::{RecordingId, UserId},
     page::Limit,
     pending::{Parts, PendingUpload, StagedRef},
     ports::{
-        Assembled, BlobError, InsertError, PartStore, ReserveError, SettleError, StagedBlobs, StoreError, Timestamp,
-        UploadStore,
+        Assembled, BlobError, BlobStore as _, InsertError, PartStore, ReserveError, SettleError, StagedBlobs,
+        StoreError, Timestamp, UploadStore,
     },
     quota::{Quota, weight},
     recording::Recording,
@@ -117,6 +117,10 @@ impl StagedBlobs for Memory {
         }
         let whole: Vec<Bytes> = sent.values().cloned().collect();
         Ok(Assembled::Whole(state.keep(of, whole.concat().into(), self.clock.now())))
+    }
+
+    async fn take_apart(&self, _staged: &StagedRef, blob: &BlobRef) -> Result<(), BlobError> {
+        self.delete(blob).await
     }
 
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {

@@ -80,6 +80,11 @@ impl StagedBlobs for S3 {
         Ok(stored.map_or(Assembled::MissingPart(missing.unwrap_or(1)), Assembled::Whole))
     }
 
+    async fn take_apart(&self, _staged: &StagedRef, _blob: &BlobRef) -> Result<(), BlobError> {
+        // The parts went into the object: it is found again, and removed with the upload.
+        Ok(())
+    }
+
     async fn clear(&self, _staged: &StagedRef) -> Result<(), BlobError> {
         // S3 kept the parts as the object.
         Ok(())

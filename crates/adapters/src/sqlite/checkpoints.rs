@@ -4,7 +4,12 @@
 //! ten milliseconds with it. Here it is the work of another thread, which holds nobody up; what it has not come to is
 //! left to the writer, once the log has [`LOG_PAGES`].
 
-use std::{io, sync::mpsc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
+};
 
 use rusqlite::Connection;
 
@@ -15,6 +20,11 @@ const CHANGES: usize = 256;
 /// How many pages of 4 KiB the log has before the writer itself takes part: only a writer that finds everything moved begins
 /// the log anew, and under load there is always something left.
 pub const LOG_PAGES: u32 = 4_000;
+/// How much room the log keeps. It is larger while somebody, in whatever process, reads one state of the rows for long:
+/// what came since cannot be moved before they are done.
+pub const KEPT_BYTES: u64 = 32 << 20;
+/// How long after a log was too large it is tried again to cut it, though nobody writes.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The way to the thread, which ends with it.
 pub struct Checkpoints {
@@ -26,13 +36,21 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Starts the thread on a connection of its own.
-    pub fn start(connection: Connection) -> io::Result<Self> {
+    /// Starts the thread on a connection of its own to the database at `path`.
+    pub fn start(connection: Connection, path: &Path) -> io::Result<Self> {
+        // Nobody waits for this thread, and it waits for nobody.
+        connection.busy_timeout(Duration::ZERO).map_err(io::Error::other)?;
         let (due, dues) = mpsc::sync_channel(1);
+        let log = log_of(path);
         let thread = JoinOnDrop::spawn("sqlite-log", move || {
-            while dues.recv().is_ok() {
+            let mut is_large = false;
+            while wait(&dues, is_large) {
                 // What fails is still in the log, and tried again; nobody's change depends on it.
-                let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                checkpoint(&connection, "PASSIVE");
+                if size(&log) > KEPT_BYTES {
+                    checkpoint(&connection, "TRUNCATE");
+                }
+                is_large = size(&log) > KEPT_BYTES;
             }
         })?;
         Ok(Self { changes: 0, due, _thread: thread })
@@ -48,9 +66,32 @@ impl Checkpoints {
     }
 }
 
+/// Waits until there is something to do; `false` at the end.
+fn wait(dues: &mpsc::Receiver<()>, is_large: bool) -> bool {
+    if !is_large {
+        return dues.recv().is_ok();
+    }
+    !matches!(dues.recv_timeout(AGAIN), Err(RecvTimeoutError::Disconnected))
+}
+
+fn checkpoint(connection: &Connection, mode: &str) {
+    let _ = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+}
+
+/// The log of the database at `path`.
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn size(log: &Path) -> u64 {
+    fs::metadata(log).map_or(0, |metadata| metadata.len())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{thread::yield_now, time::Instant};
 
     use super::*;
     use crate::sqlite::open_connection;
@@ -61,7 +102,7 @@ mod tests {
         let path = folder.path().join("rows.db");
         let writer = open_connection(&path).expect("opened");
         writer.pragma_update(None, "wal_autocheckpoint", 0).expect("set");
-        let mut checkpoints = Checkpoints::start(open_connection(&path).expect("opened")).expect("started");
+        let mut checkpoints = Checkpoints::start(open_connection(&path).expect("opened"), &path).expect("started");
         writer.execute_batch("CREATE TABLE t (b); INSERT INTO t VALUES (zeroblob(100000))").expect("inserted");
         assert!(fs::metadata(&path).expect("there").len() < 100_000, "it is in the log alone");
 
@@ -70,5 +111,29 @@ mod tests {
         drop(checkpoints);
 
         assert!(fs::metadata(&path).expect("there").len() > 100_000);
+    }
+
+    #[test]
+    fn a_log_that_grew_while_somebody_read_is_cut_once_they_are_done() {
+        let folder = tempfile::tempdir().expect("made");
+        let path = folder.path().join("rows.db");
+        let writer = open_connection(&path).expect("opened");
+        writer.execute_batch("CREATE TABLE t (b); INSERT INTO t VALUES (1)").expect("inserted");
+        let mut checkpoints = Checkpoints::start(open_connection(&path).expect("opened"), &path).expect("started");
+        let reader = open_connection(&path).expect("opened");
+        reader.execute_batch("BEGIN; SELECT * FROM t").expect("read");
+        for _ in 0..12 {
+            writer.execute("INSERT INTO t VALUES (zeroblob(5000000))", []).expect("inserted");
+            checkpoints.tried(CHANGES);
+        }
+        assert!(size(&log_of(&path)) > KEPT_BYTES, "the reader holds it");
+
+        reader.execute_batch("COMMIT").expect("done");
+
+        let since = Instant::now();
+        while size(&log_of(&path)) > KEPT_BYTES {
+            assert!(since.elapsed() < Duration::from_secs(20), "nobody writes any more");
+            yield_now();
+        }
     }
 }

@@ -57,7 +57,7 @@ pub fn miscounted(connection: &Connection) -> rusqlite::Result<Vec<Miscount>> {
         let (_, found) = rows::counters(row, rows::COUNTERS.len())?;
         Ok(Miscount { owner, counted, found })
     })?;
-    miscounts.collect()
+    rows::readable(miscounts, "counters", usize::MAX)
 }
 
 /// The counters of a table as columns of a query, without whose they are.

@@ -38,9 +38,9 @@ impl DeletedStore for Sqlite {
 
 fn due_before(connection: &Connection, kind: Kind, then: Timestamp) -> rusqlite::Result<Vec<DeletedAudio>> {
     let mut statement = connection
-        .prepare_cached("SELECT owner, reference FROM due WHERE kind = ?1 AND due_at < ?2 ORDER BY due_at LIMIT ?3")?;
-    let found = statement.query_map(params![kind.as_str(), rows::micros(&then), PAGE], rows::deleted_audio)?;
-    found.collect()
+        .prepare_cached("SELECT owner, reference FROM due WHERE kind = ?1 AND due_at < ?2 ORDER BY due_at")?;
+    let found = statement.query_map(params![kind.as_str(), rows::micros(&then)], rows::deleted_audio)?;
+    rows::readable(found, "audio that is due", PAGE)
 }
 
 /// Whoever notes it first says when the tombstone may go.

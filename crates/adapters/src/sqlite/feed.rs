@@ -71,20 +71,20 @@ fn recordings(
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
     let query = format!(
-        "SELECT {} FROM recordings WHERE owner = ?1 AND changed > ?2 ORDER BY changed LIMIT ?3",
+        "SELECT {} FROM recordings WHERE owner = ?1 AND changed > ?2 ORDER BY changed",
         *rows::RECORDING_COLUMNS
     );
     let mut statement = connection.prepare_cached(&query)?;
-    let found = statement.query_map(params![owner.to_string(), after.0, limit], rows::recording)?;
-    found.map(|recording| Ok(Entry::Recording(recording?.into()))).collect()
+    let found = statement.query_map(params![owner.to_string(), after.0], rows::recording)?;
+    let found = rows::readable(found, "recordings", limit)?;
+    Ok(found.into_iter().map(|recording| Entry::Recording(recording.into())).collect())
 }
 
 fn deleted(connection: &Connection, owner: UserId, after: ChangeNumber, limit: usize) -> rusqlite::Result<Vec<Entry>> {
-    let query = format!(
-        "SELECT {} FROM deleted WHERE owner = ?1 AND changed > ?2 ORDER BY changed LIMIT ?3",
-        *rows::DELETED_COLUMNS
-    );
+    let query =
+        format!("SELECT {} FROM deleted WHERE owner = ?1 AND changed > ?2 ORDER BY changed", *rows::DELETED_COLUMNS);
     let mut statement = connection.prepare_cached(&query)?;
-    let found = statement.query_map(params![owner.to_string(), after.0, limit], rows::deleted)?;
-    found.map(|deleted| Ok(Entry::Deleted(deleted?))).collect()
+    let found = statement.query_map(params![owner.to_string(), after.0], rows::deleted)?;
+    let found = rows::readable(found, "tombstones", limit)?;
+    Ok(found.into_iter().map(Entry::Deleted).collect())
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 use tapebase_domain::{
     id::{RecordingId, UserId},
-    ports::{Inventory, Miscount, StoreError},
+    ports::{Inventory, InventoryPage, Miscount, StoreError},
     recording::Recording,
 };
 
@@ -19,19 +19,37 @@ const PAGE: usize = 200;
 
 #[async_trait]
 impl Inventory for Sqlite {
-    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError> {
         self.readers
             .read(move |connection| {
                 // No owner and no id is empty.
                 let (owner, id) = after.map(|(owner, id)| (owner.to_string(), id.to_string())).unwrap_or_default();
                 let query = format!(
-                    "SELECT {} FROM recordings WHERE (owner, id) > (?1, ?2) ORDER BY owner, id LIMIT ?3",
+                    "SELECT {} FROM recordings WHERE (owner, id) > (?1, ?2) ORDER BY owner, id",
                     *rows::RECORDING_COLUMNS
                 );
                 let mut statement = connection.prepare_cached(&query)?;
-                statement.query_map(params![owner, id, PAGE], rows::recording)?.collect()
+                page(statement.query_map(params![owner, id], |row| Ok((rows::recording(row), rows::describe(row))))?)
             })
             .await
+    }
+
+    async fn faults(&self) -> Result<Vec<String>, StoreError> {
+        let checked = self.readers.read(|connection| {
+            let mut statement = connection.prepare("PRAGMA integrity_check")?;
+            let said = statement.query_map([], |row| row.get::<_, String>(0))?;
+            let said = said.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(said.into_iter().filter(|said| said != "ok").collect())
+        });
+        match checked.await {
+            // What is so broken that it cannot be looked through is found to be so.
+            Err(StoreError::Unavailable(error)) => Ok(vec![error.to_string()]),
+            checked => checked,
+        }
+    }
+
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        self.writer.write(|connection| connection.execute_batch("REINDEX").map(Outcome::Keep)).await
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
@@ -48,4 +66,28 @@ impl Inventory for Sqlite {
             })
             .await
     }
+}
+
+/// Some rows: what cannot be read is told of once it is known what comes behind it, or that nothing does.
+fn page(
+    rows: impl Iterator<Item = rusqlite::Result<(rusqlite::Result<Recording>, String)>>,
+) -> rusqlite::Result<InventoryPage> {
+    let (mut page, mut unreadable) = (InventoryPage::default(), Vec::new());
+    for row in rows {
+        match row? {
+            (Ok(recording), _) => {
+                page.recordings.push(recording);
+                page.unreadable.append(&mut unreadable);
+            }
+            (Err(error), which) if rows::is_damage(&error) => unreadable.push(format!("{which}: {error}")),
+            (Err(error), _) => return Err(error),
+        }
+        if page.recordings.len() == PAGE {
+            return Ok(page);
+        }
+    }
+    if page.recordings.is_empty() {
+        page.unreadable = unreadable;
+    }
+    Ok(page)
 }

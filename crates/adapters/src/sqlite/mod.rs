@@ -3,7 +3,8 @@
 //! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
 //! survives a power cut. One connection writes, see [`writer`]; one moves what it wrote from the log into the
-//! database, see [`checkpoints`]; a few others read, see [`readers`].
+//! database, see [`checkpoints`]; a few others read, see [`readers`]. Nothing is written once the file is not where it was,
+//! see [`files`].
 
 mod checkpoints;
 mod commit;
@@ -12,6 +13,7 @@ mod counting;
 mod deleted;
 mod due;
 mod feed;
+mod files;
 mod inventory;
 mod readers;
 mod records;
@@ -34,6 +36,7 @@ use tapebase_domain::{
 
 use self::{
     checkpoints::Checkpoints,
+    files::Files,
     readers::Readers,
     session_cache::SessionCache,
     writer::{Outcome, Writer},
@@ -64,7 +67,7 @@ pub enum OpenError {
     /// The tables could not be brought up to date, or are those of a newer version.
     #[error(transparent)]
     Migration(#[from] rusqlite_migration::Error),
-    /// The system refused a thread.
+    /// The system refused a thread, or to look at the file.
     #[error(transparent)]
     Thread(#[from] std::io::Error),
 }
@@ -83,10 +86,13 @@ impl Sqlite {
         // sort more than there is memory.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
-        let mut checkpoints = Checkpoints::start(open_connection(path)?)?;
+        connection.pragma_update(None, "journal_size_limit", checkpoints::KEPT_BYTES)?;
+        let mut checkpoints = Checkpoints::start(open_connection(path)?, path)?;
+        let mut files = Files::opened(path)?;
+        let readers = Readers::new(path, files.clone());
         Ok(Self {
-            writer: Writer::start(connection, move |changes| checkpoints.tried(changes))?,
-            readers: Readers::new(path),
+            writer: Writer::start(connection, move || files.check(), move |changes| checkpoints.tried(changes))?,
+            readers,
             session_cache: SessionCache::default(),
         })
     }
@@ -111,13 +117,21 @@ fn identify(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Opens the database, and makes it if there is none.
 fn open_connection(path: &Path) -> rusqlite::Result<Connection> {
+    open_with(path, OpenFlags::SQLITE_OPEN_CREATE)
+}
+
+/// Opens the database that is there.
+fn open_existing(path: &Path) -> rusqlite::Result<Connection> {
+    open_with(path, OpenFlags::empty())
+}
+
+fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // A path and nothing but a path: neither `:memory:` nor a URI with parameters.
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | flags)?;
     // Another process, such as `tapebase user add`, may hold the lock for a moment.
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

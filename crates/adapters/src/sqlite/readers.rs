@@ -13,22 +13,28 @@ use rusqlite::Connection;
 use tapebase_domain::ports::StoreError;
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::{from_sqlite, open_connection};
+use super::{files::Files, from_sqlite, open_existing};
 
 /// Opens connections as they are needed and keeps them for the next.
 #[derive(Clone)]
 pub struct Readers {
     path: Arc<Path>,
+    files: Arc<Mutex<Files>>,
     idle: Arc<Mutex<Vec<Connection>>>,
     /// More readers than this would only wait for each other, each with a thread and a page cache.
     permits: Arc<Semaphore>,
 }
 
 impl Readers {
-    /// Readers of the database at `path`.
-    pub fn new(path: &Path) -> Self {
+    /// Readers of the database at `path`, which has these files.
+    pub fn new(path: &Path, files: Files) -> Self {
         let readers = 2 * available_parallelism().map_or(1, usize::from);
-        Self { path: PathBuf::from(path).into(), idle: Arc::default(), permits: Arc::new(Semaphore::new(readers)) }
+        Self {
+            path: PathBuf::from(path).into(),
+            files: Arc::new(Mutex::new(files)),
+            idle: Arc::default(),
+            permits: Arc::new(Semaphore::new(readers)),
+        }
     }
 
     /// Runs a query for a few rows on a snapshot of what is committed, in this thread.
@@ -52,10 +58,20 @@ impl Readers {
 
     fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let idle = self.lock().pop();
-        let connection = idle.map_or_else(|| open_connection(&self.path), Ok)?;
+        let connection = idle.map_or_else(|| self.open(), Ok)?;
         let result = query(&connection);
         self.lock().push(connection);
         result
+    }
+
+    /// What is at the path by now may be another database, which nobody is to take for this one.
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let connection = open_existing(&self.path)?;
+        let checked = self.files.lock().unwrap_or_else(PoisonError::into_inner).check();
+        match checked {
+            Ok(()) => Ok(connection),
+            Err(error) => Err(rusqlite::Error::InvalidPath(PathBuf::from(error.to_string()))),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

@@ -247,11 +247,10 @@ fn list(connection: &Connection, owner: UserId, page: &PageRequest) -> rusqlite:
     let query = format!(
         "SELECT {columns} FROM recordings \
          WHERE owner = ?1 AND ({time}, id) {begins} (?2, ?3) AND {time} {ends} ?4 \
-         ORDER BY {time} {direction}, id {direction} LIMIT ?5",
+         ORDER BY {time} {direction}, id {direction}",
         columns = *rows::RECORDING_COLUMNS,
     );
     let mut statement = connection.prepare_cached(&query)?;
-    let found = statement
-        .query_map(params![owner.to_string(), beginning.0, beginning.1, end, page.limit.get() + 1], rows::recording)?;
-    found.collect()
+    let found = statement.query_map(params![owner.to_string(), beginning.0, beginning.1, end], rows::recording)?;
+    rows::readable(found, "recordings", page.limit.get() + 1)
 }

@@ -189,6 +189,15 @@ pub fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
     })
 }
 
+/// Which row this is of the columns of [`RECORDING`], as far as it says.
+pub fn describe(row: &Row<'_>) -> String {
+    let said = |place: usize| match row.get_ref(place) {
+        Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+        _ => "?".to_owned(),
+    };
+    format!("{}/{}", said(place!(RECORDING, "owner")), said(place!(RECORDING, "id")))
+}
+
 /// Hands `write` the values of an upload, in the order of [`UPLOAD`].
 pub fn bind_upload<T>(upload: &PendingUpload, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
     let owner = upload.owner.to_string();
@@ -408,6 +417,41 @@ fn parsed<T, E: Into<BoxError>>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> rusqlite::Result<T> {
     Column::of(row, column)?.parsed(parse)
+}
+
+/// Whether a row is damaged, and not the database as a whole.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..) | Error::IntegralValueOutOfRange(..)
+    )
+}
+
+/// Up to `most` rows that can be read. One that is damaged must not keep the others; the log has it.
+pub fn readable<T>(
+    rows: impl Iterator<Item = rusqlite::Result<T>>,
+    what: &'static str,
+    most: usize,
+) -> rusqlite::Result<Vec<T>> {
+    let (mut found, mut left_out, mut first) = (Vec::new(), 0_u64, None);
+    for row in rows {
+        match row {
+            Ok(row) => found.push(row),
+            Err(error) if is_damage(&error) => {
+                left_out += 1;
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+        if found.len() >= most {
+            break;
+        }
+    }
+    if let Some(cause) = first {
+        tracing::error!(what, left_out, %cause, "damaged rows are left out: run `tapebase verify`");
+    }
+    Ok(found)
 }
 
 fn broken(column: usize, error: impl Into<BoxError>) -> rusqlite::Error {

@@ -4,12 +4,13 @@
 //! refused at once. What another process does to the database shows when the entry expires.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tapebase_domain::{
+    id::UserId,
     ports::StoreError,
     session::{Session, TokenHash},
     user::User,
@@ -19,20 +20,26 @@ use tapebase_domain::{
 const TTL: Duration = Duration::from_secs(5);
 /// How many sessions are cached at most; then all entries go, which costs each a look-up.
 const CAPACITY: usize = 10_000;
+/// How many changes are remembered: whoever has looked up for longer than so many took is not cached.
+const CHANGES: usize = 1_024;
 
 type Found = (User, Session);
 
 /// The sessions, by the hash of their token.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SessionCache {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     sessions: HashMap<TokenHash, (Instant, Found)>,
-    /// How often the cache was cleared.
+    /// The tokens of each user's sessions.
+    tokens: HashMap<UserId, Vec<TokenHash>>,
+    /// How often sessions were changed.
     generation: u64,
+    /// Whose sessions the last changes were of, the last one at the end.
+    changed: VecDeque<UserId>,
 }
 
 impl SessionCache {
@@ -52,32 +59,49 @@ impl SessionCache {
         let since = Instant::now();
         let found = ask()?;
         if let Some(found) = &found {
-            self.insert(token, (since, found.clone()), generation);
+            self.lock().insert(token, (since, found.clone()), generation);
         }
         Ok(found)
     }
 
-    /// Drops every entry: something about sessions has changed, and is committed.
-    pub fn clear(&self) {
+    /// Forgets the sessions of a user: something about them has changed, and is committed.
+    pub fn forget(&self, user: UserId) {
         let mut state = self.lock();
         state.generation += 1;
-        state.sessions.clear();
-    }
-
-    /// What was read before a change must not be cached after it.
-    fn insert(&self, token: TokenHash, found: (Instant, Found), generation: u64) {
-        let mut state = self.lock();
-        if state.generation != generation {
-            return;
+        if state.changed.len() == CHANGES {
+            state.changed.pop_front();
         }
-        if state.sessions.len() >= CAPACITY {
-            state.sessions.clear();
+        state.changed.push_back(user);
+        for token in state.tokens.remove(&user).unwrap_or_default() {
+            state.sessions.remove(&token);
         }
-        state.sessions.insert(token, found);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What was read before a change must not be cached after it.
+    fn insert(&mut self, token: TokenHash, found: (Instant, Found), generation: u64) {
+        let user = found.1.0.id;
+        if self.has_changed(user, generation) {
+            return;
+        }
+        if self.sessions.len() >= CAPACITY {
+            self.sessions.clear();
+            self.tokens.clear();
+        }
+        if self.sessions.insert(token, found).is_none() {
+            self.tokens.entry(user).or_default().push(token);
+        }
+    }
+
+    /// Whether a user's sessions may have changed since a generation.
+    fn has_changed(&self, user: UserId, since: u64) -> bool {
+        let changes = usize::try_from(self.generation - since).unwrap_or(usize::MAX);
+        changes > self.changed.len() || self.changed.iter().rev().take(changes).any(|changed| *changed == user)
     }
 }
 
@@ -114,8 +138,8 @@ mod tests {
         let first = found();
 
         assert_eq!(cache.look_up(TOKEN, || Ok(Some(first.clone()))).expect("asked"), Some(first.clone()));
-        assert_eq!(cache.look_up(TOKEN, never).expect("cached"), Some(first));
-        cache.clear();
+        assert_eq!(cache.look_up(TOKEN, never).expect("cached"), Some(first.clone()));
+        cache.forget(first.0.id);
 
         assert_eq!(cache.look_up(TOKEN, || Ok(None)).expect("asked"), None);
     }
@@ -135,11 +159,44 @@ mod tests {
 
         let stale = cache.look_up(TOKEN, || {
             let read = found();
-            cache.clear();
+            cache.forget(read.0.id);
             Ok(Some(read))
         });
 
         assert!(stale.expect("asked").is_some());
+        assert!(cache.look_up(TOKEN, never).is_err());
+    }
+
+    #[test]
+    fn nobody_is_forgotten_for_what_another_changes() {
+        let cache = SessionCache::default();
+        let (first, another) = (found(), found());
+
+        // Also one that is looked up while that happens.
+        let asked = cache.look_up(TOKEN, || {
+            cache.forget(another.0.id);
+            Ok(Some(first.clone()))
+        });
+        assert_eq!(asked.expect("asked"), Some(first.clone()));
+        cache.forget(another.0.id);
+
+        assert_eq!(cache.look_up(TOKEN, never).expect("cached"), Some(first));
+    }
+
+    #[test]
+    fn whoever_was_looked_up_for_longer_than_changes_are_remembered_is_not_known() {
+        let cache = SessionCache::default();
+
+        let slow = cache.look_up(TOKEN, || {
+            let read = found();
+            cache.forget(read.0.id);
+            for _ in 0..CHANGES {
+                cache.forget(found().0.id);
+            }
+            Ok(Some(read))
+        });
+
+        assert!(slow.expect("asked").is_some());
         assert!(cache.look_up(TOKEN, never).is_err());
     }
 }

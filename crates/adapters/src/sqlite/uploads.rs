@@ -105,11 +105,11 @@ impl UploadStore for Sqlite {
                 let columns = rows::UPLOAD.join(", uploads.");
                 let query = format!(
                     "SELECT uploads.{columns} FROM due JOIN uploads ON uploads.owner = due.owner \
-                     AND uploads.id = due.reference WHERE due.kind = ?1 AND due.due_at < ?2 LIMIT ?3"
+                     AND uploads.id = due.reference WHERE due.kind = ?1 AND due.due_at < ?2"
                 );
                 let mut statement = connection.prepare_cached(&query)?;
-                let expired = params![Kind::Upload.as_str(), rows::micros(&now), PAGE];
-                statement.query_map(expired, rows::upload)?.collect()
+                let expired = params![Kind::Upload.as_str(), rows::micros(&now)];
+                rows::readable(statement.query_map(expired, rows::upload)?, "uploads", PAGE)
             })
             .await
     }

@@ -103,7 +103,7 @@ impl UserStore for Sqlite {
         last_used_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.change_sessions(move |connection| {
+        self.change_sessions(user, move |connection| {
             connection
                 .prepare_cached("UPDATE sessions SET last_used_at = ?3, expires_at = ?4 WHERE id = ?2 AND user = ?1")?
                 .execute(params![
@@ -135,24 +135,25 @@ impl UserStore for Sqlite {
         self.readers
             .read(move |connection| {
                 let query = format!(
-                    "SELECT {} FROM sessions WHERE user = ?1 AND id < ?2 AND expires_at > ?3 ORDER BY id DESC LIMIT ?4",
+                    "SELECT {} FROM sessions WHERE user = ?1 AND id < ?2 AND expires_at > ?3 ORDER BY id DESC",
                     rows::SESSION
                 );
                 // No id begins with anything that comes after all letters.
                 let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
                 let mut statement = connection.prepare_cached(&query)?;
-                let page = params![user.to_string(), before, rows::micros(&now), limit.get() + 1];
-                statement.query_map(page, |row| rows::session(row, 0))?.collect()
+                let page = params![user.to_string(), before, rows::micros(&now)];
+                let found = statement.query_map(page, |row| rows::session(row, 0))?;
+                rows::readable(found, "sessions", limit.get() + 1)
             })
             .await
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.change_sessions(move |connection| close(connection, user, &id.to_string()).map(Outcome::Keep)).await
+        self.change_sessions(user, move |connection| close(connection, user, &id.to_string()).map(Outcome::Keep)).await
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        self.change_sessions(move |connection| {
+        self.change_sessions(user, move |connection| {
             let closed =
                 connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
             connection
@@ -168,9 +169,13 @@ impl UserStore for Sqlite {
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
-            let some = self.change_sessions(move |connection| remove_expired(connection, now).map(Outcome::Keep));
+            let some = self.writer.write(move |connection| remove_expired(connection, now).map(Outcome::Keep));
             let (looked_at, gone) = some.await?;
-            removed += gone;
+            // If nobody waits any more, no harm is done: whoever's session has expired is refused, cached or not.
+            for user in &gone {
+                self.session_cache.forget(*user);
+            }
+            removed += gone.len() as u64;
             if looked_at == 0 {
                 return Ok(removed);
             }
@@ -183,14 +188,14 @@ impl UserStore for Sqlite {
 }
 
 impl Sqlite {
-    /// Changes sessions, and forgets what was known of any, before it answers.
+    /// Changes a user's sessions, and forgets them before anybody hears of it; also if nobody waits for that any more.
     async fn change_sessions<T: Send + 'static>(
         &self,
+        user: UserId,
         change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let changed = self.writer.write(change).await;
-        self.session_cache.clear();
-        changed
+        let cache = self.session_cache.clone();
+        self.writer.write_then(change, move || cache.forget(user)).await
     }
 }
 
@@ -230,22 +235,22 @@ fn keep_to(connection: &Connection, begun: &Session, most: u64) -> rusqlite::Res
     Ok(true)
 }
 
-/// Looks at some sessions that may have expired; how many, and how many of them had.
-fn remove_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(u64, u64)> {
+/// Looks at some sessions that may have expired; how many, and whose those that had.
+fn remove_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(u64, Vec<UserId>)> {
     let mut statement = connection.prepare_cached(
         "SELECT due.owner, due.reference, sessions.expires_at FROM due LEFT JOIN sessions ON sessions.id = due.reference \
-         WHERE due.kind = ?1 AND due.due_at < ?2 LIMIT ?3",
+         WHERE due.kind = ?1 AND due.due_at < ?2",
     )?;
-    let due = statement.query_map(params![Kind::Session.as_str(), rows::micros(&now), EXPIRED], |row| {
+    let due = statement.query_map(params![Kind::Session.as_str(), rows::micros(&now)], |row| {
         Ok((rows::user_id(row)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
     })?;
-    let due = due.collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut removed = 0;
+    let due = rows::readable(due, "sessions that are due", EXPIRED)?;
+    let mut removed = Vec::new();
     for (user, id, expires_at) in &due {
         match expires_at.and_then(Timestamp::from_timestamp_micros) {
             // It was used since it was noted.
             Some(later) if later >= now => due::schedule(connection, *user, Kind::Session, id, later)?,
-            Some(_) => removed += u64::from(close(connection, *user, id)?),
+            Some(_) => removed.extend(close(connection, *user, id)?.then_some(*user)),
             None => due::cancel(connection, *user, Kind::Session, id).map(|_| ())?,
         }
     }

@@ -41,7 +41,18 @@ struct Done {
 #[derive(Debug, Clone)]
 struct Failure {
     message: String,
-    is_full: bool,
+    kind: Kind,
+}
+
+/// What is known of a write that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// There was no room for it.
+    Full,
+    /// It was not begun.
+    NotWritten,
+    /// Nothing.
+    Unknown,
 }
 
 /// The way to the writing thread, which ends with it; the connection is closed by then.
@@ -52,9 +63,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection nobody else changes rows with; `after_batch` hears how many changes were tried
-    /// together.
-    pub fn start(mut connection: Connection, mut after_batch: impl FnMut(usize) + Send + 'static) -> io::Result<Self> {
+    /// Starts the thread on a connection nobody else changes rows with. Nothing is written that `before_batch` fails for;
+    /// `after_batch` hears how many changes were tried together.
+    pub fn start(
+        mut connection: Connection,
+        mut before_batch: impl FnMut() -> io::Result<()> + Send + 'static,
+        mut after_batch: impl FnMut(usize) + Send + 'static,
+    ) -> io::Result<Self> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
         let thread = JoinOnDrop::spawn("sqlite-writer", move || {
             while let Some(first) = waiting.blocking_recv() {
@@ -65,7 +80,7 @@ impl Writer {
                     batch.push(job);
                 }
                 let changes = batch.len();
-                commit(&mut connection, batch);
+                commit(&mut connection, batch, &mut before_batch);
                 after_batch(changes);
             }
         })?;
@@ -79,6 +94,16 @@ impl Writer {
         &self,
         change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_then(change, || ()).await
+    }
+
+    /// Like [`Self::write`]; `then` is called once the fate of the change is decided and before anybody hears of it, even
+    /// if the caller has stopped waiting.
+    pub async fn write_then<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (sender, answered) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let result = transaction.map(|transaction| attempt(transaction, change));
@@ -88,14 +113,15 @@ impl Writer {
                 let result = match result {
                     Some(Err(failure)) => Err(failure),
                     Some(Ok(result)) => outcome.map(|()| result),
-                    None => Err(outcome.err().unwrap_or_else(Failure::not_run)),
+                    None => Err(outcome.err().map_or_else(Failure::not_run, Failure::not_written)),
                 };
+                then();
                 // Whoever asked may have left.
                 let _ = sender.send(result.map_err(StoreError::from));
             });
             Done { failure, answer }
         });
-        self.jobs.send(job).await.map_err(|_| StoreError::from(Failure::not_run()))?;
+        self.jobs.send(job).await.map_err(|_| StoreError::from(Failure::not_run().not_written()))?;
         answered.await.map_err(|_| StoreError::from(Failure::not_run()))?
     }
 }
@@ -124,10 +150,10 @@ fn try_change<T>(
 }
 
 /// Runs every job in one transaction, commits it, and answers them all.
-fn commit(connection: &mut Connection, batch: Vec<Job>) {
+fn commit(connection: &mut Connection, batch: Vec<Job>, before: impl FnOnce() -> io::Result<()>) {
     let mut done = Vec::with_capacity(batch.len());
     let mut waiting = batch.into_iter();
-    let outcome = run(connection, &mut waiting, &mut done);
+    let outcome = before().map_err(Failure::from).and_then(|()| run(connection, &mut waiting, &mut done));
     done.extend(waiting.map(|job| job(None)));
     for Done { answer, .. } in done {
         answer(outcome.clone());
@@ -155,26 +181,42 @@ fn run(
 
 impl Failure {
     fn not_run() -> Self {
-        Self { message: "the writing thread gave no answer".into(), is_full: false }
+        Self { message: "the writing thread gave no answer".into(), kind: Kind::Unknown }
+    }
+
+    /// Of a change that was not begun when something else failed.
+    fn not_written(self) -> Self {
+        match self.kind {
+            Kind::Full | Kind::NotWritten => self,
+            Kind::Unknown => Self { kind: Kind::NotWritten, ..self },
+        }
     }
 
     /// The panic itself is in the log.
     fn panicked() -> Self {
-        Self { message: "the change panicked, and was taken back".into(), is_full: false }
+        Self { message: "the change panicked, and was taken back".into(), kind: Kind::NotWritten }
     }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self { message: error.to_string(), is_full: is_full(&error) }
+        Self { message: error.to_string(), kind: if is_full(&error) { Kind::Full } else { Kind::Unknown } }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { message: error.to_string(), kind: Kind::NotWritten }
     }
 }
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure { message, is_full: true } => Self::Full(message.into()),
-            Failure { message, is_full: false } => Self::Unavailable(message.into()),
+        let Failure { message, kind } = failure;
+        match kind {
+            Kind::Full => Self::Full(message.into()),
+            Kind::NotWritten => Self::NotWritten(message.into()),
+            Kind::Unknown => Self::Unavailable(message.into()),
         }
     }
 }
@@ -186,7 +228,7 @@ mod tests {
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().expect("opened");
         connection.execute_batch("PRAGMA page_size = 512; CREATE TABLE numbers (n BLOB UNIQUE)").expect("made");
-        Writer::start(connection, |_| ()).expect("started")
+        Writer::start(connection, || Ok(()), |_| ()).expect("started")
     }
 
     fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<Outcome<()>> + Send {
@@ -253,6 +295,47 @@ mod tests {
 
         assert!(matches!(refused.await, Err(StoreError::Full(_))));
         writer.write(insert(1)).await.expect("there is room for little");
+        assert_eq!(count(&writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_begun_is_known_not_to_be_written() {
+        let folder = tempfile::tempdir().expect("made");
+        let path = folder.path().join("rows.db");
+        let other = Connection::open(&path).expect("opened");
+        other.execute_batch("CREATE TABLE numbers (n BLOB UNIQUE)").expect("made");
+        let connection = Connection::open(&path).expect("opened");
+        connection.busy_timeout(std::time::Duration::ZERO).expect("set");
+        let writer = Writer::start(connection, || Ok(()), |_| ()).expect("started");
+        other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+
+        let refused = writer.write(insert(1)).await;
+
+        assert!(matches!(refused, Err(StoreError::NotWritten(_))), "{refused:?}");
+        other.execute_batch("ROLLBACK").expect("unlocked");
+        writer.write(insert(1)).await.expect("there is no lock");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_that_is_refused_before() {
+        let connection = Connection::open_in_memory().expect("opened");
+        let writer = Writer::start(connection, || Err(io::Error::other("moved")), |_| ()).expect("started");
+
+        let refused = writer.write(|_| -> rusqlite::Result<Outcome<()>> { unreachable!("it is refused") }).await;
+
+        assert!(matches!(refused, Err(StoreError::NotWritten(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_a_change_happens_though_nobody_waits_for_it() {
+        let writer = writer();
+        let (sender, heard) = oneshot::channel();
+
+        let mut change = Box::pin(writer.write_then(insert(1), move || sender.send(()).expect("somebody listens")));
+        assert!(futures_util::poll!(&mut change).is_pending());
+        drop(change);
+
+        heard.await.expect("it happened");
         assert_eq!(count(&writer).await, 1);
     }
 }

@@ -113,3 +113,31 @@ async fn blobs_are_told_apart_past_a_megabyte_of_index_entries() {
     orphans.sort();
     assert_eq!(orphans, (0..1_200).map(|number| blob(number * 2 + 1)).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_damaged_item_keeps_no_other_from_being_listed() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use tapebase_domain::{
+        history::ChangeNumber,
+        ports::{ChangeFeed as _, ChangesRequest},
+    };
+    let (client, table, owner) = (engine::client(&engine::endpoint()), engine::fresh_table().await, stranger());
+    let store = DynamoDb::new(client.clone(), table.clone());
+    for _ in 0..3 {
+        store.insert(recording(owner), AMPLE).await.expect("inserted");
+    }
+    let query = client.query().table_name(&table).key_condition_expression("pk = :owner");
+    let query = query.expression_attribute_values(":owner", AttributeValue::S(format!("U#{owner}")));
+    let items = query.send().await.expect("read").items.unwrap_or_default();
+    let mut damaged = items.into_iter().find(|item| item.contains_key("crc")).expect("one with a checksum");
+    damaged.insert("crc".to_owned(), AttributeValue::N("1".to_owned()));
+    client.put_item().table_name(&table).set_item(Some(damaged)).send().await.expect("damaged");
+
+    for limit in [Limit::MAX, Limit::new(1).expect("a limit")] {
+        let page = PageRequest { limit, ..PageRequest::default() };
+        assert_eq!(read_all(&store, owner, page, async |_| ()).await.len(), 2);
+    }
+    let everything = ChangesRequest { after: ChangeNumber(0), no_deleted_up_to: ChangeNumber(0), limit: 100 };
+    let changes = store.changes(owner, everything).await.expect("listed");
+    assert_eq!((changes.entries.len(), changes.has_more), (2, false));
+}

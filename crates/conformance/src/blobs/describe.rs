@@ -26,6 +26,19 @@ pub async fn describe_says_whose_the_blob_is(store: Arc<dyn BlobStore>) {
     }
 }
 
+/// Provenance MUST say the same as describe.
+pub async fn provenance_says_whose_the_blob_is(store: Arc<dyn BlobStore>) {
+    let recording = RecordingId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("an id");
+    let of = Provenance { owner: stranger(), recording };
+    for size in [0, 1_000, LARGE] {
+        let stored = store.put(&of, body([Ok(noise(size))])).await.expect("kept");
+
+        let said = store.provenance(&stored.blob).await.expect("an answer");
+
+        assert_eq!(said.as_ref(), Some(&of), "{size} bytes");
+    }
+}
+
 /// Describe MUST return the size, and no digest but that of the blob's bytes.
 pub async fn describe_answers_the_size_and_no_other_digest(store: Arc<dyn BlobStore>) {
     let began = SystemClock.now();

@@ -72,6 +72,13 @@ pub trait BlobStore: Send + Sync {
     /// - It MUST return `false` for a blob that is not there, and for one that is shorter than it was.
     async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError>;
 
+    /// Tells whose a blob is, of which nothing else need be readable; `None` if it does not say, or is not there.
+    ///
+    /// - It MUST say the same as [`Self::describe`].
+    async fn provenance(&self, blob: &BlobRef) -> Result<Option<Provenance>, BlobError> {
+        Ok(self.describe(blob).await?.and_then(|described| described.provenance))
+    }
+
     /// Removes a blob.
     ///
     /// - It MUST succeed when the blob is already gone.

@@ -20,6 +20,15 @@ pub struct Miscount {
     pub found: Counters,
 }
 
+/// Some rows of a walk through all recordings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InventoryPage {
+    /// What can be read; none at the end.
+    pub recordings: Vec<Recording>,
+    /// What is known of each row that cannot be read, up to the last of the recordings; without any, to the end.
+    pub unreadable: Vec<String>,
+}
+
 /// Lists the recordings of everybody, and whose are counted wrong.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
@@ -28,7 +37,18 @@ pub trait Inventory: Send + Sync {
     ///
     /// - Walked from `None` until it is empty, the list MUST have every recording of every user that stays exactly
     ///   once, while others come and go.
-    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError>;
+    /// - A row that is damaged MUST keep none of the others from being listed.
+    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError>;
+
+    /// Says what is wrong with how the rows are kept, a sentence each.
+    ///
+    /// - It MUST find nothing wrong with rows that were only ever written.
+    async fn faults(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Makes anew what the rows are found by.
+    ///
+    /// - It MUST change nothing that can be read.
+    async fn rebuild_indexes(&self) -> Result<(), StoreError>;
 
     /// Lists everybody whose counters are not what there is of theirs.
     ///

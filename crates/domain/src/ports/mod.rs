@@ -42,7 +42,7 @@ pub use self::{
     changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock, Timestamp},
     deleted::DeletedStore,
-    inventory::{Inventory, Miscount},
+    inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
     passwords::{HasherError, PasswordHasher},
     records::{InsertError, RecordStore, Terms},
@@ -151,6 +151,9 @@ pub enum StoreError {
     /// There is no room left; nothing was written.
     #[error("no space left for rows")]
     Full(#[source] BoxError),
+    /// The store cannot answer now, and nothing was written: the write was never begun.
+    #[error("row store busy")]
+    NotWritten(#[source] BoxError),
     /// The store cannot answer now; whether a write took place is unknown.
     #[error("row store unavailable")]
     Unavailable(#[source] BoxError),

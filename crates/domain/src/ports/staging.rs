@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{BlobError, Timestamp};
 use crate::{
-    blob::{BodyError, ByteStream, Provenance, StoredBlob},
+    blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     pending::{Parts, StagedRef},
 };
@@ -42,6 +42,11 @@ pub trait StagedBlobs: Send + Sync {
     /// - It MUST return `MissingPart` with the first part that was never sent, and keep the others.
     /// - It MUST return the blob again when it is repeated before [`Self::clear`], by itself or another.
     async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError>;
+
+    /// Removes a blob that the parts were put together to and that has no recording, if they can be put together again.
+    ///
+    /// - [`Self::assemble`] MUST return a blob again after it.
+    async fn take_apart(&self, staged: &StagedRef, blob: &BlobRef) -> Result<(), BlobError>;
 
     /// Removes the parts and keeps the blob they were put together to.
     ///

@@ -162,6 +162,19 @@ async fn the_blob_stays_when_the_fate_of_the_row_is_unknown() {
 }
 
 #[tokio::test]
+async fn the_blob_is_removed_when_the_row_is_known_not_to_be_written() {
+    let mut ports = ports();
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    ports.records.expect_insert().returning(|_, _| Err(StoreError::NotWritten("locked".into()).into()));
+    keep_blobs(&mut ports);
+    ports.blobs.expect_delete().times(1).returning(|_| Ok(()));
+
+    let stored = store(ports, announcement(), body(vec![Ok(AUDIO)])).await;
+
+    assert!(matches!(stored, Err(UploadError::Unavailable(_))), "{stored:?}");
+}
+
+#[tokio::test]
 async fn the_blob_is_removed_when_there_is_no_room_for_the_row() {
     let mut ports = ports();
     ports.records.expect_counters().returning(|_| Ok(using(0)));

@@ -5,7 +5,7 @@ use mockall::predicate::eq;
 use super::*;
 use crate::{
     blob::{self, BlobRef, ByteStream},
-    ports::{MockInventory, MockSalvage},
+    ports::{InventoryPage, MockInventory, MockSalvage},
     testing::{TestPorts, recording, timestamp},
 };
 
@@ -96,8 +96,11 @@ async fn salvaged(opened: Result<Option<ByteStream<BlobError>>, BlobError>, has_
 }
 
 fn verify(ports: TestPorts, salvage: MockSalvage) -> Verify {
-    let inventory: Arc<dyn Inventory> = Arc::new(MockInventory::new());
-    let ports = Ports { inventory: Some(inventory), salvage: Some(Arc::new(salvage)), ..ports.build() };
+    verify_with(ports, salvage, MockInventory::new())
+}
+
+fn verify_with(ports: TestPorts, salvage: MockSalvage, inventory: MockInventory) -> Verify {
+    let ports = Ports { inventory: Some(Arc::new(inventory)), salvage: Some(Arc::new(salvage)), ..ports.build() };
     Verify::new(&ports, TimeDelta::hours(24)).expect("there is an inventory")
 }
 
@@ -121,14 +124,28 @@ async fn remains_are_nobodys_only_if_they_are_old_and_no_recording_could_be_miss
         blobs: vec![blob(name), blob("and one more")],
         modified_at: now - TimeDelta::hours(hours),
     };
-    let all = vec![remains("young", 23), remains("old", 25), remains("somebody's", 25)];
+    let all = vec![
+        remains("young", 23),
+        remains("old", 25),
+        remains("somebody's", 25),
+        remains("the index does not know", 25),
+    ];
     salvage.expect_remains().return_once(|| Ok(all));
-    ports.records.expect_orphans().times(2).returning(move |mut blobs| {
+    ports.records.expect_orphans().times(3).returning(move |mut blobs| {
         blobs.retain(|found| *found != blob("somebody's"));
         Ok(blobs)
     });
 
-    let nobodys = verify(ports, salvage).remains().await.expect("the stores answer");
+    let (mut inventory, mut memo) = (MockInventory::new(), memo());
+    memo.blob = blob("the index does not know");
+    let place = Some((memo.owner, memo.id.clone()));
+    inventory
+        .expect_recordings()
+        .with(eq(None))
+        .return_once(move |_| Ok(InventoryPage { recordings: vec![memo], ..InventoryPage::default() }));
+    inventory.expect_recordings().with(eq(place)).returning(|_| Ok(InventoryPage::default()));
+
+    let nobodys = verify_with(ports, salvage, inventory).remains().await.expect("the stores answer");
 
     assert_eq!(nobodys, [remains("old", 25)]);
 }

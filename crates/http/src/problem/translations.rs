@@ -43,7 +43,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict => Self::unavailable("unexpected conflict".into()),
             StoreError::Full(cause) => Self::storage_full(cause),
-            StoreError::Unavailable(cause) => Self::unavailable(cause),
+            StoreError::NotWritten(cause) | StoreError::Unavailable(cause) => Self::unavailable(cause),
         }
     }
 }

@@ -87,7 +87,7 @@ impl Store {
         let path = self.data_dir().join("tapebase.db");
         let moved = async {
             let rows = Sqlite::open(&path).expect("opened");
-            let recordings = rows.recordings(None).await.expect("read");
+            let recordings = rows.recordings(None).await.expect("read").recordings;
             let Recording { owner, id, blob, .. } = recordings[0].clone();
             rows.move_blob(owner, &id, &blob, BlobRef::new(to.to_owned())).await.expect("moved")
         };
@@ -201,6 +201,51 @@ fn audio_without_a_recording_is_found_and_removed() {
     let repaired = store.verify(&["--repair"]);
     assert!(repaired.status.success() && !orphan.exists() && young.exists(), "{repaired:?}");
     store.assert_sound();
+}
+
+/// Turns over a bit of an entry of an index.
+fn damage_index(store: &Store, index: &str) {
+    let rows = store.rows();
+    let number = |query: &str| rows.query_row(query, [], |row| row.get::<_, u64>(0)).expect("found");
+    let page = number(&format!("SELECT rootpage FROM sqlite_schema WHERE name = '{index}'"));
+    let size = number("PRAGMA page_size");
+    drop(rows);
+    // Entries are at the end of a page.
+    flip(&store.data_dir().join("tapebase.db"), page * size - 4);
+}
+
+#[test]
+fn an_index_that_is_broken_is_found_and_made_anew() {
+    for index in ["recordings_by_blob", "recordings_by_id", "recordings_by_changed"] {
+        let store = Store::with_recordings();
+        damage_index(&store, index);
+
+        let found = store.verify(&[]);
+        assert!(!found.status.success() && text(&found).contains("the rows: "), "{index}: {found:?}");
+        let repaired = store.verify(&["--repair"]);
+        assert!(repaired.status.success(), "{index}: {repaired:?}");
+        assert!(text(&repaired).contains("the indexes were made anew, and 0 things are wrong now"), "{repaired:?}");
+
+        store.assert_sound();
+    }
+}
+
+#[test]
+fn a_row_that_is_damaged_is_named_and_the_others_are_read() {
+    let store = Store::with_recordings();
+    assert_eq!(store.rows().execute("UPDATE recordings SET size = 7 WHERE changed = 2", []).expect("damaged"), 1);
+    let orphan = store.data_dir().join("blobs/7f").join("7f3a".repeat(8));
+    fs::write(&orphan, "perhaps the row's").expect("written");
+    let past = SystemTime::now() - Duration::from_hours(48);
+    File::options().write(true).open(&orphan).and_then(|file| file.set_modified(past)).expect("aged");
+
+    for options in [&[][..], &["--repair"]] {
+        let output = store.verify(options);
+        let said = text(&output);
+        assert!(!output.status.success() && said.contains("3 recordings were read"), "{output:?}");
+        assert_eq!(said.matches("the row is damaged: its checksum is another").count(), 1, "{output:?}");
+        assert!(orphan.exists(), "nobody can tell that it is not the damaged row's");
+    }
 }
 
 #[test]

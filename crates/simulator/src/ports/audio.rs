@@ -109,6 +109,17 @@ impl StagedBlobs for Reached {
         self.gate.call_with_room("staged.assemble", assemble).await
     }
 
+    async fn take_apart(&self, staged: &StagedRef, blob: &BlobRef) -> Result<(), BlobError> {
+        let take_apart = async {
+            self.stores.inner().staging.blobs.take_apart(staged, blob).await?;
+            if self.stores.inner().blobs.describe(blob).await?.is_none() {
+                self.stores.ledger().delete(blob);
+            }
+            Ok(())
+        };
+        self.gate.call("staged.take_apart", take_apart).await
+    }
+
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {
         let clear = async {
             self.stores.inner().staging.blobs.clear(staged).await?;

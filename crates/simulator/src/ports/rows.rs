@@ -10,8 +10,8 @@ use tapebase_domain::{
     page::{Limit, PageRequest},
     pending::PendingUpload,
     ports::{
-        ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, Inventory, Miscount, RecordStore, ReserveError,
-        SettleError, StoreError, Terms, Timestamp, UploadStore,
+        ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, Inventory, InventoryPage, Miscount,
+        RecordStore, ReserveError, SettleError, StoreError, Terms, Timestamp, UploadStore,
     },
     quota::Quota,
     recording::{Edit, Recording, Revision},
@@ -171,8 +171,16 @@ impl ChangeFeed for Reached {
 
 #[async_trait]
 impl Inventory for Reached {
-    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<Vec<Recording>, StoreError> {
+    async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError> {
         self.gate.call("inventory.recordings", async { self.inventory()?.recordings(after).await }).await
+    }
+
+    async fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.inventory()?.faults().await
+    }
+
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        self.inventory()?.rebuild_indexes().await
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {

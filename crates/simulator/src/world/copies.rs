@@ -120,7 +120,7 @@ async fn copy_all(
     backup.forget_uploads().await?;
     let (mut after, mut left_out) = (None, Vec::new());
     loop {
-        let page = backup.recordings(after.take()).await?;
+        let page = backup.recordings(after.take()).await?.recordings;
         let Some(last) = page.last() else { return Ok(left_out) };
         after = Some((last.owner, last.id.clone()));
         let copied: Vec<_> = backup.copy(page).try_collect().await?;

@@ -336,6 +336,22 @@ async fn a_store_that_repeats_the_write_and_finds_its_own_recording_keeps_its_bl
 }
 
 #[tokio::test]
+async fn a_blob_is_taken_apart_when_its_recording_is_known_not_to_be_written() {
+    for refusal in [|| StoreError::NotWritten("locked".into()), || StoreError::Full("database full".into())] {
+        let mut ports = ports();
+        assemble_audio(&mut ports);
+        ports.uploads.expect_settle().returning(move |_, _| Err(refusal().into()));
+        ports.uploads.expect_release().never();
+        ports.staged.expect_abort().never();
+        ports.staged.expect_take_apart().times(1).returning(|_, _| Ok(()));
+
+        let stored = complete(ports).await;
+
+        assert!(matches!(stored, Err(DirectError::Upload(_))), "{stored:?}");
+    }
+}
+
+#[tokio::test]
 async fn everything_stays_when_the_fate_of_the_recording_is_unknown() {
     let mut ports = ports();
     assemble_audio(&mut ports);

@@ -15,7 +15,10 @@ use tempfile::TempDir;
 use super::{MIB, Phone, TRUSTING, assert_failed, assert_success, audio_files, eventually, login};
 use crate::server::Server;
 
-/// Makes files two days old: the sweeper, which runs at every start, takes what is older than one.
+/// Has the sweeper come by soon after the start.
+const SWEEPING: (&str, &str) = ("TAPEBASE_SWEEP__EVERY", "500ms");
+
+/// Makes files two days old: the sweeper takes what is older than one.
 fn age(files: &[PathBuf]) {
     let past = SystemTime::now() - Duration::from_hours(48);
     for file in files {
@@ -68,7 +71,7 @@ fn audio_without_a_recording_is_swept_and_the_rest_stays() {
     age(&orphans);
     age(&kept);
 
-    let server = Server::start_on(&data_dir, &[TRUSTING]);
+    let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
 
     eventually(&server, "the orphans go", || !orphans.iter().any(|orphan| orphan.exists()));
     assert!(kept[0].exists() && young.exists());
@@ -91,7 +94,7 @@ fn what_a_killed_server_left_of_an_upload_is_swept() {
     let left = audio_files(&data_dir);
     assert_eq!(left.len(), 1);
     age(&left);
-    let server = Server::start_on(&data_dir, &[TRUSTING]);
+    let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     assert_eq!(phone.reconnect(&server).ids(), [""; 0]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).is_empty());
 }
@@ -159,7 +162,7 @@ fn a_store_that_goes_down_in_mid_upload_leaves_nothing_for_long() {
     assert_eq!(phone.ids(), [""; 0]);
     assert!(server.terminate().success());
     age(&audio_files(&data_dir));
-    let server = Server::start_on(&data_dir, &[TRUSTING]);
+    let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).is_empty());
     assert_eq!(phone.reconnect(&server).ids(), [""; 0]);
 }
@@ -189,7 +192,7 @@ fn a_delete_finishes_even_if_the_store_goes_down_in_the_middle() {
     assert_failed(&phone.delete(&ids[0]), 404);
     assert!(server.terminate().success());
     age(&audio_files(&data_dir));
-    let server = Server::start_on(&data_dir, &[TRUSTING]);
+    let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the audio goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);
     assert_eq!(phone.get(&ids[1]).expect(200).body, large("2.m4a"));
@@ -222,6 +225,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
         assert!(!shown.contains("tapebase.db") && !shown.contains(&data_dir.display().to_string()), "{shown}");
     }
     assert_eq!(phone.ids(), before);
+    assert_eq!(audio_files(&data_dir).len(), 1, "what was never begun left nothing");
     drop(locks);
 
     assert_eq!(phone.ids(), before);
@@ -232,7 +236,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
     assert_eq!(after.len(), 1);
     assert!(server.terminate().success());
     age(&audio_files(&data_dir));
-    let server = Server::start_on(&data_dir, &[TRUSTING]);
+    let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);
     assert_eq!(phone.get(&after[0]).expect(200).body, large("after"));

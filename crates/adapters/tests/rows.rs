@@ -1,0 +1,174 @@
+//! What becomes of SQLite's files and rows under a server that runs is noticed, and costs nobody else anything.
+
+#![expect(clippy::expect_used, reason = "a failed promise panics")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::spawn,
+    time::{Duration, Instant},
+};
+
+use tapebase_adapters::sqlite::Sqlite;
+use tapebase_domain::{
+    blob::BlobRef,
+    details::Details,
+    digest::Sha256,
+    history::ChangeNumber,
+    id::{RecordingId, UserId},
+    media_type::MediaType,
+    page::PageRequest,
+    ports::{
+        ChangeFeed as _, ChangesRequest, Clock as _, InsertError, Inventory as _, RecordStore, StoreError, SystemClock,
+        Terms,
+    },
+    recording::{DigestOrigin, Recording, RecordingName, Revision},
+};
+use tempfile::TempDir;
+
+const TERMS: Terms = Terms { quota: u64::MAX, again: false };
+
+fn recording(owner: UserId) -> Recording {
+    let now = SystemClock.now();
+    let id = RecordingId::generate(now);
+    let media_type = MediaType::parse("audio/mp4").expect("a type");
+    let name = RecordingName::parse("memo.m4a".into()).expect("a name");
+    Recording {
+        details: Details {
+            name,
+            media_type: media_type.clone(),
+            recorded_at: now.fixed_offset(),
+            client_duration_ms: None,
+        },
+        blob: BlobRef::new(format!("blob of {id}")),
+        id,
+        owner,
+        media_type,
+        size: 6,
+        sha256: Sha256::of(b"speech"),
+        digest: DigestOrigin::Computed,
+        received_at: now,
+        revision: Revision(1),
+        changed: ChangeNumber(0),
+        verified_at: None,
+        damaged_at: None,
+    }
+}
+
+/// A database with some recordings of one owner.
+async fn with_recordings(count: usize) -> (Sqlite, PathBuf, UserId, Vec<Recording>, TempDir) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let (rows, owner) = (Sqlite::open(&path).expect("made"), UserId::generate(SystemClock.now()));
+    let mut recordings = Vec::new();
+    for _ in 0..count {
+        recordings.push(rows.insert(recording(owner), TERMS).await.expect("inserted"));
+    }
+    (rows, path, owner, recordings, folder)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+#[tokio::test]
+async fn nothing_is_written_once_a_file_of_the_database_is_not_where_it_was() {
+    for ending in ["", "-wal", "-shm"] {
+        for is_replaced in [false, true] {
+            let (rows, path, owner, recordings, _folder) = with_recordings(1).await;
+            let found = RecordStore::find(&rows, owner, &recordings[0].id).await.expect("read");
+            assert_eq!(found.as_ref(), Some(&recordings[0]));
+            let (file, away) = (beside(&path, ending), beside(&path, "-away"));
+            fs::rename(&file, &away).expect("moved away");
+            if is_replaced {
+                fs::copy(&away, &file).expect("replaced");
+            }
+
+            let refused = rows.insert(recording(owner), TERMS).await;
+
+            assert!(matches!(refused, Err(InsertError::Store(StoreError::NotWritten(_)))), "{ending}: {refused:?}");
+            assert!(RecordStore::ping(&rows).await.is_err(), "{ending}");
+            let found = RecordStore::find(&rows, owner, &recordings[0].id).await.expect("read");
+            assert_eq!(found.as_ref(), Some(&recordings[0]), "who reads is not concerned");
+            assert!(is_replaced || !file.exists(), "{ending}: nobody makes another");
+            fs::rename(&away, &file).expect("moved back");
+            rows.insert(recording(owner), TERMS).await.expect("it is back");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_removed_log_takes_nothing_with_it_that_was_acknowledged_after_it_went() {
+    let (rows, path, owner, recordings, _folder) = with_recordings(3).await;
+    assert!(RecordStore::find(&rows, owner, &recordings[2].id).await.expect("read").is_some());
+    fs::remove_file(beside(&path, "-wal")).expect("removed");
+
+    for _ in 0..3 {
+        assert!(rows.insert(recording(owner), TERMS).await.is_err());
+    }
+
+    assert!(RecordStore::find(&rows, owner, &recordings[2].id).await.expect("read").is_some());
+}
+
+/// Changes a row behind the program's back, as a bit that turns over does.
+fn damage(path: &Path, id: &RecordingId) {
+    let other = rusqlite::Connection::open(path).expect("opened");
+    let changed = other.execute("UPDATE recordings SET size = size + 1 WHERE id = ?1", [id.as_str()]);
+    assert_eq!(changed.expect("changed"), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_row_keeps_no_other_from_being_listed() {
+    let (rows, path, owner, recordings, _folder) = with_recordings(5).await;
+    for damaged in [0, 1, 4] {
+        damage(&path, &recordings[damaged].id);
+    }
+    let left = [&recordings[2], &recordings[3]];
+
+    let listed = rows.list(owner, PageRequest::default()).await.expect("listed");
+    assert_eq!(listed.iter().rev().collect::<Vec<_>>(), left);
+    let everything = ChangesRequest { after: ChangeNumber(0), no_deleted_up_to: ChangeNumber(0), limit: 100 };
+    let changes = rows.changes(owner, everything).await.expect("listed");
+    assert_eq!((changes.entries.len(), changes.reached, changes.has_more), (2, ChangeNumber(5), false));
+    let page = rows.recordings(None).await.expect("walked");
+    assert_eq!((page.recordings.iter().collect::<Vec<_>>(), page.unreadable.len()), (left.to_vec(), 2));
+    let end = rows.recordings(Some((owner, recordings[3].id.clone()))).await.expect("walked");
+    assert_eq!((end.recordings.len(), end.unreadable.len()), (0, 1), "{end:?}");
+    assert!(end.unreadable[0].contains(recordings[4].id.as_str()), "{end:?}");
+}
+
+#[tokio::test]
+async fn the_log_stays_small_while_rows_are_read_and_written_without_a_pause() {
+    let (rows, path, owner, _, _folder) = with_recordings(300).await;
+    let since = Instant::now();
+    let rows = Arc::new(rows);
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let rows = rows.clone();
+            spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                while since.elapsed() < Duration::from_secs(6) {
+                    runtime.block_on(rows.recordings(None)).expect("walked");
+                    runtime.block_on(rows.miscounted()).expect("counted");
+                }
+            })
+        })
+        .collect();
+
+    let mut largest = 0;
+    while since.elapsed() < Duration::from_secs(6) {
+        let many = (0..200).map(|_| rows.insert(recording(owner), TERMS));
+        for inserted in futures_util::future::join_all(many).await {
+            inserted.expect("inserted");
+        }
+        largest = largest.max(fs::metadata(beside(&path, "-wal")).expect("there").len());
+    }
+    for reader in readers {
+        reader.join().expect("read");
+    }
+
+    assert!(largest < 64 << 20, "it had {largest} bytes");
+}

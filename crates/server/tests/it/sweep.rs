@@ -1,0 +1,191 @@
+//! What a sweep leaves alone: nobody loses audio over a bit that turned over, nor over rows that were put back.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use tapebase_adapters::sqlite::Sqlite;
+use tapebase_conformance::http::Request;
+use tapebase_domain::{
+    blob::BlobRef,
+    ports::{Inventory as _, RecordStore as _},
+};
+
+use crate::{
+    server::{Server, command},
+    shelf::Shelf,
+};
+
+/// Audio that gets a file of its own.
+const LARGE: usize = 300_000;
+
+/// A server's folder, with recordings.
+struct Swept {
+    shelf: Shelf,
+    token: String,
+}
+
+impl Swept {
+    fn with_recordings(count: u8) -> Self {
+        let shelf = Shelf::new();
+        let server = Server::start_on(&shelf.path("data"), &[]);
+        let token = server.sign_up("ann");
+        let swept = Self { shelf, token };
+        swept.upload(&server, 1..=count, LARGE);
+        assert!(server.terminate().success());
+        swept
+    }
+
+    fn upload(&self, server: &Server, fills: impl Iterator<Item = u8>, size: usize) {
+        for fill in fills {
+            let upload = Request::new("POST", "/v1/recordings").bearer(&self.token);
+            let _ = server.send(&upload.body("audio/mp4", vec![fill; size])).expect(201);
+        }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.shelf.path("data").join("tapebase.db")
+    }
+
+    /// All audio that has a file of its own.
+    fn files(&self) -> Vec<PathBuf> {
+        let folders = entries(&self.shelf.path("data").join("blobs"));
+        let is_prefix = |folder: &&PathBuf| folder.file_name().is_some_and(|name| name.len() == 2);
+        folders.iter().filter(is_prefix).flat_map(|folder| entries(folder)).collect()
+    }
+
+    /// Has all audio look two days old.
+    fn age(&self) {
+        let past = SystemTime::now() - Duration::from_hours(48);
+        for file in self.files() {
+            File::options().write(true).open(file).and_then(|file| file.set_modified(past)).expect("aged");
+        }
+    }
+
+    /// Every recording that is listed can be played.
+    fn assert_plays(&self, count: usize) {
+        let server = Server::start_on(&self.shelf.path("data"), &[]);
+        let recordings = server.list_all(&self.token);
+        assert_eq!(recordings.len(), count);
+        for recording in recordings {
+            let audio = format!("/v1/recordings/{}/audio", recording["id"].as_str().expect("an id"));
+            let _ = server.send(&Request::new("GET", audio).bearer(&self.token)).expect(200);
+        }
+        assert!(server.terminate().success());
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("read").path()).collect()
+}
+
+/// Turns over one bit of an entry of the index that tells which blobs recordings refer to.
+fn damage_index(database: &Path) {
+    let rows = rusqlite::Connection::open(database).expect("opened");
+    let find = |query: &str| rows.query_row(query, [], |row| row.get::<_, u64>(0)).expect("found");
+    let page = find("SELECT rootpage FROM sqlite_schema WHERE name = 'recordings_by_blob'");
+    let size = find("PRAGMA page_size");
+    let blob: String = rows.query_row("SELECT blob FROM recordings LIMIT 1", [], |row| row.get(0)).expect("one");
+    drop(rows);
+    let file = File::options().read(true).write(true).open(database).expect("opened");
+    let mut bytes = vec![0; usize::try_from(size).expect("small")];
+    file.read_exact_at(&mut bytes, (page - 1) * size).expect("read");
+    let place = bytes.windows(blob.len()).position(|window| window == blob.as_bytes()).expect("in the index");
+    file.write_all_at(&[bytes[place + 7] ^ 1], (page - 1) * size + place as u64 + 7).expect("written");
+}
+
+#[test]
+fn one_wrong_bit_in_an_index_costs_nobody_their_audio() {
+    let swept = Swept::with_recordings(8);
+    swept.age();
+    damage_index(&swept.database());
+
+    let said = swept.shelf.succeed("data", &["sweep"]);
+    assert!(said.contains("audio without a recording     0"), "{said}");
+    let shown = swept.shelf.succeed("data", &["sweep", "--dry-run"]);
+    assert!(shown.contains("its recording refers to it, and an index of the rows does not know"), "{shown}");
+    let said = command(&swept.shelf.path("data"), &[]).args(["verify", "--repair"]).output().expect("it runs");
+    assert!(!String::from_utf8_lossy(&said.stdout).contains("of them were removed"), "{said:?}");
+
+    assert_eq!(swept.files().len(), 8);
+    swept.assert_plays(8);
+}
+
+#[test]
+fn rows_put_back_to_an_earlier_moment_have_no_sweep_remove_what_came_since() {
+    let swept = Swept::with_recordings(2);
+    let earlier = swept.shelf.path("earlier.db");
+    fs::copy(swept.database(), &earlier).expect("copied");
+    let server = Server::start_on(&swept.shelf.path("data"), &[]);
+    swept.upload(&server, 3..=110, LARGE);
+    assert!(server.terminate().success());
+    let later = fs::read(swept.database()).expect("read");
+    swept.age();
+    fs::copy(&earlier, swept.database()).expect("put back");
+
+    let said = swept.shelf.fail("data", &["sweep"]);
+    assert!(said.contains("108 of 110 pieces of audio have no recording") && said.contains("--yes"), "{said}");
+    let said = swept.shelf.fail("data", &["verify", "--repair"]);
+    assert!(said.contains("none of them were removed"), "{said}");
+    let shown = swept.shelf.succeed("data", &["sweep", "--dry-run"]);
+    assert_eq!(shown.matches("audio without a recording").count(), 108, "{shown}");
+    assert_eq!(swept.files().len(), 110);
+
+    // Whoever has noticed puts the right rows back.
+    fs::write(swept.database(), later).expect("put back");
+    swept.assert_plays(110);
+
+    fs::copy(&earlier, swept.database()).expect("put back");
+    let _ = swept.shelf.succeed("data", &["sweep", "--yes"]);
+    assert_eq!(swept.files().len(), 2);
+}
+
+#[test]
+fn a_row_put_back_to_audio_that_is_gone_keeps_what_is_there() {
+    let swept = Swept::with_recordings(1);
+    let elsewhere = "7f3a".repeat(8);
+    let rows = swept.database();
+    let moved = async {
+        let rows = Sqlite::open(&rows).expect("opened");
+        let recording = rows.recordings(None).await.expect("read").recordings.remove(0);
+        let elsewhere = BlobRef::new(elsewhere.clone());
+        rows.move_blob(recording.owner, &recording.id, &recording.blob, elsewhere).await.expect("moved")
+    };
+    assert!(tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(moved));
+    swept.age();
+
+    let shown = swept.shelf.succeed("data", &["sweep", "--dry-run"]);
+    assert!(shown.contains("its recording refers to other audio, which is missing or damaged"), "{shown}");
+    let _ = swept.shelf.succeed("data", &["sweep", "--yes"]);
+
+    assert_eq!(swept.files().len(), 1);
+}
+
+#[test]
+fn a_server_sweeps_after_a_while_and_not_at_its_start() {
+    let swept = Swept::with_recordings(1);
+    let orphan = swept.shelf.path("data").join("blobs/7f").join("7f3a".repeat(8));
+    fs::write(&orphan, "nobody's").expect("written");
+    swept.age();
+
+    let server = Server::start_on(&swept.shelf.path("data"), &[]);
+    wait_for(&server, Duration::from_secs(1), || false);
+    assert!(server.terminate().success());
+    assert!(orphan.exists(), "it sweeps once an hour");
+
+    let server = Server::start_on(&swept.shelf.path("data"), &[("TAPEBASE_SWEEP__EVERY", "300ms")]);
+    wait_for(&server, Duration::from_secs(20), || !orphan.exists());
+    assert!(!orphan.exists());
+    assert!(server.terminate().success());
+}
+
+/// Asks the server for something until it is so, for so long at most.
+fn wait_for(server: &Server, at_most: Duration, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() && since.elapsed() < at_most {
+        let _ = server.send(&Request::new("GET", "/healthz")).expect(200);
+    }
+}
