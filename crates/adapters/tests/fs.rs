@@ -19,3 +19,4 @@ fn fresh() -> Ready<(Arc<Fs>, TempDir)> {
 tapebase_conformance::blob_store_tests!(fresh());
 tapebase_conformance::staged_blob_tests!(fresh(), Server);
 tapebase_conformance::part_store_tests!(fresh());
+tapebase_conformance::salvage_tests!(fresh());

@@ -21,11 +21,16 @@ pub enum HasherError {
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
     /// Hashes `password` with a fresh salt.
+    ///
+    /// - It MUST make another hash each time, also of an equal password.
     async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError>;
 
     /// Whether `password` is the one `hash` was made of.
+    ///
+    /// - It MUST be so for that password, and for no other.
+    /// - It MUST fail with `Failed` for what is no hash of this hasher.
     async fn verify(&self, password: Password, hash: PasswordHash) -> Result<bool, HasherError>;
 
-    /// A hash no password matches, to spend the same time on users that do not exist.
+    /// A hash that MUST match no password, to spend the same time on users that do not exist.
     fn decoy(&self) -> PasswordHash;
 }

@@ -26,10 +26,13 @@ pub struct TornWrite {
 #[async_trait]
 pub trait Salvage: Send + Sync {
     /// Whether the bytes of a blob are there, and its label contradicts them, or cannot be read.
+    ///
+    /// - It MUST NOT be so for a blob that is as it was put, nor for one that had bytes and is gone.
     async fn has_bad_header(&self, stored: &StoredBlob, of: &Provenance) -> Result<bool, BlobError>;
 
     /// Labels a blob with what it is, whose it is and when it was written.
     ///
+    /// - It MUST leave the bytes of a blob as they are.
     /// - It MUST change nothing and return `false` unless the blob's bytes have this size and digest.
     async fn rewrite_header(
         &self,
@@ -39,6 +42,8 @@ pub trait Salvage: Send + Sync {
     ) -> Result<bool, BlobError>;
 
     /// Lists all remains, but for those where something is being written.
+    ///
+    /// - It MUST list none where blobs were only ever put and deleted.
     async fn remains(&self) -> Result<Vec<TornWrite>, BlobError>;
 
     /// Removes remains.
