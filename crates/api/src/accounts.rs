@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::timestamp;
+
 /// An email address and a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,7 @@ pub struct Grant {
     #[schema(example = "Bearer")]
     pub token_type: String,
     /// When it ends unless it is used; every use puts that off.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub expires_at: DateTime<Utc>,
     /// Whose it is.
     pub user: User,
@@ -41,6 +44,7 @@ pub struct User {
     /// Null for users who came by a social id.
     pub email: Option<String>,
     /// When they signed up.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -95,10 +99,13 @@ pub struct Session {
     /// The `User-Agent` it signed in with.
     pub client: String,
     /// When it signed in.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the hour.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub last_used_at: DateTime<Utc>,
     /// When it ends unless it is used.
+    #[serde(serialize_with = "timestamp::serialize")]
     pub expires_at: DateTime<Utc>,
     /// Whether this very request came by it.
     pub current: bool,

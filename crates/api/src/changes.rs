@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Recording;
+use crate::{Recording, timestamp};
 
 /// Some changes, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,5 +31,6 @@ pub struct Change {
     /// The recording; null if it was deleted.
     pub recording: Option<Recording>,
     /// When it was deleted; null if it was not.
+    #[serde(serialize_with = "timestamp::optional::serialize")]
     pub deleted_at: Option<DateTime<Utc>>,
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Slug;
+use crate::{Slug, timestamp};
 
 /// A problem document (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,7 +24,7 @@ pub struct Problem {
     /// Whether the same request may succeed later.
     pub retryable: bool,
     /// When the recording was deleted, where that is the problem.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "timestamp::optional::serialize", default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime<Utc>>,
     /// Where to begin anew, where what was known is of no use any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -37,7 +37,7 @@ pub struct Recording {
     pub revision: u64,
     /// Since when its audio is known to be missing or damaged; absent as long as it is not. Uploaded again under the same
     /// id, it is mended.
-    #[serde(default, serialize_with = "timestamp::serialize_some", skip_serializing_if = "Option::is_none")]
+    #[serde(default, serialize_with = "timestamp::optional::serialize", skip_serializing_if = "Option::is_none")]
     pub damaged_at: Option<DateTime<Utc>>,
     /// True in the answer to an upload that took the place of damaged audio, and absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ mod tests {
     const PAGE: &str = concat!(
         r#"{"items":[{"id":"01JD9Z8Q3NVX4T6M2K7C5B1ARE","name":"회의록 3.m4a","media_type":"audio/mp4","size":24895,"#,
         r#""sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","#,
-        r#""recorded_at":"2026-11-23T09:30:00+09:00","received_at":"2026-11-23T00:31:02.123456Z","revision":1}],"#,
+        r#""recorded_at":"2026-11-23T09:30:00.000000+09:00","received_at":"2026-11-23T00:31:02.123456Z","revision":1}],"#,
         r#""next_cursor":null}"#,
     );
 

@@ -1,10 +1,11 @@
-//! Times as RFC 3339 has them, as many as a list has.
+//! Times as RFC 3339 has them, as many as a list has: always with microseconds, which stores keep, so that a client can
+//! read them with one pattern and compare them as text.
 
-use chrono::{DateTime, Datelike as _, Offset as _, TimeZone, Timelike as _};
-use serde::{Serialize as _, Serializer};
+use chrono::{DateTime, Datelike as _, Offset as _, SecondsFormat, TimeZone, Timelike as _};
+use serde::Serializer;
 
-/// As long as a time gets: `9999-12-31T23:59:59.999999999+23:59`.
-const LONGEST: usize = 35;
+/// As long as a time gets: `9999-12-31T23:59:59.999999+23:59`.
+const LONGEST: usize = 32;
 
 /// Writes what chrono writes, digit by digit: its formatter takes longer than all else a recording's answer takes.
 ///
@@ -19,7 +20,7 @@ pub fn serialize<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
     let nanoseconds = local.nanosecond();
     let is_usual = (0..=9_999).contains(&local.year()) && offset % 60 == 0 && nanoseconds < 1_000_000_000;
     if !is_usual {
-        return time.serialize(serializer);
+        return serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true));
     }
     let mut text = Text { bytes: [0; LONGEST], length: 0 };
     text.digits::<4>(local.year().unsigned_abs());
@@ -29,14 +30,8 @@ pub fn serialize<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
     }
     text.push(b':');
     text.digits::<2>(local.second());
-    if nanoseconds > 0 {
-        text.push(b'.');
-        match nanoseconds {
-            _ if nanoseconds.is_multiple_of(1_000_000) => text.digits::<3>(nanoseconds / 1_000_000),
-            _ if nanoseconds.is_multiple_of(1_000) => text.digits::<6>(nanoseconds / 1_000),
-            _ => text.digits::<9>(nanoseconds),
-        }
-    }
+    text.push(b'.');
+    text.digits::<6>(nanoseconds / 1_000);
     if offset == 0 {
         text.push(b'Z');
     } else {
@@ -48,18 +43,23 @@ pub fn serialize<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
     serializer.serialize_str(text.as_str())
 }
 
-/// The same for a time that may be absent.
-///
-/// # Errors
-/// A failing serializer.
-#[expect(clippy::ref_option, reason = "serde hands it over so")]
-pub fn serialize_some<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
-    time: &Option<DateTime<Z>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serialize(time, serializer),
-        None => serializer.serialize_none(),
+/// The same of a time that may be missing.
+pub mod optional {
+    use super::{DateTime, Serializer, TimeZone};
+
+    /// Writes it, or `null`.
+    ///
+    /// # Errors
+    /// A failing serializer.
+    #[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
+    pub fn serialize<S: Serializer, Z: TimeZone<Offset: std::fmt::Display>>(
+        time: &Option<DateTime<Z>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => super::serialize(time, serializer),
+            None => serializer.serialize_none(),
+        }
     }
 }
 
@@ -100,19 +100,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_chrono_writes_them() {
+    fn times_are_written_as_chrono_writes_them_with_microseconds() {
         #[derive(serde::Serialize)]
         struct Written<Z: TimeZone<Offset: std::fmt::Display>>(#[serde(serialize_with = "serialize")] DateTime<Z>);
+        fn assert_written<Z: TimeZone<Offset: std::fmt::Display>>(time: DateTime<Z>) {
+            let expected = format!("\"{}\"", time.to_rfc3339_opts(SecondsFormat::Micros, true));
+            assert_eq!(serde_json::to_string(&Written(time)).expect("JSON"), expected);
+        }
         let mut seconds = -70_000_000_000_i64;
         while let Some(time) = DateTime::from_timestamp(seconds, 0).filter(|_| seconds < 260_000_000_000) {
             for nanoseconds in [0, 1, 10, 1_000, 123_456_000, 123_000_000, 500_000_000, 999_999_999] {
                 let time = time + TimeDelta::nanoseconds(nanoseconds);
-                let written = serde_json::to_string(&Written::<Utc>(time)).expect("JSON");
-                assert_eq!(written, serde_json::to_string(&time).expect("JSON"));
+                assert_written::<Utc>(time);
                 for offset in [0, 60, -60, 9 * 3_600, -12_600, 86_340, -86_340, 3_601] {
-                    let there = time.with_timezone(&FixedOffset::east_opt(offset).expect("in range"));
-                    let written = serde_json::to_string(&Written(there)).expect("JSON");
-                    assert_eq!(written, serde_json::to_string(&there).expect("JSON"));
+                    assert_written(time.with_timezone(&FixedOffset::east_opt(offset).expect("in range")));
                 }
             }
             seconds += 987_654_321;

@@ -43,8 +43,10 @@ pub struct UploadPlan {
     /// The id the recording will have.
     pub id: String,
     /// Until when it can be completed: twelve hours, unless the operator says otherwise.
+    #[serde(serialize_with = "timestamp::optional::serialize")]
     pub expires_at: Option<DateTime<Utc>>,
     /// Until when the links are good; announcing the recording again gives fresh ones.
+    #[serde(serialize_with = "timestamp::optional::serialize")]
     pub links_expire_at: Option<DateTime<Utc>>,
     /// How many bytes every part has but the last.
     pub part_size: u64,
