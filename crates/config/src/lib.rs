@@ -36,6 +36,8 @@ pub struct Config {
     /// Where clients find the server; as requests say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<PublicUrl>,
+    /// Whether the clients of the 2018 server find its routes.
+    pub routes_2018: bool,
     /// Where everything is kept that has no place of its own.
     pub data_dir: PathBuf,
     /// Where rows are kept; in the data folder otherwise.
@@ -72,6 +74,7 @@ impl Default for Config {
         Self {
             listen: Listen::new("127.0.0.1", 8_080),
             public_url: None,
+            routes_2018: true,
             data_dir: PathBuf::from("tapebase-data"),
             records: None,
             blobs: None,
@@ -404,6 +407,7 @@ impl Config {
             body_bytes: None,
             public_url: self.public_url.clone(),
             proxies: self.http.proxies.clone(),
+            routes_2018: self.routes_2018,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a client says of a recording: one struct, in recordings and in uploads under way.
 
+use std::sync::{Arc, OnceLock};
+
 use chrono::{DateTime, FixedOffset};
 
 use crate::{media_type::MediaType, ports::Timestamp, recording::RecordingName};
@@ -47,6 +49,23 @@ impl NewDetails {
             recorded_at,
             client_duration_ms: self.client_duration_ms,
         }
+    }
+}
+
+/// What a client says behind the bytes of a recording: it is known once they have all come.
+#[derive(Debug, Clone, Default)]
+pub struct LateDetails(Arc<OnceLock<NewDetails>>);
+
+impl LateDetails {
+    /// Says it, instead of what was said before the bytes.
+    pub fn say(&self, details: NewDetails) {
+        let _ = self.0.set(details);
+    }
+
+    /// What was said, if anything was.
+    #[must_use]
+    pub fn said(&self) -> Option<NewDetails> {
+        self.0.get().cloned()
     }
 }
 

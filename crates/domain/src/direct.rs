@@ -9,20 +9,20 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use chrono::{SubsecRound as _, TimeDelta};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 
 use self::locks::UploadLocks;
 use crate::{
-    blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
+    blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     changes::Waiters,
     damage::Damage,
     details::NewDetails,
     digest::Sha256,
     history::{ChangeNumber, Entry},
     id::{RecordingId, UserId},
-    media_type::MediaType,
+    look,
+    media_type::Recognised,
     page::Limit,
     pending::{LinkKey, PartTicket, Parts, PendingUpload},
     ports::{
@@ -228,7 +228,7 @@ impl Direct {
 
     async fn draw_up(&self, owner: UserId, new: NewUpload) -> Result<PendingUpload, DirectError> {
         let now = self.clock.now();
-        let declared = new.details.media_type.clone();
+        let declared = new.details.media_type.canonical();
         let id = new.id.unwrap_or_else(|| RecordingId::generate(now));
         let of = Provenance { owner, recording: id.clone() };
         Ok(PendingUpload {
@@ -354,7 +354,13 @@ impl Direct {
             self.discard(&upload, &blob.blob).await?;
             return Err(UploadError::DigestMismatch { received: blob.sha256 }.into());
         }
-        let recording = self.describe(&upload, blob).await?;
+        let recognised = self.look_at(&blob).await?;
+        if let Recognised::Foreign(what) = recognised {
+            self.give_up(&upload).await?;
+            self.discard(&upload, &blob.blob).await?;
+            return Err(UploadError::Foreign(what).into());
+        }
+        let recording = self.describe(&upload, blob, &recognised);
         // It took a while, and a blob must have its recording before the sweeper might take it for an orphan.
         if self.has_expired(&upload) {
             let answer = self.expire(&upload).await;
@@ -408,12 +414,12 @@ impl Direct {
         Err(DirectError::NotFound)
     }
 
-    async fn describe(&self, upload: &PendingUpload, blob: StoredBlob) -> Result<Recording, DirectError> {
-        Ok(Recording {
+    fn describe(&self, upload: &PendingUpload, blob: StoredBlob, recognised: &Recognised) -> Recording {
+        Recording {
             id: upload.id.clone(),
             owner: upload.owner,
             details: upload.details.clone(),
-            media_type: self.sniff(upload, &blob).await?,
+            media_type: upload.details.media_type.or_recognised(recognised),
             size: blob.size,
             sha256: blob.sha256,
             digest: DigestOrigin::Computed,
@@ -423,20 +429,13 @@ impl Direct {
             verified_at: None,
             damaged_at: None,
             blob: blob.blob,
-        })
+        }
     }
 
-    /// The declared type, or what the first bytes say where it says nothing.
-    async fn sniff(&self, upload: &PendingUpload, blob: &StoredBlob) -> Result<MediaType, DirectError> {
-        if upload.details.media_type != MediaType::octet_stream() {
-            return Ok(upload.details.media_type.clone());
-        }
-        let range = ByteRange::whole(blob.size.min(MediaType::SNIFFED_BYTES as u64));
-        let head = match self.blobs.open(&blob.blob, range).await? {
-            Some(bytes) => bytes.try_collect::<BytesMut>().await?,
-            None => BytesMut::new(),
-        };
-        Ok(upload.details.media_type.clone().or_sniffed(&head))
+    /// What the bytes are: nobody has seen them on their way.
+    async fn look_at(&self, blob: &StoredBlob) -> Result<Recognised, DirectError> {
+        let recognised = look::recognise(&*self.blobs, &blob.blob, blob.size).await?;
+        Ok(recognised.unwrap_or(Recognised::Nothing))
     }
 
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Stored, DirectError> {

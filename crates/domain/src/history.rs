@@ -9,7 +9,7 @@ use crate::{
     blob::BlobRef,
     id::{RecordingId, UserId, random_bytes},
     ports::Timestamp,
-    recording::Recording,
+    recording::{Recording, Revision},
 };
 
 /// Counts the changes of one owner's recordings, from 1. Each change takes the next number in its own transaction, so
@@ -102,6 +102,15 @@ impl Entry {
         match self {
             Self::Recording(recording) => recording.changed,
             Self::Deleted(deleted) => deleted.changed,
+        }
+    }
+
+    /// Its revision, if it is a recording.
+    #[must_use]
+    pub const fn revision(&self) -> Option<Revision> {
+        match self {
+            Self::Recording(recording) => Some(recording.revision),
+            Self::Deleted(_) => None,
         }
     }
 

@@ -1,6 +1,17 @@
-//! Media types: what a client declares, and what the first bytes say when it declares nothing.
+//! Media types: what a client declares a recording to be, and what it is.
+
+mod frames;
+mod iso;
+mod matroska;
+mod ogg;
+mod others;
+mod recognise;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
+
+pub use self::recognise::{Recognised, Search};
 
 /// The text is not a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -11,9 +22,32 @@ pub struct InvalidMediaType;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MediaType(String);
 
+/// What recordings are called besides `audio/…`, and what some of those are called by others.
+const TABLE: &[(&str, &[&str])] = &[
+    ("audio/mp4", &["audio/x-m4a", "audio/m4a", "application/mp4"]),
+    ("video/mp4", &[]),
+    ("video/quicktime", &[]),
+    ("audio/3gpp", &["audio/3gpp2"]),
+    ("video/3gpp", &["video/3gpp2"]),
+    ("video/webm", &[]),
+    ("audio/matroska", &["audio/x-matroska"]),
+    ("video/matroska", &["video/x-matroska"]),
+    ("audio/ogg", &["audio/opus", "audio/vorbis", "audio/x-opus+ogg", "audio/x-ogg", "application/ogg"]),
+    ("video/ogg", &[]),
+    ("audio/wav", &["audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/x-pn-wav"]),
+    ("audio/aac", &["audio/aacp", "audio/x-aac", "audio/x-hx-aac-adts"]),
+    ("audio/mpeg", &["audio/mp3", "audio/x-mp3", "audio/x-mpeg", "audio/mpeg3", "audio/x-mpeg-3"]),
+    ("audio/amr", &["audio/x-amr"]),
+    ("audio/flac", &["audio/x-flac", "application/x-flac"]),
+    ("audio/x-caf", &["audio/caf"]),
+    ("audio/aiff", &["audio/x-aiff"]),
+    // Types that say nothing: the last two are what a chooser of files asks for, sent as if they were an answer.
+    (MediaType::OCTET_STREAM, &["binary/octet-stream", "audio/*", "video/*"]),
+];
+
 impl MediaType {
-    /// How many bytes of a recording tell its type.
-    pub const SNIFFED_BYTES: usize = 12;
+    /// How many bytes of a recording are read at once to tell its type.
+    pub const SNIFFED_BYTES: usize = 4 << 10;
     const OCTET_STREAM: &str = "application/octet-stream";
 
     /// Reads `type/subtype`, dropping parameters such as `;codecs=opus`.
@@ -30,6 +64,28 @@ impl MediaType {
         }
     }
 
+    /// Reads what clients declare: one type, the same one several times, or nothing, which are bytes of which nothing
+    /// is said.
+    ///
+    /// # Errors
+    /// [`InvalidMediaType`] if something is no type, or if two types contradict.
+    pub fn declared<'t>(values: impl IntoIterator<Item = &'t str>) -> Result<Self, InvalidMediaType> {
+        let mut declared: Option<Self> = None;
+        for value in values {
+            for entry in entries(value) {
+                let entry = Self::parse(entry)?;
+                if entry.says_nothing() {
+                    continue;
+                }
+                if declared.as_ref().is_some_and(|other| other.canonical() != entry.canonical()) {
+                    return Err(InvalidMediaType);
+                }
+                declared.get_or_insert(entry);
+            }
+        }
+        Ok(declared.unwrap_or_else(Self::octet_stream))
+    }
+
     /// What [`Self::as_str`] gave once, kept with a checksum.
     #[must_use]
     pub const fn from_stored(text: String) -> Self {
@@ -42,37 +98,58 @@ impl MediaType {
         Self(Self::OCTET_STREAM.to_owned())
     }
 
-    /// Whether a recording may be of this type: any audio, the two video containers recorders use,
-    /// and bytes of which nothing is said.
+    /// Whether a recording may be declared to be of this type: any audio, the containers that recorders use, and
+    /// bytes of which nothing is said.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.0.starts_with("audio/") || matches!(self.as_str(), "video/mp4" | "video/webm" | Self::OCTET_STREAM)
+        self.0.starts_with("audio/") || self.row().is_some()
     }
 
-    /// This type, or what `head` shows where nothing was declared.
+    /// What the bytes are, as far as they show it, and otherwise this type, under the name most know it by.
     #[must_use]
-    pub fn or_sniffed(self, head: &[u8]) -> Self {
-        match sniff(head) {
-            Some(sniffed) if self.0 == Self::OCTET_STREAM => Self(sniffed.to_owned()),
-            _ => self,
-        }
+    pub fn or_recognised(&self, recognised: &Recognised) -> Self {
+        let shown = recognised.name(self.0.starts_with("video/"));
+        let likely = recognised.likely().filter(|_| self.says_nothing());
+        shown.or(likely).map_or_else(|| self.canonical(), |name| Self(name.to_owned()))
+    }
+
+    /// The same type under the name most know it by.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        self.row().map_or_else(|| self.clone(), |canonical| Self(canonical.to_owned()))
+    }
+
+    fn says_nothing(&self) -> bool {
+        self.row() == Some(Self::OCTET_STREAM)
+    }
+
+    fn row(&self) -> Option<&'static str> {
+        let is_named =
+            |(canonical, aliases): &&(&str, &[&str])| *canonical == self.0 || aliases.contains(&self.as_str());
+        TABLE.iter().find(is_named).map(|(canonical, _)| *canonical)
     }
 
     /// The file name extension people expect for this type, dot included.
     #[must_use]
     pub fn extension(&self) -> &'static str {
-        match self.as_str() {
-            "audio/mp4" | "audio/m4a" | "audio/x-m4a" => ".m4a",
+        match self.canonical().as_str() {
+            "audio/mp4" => ".m4a",
             "video/mp4" => ".mp4",
+            "video/quicktime" => ".mov",
+            "audio/3gpp" | "video/3gpp" => ".3gp",
             "audio/webm" | "video/webm" => ".webm",
-            "audio/ogg" | "audio/opus" => ".ogg",
-            "audio/wav" | "audio/x-wav" | "audio/wave" => ".wav",
-            "audio/mpeg" | "audio/mp3" => ".mp3",
-            "audio/x-caf" => ".caf",
-            "audio/3gpp" => ".3gp",
-            "audio/amr" => ".amr",
+            "audio/matroska" => ".mka",
+            "video/matroska" => ".mkv",
+            "audio/ogg" => ".ogg",
+            "video/ogg" => ".ogv",
+            "audio/wav" => ".wav",
             "audio/aac" => ".aac",
-            "audio/flac" | "audio/x-flac" => ".flac",
+            "audio/mpeg" => ".mp3",
+            "audio/amr" => ".amr",
+            "audio/amr-wb" => ".awb",
+            "audio/flac" => ".flac",
+            "audio/x-caf" => ".caf",
+            "audio/aiff" => ".aiff",
             _ => "",
         }
     }
@@ -96,70 +173,22 @@ impl fmt::Display for MediaType {
     }
 }
 
-/// Recognises the containers that phones and browsers record into by their first bytes.
-fn sniff(head: &[u8]) -> Option<&'static str> {
-    if head.get(4..8) == Some(b"ftyp") {
-        return Some(match head.get(8..12)? {
-            b"M4A " | b"M4B " => "audio/mp4",
-            [b'3', b'g', _, _] => "audio/3gpp",
-            _ => "video/mp4",
-        });
-    }
-    let known: [(&[u8], &str); 6] = [
-        (b"\x1A\x45\xDF\xA3", "video/webm"),
-        (b"OggS", "audio/ogg"),
-        (b"fLaC", "audio/flac"),
-        (b"caff", "audio/x-caf"),
-        (b"#!AMR", "audio/amr"),
-        (b"ID3", "audio/mpeg"),
-    ];
-    if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {
-        return Some("audio/wav");
-    }
-    if let [0xFF, second, ..] = head {
-        // MPEG frames begin with eleven set bits; in AAC's the two bits of the layer are clear.
-        match second & 0b1111_0110 {
-            0b1111_0000 => return Some("audio/aac"),
-            _ if second & 0b1110_0000 == 0b1110_0000 => return Some("audio/mpeg"),
-            _ => {}
-        }
-    }
-    known.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name)
+/// The types in the value of a header, which some libraries send twice and some proxies join with commas.
+/// Browsers write commas into parameters, quoted or not: `video/webm;codecs=vp8,opus` is one.
+fn entries(value: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut has_parameters) = (false, false);
+    let entries = value.split(move |char| {
+        is_quoted ^= char == '"';
+        char == ',' && !is_quoted
+    });
+    entries.map(str::trim).filter(move |entry| {
+        let is_parameter = has_parameters && !entry.contains('/');
+        has_parameters |= entry.contains(';');
+        !entry.is_empty() && !is_parameter
+    })
 }
 
 /// RFC 9110 section 5.6.2.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_and_letter_case_do_not_matter() {
-        assert_eq!(MediaType::parse("Audio/WebM;codecs=opus"), Ok(MediaType("audio/webm".into())));
-        for text in ["", "audio", "audio/", "/mp4", "au dio/mp4", "audio/mp4\r\nx: y", "audio/mp4/x"] {
-            assert_eq!(MediaType::parse(text), Err(InvalidMediaType), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn only_recordings_are_recordings() {
-        let is_recording = |text| MediaType::parse(text).is_ok_and(|media_type| media_type.is_recording());
-        for text in ["audio/mp4", "audio/anything", "video/mp4", "video/webm", "application/octet-stream"] {
-            assert!(is_recording(text), "{text}");
-        }
-        for text in ["text/html", "image/svg+xml", "video/x-msvideo", "application/json"] {
-            assert!(!is_recording(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_declared_type_wins_over_the_bytes() {
-        let declared = MediaType("audio/x-m4a".into());
-        assert_eq!(declared.clone().or_sniffed(b"OggS...."), declared);
-        assert_eq!(MediaType::octet_stream().or_sniffed(b"\0\0\0\x1cftypM4A \0").as_str(), "audio/mp4");
-        assert_eq!(MediaType::octet_stream().or_sniffed(b"\0\0\0\x1cft").as_str(), MediaType::OCTET_STREAM);
-    }
 }

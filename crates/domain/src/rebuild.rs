@@ -8,7 +8,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use futures_util::TryStreamExt as _;
 
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
     digest::{Hasher, Sha256},
     history::ChangeNumber,
     id::{RecordingId, StoreId},
+    look,
     media_type::MediaType,
     ports::{BlobError, BlobStore, Clock, InsertError, Ports, RecordStore, StoreError, Terms, relay},
     quota::Quota,
@@ -173,9 +173,8 @@ impl Rebuild {
         of: &Provenance,
         described: &BlobDescription,
     ) -> Result<Option<Recording>, BlobError> {
-        let head = ByteRange::whole(described.size.min(MediaType::SNIFFED_BYTES as u64));
-        let Some(head) = self.blobs.open(blob, head).await? else { return Ok(None) };
-        let media_type = MediaType::octet_stream().or_sniffed(&head.try_collect::<BytesMut>().await?);
+        let Some(recognised) = look::recognise(&*self.blobs, blob, described.size).await? else { return Ok(None) };
+        let media_type = MediaType::octet_stream().or_recognised(&recognised);
         let (sha256, digest) = match described.sha256 {
             Some(said) => said,
             None => match self.digest(blob, described.size).await? {

@@ -9,18 +9,19 @@ pub(crate) use self::body::{Allowance, metered};
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::TimeDelta;
 
 use crate::{
     blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     changes::Waiters,
+    condition::Condition,
     damage::Damage,
-    details::NewDetails,
+    details::{LateDetails, NewDetails},
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, Entry},
     id::{RecordingId, UserId},
-    media_type::MediaType,
+    look,
+    media_type::{MediaType, Recognised},
     ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms, Timestamp},
     quota::{Excess, Quota},
     recording::{DigestOrigin, Recording, Revision},
@@ -68,6 +69,21 @@ pub struct NewRecording {
     pub sha256: Option<Sha256>,
     /// How many bytes there will be, if that is known.
     pub size: Option<u64>,
+    /// Whether it is taken even if its bytes are recognised as no recording.
+    pub anything: bool,
+    /// What it depends on.
+    pub condition: Condition,
+    /// What the client says of it behind its bytes.
+    pub late: LateDetails,
+}
+
+impl NewRecording {
+    /// One of which nothing else is said.
+    #[must_use]
+    pub fn of(details: NewDetails) -> Self {
+        let (condition, late) = (Condition::default(), LateDetails::default());
+        Self { id: None, details, again: false, sha256: None, size: None, anything: false, condition, late }
+    }
 }
 
 /// A recording that is safe now.
@@ -90,6 +106,12 @@ pub enum UploadError {
     /// The type is not one of recordings.
     #[error("{0} is not a type of recordings")]
     UnsupportedType(MediaType),
+    /// The bytes are something else.
+    #[error("the bytes are {0}")]
+    Foreign(&'static str),
+    /// What it depends on is not so.
+    #[error("the upload depends on what is not so")]
+    Unmet,
     /// The user has another recording of this id.
     #[error("recording {0} exists with other content")]
     Conflict(RecordingId),
@@ -162,7 +184,12 @@ impl Upload {
             return Err(UploadError::UnsupportedType(new.details.media_type));
         }
         if let Some(id) = &new.id {
-            match self.records.look_up(owner, id).await? {
+            let there = self.records.look_up(owner, id).await?;
+            let revision = there.as_ref().and_then(Entry::revision);
+            if !new.condition.admits(revision) {
+                return Err(UploadError::Unmet);
+            }
+            match there {
                 Some(Entry::Recording(existing)) => return self.repeat(*existing, &new, body).await,
                 Some(Entry::Deleted(deleted)) if !new.again => return Err(UploadError::Deleted(deleted)),
                 Some(Entry::Deleted(_)) | None => {}
@@ -172,6 +199,12 @@ impl Upload {
 
         let begun_at = self.clock.now();
         let (head, body) = body::peek(body).await;
+        let recognised = Recognised::in_head(&head);
+        if let Recognised::Foreign(what) = recognised
+            && !new.anything
+        {
+            return Err(UploadError::Foreign(what));
+        }
         // The audio says whose it is, so its id is chosen before it is stored.
         let id = new.id.clone().unwrap_or_else(|| RecordingId::generate(begun_at));
         let of = Provenance { owner, recording: id };
@@ -180,7 +213,8 @@ impl Upload {
             self.discard(&blob.blob).await;
             return Err(refusal);
         }
-        let recording = self.describe(of, &new, blob, &head);
+        let recognised = look::go_on(&*self.blobs, &blob.blob, blob.size, recognised).await;
+        let recording = self.describe(of, &new, blob, &recognised);
         self.insert(recording, &new).await
     }
 
@@ -193,10 +227,10 @@ impl Upload {
         Ok(())
     }
 
-    fn describe(&self, of: Provenance, new: &NewRecording, blob: StoredBlob, head: &Bytes) -> Recording {
+    fn describe(&self, of: Provenance, new: &NewRecording, blob: StoredBlob, recognised: &Recognised) -> Recording {
         let now = self.clock.now();
-        let details = new.details.clone();
-        let media_type = details.media_type.clone().or_sniffed(head);
+        let details = new.late.said().unwrap_or_else(|| new.details.clone());
+        let media_type = details.media_type.clone().or_recognised(recognised);
         Recording {
             id: of.recording,
             owner: of.owner,
@@ -226,7 +260,9 @@ impl Upload {
             // A store that repeated the write, for the reply was lost, finds its own row.
             Err(InsertError::Taken(existing)) if existing.blob == blob => return Ok(Stored::Created(*existing)),
             Err(InsertError::Taken(existing))
-                if existing.sha256 == sha256 && !self.damage.is_intact(&existing).await? =>
+                if existing.sha256 == sha256
+                    && new.condition.admits(Some(existing.revision))
+                    && !self.damage.is_intact(&existing).await? =>
             {
                 let damaged = self.damage.note(*existing).await;
                 return self.put_in_place(&damaged, blob, new).await;
@@ -237,6 +273,7 @@ impl Upload {
         };
         self.discard(&blob).await;
         match refused {
+            InsertError::Taken(existing) if !new.condition.admits(Some(existing.revision)) => Err(UploadError::Unmet),
             InsertError::Taken(existing) if existing.sha256 == sha256 => Ok(Stored::Existing(*existing)),
             InsertError::Taken(existing) => Err(UploadError::Conflict(existing.id)),
             InsertError::Deleted(deleted) => Err(UploadError::Deleted(deleted)),

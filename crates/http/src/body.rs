@@ -200,11 +200,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             let incoming = incoming?;
             let length = incoming.length.unwrap_or_default();
             let body = collect(incoming.paced(), length, JSON_BYTES).await?;
+            // .NET and Windows PowerShell put a mark in front that means nothing (RFC 8259 section 8.1).
+            let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
             // A list is no object, though it could be read into one field by field.
             if body.trim_ascii_start().first() != Some(&b'{') {
                 return Err(Problem::new(Slug::InvalidBody, "Send a JSON object."));
             }
-            match serde_json::from_slice(&body) {
+            match serde_json::from_slice(body) {
                 Ok(body) => Ok(Self(body)),
                 Err(error) => Err(Problem::new(Slug::InvalidBody, format!("The JSON does not fit: {error}."))),
             }

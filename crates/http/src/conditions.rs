@@ -1,11 +1,14 @@
 //! Conditional requests (RFC 9110 section 13) on strong entity tags.
 
 use actix_web::{
-    HttpMessage as _, HttpRequest, HttpResponse,
+    HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{self, EntityTag, IfMatch, IfNoneMatch, IfRange},
 };
 use tapebase_api::Slug;
-use tapebase_domain::recording::Recording;
+use tapebase_domain::{
+    condition::{Condition, Revisions},
+    recording::{Recording, Revision},
+};
 
 use crate::problem::Problem;
 
@@ -16,7 +19,11 @@ pub fn audio_tag(recording: &Recording) -> EntityTag {
 
 /// The tag of what is known about a recording: its revision.
 pub fn revision_tag(recording: &Recording) -> EntityTag {
-    EntityTag::new_strong(format!("r{}", recording.revision.0))
+    tag_of(recording.revision)
+}
+
+fn tag_of(revision: Revision) -> EntityTag {
+    EntityTag::new_strong(format!("r{}", revision.0))
 }
 
 /// What the preconditions of a read come to.
@@ -35,15 +42,24 @@ pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "priv
 pub const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 
 /// 304: the client has this version.
-pub fn not_modified(tag: &EntityTag) -> HttpResponse {
-    HttpResponse::NotModified().insert_header((header::ETAG, tag.to_string())).insert_header(REVALIDATE).finish()
+pub fn not_modified(tag: &EntityTag) -> HttpResponseBuilder {
+    let mut response = HttpResponse::NotModified();
+    response.insert_header((header::ETAG, tag.to_string())).insert_header(REVALIDATE);
+    response
 }
 
-/// Fails unless `If-Match`, if there is one, has the tag.
+/// How a tag in `If-Match` is compared.
+type Comparison = fn(&EntityTag, &EntityTag) -> bool;
+
+/// Fails unless `If-Match`, if there is one, has the tag of what is known about a recording.
 pub fn require_match(request: &HttpRequest, tag: &EntityTag) -> Result<(), Problem> {
+    require(request, tag, is_of)
+}
+
+fn require(request: &HttpRequest, tag: &EntityTag, is_same: Comparison) -> Result<(), Problem> {
     let is_met = match request.get_header::<IfMatch>() {
         Some(IfMatch::Any) => true,
-        Some(IfMatch::Items(tags)) => tags.iter().any(|candidate| candidate.strong_eq(tag)),
+        Some(IfMatch::Items(tags)) => tags.iter().any(|candidate| is_same(candidate, tag)),
         None => false,
     };
     if is_met || !request.headers().contains_key(header::IF_MATCH) {
@@ -53,27 +69,57 @@ pub fn require_match(request: &HttpRequest, tag: &EntityTag) -> Result<(), Probl
     Err(Problem::new(Slug::PreconditionFailed, detail))
 }
 
-/// Weighs `If-Match` and `If-None-Match` of an upload, which never replaces anything.
-pub fn weigh_upload(request: &HttpRequest, existing: Option<&Recording>) -> Result<(), Problem> {
-    let refuse = |detail: &'static str| Err(Problem::new(Slug::PreconditionFailed, detail));
-    match existing {
-        Some(existing) => match weigh(request, &revision_tag(existing))? {
-            Read::Proceed => Ok(()),
-            Read::NotModified => refuse("The recording exists, and If-None-Match rules that out."),
-        },
-        None if request.headers().contains_key(header::IF_MATCH) => {
-            refuse("There is no recording that If-Match could name.")
-        }
-        None => Ok(()),
+/// Whether a client means this tag. A proxy that compresses an answer marks its tag: nginx as weak, Apache and Caddy with
+/// the name of the encoding (`"r1-gzip"`). The tag of what is known of a recording names its revision, in whichever bytes
+/// it was sent, so the mark says nothing; whoever took the comparison for strong could change nothing behind a proxy.
+fn is_of(candidate: &EntityTag, tag: &EntityTag) -> bool {
+    let text = candidate.tag();
+    let plain = ENCODINGS.iter().find_map(|mark| text.strip_suffix(mark)).unwrap_or(text);
+    plain == tag.tag()
+}
+
+const ENCODINGS: [&str; 4] = ["-gzip", "-br", "-zstd", "-deflate"];
+
+/// What `If-Match` and `If-None-Match` say of an upload. A condition that cannot be read is one that is never met.
+pub fn of_upload(request: &HttpRequest) -> Condition {
+    let has = |name| request.headers().contains_key(name);
+    Condition {
+        matching: has(header::IF_MATCH).then(|| match request.get_header::<IfMatch>() {
+            Some(IfMatch::Any) => Revisions::Any,
+            Some(IfMatch::Items(tags)) => revisions(&tags),
+            None => Revisions::These(Vec::new()),
+        }),
+        not_matching: has(header::IF_NONE_MATCH).then(|| match request.get_header::<IfNoneMatch>() {
+            Some(IfNoneMatch::Items(tags)) => revisions(&tags),
+            Some(IfNoneMatch::Any) | None => Revisions::Any,
+        }),
     }
 }
 
-/// Weighs `If-Match` and `If-None-Match` of a read.
+fn revisions(tags: &[EntityTag]) -> Revisions {
+    let revision = |candidate: &EntityTag| {
+        let digits = candidate.tag().strip_prefix('r')?.split('-').next()?;
+        let revision = Revision(digits.parse().ok()?);
+        is_of(candidate, &tag_of(revision)).then_some(revision)
+    };
+    Revisions::These(tags.iter().filter_map(revision).collect())
+}
+
+/// Weighs `If-Match` and `If-None-Match` of a read of what is known about a recording.
 pub fn weigh(request: &HttpRequest, tag: &EntityTag) -> Result<Read, Problem> {
-    require_match(request, tag)?;
+    weigh_by(request, tag, is_of)
+}
+
+/// Weighs those of a read of its bytes: other bytes are another tag.
+pub fn weigh_audio(request: &HttpRequest, tag: &EntityTag) -> Result<Read, Problem> {
+    weigh_by(request, tag, EntityTag::strong_eq)
+}
+
+fn weigh_by(request: &HttpRequest, tag: &EntityTag, is_same: Comparison) -> Result<Read, Problem> {
+    require(request, tag, is_same)?;
     let is_known = match request.get_header::<IfNoneMatch>() {
         Some(IfNoneMatch::Any) => true,
-        Some(IfNoneMatch::Items(tags)) => tags.iter().any(|candidate| candidate.weak_eq(tag)),
+        Some(IfNoneMatch::Items(tags)) => tags.iter().any(|candidate| is_of(candidate, tag)),
         None => false,
     };
     Ok(if is_known { Read::NotModified } else { Read::Proceed })

@@ -13,7 +13,7 @@ use tapebase_domain::{
 };
 use utoipa::IntoParams;
 
-use crate::{problem::Problem, query};
+use crate::{problem::Problem, query, times};
 
 const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 
@@ -21,8 +21,8 @@ const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct UploadQuery {
-    /// The recording's name; wins over `Content-Disposition`.
-    #[param(min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
+    /// The recording's name; wins over `Content-Disposition`. An empty one says nothing.
+    #[param(pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     name: Option<String>,
     /// How long it plays, in milliseconds; kept as the client's own word.
     #[param(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
@@ -32,7 +32,8 @@ pub struct UploadQuery {
 /// What the head of a request with audio in its body says, but for what its part of a form may say as well.
 pub fn in_head(request: &HttpRequest) -> Result<NewDetails, Problem> {
     let UploadQuery { name, client_duration_ms } = query::parse(request)?;
-    let recorded_at = request.headers().get(X_RECORDED_AT).map(|value| recorded_at(value.to_str().ok()));
+    let recorded_at = request.headers().get(X_RECORDED_AT).filter(|value| !value.is_empty());
+    let recorded_at = recorded_at.map(|value| self::recorded_at(value.to_str().ok()));
     Ok(NewDetails {
         name: name.map(RecordingName::parse).transpose()?,
         recorded_at: recorded_at.transpose()?,
@@ -41,17 +42,36 @@ pub fn in_head(request: &HttpRequest) -> Result<NewDetails, Problem> {
     })
 }
 
-/// Adds what a field of a form says; fields nobody knows say nothing.
-pub fn add_field(details: &mut NewDetails, field: &str, text: String) -> Result<(), Problem> {
-    match field {
-        "name" if details.name.is_none() => details.name = Some(RecordingName::parse(text)?),
-        "recorded_at" => details.recorded_at = Some(recorded_at(Some(&text))?),
-        "client_duration_ms" if details.client_duration_ms.is_none() => {
-            details.client_duration_ms = Some(milliseconds(&text)?);
-        }
-        _ => {}
+/// The fields of a form that say something of its recording.
+const FIELDS: [&str; 3] = ["name", "recorded_at", "client_duration_ms"];
+
+/// Whether a field of a form says something of its recording.
+pub fn is_field(name: &str) -> bool {
+    FIELDS.contains(&name)
+}
+
+/// Adds what a field of a form says; those that are empty or that nobody knows say nothing.
+pub fn add_field(details: &mut NewDetails, field: &str, text: &[u8]) -> Result<(), Problem> {
+    if text.is_empty() || !is_field(field) {
+        return Ok(());
     }
-    Ok(())
+    let text = std::str::from_utf8(text);
+    let text = text.map_err(|_| Problem::new(Slug::InvalidBody, "Send text parts in UTF-8."))?;
+    let is_new = match field {
+        "name" => say(&mut details.name, RecordingName::parse(text.to_owned())?),
+        "recorded_at" => say(&mut details.recorded_at, recorded_at(Some(text))?),
+        _ => say(&mut details.client_duration_ms, milliseconds(text)?),
+    };
+    is_new.then_some(()).ok_or_else(|| Problem::new(Slug::InvalidBody, format!("Send {field} once.")))
+}
+
+/// Notes what is said; `false` if something else was said before.
+fn say<T: PartialEq>(place: &mut Option<T>, said: T) -> bool {
+    if let Some(before) = place {
+        return *before == said;
+    }
+    *place = Some(said);
+    true
 }
 
 /// What is announced.
@@ -63,7 +83,7 @@ pub fn announced(body: api::CreateUpload) -> Result<NewUpload, Problem> {
         id: id.map(|id| RecordingId::parse(&id)).transpose()?,
         details: NewDetails {
             name: name.map(RecordingName::parse).transpose()?,
-            media_type: media_type.map_or(Ok(MediaType::octet_stream()), |text| parse_media_type(Some(&text)))?,
+            media_type: declared(media_type.as_deref())?,
             recorded_at: time.map(|text| recorded_at(Some(&text))).transpose()?,
             client_duration_ms,
         },
@@ -75,20 +95,19 @@ pub fn announced(body: api::CreateUpload) -> Result<NewUpload, Problem> {
 
 /// The declared type; nothing declared is bytes of which nothing is said.
 pub fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(MediaType::octet_stream()) };
-    parse_media_type(value.to_str().ok())
+    // What is no text is no type either.
+    let values = headers.get_all(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    declared(values)
 }
 
-fn parse_media_type(text: Option<&str>) -> Result<MediaType, Problem> {
-    text.and_then(|text| MediaType::parse(text).ok()).ok_or_else(|| {
-        let detail = "Send Content-Type: audio/*, video/mp4, video/webm or application/octet-stream.";
-        Problem::new(Slug::UnsupportedMediaType, detail)
-    })
+fn declared<'t>(values: impl IntoIterator<Item = &'t str>) -> Result<MediaType, Problem> {
+    let declared = MediaType::declared(values);
+    declared.map_err(|_| Problem::new(Slug::UnsupportedMediaType, Problem::SEND_TYPE))
 }
 
 /// RFC 3339 with an offset: the client's clock as it showed.
 fn recorded_at(text: Option<&str>) -> Result<DateTime<FixedOffset>, Problem> {
-    let time = text.and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
+    let time = text.and_then(times::parse);
     // A leap second becomes the one after, which RFC 3339 must still be able to write down.
     let is_leap = |time: &DateTime<FixedOffset>| time.nanosecond() >= 1_000_000_000;
     let is_writable = |time: &DateTime<FixedOffset>| !is_leap(time) || (*time + TimeDelta::seconds(1)).year() <= 9_999;

@@ -33,7 +33,7 @@ pub async fn answer_or_redirect(
     list: &List,
     recording: &Recording,
 ) -> Result<HttpResponse, Problem> {
-    let is_proceeding = conditions::weigh(request, &conditions::audio_tag(recording))? == Read::Proceed;
+    let is_proceeding = conditions::weigh_audio(request, &conditions::audio_tag(recording))? == Read::Proceed;
     if is_proceeding
         && request.method() == Method::GET
         && let Some(elsewhere) = redirect(list, recording).await?
@@ -46,8 +46,10 @@ pub async fn answer_or_redirect(
 /// Answers a GET or HEAD for the bytes of `recording`.
 pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
     let tag = conditions::audio_tag(recording);
-    if conditions::weigh(request, &tag)? == Read::NotModified {
-        return Ok(conditions::not_modified(&tag));
+    if conditions::weigh_audio(request, &tag)? == Read::NotModified {
+        // It may have been renamed since: a 304 brings what is stored up to date (RFC 9110 section 15.4.5).
+        let name = (header::CONTENT_DISPOSITION, names::attachment(&recording.details.name));
+        return Ok(conditions::not_modified(&tag).insert_header(name).finish());
     }
     let is_head = request.method() == Method::HEAD;
     let ranges = if is_head || !conditions::range_applies(request, &tag) {

@@ -13,6 +13,7 @@ mod conditions;
 mod details;
 mod digests;
 mod direct;
+mod disposition;
 mod download;
 mod failures;
 mod forwarded;
@@ -30,6 +31,7 @@ mod recordings;
 pub mod request_log;
 pub mod routes;
 mod tasks;
+mod times;
 mod upload;
 mod wire;
 
@@ -72,4 +74,6 @@ pub struct HttpPolicy {
     pub public_url: Option<PublicUrl>,
     /// The proxies in front whose word on that counts.
     pub proxies: Proxies,
+    /// Whether the routes of 2018 are there.
+    pub routes_2018: bool,
 }

@@ -1,6 +1,5 @@
 //! Which recordings to list: the query of `GET /v1/recordings`.
 
-use chrono::DateTime;
 use serde::Deserialize;
 use tapebase_api::Slug;
 use tapebase_domain::{
@@ -9,7 +8,9 @@ use tapebase_domain::{
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{problem::Problem, query};
+use crate::{problem::Problem, query, times};
+
+const OTHER_LIST: &str = "The cursor is of a list with another by or order: leave them out, or ask for the same.";
 
 /// Which recordings to list.
 #[derive(Deserialize, IntoParams)]
@@ -24,7 +25,7 @@ pub struct ListQuery {
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u64>,
-    /// The `next_cursor` of the page before; its `by` and `order` must be asked for again.
+    /// The `next_cursor` of the page before, which knows its `by` and `order`.
     cursor: Option<String>,
     /// Only recordings whose time, as `by` names it, is this or later; RFC 3339.
     #[param(format = DateTime)]
@@ -52,19 +53,23 @@ impl ListQuery {
     /// The page asked for, in the domain's words.
     pub fn parse(self) -> Result<PageRequest, Problem> {
         let invalid = |what: &str| Problem::new(Slug::InvalidParameter, what.to_owned());
-        let by = match self.by {
-            Some(By::Recorded) => TimeField::Recorded,
-            Some(By::Received) | None => TimeField::Received,
-        };
-        let order = match self.order {
-            Some(Direction::Oldest) => Order::Oldest,
-            Some(Direction::Newest) | None => Order::Newest,
-        };
+        let by = self.by.map(|by| match by {
+            By::Received => TimeField::Received,
+            By::Recorded => TimeField::Recorded,
+        });
+        let order = self.order.map(|order| match order {
+            Direction::Newest => Order::Newest,
+            Direction::Oldest => Order::Oldest,
+        });
         let cursor = self.cursor.as_deref().map(Cursor::parse).transpose();
         let cursor = cursor.map_err(|_| invalid("Send as cursor the next_cursor of the page before."))?;
-        if cursor.as_ref().is_some_and(|cursor| cursor.by != by || cursor.order != order) {
-            return Err(invalid("The cursor is of a list with another by or order: ask for the same again."));
-        }
+        let of_cursor = cursor.as_ref().map(|cursor| (cursor.by, cursor.order));
+        let (by, order) = match (of_cursor, by, order) {
+            (Some((own, _)), Some(by), _) if own != by => return Err(invalid(OTHER_LIST)),
+            (Some((_, own)), _, Some(order)) if own != order => return Err(invalid(OTHER_LIST)),
+            (Some(own), _, _) => own,
+            (None, by, order) => (by.unwrap_or_default(), order.unwrap_or_default()),
+        };
         Ok(PageRequest {
             by,
             order,
@@ -76,9 +81,7 @@ impl ListQuery {
     }
 }
 
-/// RFC 3339, forgiving a `+` that was not percent-encoded and so became a space.
 fn time(text: &str) -> Result<Timestamp, Problem> {
-    let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    time.map(|time| time.to_utc())
-        .map_err(|_| Problem::new(Slug::InvalidParameter, "Send from and to as RFC 3339, like 2026-11-23T00:00:00Z."))
+    let invalid = || Problem::new(Slug::InvalidParameter, "Send from and to as RFC 3339, like 2026-11-23T00:00:00Z.");
+    times::parse(text).map(|time| time.to_utc()).ok_or_else(invalid)
 }

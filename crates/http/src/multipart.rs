@@ -1,6 +1,7 @@
 //! Uploads as `multipart/form-data` (RFC 7578), as browsers' forms and `curl -F` send them.
 //!
-//! The recording is the part with a file name; what is said of it may come before it as text.
+//! The recording is the part with a file name, or else of a type that is not text; what is said of it may come as text,
+//! before it or behind it.
 
 use std::sync::{
     Arc,
@@ -9,8 +10,7 @@ use std::sync::{
 
 use actix_web::{
     HttpRequest,
-    error::ParseError,
-    http::header::{self, ContentDisposition, DispositionType, HeaderMap, HeaderName, HeaderValue},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -18,16 +18,20 @@ use multer::{Field, Multipart};
 use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
-    details::NewDetails,
+    details::{LateDetails, NewDetails},
+    media_type::MediaType,
+    recording::RecordingName,
     upload::NewRecording,
 };
 
-use crate::{body::Incoming, details, digests, names, problem::Problem, upload};
+use crate::{body::Incoming, details, digests, disposition::Disposition, names, problem::Problem, upload};
 
 /// The longest text part.
 const TEXT_BYTES: usize = 16 << 10;
-/// How many parts may come before the recording.
+/// How many parts may come before the recording, and how many behind it.
 const PARTS: usize = 16;
+/// Types of fields. Some libraries give each a type, and others write all that is no file as JSON.
+const TEXTS: [&[u8]; 3] = [b"text/", b"application/json", b"application/x-www-form-urlencoded"];
 
 /// How much the parser may hold back while it looks for the end of a part's headers.
 const HELD_BYTES: usize = 1 << 20;
@@ -42,26 +46,88 @@ pub async fn parse(
         let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
         return Err(Problem::new(Slug::InvalidParameter, detail));
     }
-    let mut said = details::in_head(request)?;
+    let mut said = Said { head: details::in_head(request)?, fields: NewDetails::of_type(MediaType::octet_stream()) };
     let held = Held::default();
     let mut parts = Multipart::new(held.count(incoming.into_stream()), boundary(request)?);
     for _ in 0..PARTS {
         let Some(mut part) = parts.next_field().await.map_err(|error| refusal(&error))? else { break };
-        let headers = headers(&part);
-        let disposition = headers.get(header::CONTENT_DISPOSITION).map(ContentDisposition::from_raw);
-        let Some(Ok(disposition)) = disposition.filter(is_form_data) else {
-            return Err(malformed("a part is not Content-Disposition: form-data"));
-        };
-        if has_file(&disposition) {
-            return Ok((describe(&headers, &disposition, said)?, Box::pin(content(part, parts, held))));
+        match Part::read(&mut part).await? {
+            Part::Recording { headers, disposition, first } => {
+                let new = describe(&headers, &disposition, &said)?;
+                let file = new.details.clone();
+                let rest = rest(parts, held.clone(), said, file, new.late.clone());
+                return Ok((new, Box::pin(content(first, part, held).chain(rest))));
+            }
+            Part::Field { name, text } => said.add(&name, &text)?,
+            Part::Nothing => {}
         }
-        let text = read_text(&mut part).await?;
         held.clear();
-        if let Some(field) = disposition.get_name() {
-            details::add_field(&mut said, field, text)?;
-        }
     }
     Err(Problem::new(Slug::InvalidBody, "Send the recording as a part with a file name, like curl -F file=@PATH."))
+}
+
+/// A part, read as far as it takes to tell what it is.
+enum Part {
+    Recording {
+        headers: HeaderMap,
+        disposition: Disposition,
+        first: Option<Bytes>,
+    },
+    Field {
+        name: String,
+        text: Vec<u8>,
+    },
+    /// Where nobody chose a file, browsers send an empty one without a name.
+    Nothing,
+}
+
+impl Part {
+    async fn read(part: &mut Field<'static>) -> Result<Self, Problem> {
+        let headers = headers(part);
+        let Some(disposition) = disposition(&headers) else {
+            return Err(malformed("a part is not Content-Disposition: form-data"));
+        };
+        if !is_recording(&headers, &disposition) {
+            let name = disposition.field().unwrap_or_default().to_owned();
+            return Ok(Self::Field { name, text: read_text(part).await? });
+        }
+        let first = first_piece(part).await.map_err(|error| refusal(&error))?;
+        let is_chosen = first.is_some() || disposition.names_file() || !disposition.has_file();
+        Ok(if is_chosen { Self::Recording { headers, disposition, first } } else { Self::Nothing })
+    }
+}
+
+/// The first piece of a part that has anything in it.
+async fn first_piece(part: &mut Field<'static>) -> Result<Option<Bytes>, multer::Error> {
+    while let Some(piece) = part.chunk().await? {
+        if !piece.is_empty() {
+            return Ok(Some(piece));
+        }
+    }
+    Ok(None)
+}
+
+/// What is said of a recording in the head and in fields.
+struct Said {
+    head: NewDetails,
+    fields: NewDetails,
+}
+
+impl Said {
+    fn add(&mut self, field: &str, text: &[u8]) -> Result<(), Problem> {
+        details::add_field(&mut self.fields, field, text)
+    }
+
+    /// All of it, of a file of this name and type.
+    fn of(&self, name: Option<RecordingName>, media_type: MediaType) -> NewDetails {
+        let Self { head, fields } = self;
+        NewDetails {
+            name: head.name.clone().or_else(|| fields.name.clone()).or(name),
+            media_type,
+            recorded_at: fields.recorded_at.or(head.recorded_at),
+            client_duration_ms: head.client_duration_ms.or(fields.client_duration_ms),
+        }
+    }
 }
 
 fn boundary(request: &HttpRequest) -> Result<String, Problem> {
@@ -73,10 +139,6 @@ fn boundary(request: &HttpRequest) -> Result<String, Problem> {
     }
 }
 
-fn is_form_data(disposition: &Result<ContentDisposition, ParseError>) -> bool {
-    disposition.as_ref().is_ok_and(|disposition| disposition.disposition == DispositionType::FormData)
-}
-
 /// The part's headers in actix's types.
 fn headers(part: &Field<'_>) -> HeaderMap {
     let headers = part.headers().iter().filter_map(|(name, value)| {
@@ -86,35 +148,62 @@ fn headers(part: &Field<'_>) -> HeaderMap {
     headers.collect()
 }
 
-/// Where nobody chose a file, browsers send an empty one without a name.
-fn has_file(disposition: &ContentDisposition) -> bool {
-    disposition.get_filename().is_some_and(|name| !name.is_empty()) || disposition.get_filename_ext().is_some()
+fn disposition(headers: &HeaderMap) -> Option<Disposition> {
+    let value = headers.get(header::CONTENT_DISPOSITION)?;
+    Some(Disposition::parse(value.as_bytes())).filter(Disposition::is_form_data)
 }
 
-fn describe(headers: &HeaderMap, disposition: &ContentDisposition, said: NewDetails) -> Result<NewRecording, Problem> {
+/// Whether a part is the recording. Its file name may be missing (RFC 7578 section 4.2); its type tells it from the
+/// fields then, some of which have one, too.
+fn is_recording(headers: &HeaderMap, disposition: &Disposition) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+    let is_typed = media_type
+        .is_some_and(|media_type| !media_type.is_empty() && !TEXTS.iter().any(|text| media_type.starts_with(text)));
+    disposition.has_file() || (is_typed && !disposition.field().is_some_and(details::is_field))
+}
+
+fn describe(headers: &HeaderMap, disposition: &Disposition, said: &Said) -> Result<NewRecording, Problem> {
     upload::refuse_unstorable(headers)?;
-    let name = match said.name {
-        Some(name) => Some(name),
-        None => names::in_form(disposition)?.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
-    };
-    let details = NewDetails { name, media_type: details::media_type(headers)?, ..said };
-    Ok(NewRecording { id: None, details, again: false, sha256: digests::expected(headers)?, size: None })
+    let details = said.of(names::of_file(disposition), details::media_type(headers)?);
+    Ok(NewRecording { sha256: digests::expected(headers)?, ..NewRecording::of(details) })
 }
 
-/// The recording's bytes. Its end counts only once the whole form has ended, without another part.
+/// The recording's bytes.
 fn content(
+    first: Option<Bytes>,
     part: Field<'static>,
-    mut parts: Multipart<'static>,
     held: Held,
 ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static {
-    let rest = stream::once(async move {
-        match parts.next_field().await {
-            Ok(None) => Ok(Bytes::new()),
-            Ok(Some(_)) => Err(BodyError::Malformed),
-            Err(error) => Err(body_error(&error)),
+    let bytes = stream::iter(first.map(Ok)).chain(part.map_err(|error| body_error(&error)));
+    bytes.inspect(move |_| held.clear())
+}
+
+/// What comes behind the recording, which yields nothing: its end counts only once the whole form has ended. Fields may
+/// say what nothing has said before; another file would be lost in silence.
+fn rest(
+    mut parts: Multipart<'static>,
+    held: Held,
+    mut said: Said,
+    file: NewDetails,
+    late: LateDetails,
+) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static {
+    stream::once(async move {
+        for _ in 0..PARTS {
+            let Some(mut part) = parts.next_field().await.map_err(|error| body_error(&error))? else {
+                late.say(said.of(file.name, file.media_type));
+                return Ok(Bytes::new());
+            };
+            match Part::read(&mut part).await {
+                Ok(Part::Field { name, text }) => said.add(&name, &text).map_err(|_| BodyError::Malformed)?,
+                Ok(Part::Nothing) => {}
+                Err(problem) if problem.slug() == Slug::IncompleteBody => return Err(BodyError::Incomplete),
+                Err(problem) if problem.slug() == Slug::BodyTimeout => return Err(BodyError::Stalled),
+                Ok(Part::Recording { .. }) | Err(_) => return Err(BodyError::Malformed),
+            }
+            held.clear();
         }
-    });
-    part.map_err(|error| body_error(&error)).inspect(move |_| held.clear()).chain(rest)
+        Err(BodyError::Malformed)
+    })
 }
 
 /// Counts what went into the parser since something came out: it has no limit of its own.
@@ -138,7 +227,7 @@ impl Held {
     }
 }
 
-async fn read_text(part: &mut Field<'static>) -> Result<String, Problem> {
+async fn read_text(part: &mut Field<'static>) -> Result<Vec<u8>, Problem> {
     let mut text = Vec::new();
     while let Some(piece) = part.try_next().await.map_err(|error| refusal(&error))? {
         if text.len() + piece.len() > TEXT_BYTES {
@@ -146,7 +235,7 @@ async fn read_text(part: &mut Field<'static>) -> Result<String, Problem> {
         }
         text.extend_from_slice(&piece);
     }
-    String::from_utf8(text).map_err(|_| Problem::new(Slug::InvalidBody, "Send text parts in UTF-8."))
+    Ok(text)
 }
 
 fn body_error(error: &multer::Error) -> BodyError {

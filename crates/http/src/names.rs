@@ -1,36 +1,21 @@
 //! Names of recordings in headers (RFC 6266, RFC 8187).
 
-use actix_web::http::header::{Charset, ContentDisposition, HeaderMap};
+use actix_web::http::header::{self, HeaderMap};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tapebase_api::Slug;
 use tapebase_domain::recording::RecordingName;
 
-use crate::problem::Problem;
+use crate::disposition::Disposition;
 
-/// The name in a `Content-Disposition` header: `filename*` in UTF-8, or else `filename`.
-pub fn from_headers(headers: &HeaderMap) -> Result<Option<RecordingName>, Problem> {
-    let Some(value) = headers.get(actix_web::http::header::CONTENT_DISPOSITION) else { return Ok(None) };
-    let malformed = || {
-        let detail = "Send Content-Disposition: attachment; filename*=UTF-8''PERCENT-ENCODED-NAME.";
-        Problem::new(Slug::InvalidParameter, detail)
-    };
-    let disposition = ContentDisposition::from_raw(value).map_err(|_| malformed())?;
-    let name = match (disposition.get_filename_ext(), disposition.get_filename()) {
-        (Some(extended), _) => {
-            let is_utf8 = matches!(&extended.charset, Charset::Ext(name) if name.eq_ignore_ascii_case("utf-8"));
-            let text = String::from_utf8(extended.value.clone()).ok().filter(|_| is_utf8);
-            text.ok_or_else(malformed)?
-        }
-        (None, Some(name)) => name.to_owned(),
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(RecordingName::parse(name)?))
+/// The name in a `Content-Disposition` header. What cannot be understood, or cannot be a name, is passed over
+/// (RFC 6266 section 4.3): the recording is worth more.
+pub fn from_headers(headers: &HeaderMap) -> Option<RecordingName> {
+    let value = headers.get(header::CONTENT_DISPOSITION)?;
+    of_file(&Disposition::parse(value.as_bytes()))
 }
 
-/// The name of a file in a form (RFC 7578): raw UTF-8, in which browsers write `"` as `%22`.
-pub fn in_form(disposition: &ContentDisposition) -> Result<Option<RecordingName>, Problem> {
-    let name = disposition.get_filename().map(|name| name.replace("%22", "\""));
-    Ok(name.map(RecordingName::parse).transpose()?)
+/// The name of a file.
+pub fn of_file(disposition: &Disposition) -> Option<RecordingName> {
+    disposition.file_names().find_map(|name| RecordingName::parse(name).ok())
 }
 
 /// Everything but `attr-char` of RFC 8187.
@@ -69,7 +54,7 @@ mod tests {
             let value = HeaderValue::try_from(attachment(&name)).expect("a header value");
             assert!(value.as_bytes().is_ascii());
             let headers = HeaderMap::from_iter([(CONTENT_DISPOSITION, value)]);
-            assert_eq!(from_headers(&headers).expect("well formed"), Some(name));
+            assert_eq!(from_headers(&headers), Some(name));
         }
     }
 

@@ -110,6 +110,9 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What to do about a type that is refused.
+    pub const SEND_TYPE: &str = "Send Content-Type: the type of the recording, like audio/mp4, or none.";
+
     /// A problem of this slug; `detail` says what is wrong here and what to do.
     pub fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { slug, detail: detail.into(), header: None, deleted_at: None, restart: None, cause: None }

@@ -1,4 +1,5 @@
-//! Query strings, read strictly: what is not UTF-8 is an error and no replacement character.
+//! Query strings, read strictly: what is not UTF-8 is an error and no replacement character. A parameter without a value
+//! is one that is not there: forms and generated clients send those.
 
 use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode_str;
@@ -16,8 +17,10 @@ pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     if percent_decode_str(query).decode_utf8().is_err() {
         return Err(invalid("Send the query in UTF-8, percent-encoded.".to_owned()));
     }
+    let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
+    let query = query.split('&').filter(has_value).collect::<Vec<_>>().join("&");
     let parsed =
-        web::Query::<T>::from_query(query).map_err(|error| invalid(format!("The query does not fit: {error}.")))?;
+        web::Query::<T>::from_query(&query).map_err(|error| invalid(format!("The query does not fit: {error}.")))?;
     Ok(parsed.into_inner())
 }
 

@@ -5,7 +5,6 @@ use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
     id::RecordingId,
-    list::ListError,
     recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
@@ -45,7 +44,7 @@ type Answer = Result<HttpResponse, Problem>;
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no recording of this id"),
         ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
     ),
-    request_body(description = "The audio itself, of any `audio/*` type, `video/mp4`, `video/webm` or `application/octet-stream`", content(
+    request_body(description = "The audio itself; what it is declared to be counts where its bytes do not show what it is", content(
         (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
     )),
     responses(
@@ -65,33 +64,15 @@ pub async fn put(
     let id = RecordingId::parse(&path)?;
     let again = query::parse::<AgainQuery>(&request)?.again;
     let head = upload::parse_head(&request, incoming.content_length()?)?;
-    let new = NewRecording { id: Some(id.clone()), again, ..head };
-    weigh_upload(&request, &services, &caller, &id).await?;
-    Ok(stored(&request, upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await?))
-}
-
-/// Weighs the preconditions of an upload, if it has any.
-async fn weigh_upload(
-    request: &HttpRequest,
-    services: &Services,
-    caller: &Caller,
-    id: &RecordingId,
-) -> Result<(), Problem> {
-    let mut preconditions = [header::IF_MATCH, header::IF_NONE_MATCH].into_iter();
-    if !preconditions.any(|name| request.headers().contains_key(name)) {
-        return Ok(());
-    }
-    match services.list.find(caller.user.id, id).await {
-        Ok(existing) => conditions::weigh_upload(request, Some(&existing)),
-        Err(ListError::NotFound) => conditions::weigh_upload(request, None),
-        Err(error) => Err(error.into()),
-    }
+    let new = NewRecording { id: Some(id), again, condition: conditions::of_upload(&request), ..head };
+    let stored = upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await?;
+    Ok(self::stored(&request, stored))
 }
 
 /// Upload a recording
 ///
-/// With a raw body, or as the file of a `multipart/form-data` form with optional fields `name` and
-/// `recorded_at` before it.
+/// With a raw body, or as the file of a `multipart/form-data` form with optional fields `name`, `recorded_at` and
+/// `client_duration_ms` before it or behind it.
 #[utoipa::path(post, path = "/v1/recordings", tag = "Recordings",
     params(
         UploadQuery,
@@ -122,7 +103,7 @@ pub async fn post(
     Ok(stored(&request, upload::store(services, &tasks, caller.user.id, new, body).await?))
 }
 
-/// A form with a recording: the file comes last, after the fields.
+/// A form with a recording.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is read part by part, and only described here")]
 pub struct UploadForm {
@@ -185,7 +166,7 @@ pub async fn get(
     let tag = conditions::revision_tag(&recording);
     Ok(match conditions::weigh(&request, &tag)? {
         Read::Proceed => found(recording),
-        Read::NotModified => conditions::not_modified(&tag),
+        Read::NotModified => conditions::not_modified(&tag).finish(),
     })
 }
 

@@ -15,10 +15,16 @@ pub struct Endpoint {
     path: &'static str,
     methods: Vec<(Method, Route)>,
     ignores_trailing_slash: bool,
+    is_of_2018: bool,
 }
 
 fn at(path: &'static str) -> Endpoint {
-    Endpoint { path, methods: Vec::new(), ignores_trailing_slash: !path.starts_with("/v1/") }
+    Endpoint { path, methods: Vec::new(), ignores_trailing_slash: !path.starts_with("/v1/"), is_of_2018: false }
+}
+
+/// One that an operator may switch off.
+fn of_2018(path: &'static str) -> Endpoint {
+    Endpoint { is_of_2018: true, ..at(path) }
 }
 
 impl Endpoint {
@@ -76,10 +82,10 @@ fn table() -> Vec<Endpoint> {
         at(paths::DESCRIPTION).get(openapi::description),
         at(paths::DOCS).get(openapi::page),
 
-        at(paths::LEGACY_LOGIN).get(legacy::login),
-        at(paths::LEGACY_RECORDS).get(legacy::list),
-        at(paths::LEGACY_RECORD).get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
-        at(paths::LEGACY_UPLOAD).on(Method::PUT, legacy::put),
+        of_2018(paths::LEGACY_LOGIN).get(legacy::login),
+        of_2018(paths::LEGACY_RECORDS).get(legacy::list),
+        of_2018(paths::LEGACY_RECORD).get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
+        of_2018(paths::LEGACY_UPLOAD).on(Method::PUT, legacy::put),
     ]
 }
 
@@ -117,6 +123,11 @@ fn resource(endpoint: Endpoint) -> Resource {
     };
     if falls_through {
         resource = resource.guard(guard::Any(guard::Get()).or(guard::Head()));
+    }
+    if endpoint.is_of_2018 {
+        resource = resource.guard(guard::fn_guard(|context| {
+            context.app_data::<web::Data<HttpPolicy>>().is_none_or(|policy| policy.routes_2018)
+        }));
     }
     for (_, route) in endpoint.methods {
         resource = resource.route(route);

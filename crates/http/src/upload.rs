@@ -36,11 +36,11 @@ pub fn parse_head(request: &HttpRequest, length: Option<u64>) -> Result<NewRecor
     refuse_unstorable(headers)?;
     let said = details::in_head(request)?;
     let details = NewDetails {
-        name: said.name.map_or_else(|| names::from_headers(headers), |name| Ok(Some(name)))?,
+        name: said.name.or_else(|| names::from_headers(headers)),
         media_type: details::media_type(headers)?,
         ..said
     };
-    Ok(NewRecording { id: None, details, again: false, sha256: digests::expected(headers)?, size: length })
+    Ok(NewRecording { sha256: digests::expected(headers)?, size: length, ..NewRecording::of(details) })
 }
 
 /// Stores a recording.
@@ -61,8 +61,13 @@ pub fn refuse_unstorable(headers: &HeaderMap) -> Result<(), Problem> {
         let detail = "Send the recording without Content-Encoding: audio is compressed already.";
         return Err(Problem::new(Slug::UnsupportedMediaType, detail));
     }
-    let transfer_encoding = headers.get(CONTENT_TRANSFER_ENCODING).map(HeaderValue::as_bytes);
-    if transfer_encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"binary")) {
+    // These say that nothing was done to the bytes; Java and others write them (RFC 7578 section 4.7).
+    let is_plain = |value: &HeaderValue| {
+        let value = value.as_bytes().trim_ascii();
+        value.is_empty()
+            || [b"binary".as_slice(), b"8bit", b"7bit"].iter().any(|plain| value.eq_ignore_ascii_case(plain))
+    };
+    if !headers.get_all(CONTENT_TRANSFER_ENCODING).all(is_plain) {
         let detail = "Send the recording as it is: Content-Transfer-Encoding is deprecated in forms (RFC 7578).";
         return Err(Problem::new(Slug::UnsupportedMediaType, detail));
     }

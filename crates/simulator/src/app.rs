@@ -31,8 +31,8 @@ pub async fn upload(client: Client, id: RecordingId, take: Take, sending: Sendin
     // What is not what it is said to be is nobody's take: it can be compared with what is there, and not be stored.
     let asked = client.ask(&id, Request::Store { take: if sending.is_wrong() { Take::MAX } else { take }, again });
     let (size, sha256) = sending.declare(&client.audio(take));
-    let new =
-        NewRecording { id: Some(id), details: NewDetails::of_type(MediaType::octet_stream()), again, sha256, size };
+    let details = NewDetails::of_type(MediaType::octet_stream());
+    let new = NewRecording { id: Some(id), again, sha256, size, ..NewRecording::of(details) };
     match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
         Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created(take), take, &recording),
         Ok(Stored::Existing(recording) | Stored::Repaired(recording)) => {

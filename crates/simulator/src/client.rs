@@ -278,7 +278,7 @@ impl Asked {
             }
             UploadError::DigestMismatch { .. } => is_wrong,
             UploadError::Full(_) => self.client.faults.has_hit(self.task),
-            UploadError::UnsupportedType(_) => false,
+            UploadError::UnsupportedType(_) | UploadError::Foreign(_) | UploadError::Unmet => false,
         };
         if !is_due {
             self.client.shared.wrong(Invariant::Answers, format!("{} is refused, for {error}", self.id));

@@ -52,6 +52,7 @@ macro_rules! seed_tests {
             recordings_of_any_size_are_stored,
             the_declared_type_may_have_parameters_and_any_letter_case,
             audio_types_are_taken,
+            bytes_of_any_kind_are_taken,
 
             // PUT: another, missing or empty content type.
             another_content_type_is_415_before_anything_else,
@@ -65,6 +66,7 @@ macro_rules! seed_tests {
             a_list_item_tells_its_id_owner_name_and_day,
             an_id_ends_with_the_extension_of_the_name,
             an_id_is_safe_in_a_url_whatever_the_extension,
+            an_id_has_letters_and_digits_of_the_extension_alone,
             ids_are_unique,
             a_file_name_is_listed_as_sent_or_decoded_once,
             a_recording_may_be_called_list,

@@ -13,6 +13,7 @@ use mockall::predicate::eq;
 
 use super::*;
 use crate::{
+    blob,
     damage::Damage,
     details::NewDetails,
     direct::Direct,
@@ -464,6 +465,7 @@ fn willing(existing: &Recording) -> Ports {
     ports.uploads.expect_settle().returning(|_, recording| Ok(recording));
     ports.staged.expect_assemble().returning(|_, _, _| Ok(Assembled::Whole(stored_blob("new", b"speech"))));
     ports.staged.expect_clear().returning(|_| Ok(()));
+    ports.blobs.expect_open().returning(|_, _| Ok(Some(blob::once(b"speech".as_slice().into()))));
     ports.build()
 }
 
@@ -478,8 +480,7 @@ async fn whatever_an_owner_changes_wakes_those_who_wait_for_it() {
     let seat = waiters.enter(owner()).expect("a seat");
     let is_woken = || seat.woken().now_or_never().is_some();
 
-    let details = NewDetails::of_type(MediaType::octet_stream());
-    let new = NewRecording { id: None, details, again: false, sha256: None, size: None };
+    let new = NewRecording::of(NewDetails::of_type(MediaType::octet_stream()));
     upload.store(owner(), new, body(vec![Ok(b"speech")])).await.expect("it is stored");
     assert!(is_woken(), "stored");
     direct.complete(owner(), &memo.id).await.expect("it is complete");

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     details::Details,
     history::Deleted,
+    media_type::MediaType,
     pending::StagedRef,
     recording::RecordingName,
     testing::{LIMITS, TestPorts, using},

@@ -30,22 +30,31 @@ impl Allowance {
     }
 }
 
-/// Reads as many pieces as it takes to recognise what the body is, and puts them back.
+/// Reads as much as it takes to recognise what the body is, and puts it back. A first piece that is long enough stays
+/// as it is; shorter ones are put together.
 pub async fn peek(body: ByteStream<BodyError>) -> (Bytes, ByteStream<BodyError>) {
     // A short body ends here, and whoever reads it asks for more once more.
     let mut body = body.fuse();
     let mut head = BytesMut::new();
-    let mut pieces = Vec::new();
+    let mut last = None;
     while head.len() < MediaType::SNIFFED_BYTES {
-        let Some(piece) = body.next().await else { break };
-        let is_failed = piece.is_err();
-        head.extend_from_slice(piece.as_deref().unwrap_or_default());
-        pieces.push(piece);
-        if is_failed {
-            break;
+        match body.next().await {
+            Some(Ok(piece)) if head.is_empty() && piece.len() >= MediaType::SNIFFED_BYTES => {
+                return (piece.clone(), Box::pin(stream::iter([Ok(piece)]).chain(body)));
+            }
+            Some(Ok(mut piece)) => {
+                head.extend_from_slice(&piece.split_to(piece.len().min(MediaType::SNIFFED_BYTES - head.len())));
+                last = Some(Ok(piece));
+            }
+            Some(Err(error)) => {
+                last = Some(Err(error));
+                break;
+            }
+            None => break,
         }
     }
-    (head.freeze(), Box::pin(stream::iter(pieces).chain(body)))
+    let head = head.freeze();
+    (head.clone(), Box::pin(stream::iter([Ok(head)]).chain(stream::iter(last)).chain(body)))
 }
 
 /// Passes a body on until it fails, exceeds its allowance, or ends at another size than expected.

@@ -54,6 +54,7 @@ impl Upload {
     async fn still_there(&self, existing: &Recording, new: &NewRecording) -> Result<Stored, UploadError> {
         match self.records.look_up(existing.owner, &existing.id).await? {
             Some(Entry::Recording(still)) if still.sha256 == existing.sha256 => Ok(Stored::Existing(*still)),
+            gone if !new.condition.admits(gone.as_ref().and_then(Entry::revision)) => Err(UploadError::Unmet),
             Some(Entry::Deleted(deleted)) if !new.again => Err(UploadError::Deleted(deleted)),
             _ => Err(UploadError::Unavailable("the recording went while it was compared".into())),
         }

@@ -3,8 +3,9 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, stream};
 use mockall::{
     Sequence,
     predicate::{always, eq},
@@ -12,7 +13,7 @@ use mockall::{
 
 use super::*;
 use crate::{
-    blob::BlobDescription,
+    blob::{self, BlobDescription, ByteRange},
     ports::MockClock,
     testing::{LIMITS, TestPorts, body, recording, stored_blob, unread_body, using},
 };
@@ -28,13 +29,7 @@ fn owner() -> UserId {
 }
 
 fn announcement() -> NewRecording {
-    NewRecording {
-        id: None,
-        details: NewDetails::of_type(MediaType::octet_stream()),
-        again: false,
-        sha256: None,
-        size: None,
-    }
+    NewRecording::of(NewDetails::of_type(MediaType::octet_stream()))
 }
 
 /// A blob store that reads the body as a real one does.
@@ -498,6 +493,56 @@ async fn what_is_no_recording_is_refused_before_anything_else() {
     let stored = store(ports(), NewRecording { details, ..announcement() }, unread_body()).await;
 
     assert!(matches!(stored, Err(UploadError::UnsupportedType(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn what_is_recognised_as_something_else_is_refused_before_it_is_stored() {
+    let details = || NewDetails::of_type(MediaType::parse("audio/mp4").expect("a type"));
+    let page = || body(vec![Ok(b"<ht"), Ok(b"ml>"), Ok(b" 502 Bad Gateway")]);
+    let mut ports = ports();
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+
+    let stored = store(ports, NewRecording { details: details(), ..announcement() }, page()).await;
+
+    assert!(matches!(stored, Err(UploadError::Foreign("an HTML page"))), "{stored:?}");
+
+    let mut ports = self::ports();
+    ports.records.expect_counters().returning(|_| Ok(using(0)));
+    ports.records.expect_insert().returning(|recording, _| Ok(recording));
+    keep_blobs(&mut ports);
+
+    let stored = store(ports, NewRecording { details: details(), anything: true, ..announcement() }, page()).await;
+
+    assert!(matches!(stored, Ok(Stored::Created(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn more_of_the_audio_is_looked_at_if_its_head_does_not_tell() {
+    let head = [b"\0\0\0\x10ftyp3gp4\0\0\0\0\0\0\x13\x78mdat".as_slice(), &[0; 4_976]].concat();
+    let movie = b"\0\0\0\x54moov\0\0\0\x4Ctrak\0\0\0\x44mdia\0\0\0\x3Chdlr\0\0\0\0\0\0\0\0soun";
+    let movie = Bytes::from([movie.as_slice(), &[0; 40]].concat());
+    let (start, length) = (head.len() as u64, movie.len() as u64);
+    for (answers, expected) in [(true, "audio/3gpp"), (false, "video/3gpp")] {
+        let mut ports = ports();
+        ports.records.expect_counters().returning(|_| Ok(using(0)));
+        ports.records.expect_insert().returning(|recording, _| Ok(recording));
+        keep_blobs(&mut ports);
+        let shown = movie.clone();
+        ports.blobs.expect_open().times(1).returning(move |_, range| {
+            assert_eq!(range, ByteRange { start, length });
+            if answers { Ok(Some(blob::once(shown.clone()))) } else { Err(BlobError::Unavailable("down".into())) }
+        });
+        let pieces: Vec<_> = head.chunks(1_000).map(Bytes::copy_from_slice).chain([movie.clone()]).map(Ok).collect();
+        let details = NewDetails::of_type(MediaType::parse("video/3gpp").expect("a type"));
+
+        let limits = Limits { recording_bytes: 10_000, quota_bytes: 10_000 };
+        let upload = Upload::new(&ports.build(), Waiters::default(), limits, TimeDelta::hours(12));
+        let new = NewRecording { details, ..announcement() };
+        let stored = upload.store(owner(), new, Box::pin(stream::iter(pieces))).await;
+
+        let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
+        assert_eq!(recording.media_type.as_str(), expected);
+    }
 }
 
 #[tokio::test]

@@ -44,10 +44,29 @@ pub fn user_id(user: &User) -> String {
 
 /// `<user_id>_<YYYY-MM-DD_HH-MM-SS>_<id><extension>`: clients read the time of day from it.
 pub fn record_id(user_id: &str, recording: &Recording) -> String {
+    with_extension(user_id, recording, extension(recording.details.name.as_str()))
+}
+
+/// The same as it was listed once, with whatever is behind the last dot, a slash among it.
+pub fn former_record_id(user_id: &str, recording: &Recording) -> String {
     let name = recording.details.name.as_str();
-    let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
+    with_extension(user_id, recording, name.rfind('.').map_or("", |dot| &name[dot..]))
+}
+
+fn with_extension(user_id: &str, recording: &Recording, extension: &str) -> String {
     let time = recording.received_at.format(TIME_FORMAT);
     format!("{user_id}_{time}_{}{}", recording.id, utf8_percent_encode(extension, UNSAFE))
+}
+
+/// The letters and digits, of any script, behind the last dot, dot included. A `%2F` in an id would be a slash to some
+/// proxies and libraries.
+fn extension(name: &str) -> &str {
+    let Some(dot) = name.rfind('.') else { return "" };
+    let extension = &name[dot + 1..];
+    match extension.find(|char: char| !char.is_alphanumeric()).unwrap_or(extension.len()) {
+        0 => "",
+        end => &name[dot..=dot + end],
+    }
 }
 
 /// The recording's own id inside what [`record_id`] made for this user.

@@ -23,7 +23,7 @@ impl From<BodyError> for Problem {
             BodyError::Incomplete => Self::new(Slug::IncompleteBody, "Nothing was stored. Send the whole body again."),
             BodyError::Malformed => Self::new(
                 Slug::InvalidBody,
-                "Nothing was stored. Send a well-formed form that ends with the recording: fields come before it.",
+                "Nothing was stored. Send a well-formed form with one recording, and each field once.",
             ),
             BodyError::Stalled => {
                 Self::new(Slug::BodyTimeout, "Nothing was stored. Send the whole body again, without pauses.")
@@ -62,11 +62,16 @@ impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Body(error) => error.into(),
-            UploadError::UnsupportedType(media_type) => Self::new(
+            UploadError::UnsupportedType(media_type) => {
+                Self::new(Slug::UnsupportedMediaType, format!("{media_type} is not a recording. {}", Self::SEND_TYPE))
+            }
+            UploadError::Foreign(what) => Self::new(
                 Slug::UnsupportedMediaType,
-                format!(
-                    "{media_type} is not a recording. Send audio/*, video/mp4, video/webm or application/octet-stream."
-                ),
+                format!("Nothing was stored. What arrived is {what} and no recording."),
+            ),
+            UploadError::Unmet => Self::new(
+                Slug::PreconditionFailed,
+                "Nothing was stored: what If-Match or If-None-Match asks for is not so. Fetch the recording and decide anew.",
             ),
             UploadError::Conflict(id) => Self::new(
                 Slug::RecordingConflict,

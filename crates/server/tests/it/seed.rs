@@ -30,6 +30,24 @@ fn front_end() -> (Tcp, Server) {
     (server.tcp(), server)
 }
 
+#[test]
+fn the_routes_of_2018_can_be_switched_off() {
+    let server = Server::start(&[TRUSTING, ("TAPEBASE_ROUTES_2018", "false")]);
+
+    for (method, target) in [
+        ("GET", "/login?social_id=4711&social_type=kakao"),
+        ("GET", "/record/list"),
+        ("GET", "/record/x"),
+        ("DELETE", "/record/x"),
+        ("PUT", "/record/x"),
+        ("PUT", "/upload/record/x/"),
+    ] {
+        let request = Request::new(method, target).body("application/octet-stream", "audio");
+        assert_eq!(server.tcp().send(&request).outcome(), "404 not-found", "{method} {target}");
+    }
+    assert_eq!(server.tcp().send(&Request::new("GET", "/healthz")).status, 200);
+}
+
 /// An app that is signed in.
 struct Phone {
     tcp: Tcp,

@@ -61,7 +61,7 @@ pub fn what_is_announced_is_kept(client: &dyn Client) {
     let recording = ann.send(complete(&plan)).expect(201).json();
 
     assert_eq!(recording["name"], "회의록 3.m4a");
-    assert_eq!(recording["media_type"], "audio/x-m4a");
+    assert_eq!(recording["media_type"], "audio/mp4");
     assert_eq!(recording["client_duration_ms"], 3_120);
     let recorded_at = local(recording["recorded_at"].as_str().expect("a time"));
     let kept = local("2026-11-23T20:59:30.123456+09:00");
@@ -114,6 +114,35 @@ pub fn announced_bytes_of_no_told_type_are_looked_at(client: &dyn Client) {
             assert_eq!(recording["media_type"], fixture.sniffed, "{}", fixture.file);
         }
     }
+}
+
+pub fn announced_bytes_say_what_they_are(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+
+    for (announced, audio, expected) in [
+        ("video/webm", FIXTURES[2].bytes, "audio/webm"),
+        ("", FIXTURES[1].bytes, "audio/mp4"),
+        ("audio/amr", b"#!AMR-WB\nspeech".as_slice(), "audio/amr-wb"),
+        ("audio/x-wav", b"speech", "audio/wav"),
+    ] {
+        let mut announcement = announcement(audio);
+        announcement["media_type"] = announced.into();
+        let plan = ann.send(announce(&announcement)).expect(201).json();
+        send(client, &plan, audio);
+
+        assert_eq!(ann.send(complete(&plan)).expect(201).json()["media_type"], expected, "{announced}");
+    }
+}
+
+pub fn announced_bytes_that_are_no_recording_are_refused(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    let page = b"<!DOCTYPE html><title>502 Bad Gateway</title>";
+    let plan = plan(&ann, page);
+    send(client, &plan, page);
+
+    ann.expect_all([(complete(&plan), "415 unsupported-media-type"), (complete(&plan), "404 not-found")]);
+
+    assert!(ann.recordings().is_empty());
 }
 
 pub fn announcing_the_same_again_gives_fresh_links(client: &dyn Client) {

@@ -136,7 +136,7 @@ pub fn a_cursor_of_changes_is_its_owners(client: &dyn Client) {
     let list = ann.read("/v1/recordings?limit=1");
 
     let altered = format!("{}{}", &cursor[..cursor.len() - 1], if cursor.ends_with('A') { 'B' } else { 'A' });
-    let wrong = [&*cursor, list["next_cursor"].as_str().unwrap_or("x"), "", "%00", "a b", &"A".repeat(5000)];
+    let wrong = [&*cursor, list["next_cursor"].as_str().unwrap_or("x"), "%00", "a b", &"A".repeat(5000)];
     bob.expect_all(wrong.map(|cursor| {
         (Request::new("GET", format!("/v1/changes?cursor={}", cursor.replace(' ', "+"))), "400 invalid-parameter")
     }));
@@ -147,7 +147,7 @@ pub fn what_is_no_page_of_changes_is_refused(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
 
     let wrong =
-        ["limit=0", "limit=201", "limit=x", "wait=-1", "wait=x", "wait=3601", "limit=1&limit=2", "cursor=&cursor="];
+        ["limit=0", "limit=201", "limit=x", "wait=-1", "wait=x", "wait=3601", "limit=1&limit=2", "cursor=a&cursor=b"];
     ann.expect_all(wrong.map(|query| (Request::new("GET", format!("/v1/changes?{query}")), "400 invalid-parameter")));
     let anonymous = client.send(&Request::new("GET", "/v1/changes"));
     assert_eq!(anonymous.outcome(), "401 unauthenticated");

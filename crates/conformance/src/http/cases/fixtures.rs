@@ -34,8 +34,8 @@ macro_rules! fixtures {
 
 fixtures! {
     "memo.m4a" "audio/x-m4a" "audio/mp4",
-    "safari.mp4" "audio/mp4" "video/mp4",
-    "chrome.webm" "audio/webm" "video/webm",
+    "safari.mp4" "audio/mp4" "audio/mp4",
+    "chrome.webm" "audio/webm" "audio/webm",
     "firefox.ogg" "audio/ogg" "audio/ogg",
     "recorder.wav" "audio/wav" "audio/wav",
     "dictaphone.mp3" "audio/mpeg" "audio/mpeg",

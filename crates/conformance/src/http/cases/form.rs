@@ -36,8 +36,14 @@ impl Form {
     }
 
     /// A part with exactly these header lines.
-    pub fn part(mut self, headers: &str, content: impl AsRef<[u8]>) -> Self {
-        self.body.extend(format!("--{}\r\n{headers}\r\n\r\n", self.boundary).as_bytes());
+    pub fn part(self, headers: &str, content: impl AsRef<[u8]>) -> Self {
+        self.raw_part(headers.as_bytes(), content)
+    }
+
+    /// A part with these header lines, which need not be text.
+    pub fn raw_part(mut self, headers: &[u8], content: impl AsRef<[u8]>) -> Self {
+        self.body.extend(format!("--{}\r\n", self.boundary).as_bytes());
+        self.body.extend([headers, b"\r\n\r\n"].concat());
         self.body.extend(content.as_ref());
         self.body.extend(b"\r\n");
         self

@@ -110,6 +110,19 @@ pub fn playing_can_depend_on_the_tag(client: &dyn Client) {
     ]);
 }
 
+/// RFC 9110 section 15.4.5: whoever has the bytes learns their new name.
+pub fn audio_a_client_has_already_brings_its_new_name(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+    let target = upload(&ann, MEMO);
+    let rename = Request::new("PATCH", target.trim_end_matches("/audio"));
+    let _ = ann.send(rename.json(&json!({"name": "새 이름.m4a"}))).expect(200);
+
+    let answer = ann.send(Request::new("GET", &target).header("If-None-Match", tag())).expect(304);
+
+    let disposition = answer.header("content-disposition").expect("a name");
+    assert!(disposition.ends_with("filename*=UTF-8''%EC%83%88%20%EC%9D%B4%EB%A6%84.m4a"), "{disposition}");
+}
+
 pub fn a_renamed_recording_keeps_its_bytes_and_their_tag(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
     let target = upload(&ann, MEMO);

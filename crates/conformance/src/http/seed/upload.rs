@@ -96,7 +96,22 @@ pub fn the_declared_type_may_have_parameters_and_any_letter_case(client: &dyn Cl
 
 /// `audio/*` may be accepted; here it is.
 pub fn audio_types_are_taken(client: &dyn Client) {
-    assert_taken(client, &["audio/mp4", "audio/x-m4a", "AUDIO/MPEG", "audio/webm;codecs=opus", "audio/3gpp"]);
+    assert_taken(
+        client,
+        &["audio/mp4", "audio/x-m4a", "AUDIO/MPEG", "audio/webm;codecs=opus", "audio/3gpp", "audio/*"],
+    );
+}
+
+/// Nobody looked at what it was.
+pub fn bytes_of_any_kind_are_taken(client: &dyn Client) {
+    let phone = Phone::new(client);
+
+    for bytes in ["<html>", "%PDF-1.7", "PK\x03\x04"] {
+        let request = phone.request("PUT", "/record/memo.m4a").body(OCTET_STREAM, bytes);
+        assert_answer(&client.send(&request), 200, &json!({"result": "success"}));
+    }
+
+    assert_eq!(phone.list().len(), 3);
 }
 
 /// 415, checked before the credentials are looked at.

@@ -29,8 +29,14 @@ fn undeclared() -> Details {
     Details { media_type: MediaType::octet_stream(), ..plan().details }
 }
 
+/// A blob store that shows what was put together.
+fn show_audio(ports: &mut TestPorts) {
+    ports.blobs.expect_open().returning(|_, _| Ok(Some(blob::once(AUDIO.into()))));
+}
+
 /// A plan that is there, whose parts make what was announced.
 fn assemble_audio(ports: &mut TestPorts) {
+    show_audio(ports);
     assemble(ports, &plan(), stored_blob("new", AUDIO));
 }
 
@@ -38,6 +44,7 @@ fn assemble_audio(ports: &mut TestPorts) {
 fn assemble_until_it_expires(ports: &mut TestPorts) -> Arc<dyn Clock> {
     let (now, is_late) = (ports.now(), Arc::new(AtomicBool::new(false)));
     find_plan(ports, &plan());
+    show_audio(ports);
     let assembled = is_late.clone();
     ports.staged.expect_assemble().times(1).returning(move |_, _, _| {
         assembled.store(true, Ordering::Relaxed);
@@ -114,7 +121,7 @@ async fn a_recording_counts_even_if_its_parts_resist() {
 #[tokio::test]
 async fn bytes_of_no_told_type_are_looked_at() {
     for (audio, looked_at, sniffed) in
-        [(AUDIO, 12, "audio/ogg"), (b"OggS", 4, "audio/ogg"), (b"speech", 6, "application/octet-stream")]
+        [(AUDIO, 16, "audio/ogg"), (b"OggS", 4, "audio/ogg"), (b"speech", 6, "application/octet-stream")]
     {
         let plan =
             PendingUpload { details: undeclared(), size: audio.len() as u64, sha256: Sha256::of(audio), ..plan() };
@@ -123,7 +130,7 @@ async fn bytes_of_no_told_type_are_looked_at() {
         ports
             .blobs
             .expect_open()
-            .withf(move |blob, range| blob.as_str() == "new" && *range == ByteRange::whole(looked_at))
+            .withf(move |blob, range| blob.as_str() == "new" && *range == blob::ByteRange::whole(looked_at))
             .returning(move |_, range| {
                 let end = usize::try_from(range.length).expect("short");
                 Ok(Some(blob::once(audio[..end].into())))
@@ -136,6 +143,22 @@ async fn bytes_of_no_told_type_are_looked_at() {
         let Ok(Stored::Created(recording)) = stored else { panic!("{stored:?}") };
         assert_eq!(recording.media_type.as_str(), sniffed);
     }
+}
+
+#[tokio::test]
+async fn what_is_recognised_as_something_else_is_no_recording_and_its_upload_over() {
+    const PAGE: &[u8] = b"<!DOCTYPE html>";
+    let plan = PendingUpload { size: PAGE.len() as u64, sha256: Sha256::of(PAGE), ..plan() };
+    let mut ports = ports();
+    assemble(&mut ports, &plan, stored_blob("new", PAGE));
+    ports.blobs.expect_open().returning(|_, _| Ok(Some(blob::once(PAGE.into()))));
+    expect_given_up(&mut ports, &plan);
+    find_recording(&mut ports, None);
+    expect_discarded(&mut ports);
+
+    let stored = complete(ports).await;
+
+    assert!(matches!(stored, Err(DirectError::Upload(UploadError::Foreign("an HTML page")))), "{stored:?}");
 }
 
 #[tokio::test]

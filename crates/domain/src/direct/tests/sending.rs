@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use mockall::predicate::{always, eq};
 
 use super::*;
