@@ -150,10 +150,9 @@ pub async fn delete(client: Client, id: RecordingId, expected: Option<u64>) {
 fn answer_list_error(asked: Asked, error: &ListError) {
     match error {
         ListError::NotFound => asked.answer(&Answer::NotFound),
-        ListError::Changed => asked.answer(&Answer::Conflict),
+        // Nobody has asked for audio, which alone is damaged: that is no answer.
+        ListError::Changed | ListError::Damaged(_) => asked.answer(&Answer::Conflict),
         ListError::Full(_) => asked.answer(&Answer::Refused),
-        // Nobody has asked for audio.
-        ListError::Damaged(_) => asked.answer(&Answer::Conflict),
         ListError::Unavailable(cause) => asked.client().excuse_failure(cause),
     }
 }

@@ -267,7 +267,6 @@ impl Asked {
             UploadError::SendAgain(id) if self.client.stores.ledger().has_bad(self.client.user, id) => {
                 return self.client.excuse(error);
             }
-            UploadError::SendAgain(_) => false,
             UploadError::Body(BodyError::TooLarge { .. } | BodyError::OverQuota)
             | UploadError::TooManyRecordings { .. }
             | UploadError::TooManyUploads { .. } => true,
@@ -278,7 +277,10 @@ impl Asked {
             }
             UploadError::DigestMismatch { .. } => is_wrong,
             UploadError::Full(_) => self.client.faults.has_hit(self.task),
-            UploadError::UnsupportedType(_) | UploadError::Foreign(_) | UploadError::Unmet => false,
+            UploadError::UnsupportedType(_)
+            | UploadError::Foreign(_)
+            | UploadError::Unmet
+            | UploadError::SendAgain(_) => false,
         };
         if !is_due {
             self.client.shared.wrong(Invariant::Answers, format!("{} is refused, for {error}", self.id));

@@ -53,7 +53,7 @@ impl UserStore for Sqlite {
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
-        let opened = self.writer.write(move |connection| {
+        self.change_sessions(session.user, move |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO sessions (token, id, user, client, created_at, last_used_at, expires_at, ends_at) \
@@ -73,11 +73,8 @@ impl UserStore for Sqlite {
             due::schedule(connection, user, Kind::Session, &session.id.to_string(), session.expires_at)?;
             count_sessions(connection, user, 1)?;
             keep_to(connection, &session, most).map(Outcome::Keep)
-        });
-        if opened.await? {
-            self.session_cache.clear();
-        }
-        Ok(())
+        })
+        .await
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
@@ -215,15 +212,14 @@ fn close(connection: &Connection, user: UserId, id: &str) -> rusqlite::Result<bo
     Ok(closed == 1)
 }
 
-/// Ends the sessions of a user that were used least recently, past so many and beside the one that has just begun;
-/// whether there were any.
-fn keep_to(connection: &Connection, begun: &Session, most: u64) -> rusqlite::Result<bool> {
+/// Ends the sessions of a user that were used least recently, past so many and beside the one that has just begun.
+fn keep_to(connection: &Connection, begun: &Session, most: u64) -> rusqlite::Result<()> {
     let (user, most) = (begun.user.to_string(), i64::try_from(most.max(1)).unwrap_or(i64::MAX));
     let surplus: i64 = connection
         .prepare_cached("SELECT sessions - ?2 FROM counters WHERE owner = ?1")?
         .query_row(params![user, most], |row| row.get(0))?;
     if surplus <= 0 {
-        return Ok(false);
+        return Ok(());
     }
     let surplus = surplus.min(ENDED_AT_ONCE);
     let mut statement = connection
@@ -232,7 +228,7 @@ fn keep_to(connection: &Connection, begun: &Session, most: u64) -> rusqlite::Res
     for id in ended.collect::<rusqlite::Result<Vec<_>>>()? {
         close(connection, begun.user, &id)?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Looks at some sessions that may have expired; how many, and whose those that had.

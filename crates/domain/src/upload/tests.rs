@@ -535,8 +535,10 @@ async fn more_of_the_audio_is_looked_at_if_its_head_does_not_tell() {
         let pieces: Vec<_> = head.chunks(1_000).map(Bytes::copy_from_slice).chain([movie.clone()]).map(Ok).collect();
         let details = NewDetails::of_type(MediaType::parse("video/3gpp").expect("a type"));
 
-        let limits = Limits { recording_bytes: 10_000, quota_bytes: 10_000 };
-        let upload = Upload::new(&ports.build(), Waiters::default(), limits, TimeDelta::hours(12));
+        let limits = Limits { recording_bytes: 10_000, quota: Quota { bytes: 16_384, ..LIMITS.quota } };
+        let ports = ports.build();
+        let damage = Damage::new(&ports, Waiters::default());
+        let upload = Upload::new(&ports, Waiters::default(), damage, limits, TimeDelta::hours(12));
         let new = NewRecording { details, ..announcement() };
         let stored = upload.store(owner(), new, Box::pin(stream::iter(pieces))).await;
 

@@ -37,13 +37,8 @@ async fn repeat(ports: TestPorts, existing: &Recording, audio: &'static [u8]) ->
     let damage = Damage::new(&ports, waiters.clone());
     let limits = Limits { recording_bytes: 1_000_000, quota: Quota { bytes: 1, ..Quota::UNLIMITED } };
     let upload = Upload::new(&ports, waiters, damage, limits, TimeDelta::hours(12));
-    let new = NewRecording {
-        id: Some(existing.id.clone()),
-        details: NewDetails::of_type(MediaType::octet_stream()),
-        again: false,
-        sha256: None,
-        size: None,
-    };
+    let details = NewDetails::of_type(MediaType::octet_stream());
+    let new = NewRecording { id: Some(existing.id.clone()), ..NewRecording::of(details) };
     upload.store(owner(), new, body(vec![Ok(audio)])).await
 }
 
