@@ -69,7 +69,7 @@ impl Copied {
             let InventoryPage { recordings, unreadable } = backup.recordings(after.take()).await?;
             for row in &unreadable {
                 self.progress.clear_line();
-                println!("the audio of a row is left out: {row}");
+                say!("the audio of a row is left out: {row}");
             }
             self.left_out += unreadable.len() as u64;
             let Some(last) = recordings.last() else { break };
