@@ -23,11 +23,12 @@ use tapebase_domain::{
         ChangeFeed as _, ChangesRequest, Clock as _, InsertError, Inventory as _, RecordStore, StoreError, SystemClock,
         Terms,
     },
+    quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
 };
 use tempfile::TempDir;
 
-const TERMS: Terms = Terms { quota: u64::MAX, again: false };
+const TERMS: Terms = Terms { quota: Quota::UNLIMITED, again: false };
 
 fn recording(owner: UserId) -> Recording {
     let now = SystemClock.now();

@@ -145,6 +145,7 @@ mod tests {
             body_bytes: None,
             public_url: public_url.map(|url| url.parse().expect("a URL")),
             proxies: "10.0.0.0/8".parse().expect("a network"),
+            routes_2018: true,
         };
         let mut request = TestRequest::default().peer_addr("10.0.0.1:4711".parse().expect("an address"));
         for &field in fields {

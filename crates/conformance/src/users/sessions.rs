@@ -151,12 +151,12 @@ pub async fn lists_only_sessions_of_that_user(store: Arc<dyn UserStore>) {
     assert_eq!(sessions(&store, &eve).await, []);
 }
 
-/// Sessions lists the newest first: the one that began last, whichever was used last.
+/// Sessions lists the newest first, as ids tell it: the one that began last, whichever was used last.
 pub async fn lists_the_newest_session_first(store: Arc<dyn UserStore>) {
     let user = sign_up(&store).await;
     let mut opened = Vec::new();
-    for microseconds in [2, -1_000_000, 4, 0, 86_400_000_000] {
-        let (later, earlier) = (TimeDelta::microseconds(microseconds), TimeDelta::microseconds(-microseconds));
+    for milliseconds in [2, -1_000, 4, 0, 86_400_000] {
+        let (later, earlier) = (TimeDelta::milliseconds(milliseconds), TimeDelta::milliseconds(-milliseconds));
         let created_at = noon() + later;
         let id = SessionId::generate(created_at);
         opened.push(Session { id, created_at, last_used_at: noon() + earlier, ..session(user.id) });
