@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tapebase_domain::{
-    blob::BlobRef,
+    blob::{BlobRef, Provenance},
     history::Counters,
     id::RecordingId,
     ports::Timestamp,
@@ -141,17 +141,24 @@ pub async fn stores(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
             shared.wrong(Invariant::Counters, format!("{user} has {counted:?}, more than the quota allows"));
         }
     }
-    for Recording { id, blob, size, .. } in &recordings {
-        let described = inner.blobs.describe(blob).await?;
-        if described.is_none_or(|described| described.size != *size) && !stores.ledger().is_missing(blob) {
-            shared.wrong(Invariant::OwnersWord, format!("the audio of {id} is gone"));
+    let mut without_audio = Vec::new();
+    for recording in &recordings {
+        let Recording { id, blob, size, .. } = recording;
+        if inner.blobs.describe(blob).await?.is_none_or(|described| described.size != *size) {
+            without_audio.push(Provenance::from(recording));
+            if !stores.ledger().is_missing(blob) {
+                shared.wrong(Invariant::OwnersWord, format!("the audio of {id} is gone"));
+            }
         }
     }
     let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();
     let now = shared.facts().now();
     for blob in stores.audio(now).await? {
         // What was newer than rows that were put back is no leftover: its owner has never given it up.
-        if !kept.contains(&blob) && !stores.ledger().is_recorded(&blob) {
+        let is_left = !kept.contains(&blob) && !stores.ledger().is_recorded(&blob);
+        // What a recording without audio may be missing stays, until somebody has looked at it.
+        let of = inner.blobs.provenance(&blob).await?;
+        if is_left && !of.is_some_and(|of| without_audio.contains(&of)) {
             shared.wrong(Invariant::Leftovers, format!("{blob} is nobody's, and stays"));
         }
     }

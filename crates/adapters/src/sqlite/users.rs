@@ -252,3 +252,46 @@ fn remove_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(
     }
     Ok((due.len() as u64, removed))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use tapebase_domain::{
+        digest::Sha256,
+        ports::{Clock as _, SystemClock},
+        user::Email,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn however_many_sessions_have_expired_a_few_go_at_once() {
+        let folder = tempfile::tempdir().expect("made");
+        let store = Sqlite::open(&folder.path().join("rows.db")).expect("opened");
+        let now = SystemClock.now();
+        let (past, email) = (now - TimeDelta::days(1), Email::parse("ann@example.com").expect("an address"));
+        let user = User { id: UserId::generate(past), identity: Identity::Email(email), created_at: past };
+        let id = user.id;
+        store.create(Account { user, password: None }).await.expect("created");
+        let sessions = (0..=2 * EXPIRED).map(|number| {
+            let session = Session {
+                id: SessionId::generate(past),
+                user: id,
+                client: String::new(),
+                created_at: past,
+                last_used_at: past,
+                expires_at: past,
+                ends_at: past,
+            };
+            store.open_session(session, TokenHash(Sha256::of(&number.to_le_bytes())), u64::MAX)
+        });
+        futures_util::future::try_join_all(sessions).await.expect("opened");
+
+        let first = store.writer.write(move |connection| remove_expired(connection, now).map(Outcome::Keep));
+        let (looked_at, gone) = first.await.expect("removed");
+
+        assert_eq!((looked_at, gone.len()), (EXPIRED as u64, EXPIRED));
+        assert_eq!(store.remove_expired_sessions(now).await.expect("removed"), EXPIRED as u64 + 1);
+        assert_eq!(store.remove_expired_sessions(now).await.expect("removed"), 0);
+    }
+}

@@ -117,7 +117,7 @@ impl StagedBlobs for Reached {
             }
             Ok(())
         };
-        self.gate.call("staged.take_apart", take_apart).await
+        self.gate.call("blobs.delete", take_apart).await
     }
 
     async fn clear(&self, staged: &StagedRef) -> Result<(), BlobError> {

@@ -221,7 +221,9 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
         sizes += ports.records.find(user, id).await.expect("read").expect("it is there").size;
     }
 
-    let swept = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
+    // Storms may leave more than a sweep takes for usual.
+    let sweep = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).without_brake();
+    let swept = sweep.run().await.expect("swept");
 
     println!("swept after {} recordings: {swept:?}", acknowledged.len());
     assert_eq!(swept.failed, 0);
