@@ -264,7 +264,7 @@ mod tests {
         let (before, panicked, beside) =
             futures_util::join!(writer.write(insert(2)), panicking, writer.write(insert(3)));
 
-        assert!(before.is_ok() && matches!(panicked, Err(StoreError::Unavailable(_))) && beside.is_ok());
+        assert!(before.is_ok() && matches!(panicked, Err(StoreError::NotWritten(_))) && beside.is_ok());
         writer.write(insert(4)).await.expect("the thread is there");
         assert_eq!(count(&writer).await, 3);
     }
