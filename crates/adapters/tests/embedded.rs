@@ -248,7 +248,7 @@ async fn a_blob_that_was_cut_short_is_an_error_and_no_short_read() {
 
     let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await;
 
-    assert!(matches!(opened, Err(BlobError::Unavailable(_))));
+    assert!(matches!(opened, Err(BlobError::Damaged(_))));
 }
 
 #[tokio::test]

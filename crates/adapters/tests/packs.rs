@@ -249,5 +249,5 @@ async fn a_pack_that_was_cut_short_is_an_error_and_no_short_read() {
 
     let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await;
 
-    assert!(matches!(opened, Err(BlobError::Unavailable(_))));
+    assert!(matches!(opened, Err(BlobError::Damaged(_))));
 }

@@ -132,3 +132,18 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
     }
     fs::write(to, content).with_context(|| to.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise one that stands where something has changed is noticed by whoever plants them all, months later.
+    #[test]
+    fn every_fault_can_be_planted() {
+        for patch in patches(&[]).expect("a folder of patches") {
+            let mut check = Command::new("git");
+            check.args(["apply", "--check"]).arg(&patch).current_dir(path(""));
+            program::succeed(&mut check).unwrap_or_else(|error| panic!("{}: {error:#}", patch.display()));
+        }
+    }
+}

@@ -218,7 +218,7 @@ fn what_the_head_rules_out_is_refused_without_the_body() {
         (head(&ann, "POST /v1/recordings", &format!("Content-Encoding: gzip\r\n{close}")), "unsupported-media-type"),
         (head(&ann, "POST /v1/recordings", &format!("X-Recorded-At: now\r\n{close}")), "invalid-parameter"),
         (head(&ann, "POST /v1/recordings", &format!("Repr-Digest: sha-256\r\n{close}")), "invalid-parameter"),
-        (head(&ann, "POST /v1/recordings?name=", close), "invalid-name"),
+        (head(&ann, "POST /v1/recordings?name=%0A", close), "invalid-name"),
         (head(&ann, "PUT /v1/recordings/memo", close), "invalid-id"),
         (head(&ann, &format!("PUT /v1/recordings/{taken}"), close), "recording-conflict"),
         (head(&ann, "PUT /v1/me", close), "method-not-allowed"),

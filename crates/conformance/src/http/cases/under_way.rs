@@ -31,7 +31,7 @@ pub fn an_upload_under_way_is_found_until_it_is_completed(client: &dyn Client) {
     assert_eq!(upload.header("cache-control"), Some("no-store"));
     let expected = json!({
         "id": plan["id"], "name": "회의록 3.m4a", "media_type": "audio/mp4", "size": MEMO.len(),
-        "sha256": sha256(MEMO), "recorded_at": "2026-11-23T20:59:30+09:00", "client_duration_ms": 3_120,
+        "sha256": sha256(MEMO), "recorded_at": "2026-11-23T20:59:30.000000+09:00", "client_duration_ms": 3_120,
         "expires_at": plan["expires_at"], "part_size": plan["part_size"], "part_count": 1, "received_parts": [],
     });
     assert_eq!(upload.json(), expected);

@@ -20,6 +20,7 @@ use tapebase_domain::{
     history::Retention,
     id::{RecordingId, UserId, random_bytes},
     ports::{Clock, Ports, SystemClock, Timestamp},
+    quota::weight,
     sweep::Sweep,
 };
 use tokio::runtime::Runtime;
@@ -218,7 +219,7 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
     let ports = Ports { clock: Arc::new(InTwoDays), ..locations.connect().await.expect("they answer") };
     let mut sizes = 0;
     for id in acknowledged.keys() {
-        sizes += ports.records.find(user, id).await.expect("read").expect("it is there").size;
+        sizes += weight(ports.records.find(user, id).await.expect("read").expect("it is there").size);
     }
 
     // Storms may leave more than a sweep takes for usual.
