@@ -115,13 +115,14 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
 fn simplify_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
-        let is_header = parameter.parameter_in == ParameterIn::Header;
+        // An empty parameter says nothing, and no format has room for that; nor do generators read headers by theirs.
+        let is_free = matches!(parameter.parameter_in, ParameterIn::Header | ParameterIn::Query);
         if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
             if let SchemaType::Array(types) = &schema.schema_type {
                 let first = types.iter().find(|&kind| *kind != Type::Null).cloned();
                 schema.schema_type = first.map_or_else(SchemaType::default, SchemaType::Type);
             }
-            if is_header {
+            if is_free && schema.schema_type == SchemaType::Type(Type::String) {
                 schema.format = None;
             }
         }
