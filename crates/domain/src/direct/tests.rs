@@ -4,12 +4,15 @@ mod sending;
 
 use super::*;
 use crate::{
+    blob::StoredBlob,
     details::Details,
-    history::Deleted,
+    history::{ChangeNumber, Deleted, Entry},
     media_type::MediaType,
-    pending::StagedRef,
-    recording::RecordingName,
+    pending::{LinkKey, Parts, StagedRef},
+    ports::{Assembled, ReserveError, SettleError},
+    recording::{DigestOrigin, RecordingName, Revision},
     testing::{LIMITS, TestPorts, using},
+    upload::Stored,
 };
 
 const AUDIO: &[u8] = b"OggS some speech";
