@@ -129,6 +129,8 @@ impl Direct {
             // Completed, or aborted, by somebody else meanwhile.
             Err(SettleError::Gone) => {
                 self.discard(upload, &blob).await?;
+                // Whoever it was may not know: a store that repeated the write finds it done.
+                let _ = self.staging.blobs.clear(&upload.staged).await;
                 self.completed_otherwise(upload).await
             }
             Err(SettleError::Taken(existing)) => self.compare(upload, *existing, blob).await,

@@ -156,6 +156,10 @@ impl World {
     pub(super) fn record_of(&self, length: usize, dice: &mut Dice) -> Take {
         let mut audio = vec![0; length];
         dice.fill(&mut audio);
+        // Nothing that is recognised as something else than audio begins so.
+        if let Some(first) = audio.first_mut() {
+            *first = (*first & 0x3f) | 0x80;
+        }
         self.shared.facts().record(audio.into())
     }
 

@@ -272,6 +272,7 @@ async fn what_is_aborted_meanwhile_leaves_nothing() {
     let mut ports = ports();
     assemble_audio(&mut ports);
     ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Gone));
+    ports.staged.expect_clear().times(1).returning(|_| Ok(()));
     find_recording(&mut ports, None);
     expect_discarded(&mut ports);
 
@@ -285,6 +286,7 @@ async fn what_somebody_else_completes_of_the_same_blob_keeps_it() {
     let mut ports = ports();
     assemble_audio(&mut ports);
     ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Gone));
+    ports.staged.expect_clear().times(1).returning(|_| Ok(()));
     find_recording(&mut ports, Some(existing(AUDIO, "new")));
     ports.blobs.expect_delete().never();
 
@@ -298,6 +300,7 @@ async fn what_somebody_else_completes_of_another_blob_makes_this_one_superfluous
     let mut ports = ports();
     assemble_audio(&mut ports);
     ports.uploads.expect_settle().returning(|_, _| Err(SettleError::Gone));
+    ports.staged.expect_clear().times(1).returning(|_| Ok(()));
     find_recording(&mut ports, Some(existing(AUDIO, "there")));
     expect_discarded(&mut ports);
 
