@@ -116,7 +116,8 @@ impl List {
         if recording.damaged_at.is_none() || self.damage.is_intact(recording).await? {
             return Ok(());
         }
-        Err(ListError::Damaged(recording.id.clone()))
+        // Or it was mended since the caller looked.
+        Err(self.explain(recording).await?)
     }
 
     fn watched(&self, recording: &Recording, bytes: ByteStream<BlobError>) -> ByteStream<BlobError> {

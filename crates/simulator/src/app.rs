@@ -66,6 +66,8 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
         let start = recording.size * from / 100;
         ByteRange { start, length: (recording.size * to / 100).max(start + 1).min(recording.size) - start }
     });
+    // Once it is deleted nobody can tell any more.
+    let was_bad = client.stores.ledger().is_bad(&recording.blob);
     match client.services.list.play(&recording, range).await {
         Ok(bytes) => {
             let expected = client.audio(found.take);
@@ -78,7 +80,7 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
         // It was deleted meanwhile, or another is there by now.
         Err(ListError::NotFound) => client.excuse(&"it went"),
         // Its row came back without its audio, or a bit of that has fallen over.
-        Err(_) if client.stores.ledger().is_bad(&recording.blob) => {}
+        Err(_) if was_bad || client.stores.ledger().is_bad(&recording.blob) => {}
         Err(error) => client.excuse_failure(&error),
     }
 }
