@@ -52,12 +52,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
-    digest::{Hasher, Sha256},
     id::StoreId,
-    ports::{BlobEntry, BlobError, BlobStore, BoxError},
+    ports::{BlobEntry, BlobError, BlobStore, BoxError, digest},
 };
 use tokio::task::spawn_blocking;
 
@@ -132,7 +131,13 @@ impl BlobStore for Fs {
     }
 
     async fn is_intact(&self, stored: &StoredBlob) -> Result<bool, BlobError> {
-        match hash(self, stored).await {
+        let kept = async {
+            match self.describe(&stored.blob).await? {
+                Some(described) if described.size == stored.size => digest(self, &stored.blob, stored.size).await,
+                _ => Ok(None),
+            }
+        };
+        match kept.await {
             Ok(found) => Ok(found == Some(stored.sha256)),
             Err(BlobError::Damaged(_)) => Ok(false),
             Err(error) => Err(error),
@@ -187,19 +192,6 @@ impl BlobStore for Fs {
         let root = self.root.clone();
         blocking(move || folder::probe(&root)).await
     }
-}
-
-/// The digest of what is kept of a blob; `None` if it is not there, or has another length.
-async fn hash(fs: &Fs, stored: &StoredBlob) -> Result<Option<Sha256>, BlobError> {
-    if fs.describe(&stored.blob).await?.is_none_or(|described| described.size != stored.size) {
-        return Ok(None);
-    }
-    let Some(mut bytes) = fs.open(&stored.blob, ByteRange::whole(stored.size)).await? else { return Ok(None) };
-    let mut hasher = Hasher::default();
-    while let Some(piece) = bytes.try_next().await? {
-        hasher.update(&piece);
-    }
-    Ok(Some(hasher.finish().1))
 }
 
 /// Where a blob lies, if the reference is one this store makes.

@@ -5,13 +5,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use futures_util::TryStreamExt as _;
-
 use crate::{
-    blob::{BlobRef, ByteRange, ByteStream, StoredBlob},
+    blob::{BlobRef, StoredBlob},
     changes::Waiters,
-    digest::{Hasher, Sha256},
-    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError},
+    id::{RecordingId, UserId},
+    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError, Timestamp, digest},
     recording::Recording,
 };
 
@@ -73,13 +71,8 @@ impl Damage {
     /// Whether audio that was noted as damaged reads right after all, and notes that: a disk was put right, or the row is
     /// older than what was mended since.
     async fn has_recovered(&self, recording: &Recording) -> Result<bool, BlobError> {
-        let read = match self.blobs.open(&recording.blob, ByteRange::whole(recording.size)).await {
-            Ok(Some(bytes)) => hash(bytes).await,
-            Ok(None) => return Ok(false),
-            Err(error) => Err(error),
-        };
-        match read {
-            Ok(found) if found == recording.sha256 => {}
+        match digest(&*self.blobs, &recording.blob, recording.size).await {
+            Ok(Some(found)) if found == recording.sha256 => {}
             Ok(_) | Err(BlobError::Damaged(_)) => return Ok(false),
             Err(error) => return Err(error),
         }
@@ -95,17 +88,22 @@ impl Damage {
         let _ = self.noted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |noted| noted.checked_sub(1));
     }
 
-    /// Notes that a recording's audio is damaged, which it says of itself from then on. What cannot be noted is noticed
-    /// again.
+    /// Notes that a recording's audio is damaged, which it says of itself from then on.
     pub async fn note(&self, mut recording: Recording) -> Recording {
-        let Recording { owner, id, blob, .. } = &recording;
-        let now = self.clock.now();
-        if let Ok(true) = self.records.mark_damaged(*owner, id, blob, Some(now)).await {
-            self.noted.fetch_add(1, Ordering::Relaxed);
-            self.waiters.wake(*owner);
-        }
+        let now = self.mark(recording.owner, &recording.id, &recording.blob).await;
         recording.damaged_at.get_or_insert(now);
         recording
+    }
+
+    /// Notes that the recording that has this audio is damaged, from this moment on. What cannot be noted is noticed
+    /// again.
+    pub async fn mark(&self, owner: UserId, id: &RecordingId, blob: &BlobRef) -> Timestamp {
+        let now = self.clock.now();
+        if let Ok(true) = self.records.mark_damaged(owner, id, blob, Some(now)).await {
+            self.noted.fetch_add(1, Ordering::Relaxed);
+            self.waiters.wake(owner);
+        }
+        now
     }
 
     /// Puts sound audio in the place of a recording's own; `false` if that is another by now, or is gone.
@@ -123,12 +121,4 @@ impl Damage {
         }
         Ok(is_replaced)
     }
-}
-
-async fn hash(mut bytes: ByteStream<BlobError>) -> Result<Sha256, BlobError> {
-    let mut hasher = Hasher::default();
-    while let Some(piece) = bytes.try_next().await? {
-        hasher.update(&piece);
-    }
-    Ok(hasher.finish().1)
 }

@@ -121,12 +121,13 @@ impl List {
     }
 
     fn watched(&self, recording: &Recording, bytes: ByteStream<BlobError>) -> ByteStream<BlobError> {
-        let (damage, recording) = (self.damage.clone(), recording.clone());
+        let (damage, owner) = (self.damage.clone(), recording.owner);
+        let (id, blob) = (recording.id.clone(), recording.blob.clone());
         Box::pin(bytes.or_else(move |error| {
-            let (damage, recording) = (damage.clone(), recording.clone());
+            let (damage, id, blob) = (damage.clone(), id.clone(), blob.clone());
             async move {
                 if matches!(error, BlobError::Damaged(_)) {
-                    damage.note(recording).await;
+                    damage.mark(owner, &id, &blob).await;
                 }
                 Err(error)
             }
@@ -138,11 +139,9 @@ impl List {
     /// # Errors
     /// [`ListError::Damaged`], [`ListError::Unavailable`].
     pub async fn link(&self, recording: &Recording, presentation: Presentation) -> Result<Option<String>, ListError> {
+        let Some(links) = &self.downloads else { return Ok(None) };
         self.refuse_damaged(recording).await?;
-        match &self.downloads {
-            Some(links) => Ok(Some(links.presign_download(&recording.blob, presentation, Self::LINK_LIFETIME).await?)),
-            None => Ok(None),
-        }
+        Ok(Some(links.presign_download(&recording.blob, presentation, Self::LINK_LIFETIME).await?))
     }
 
     /// Why a recording cannot be played: it went, or was replaced, after the caller looked; or it is damaged.

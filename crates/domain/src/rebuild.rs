@@ -8,17 +8,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt as _;
-
 use crate::{
     blob::{BlobDescription, BlobRef, ByteRange, Provenance},
     details::NewDetails,
-    digest::{Hasher, Sha256},
     history::ChangeNumber,
     id::{RecordingId, StoreId},
     look,
     media_type::MediaType,
-    ports::{BlobError, BlobStore, Clock, InsertError, Ports, RecordStore, StoreError, Terms, relay},
+    ports::{BlobError, BlobStore, Clock, InsertError, Ports, RecordStore, StoreError, Terms, digest, relay},
     quota::Quota,
     recording::{DigestOrigin, Recording, Revision},
 };
@@ -150,7 +147,7 @@ impl Rebuild {
 
     /// Whether the audio is what its row says.
     async fn is_sound(&self, recording: &Recording) -> Result<bool, BlobError> {
-        match self.digest(&recording.blob, recording.size).await {
+        match digest(&*self.blobs, &recording.blob, recording.size).await {
             Ok(found) => Ok(found == Some(recording.sha256)),
             Err(BlobError::Damaged(_)) => Ok(false),
             Err(error) => Err(error),
@@ -177,7 +174,7 @@ impl Rebuild {
         let media_type = MediaType::octet_stream().or_recognised(&recognised);
         let (sha256, digest) = match described.sha256 {
             Some(said) => said,
-            None => match self.digest(blob, described.size).await? {
+            None => match digest(&*self.blobs, blob, described.size).await? {
                 Some(sha256) => (sha256, DigestOrigin::Computed),
                 None => return Ok(None),
             },
@@ -198,15 +195,6 @@ impl Rebuild {
             damaged_at: None,
             blob: blob.clone(),
         }))
-    }
-
-    async fn digest(&self, blob: &BlobRef, size: u64) -> Result<Option<Sha256>, BlobError> {
-        let Some(mut body) = self.blobs.open(blob, ByteRange::whole(size)).await? else { return Ok(None) };
-        let mut hasher = Hasher::default();
-        while let Some(piece) = body.try_next().await? {
-            hasher.update(&piece);
-        }
-        Ok(Some(hasher.finish().1))
     }
 
     async fn insert(&self, recording: Recording) -> Result<Inserted, RebuildError> {

@@ -6,15 +6,14 @@ mod tests;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use futures_util::TryStreamExt as _;
 
 use crate::{
-    blob::{BlobRef, ByteRange, Provenance, StoredBlob},
-    digest::{Hasher, Sha256},
+    blob::{BlobRef, Provenance, StoredBlob},
+    digest::Sha256,
     id::{RecordingId, UserId},
     ports::{
         BlobError, BlobStore, Clock, Inventory, InventoryPage, Miscount, Ports, RecordStore, Salvage, StoreError,
-        TornWrite,
+        TornWrite, digest,
     },
     recording::Recording,
     sweep::{Judgement, Witnesses},
@@ -174,7 +173,7 @@ impl Verify {
     }
 
     async fn examine(&self, recording: &Recording) -> Verdict {
-        let verdict = match self.digest(recording).await {
+        let verdict = match digest(&*self.blobs, &recording.blob, recording.size).await {
             Ok(Some(found)) if found == recording.sha256 => Verdict::Sound,
             Ok(Some(found)) => return Verdict::Damaged { found: Some(found) },
             Ok(None) => Verdict::Missing,
@@ -188,16 +187,6 @@ impl Verify {
             Ok(false) => verdict,
             Err(error) => Verdict::Unreadable(error),
         }
-    }
-
-    async fn digest(&self, recording: &Recording) -> Result<Option<Sha256>, BlobError> {
-        let whole = ByteRange::whole(recording.size);
-        let Some(mut body) = self.blobs.open(&recording.blob, whole).await? else { return Ok(None) };
-        let mut hasher = Hasher::default();
-        while let Some(piece) = body.try_next().await? {
-            hasher.update(&piece);
-        }
-        Ok(Some(hasher.finish().1))
     }
 }
 

@@ -211,7 +211,7 @@ pub async fn track(
         // Whoever has stopped sending is waited for no longer.
         let lingers = matches!(body.size(), BodySize::Sized(1..)) && status != StatusCode::REQUEST_TIMEOUT;
         let unread = unread.filter(|_| lingers);
-        Tracked { body, unread, linger: None, in_flight, _place: place.ok().flatten() }
+        Tracked { body, unread, linger: None, in_flight, place: place.ok().flatten() }
     }))
 }
 
@@ -222,7 +222,8 @@ struct Tracked {
     linger: Option<Linger>,
     /// Dropped with the body: the request is in flight until then.
     in_flight: Option<InFlight>,
-    _place: Option<Place>,
+    /// Kept until the answer is given, as the request counts so long.
+    place: Option<Place>,
 }
 
 impl Tracked {
@@ -257,5 +258,14 @@ impl MessageBody for Tracked {
             None => this.poll_linger(context).map(|()| None),
             piece => Poll::Ready(piece),
         }
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        // What something is to happen behind goes out piece by piece.
+        if self.unread.is_some() || self.place.is_some() {
+            return Err(self);
+        }
+        let Self { body, unread, linger, in_flight, place } = self;
+        body.try_into_bytes().map_err(|body| Self { body, unread, linger, in_flight, place })
     }
 }

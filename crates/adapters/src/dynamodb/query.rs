@@ -46,14 +46,7 @@ impl Pages {
 
 /// The first `most` items that a query finds.
 pub async fn first(query: QueryFluentBuilder, most: usize) -> Result<Vec<Item>, StoreError> {
-    let mut pages = pages(query);
-    let mut found = Vec::new();
-    while found.len() < most
-        && let Some(items) = pages.at_most(most - found.len()).next().await?
-    {
-        found.extend(items);
-    }
-    Ok(found)
+    first_of(query, most, Some).await
 }
 
 /// The first `most` of the items that a query finds and that can be read.
@@ -62,12 +55,21 @@ pub async fn first_readable<T>(
     most: usize,
     read: impl Fn(&Item) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
+    first_of(query, most, |item| readable(read(&item))).await
+}
+
+/// Asks for items until there are `most` that `pick` makes something of.
+async fn first_of<T>(
+    query: QueryFluentBuilder,
+    most: usize,
+    pick: impl Fn(Item) -> Option<T>,
+) -> Result<Vec<T>, StoreError> {
     let mut pages = pages(query);
     let mut found = Vec::new();
     while found.len() < most
         && let Some(items) = pages.at_most(most - found.len()).next().await?
     {
-        found.extend(items.iter().filter_map(|item| readable(read(item))));
+        found.extend(items.into_iter().filter_map(&pick));
     }
     Ok(found)
 }

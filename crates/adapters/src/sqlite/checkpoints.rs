@@ -13,6 +13,7 @@ use std::{
 
 use rusqlite::Connection;
 
+use super::files::beside;
 use crate::join_on_drop::JoinOnDrop;
 
 /// How many changes are moved together. Each writes some four pages of 4 KiB.
@@ -80,9 +81,7 @@ fn checkpoint(connection: &Connection, mode: &str) {
 
 /// The log of the database at `path`.
 fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
+    beside(path, "-wal")
 }
 
 fn size(log: &Path) -> u64 {

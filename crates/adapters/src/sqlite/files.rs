@@ -28,9 +28,7 @@ impl Files {
     /// The files of a database that was just opened.
     pub fn opened(path: &Path) -> io::Result<Self> {
         let file = |ending: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            let path = PathBuf::from(name);
+            let path = beside(path, ending);
             identity(&path).map(|identity| (path, identity))
         };
         Ok(Self { files: ENDINGS.into_iter().map(file).collect::<io::Result<_>>()?, is_reported: false })
@@ -48,6 +46,13 @@ impl Files {
         self.is_reported = checked.is_err();
         checked
     }
+}
+
+/// The file of the database at `path` whose name ends so.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// A file that was not there yet is whatever is there first.

@@ -1,10 +1,12 @@
 //! The port for bytes of recordings.
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 
 use super::{BoxError, Timestamp};
 use crate::{
     blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
+    digest::{Hasher, Sha256},
     id::StoreId,
 };
 
@@ -102,4 +104,17 @@ pub trait BlobStore: Send + Sync {
 
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), BlobError>;
+}
+
+/// The digest of what is kept of a blob of `size` bytes, all of which is read; `None` if it is not there.
+///
+/// # Errors
+/// As [`BlobStore::open`], and what the bytes end with.
+pub async fn digest(blobs: &dyn BlobStore, blob: &BlobRef, size: u64) -> Result<Option<Sha256>, BlobError> {
+    let Some(mut bytes) = blobs.open(blob, ByteRange::whole(size)).await? else { return Ok(None) };
+    let mut hasher = Hasher::default();
+    while let Some(piece) = bytes.try_next().await? {
+        hasher.update(&piece);
+    }
+    Ok(Some(hasher.finish().1))
 }

@@ -38,7 +38,7 @@ pub use self::{
     users::MockUserStore,
 };
 pub use self::{
-    blobs::{BlobEntry, BlobError, BlobStore},
+    blobs::{BlobEntry, BlobError, BlobStore, digest},
     changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock, Timestamp},
     deleted::DeletedStore,

@@ -4,6 +4,7 @@ use mockall::predicate::eq;
 use super::*;
 use crate::{
     blob,
+    digest::Sha256,
     id::UserId,
     ports::Timestamp,
     testing::{TestPorts, recording, stored_blob, timestamp},

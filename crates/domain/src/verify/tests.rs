@@ -4,7 +4,7 @@ use mockall::predicate::eq;
 
 use super::*;
 use crate::{
-    blob::{self, BlobRef, ByteStream},
+    blob::{self, BlobRef, ByteRange, ByteStream},
     ports::{InventoryPage, MockInventory, MockSalvage},
     testing::{TestPorts, recording, timestamp},
 };
