@@ -21,7 +21,7 @@ use tapebase_domain::{
     page::PageRequest,
     ports::{
         ChangeFeed as _, ChangesRequest, Clock as _, InsertError, Inventory as _, RecordStore, StoreError, SystemClock,
-        Terms,
+        Terms, Timestamp,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -31,7 +31,10 @@ use tempfile::TempDir;
 const TERMS: Terms = Terms { quota: Quota::UNLIMITED, again: false };
 
 fn recording(owner: UserId) -> Recording {
-    let now = SystemClock.now();
+    received(owner, SystemClock.now())
+}
+
+fn received(owner: UserId, now: Timestamp) -> Recording {
     let id = RecordingId::generate(now);
     let media_type = MediaType::parse("audio/mp4").expect("a type");
     let name = RecordingName::parse("memo.m4a".into()).expect("a name");
@@ -57,14 +60,17 @@ fn recording(owner: UserId) -> Recording {
     }
 }
 
-/// A database with some recordings of one owner.
+/// A database with some recordings of one owner, their ids in the order in which they came: each has a millisecond of
+/// its own.
 async fn with_recordings(count: usize) -> (Sqlite, PathBuf, UserId, Vec<Recording>, TempDir) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("rows.db");
     let (rows, owner) = (Sqlite::open(&path).expect("made"), UserId::generate(SystemClock.now()));
     let mut recordings = Vec::new();
+    let mut now = SystemClock.now();
     for _ in 0..count {
-        recordings.push(rows.insert(recording(owner), TERMS).await.expect("inserted"));
+        now += Duration::from_millis(1);
+        recordings.push(rows.insert(received(owner, now), TERMS).await.expect("inserted"));
     }
     (rows, path, owner, recordings, folder)
 }
