@@ -5,9 +5,12 @@ mod inspect;
 
 use std::{path::PathBuf, sync::Arc};
 
-use tapebase_domain::ports::{
-    BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, Ports,
-    PresignDownloads, RecordStore, Salvage, StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
+use tapebase_domain::{
+    memory::Budget,
+    ports::{
+        BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, Ports,
+        PresignDownloads, RecordStore, Salvage, StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
+    },
 };
 
 pub use self::copy::{CopyError, NewCopy};
@@ -69,6 +72,7 @@ pub struct Locations {
     blobs: Audio,
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "there is no S3 in this build"))]
     s3: S3Dialect,
+    memory: Budget,
     #[cfg(feature = "aws")]
     sdk: crate::aws::Sdk,
 }
@@ -124,9 +128,16 @@ impl Locations {
             records,
             blobs,
             s3,
+            memory: Budget::unlimited(),
             #[cfg(feature = "aws")]
             sdk: crate::aws::Sdk::default(),
         })
+    }
+
+    /// The same, where bodies share so much memory.
+    #[must_use]
+    pub fn with_memory(self, memory: Budget) -> Self {
+        Self { memory, ..self }
     }
 
     /// The file whoever serves these stores holds locked, beside the rows or the folder of audio; `None` where any number
@@ -162,7 +173,7 @@ impl Locations {
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
         let blobs = self.open_blobs().await.map_err(|source| open("blobs", source))?;
-        Ok(join(rows, blobs))
+        Ok(join(rows, blobs, self.memory.clone()))
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
@@ -181,10 +192,12 @@ impl Locations {
         match &self.blobs {
             Audio::Memory => Ok(BlobPorts::here(Memory::default())),
             #[cfg(feature = "embedded")]
-            Audio::Folder(path) => Ok(BlobPorts::in_folder(crate::fs::Fs::open(path)?)),
+            Audio::Folder(path) => {
+                Ok(BlobPorts::in_folder(crate::fs::Fs::open(path)?.with_memory(self.memory.clone())))
+            }
             #[cfg(feature = "aws")]
             Audio::S3(place) => {
-                let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?);
+                let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?.with_memory(self.memory.clone()));
                 let staging = Staging { blobs: s3.clone(), parts: PartAccess::Presigned(s3.clone()) };
                 let downloads = self.s3.redirect.then(|| s3.clone() as Arc<dyn PresignDownloads>);
                 Ok(BlobPorts { blobs: s3, salvage: None, staging, downloads })
@@ -294,7 +307,7 @@ impl BlobPorts {
     }
 }
 
-fn join(rows: RowPorts, blobs: BlobPorts) -> Ports {
+fn join(rows: RowPorts, blobs: BlobPorts, memory: Budget) -> Ports {
     let RowPorts { records, feed, deleted, inventory, uploads, users } = rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
     let (clock, timer) = (Arc::new(SystemClock), Arc::new(TokioTimer));
@@ -313,6 +326,7 @@ fn join(rows: RowPorts, blobs: BlobPorts) -> Ports {
         clock,
         timer,
         passwords,
+        memory,
     }
 }
 

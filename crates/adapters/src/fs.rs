@@ -56,6 +56,7 @@ use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
+    memory::Budget,
     ports::{BlobEntry, BlobError, BlobStore, BoxError, digest},
 };
 use tokio::task::spawn_blocking;
@@ -82,6 +83,7 @@ pub struct Fs {
     root: Arc<Path>,
     packs: Arc<Packs>,
     open_files: Arc<OpenFiles>,
+    memory: Budget,
 }
 
 impl Fs {
@@ -92,7 +94,14 @@ impl Fs {
     pub fn open(root: &Path) -> io::Result<Self> {
         folder::lay_out(root)?;
         let open_files = Arc::new(OpenFiles::start()?);
-        Ok(Self { root: root.into(), packs: Arc::new(Packs::new(root.join("packs"))), open_files })
+        let packs = Arc::new(Packs::new(root.join("packs")));
+        Ok(Self { root: root.into(), packs, open_files, memory: Budget::unlimited() })
+    }
+
+    /// The same, where memory is short now and then.
+    #[must_use]
+    pub fn with_memory(self, memory: Budget) -> Self {
+        Self { memory, ..self }
     }
 }
 
@@ -102,9 +111,14 @@ impl BlobStore for Fs {
         match gather(&mut body).await? {
             Beginning::Whole(pieces) => self.packs.append(Entry::new(of, pieces)).await,
             Beginning::More(pieces) => {
-                pipeline::store(self.root.clone(), of, stream::iter(pieces).map(Ok).chain(body)).await
+                pipeline::store(self.root.clone(), of, &self.memory, stream::iter(pieces).map(Ok).chain(body)).await
             }
         }
+    }
+
+    /// A body may have come as far as into a pack when it turns out to be larger.
+    fn footprint(&self, length: Option<u64>) -> u64 {
+        length.unwrap_or(u64::MAX).min(packs::MOST_BYTES + pipeline::CHUNK_BYTES as u64)
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {

@@ -119,6 +119,11 @@ impl BlobStore for Memory {
         Ok(self.state().keep(of, bytes, self.clock.now()))
     }
 
+    /// What is kept here stays in memory, however much there is of it: that is this store's nature.
+    fn footprint(&self, _: Option<u64>) -> u64 {
+        0
+    }
+
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
         let Some((bytes, _)) = self.state().blobs.get(blob).cloned() else { return Ok(None) };
         let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end()).ok());

@@ -19,11 +19,8 @@ mod setup;
 mod staging;
 mod upload;
 
-use std::sync::Arc;
-
 use aws_sdk_s3::Client;
-use tapebase_domain::{blob::BlobRef, ports::BlobError};
-use tokio::sync::Semaphore;
+use tapebase_domain::{blob::BlobRef, memory::Budget, ports::BlobError};
 
 use crate::blob_name;
 
@@ -38,12 +35,8 @@ pub struct S3 {
     signer: Client,
     place: Place,
     without_checksums: bool,
-    /// Permits to have a part on its way, for all uploads together.
-    sending: Arc<Semaphore>,
+    memory: Budget,
 }
-
-/// How many parts of all uploads are on their way at once: each holds its bytes until S3 has them.
-const SENDING: usize = 16;
 
 /// A bucket, and what all keys in it begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +80,13 @@ impl S3 {
     /// differs if clients reach the store elsewhere.
     #[must_use]
     pub fn new(client: Client, sender: Client, signer: Client, place: Place, without_checksums: bool) -> Self {
-        Self { client, sender, signer, place, without_checksums, sending: Arc::new(Semaphore::new(SENDING)) }
+        Self { client, sender, signer, place, without_checksums, memory: Budget::unlimited() }
+    }
+
+    /// The same, where memory is short now and then.
+    #[must_use]
+    pub fn with_memory(self, memory: Budget) -> Self {
+        Self { memory, ..self }
     }
 
     /// The key of a blob, if the reference is one this store makes.

@@ -3,6 +3,7 @@
 mod environment;
 mod listen;
 pub mod logging;
+mod memory;
 mod url;
 
 use std::{
@@ -18,7 +19,7 @@ use config::{ConfigBuilder, File, FileFormat, builder::DefaultState};
 use serde::{Deserialize, Serialize};
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
-    Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, quota::Quota, upload::Limits,
+    Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, memory::Budget, quota::Quota, upload::Limits,
 };
 use tapebase_http::{HttpPolicy, Proxies, PublicUrl};
 
@@ -179,6 +180,8 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// The most connections of one client address at once.
     pub connections_per_address: usize,
+    /// The most bytes of bodies in memory at once.
+    pub memory: ByteSize,
 }
 
 impl Default for LimitsConfig {
@@ -191,6 +194,7 @@ impl Default for LimitsConfig {
             sessions: 1_000,
             connections: 4_096,
             connections_per_address: 512,
+            memory: memory::quarter(),
         }
     }
 }
@@ -346,7 +350,8 @@ impl Config {
             without_checksums: self.s3.checksums == Checksums::None,
             redirect: self.downloads == Some(Downloads::Redirect),
         };
-        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?)
+        let memory = Budget::new(self.limits.memory.as_u64());
+        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?.with_memory(memory))
     }
 
     /// The same settings for stores that are both in another data folder.
@@ -422,6 +427,8 @@ impl Config {
         );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(self.limits.sessions > 0, "limits.sessions must be at least 1");
+        let least = ByteSize::b(Budget::LEAST_BYTES);
+        anyhow::ensure!(self.limits.memory >= least, "limits.memory must be at least {least}");
         anyhow::ensure!(self.limits.connections_per_address > 0, "limits.connections_per_address must be at least 1");
         anyhow::ensure!(
             (Duration::from_hours(24)..=Duration::from_hours(24 * 36_500)).contains(&self.changes.deleted),

@@ -2,7 +2,7 @@
 //!
 //! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
-//! - [`ports`] are the traits an adapter implements.
+//! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
 //! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`usage`], [`verify`], [`backup`] and [`rebuild`] are the
 //!   use cases: every decision is taken there.
 //!
@@ -22,6 +22,7 @@ pub mod id;
 pub mod list;
 mod look;
 pub mod media_type;
+pub mod memory;
 pub mod page;
 pub mod pending;
 pub mod ports;

@@ -13,6 +13,7 @@ use crate::{
     history::{ChangeNumber, Counters},
     id::{RecordingId, UserId},
     media_type::MediaType,
+    memory::Budget,
     ports::{
         MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher, MockRecordStore,
         MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging, Timestamp,
@@ -66,6 +67,7 @@ impl TestPorts {
             downloads: None,
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
+            memory: Budget::unlimited(),
             clock: Arc::new(clock),
             timer: Arc::new(self.timer),
         }

@@ -14,16 +14,27 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::de::DeserializeOwned;
 use tapebase_api::Slug;
-use tapebase_domain::blob::{BodyError, ByteStream};
+use tapebase_domain::{
+    blob::{BodyError, ByteStream},
+    id::UserId,
+    memory::{Budget, Grant},
+    ports::Ports,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
 
-use crate::{HttpPolicy, problem::Problem};
+use crate::{HttpPolicy, memory, problem::Problem};
 
 /// This much must come within the time limit: a client that sends a byte now and then is not sending.
 const PACE_BYTES: usize = 4 << 10;
+/// How many bytes of a body must come in a second, from its beginning on, while others wait for the memory it holds.
+const SLOWEST: u64 = 2_000;
+/// How much longer a body may take then: what begins, or changes networks, is not slow.
+const HEAD_START: Duration = Duration::from_secs(5);
+/// How often it is looked whether others wait.
+const GLANCE: Duration = Duration::from_secs(1);
 /// Bodies whose Content-Length is no larger are passed on as one piece.
 const SMALL_BODY_BYTES: u64 = 256 << 10;
 /// The largest JSON body anybody needs to send here.
@@ -38,6 +49,13 @@ pub struct Incoming {
     timeout: Duration,
     length: Option<u64>,
     has_length: bool,
+    ports: Option<web::Data<Ports>>,
+}
+
+/// A body that may be read, and the memory for it, which is to be held until all of it is stored.
+pub struct Admitted {
+    pub body: ByteStream<BodyError>,
+    pub memory: Grant,
 }
 
 impl FromRequest for Incoming {
@@ -60,6 +78,7 @@ impl FromRequest for Incoming {
             timeout: policy.map_or(Duration::from_secs(30), |policy| policy.body_timeout),
             length,
             has_length: length.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING),
+            ports: request.app_data().cloned(),
         }))
     }
 }
@@ -76,41 +95,76 @@ impl Incoming {
         Err(Problem::new(Slug::LengthRequired, "Send Content-Length, 0 for an empty recording."))
     }
 
-    /// The body as actix has it, failing with a time-out when the client stops sending.
-    pub fn paced(self) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static {
-        let pace = Pace { payload: self.payload, timeout: self.timeout, waited: Duration::ZERO, received: 0 };
+    /// The body, once `user` has the memory for it that the store takes and `more`; nothing of it is read before.
+    pub async fn admit(self, user: UserId, more: u64) -> Result<Admitted, Problem> {
+        let ports = self.ports.clone().ok_or_else(|| Problem::internal("the app has no ports"))?;
+        let memory = memory::grant(&ports.memory, user, ports.blobs.footprint(self.length) + more).await?;
+        let length = self.length;
+        let pieces = self.paced(Some(ports.memory.clone()));
+        let body = match length {
+            Some(length @ ..=SMALL_BODY_BYTES) => whole(pieces, length),
+            _ => pump(pieces.map(|piece| piece.map_err(|error| body_error(&error)))),
+        };
+        Ok(Admitted { body, memory })
+    }
+
+    /// The body as actix has it, failing with a time-out when the client stops sending, or is slow and others wait for
+    /// the `memory` it holds.
+    fn paced(self, memory: Option<Budget>) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static {
+        let pace = Pace::new(self.payload, self.timeout, memory);
         // Fused, for the multipart parser asks again after the end.
         Box::pin(stream::unfold(pace, |mut pace| async move { Some((pace.next().await?, pace)) }).fuse())
     }
-
-    /// The body as the domain takes it.
-    pub fn into_stream(self) -> ByteStream<BodyError> {
-        match self.length {
-            Some(length @ ..=SMALL_BODY_BYTES) => whole(self.paced(), length),
-            _ => pump(self.paced().map(|piece| piece.map_err(|error| body_error(&error)))),
-        }
-    }
 }
 
+/// A body, and how fast it comes. Only the client's time counts, not the time the disk takes.
 struct Pace {
     payload: Payload,
     timeout: Duration,
+    memory: Option<Budget>,
+    /// Since the last few bytes.
     waited: Duration,
     received: usize,
+    /// Since the first.
+    waited_in_all: Duration,
+    received_in_all: u64,
 }
 
 impl Pace {
+    fn new(payload: Payload, timeout: Duration, memory: Option<Budget>) -> Self {
+        let (waited, waited_in_all) = (Duration::ZERO, Duration::ZERO);
+        Self { payload, timeout, memory, waited, received: 0, waited_in_all, received_in_all: 0 }
+    }
+
     async fn next(&mut self) -> Option<Result<Bytes, PayloadError>> {
-        let started = Instant::now();
-        let piece = timeout(self.timeout.saturating_sub(self.waited), self.payload.next()).await;
-        let Ok(piece) = piece else { return Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))) };
-        // Only the client's time counts, not the time the disk takes.
-        self.waited += started.elapsed();
-        self.received += piece.as_ref().map_or(0, |piece| piece.as_ref().map_or(0, Bytes::len));
+        let piece = loop {
+            let (patience, started) = (self.patience(), Instant::now());
+            let piece = timeout(patience.min(GLANCE), self.payload.next()).await;
+            self.waited += started.elapsed();
+            self.waited_in_all += started.elapsed();
+            match piece {
+                Ok(piece) => break piece?,
+                Err(_) if patience.is_zero() => return Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))),
+                Err(_) => {}
+            }
+        };
+        let length = piece.as_ref().map_or(0, Bytes::len);
+        self.received_in_all += length as u64;
+        self.received += length;
         if self.received >= PACE_BYTES {
             (self.received, self.waited) = (0, Duration::ZERO);
         }
-        piece
+        Some(piece)
+    }
+
+    /// For how long the next bytes are waited for.
+    fn patience(&self) -> Duration {
+        let patience = self.timeout.saturating_sub(self.waited);
+        if !self.memory.as_ref().is_some_and(Budget::is_short) {
+            return patience;
+        }
+        let due = HEAD_START + Duration::from_millis(self.received_in_all.saturating_mul(1_000) / SLOWEST);
+        patience.min(due.saturating_sub(self.waited_in_all))
     }
 }
 
@@ -199,7 +253,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             }
             let incoming = incoming?;
             let length = incoming.length.unwrap_or_default();
-            let body = collect(incoming.paced(), length, JSON_BYTES).await?;
+            let body = collect(incoming.paced(None), length, JSON_BYTES).await?;
             // .NET and Windows PowerShell put a mark in front that means nothing (RFC 8259 section 8.1).
             let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
             // A list is no object, though it could be read into one field by field.
@@ -211,5 +265,58 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 Err(error) => Err(Problem::new(Slug::InvalidBody, format!("The JSON does not fit: {error}."))),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt as _;
+    use tapebase_domain::ports::Timestamp;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    fn somebody() -> UserId {
+        UserId::generate(Timestamp::UNIX_EPOCH)
+    }
+
+    /// A body of these pieces, a second before each, that never ends.
+    fn paced(pieces: usize, bytes: usize, memory: &Budget) -> Pace {
+        let piece = move |_| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(Bytes::from(vec![0; bytes]))
+        };
+        let body = stream::iter(0..pieces).then(piece).chain(stream::pending());
+        let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(body);
+        Pace::new(payload.into(), TIMEOUT, Some(memory.clone()))
+    }
+
+    /// After how long a body is given up.
+    async fn given_up(mut pace: Pace) -> Duration {
+        let started = Instant::now();
+        while let Some(piece) = pace.next().await {
+            if piece.is_err() {
+                return started.elapsed();
+            }
+        }
+        panic!("it ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_given_up_once_others_wait_for_its_memory() {
+        let memory = Budget::new(Budget::LEAST_BYTES);
+        let seconds = |elapsed: Duration| elapsed.as_secs();
+        assert_eq!(seconds(given_up(paced(0, 0, &memory)).await), 30, "nobody waits");
+
+        let _taken: Vec<_> = (0..8).map(|_| memory.try_take(somebody(), 8 << 20)).collect();
+        let mut waits = pin!(memory.take(somebody(), 1));
+        assert!(waits.as_mut().now_or_never().is_none());
+
+        assert_eq!(seconds(given_up(paced(0, 0, &memory)).await), 5, "nothing came");
+        assert_eq!(seconds(given_up(paced(20, 1_000, &memory)).await), 9, "half of what must come");
+        assert_eq!(seconds(given_up(paced(20, 4_000, &memory)).await), 45, "and then nothing");
     }
 }

@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 
 use crate::{
     Tasks,
-    body::{Incoming, Json},
+    body::{Admitted, Incoming, Json},
     caller::Caller,
     conditions::NO_STORE,
     details,
@@ -160,8 +160,13 @@ pub async fn put_part(
         .ok_or_else(|| Problem::new(Slug::InvalidLink, "Use a link as POST /v1/direct gave it."))?;
     upload::refuse_unstorable(request.headers())?;
     let length = incoming.content_length()?;
-    let body = incoming.into_stream();
-    tasks.run(async move { services.direct.put_part(&ticket, &signature, length, body).await }).await?;
+    let Admitted { body, memory } = incoming.admit(ticket.owner, 0).await?;
+    let kept = tasks.run(async move {
+        let kept = services.direct.put_part(&ticket, &signature, length, body).await;
+        drop(memory);
+        kept
+    });
+    kept.await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

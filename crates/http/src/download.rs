@@ -9,21 +9,24 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
+    memory::Grant,
     ports::{BlobError, Presentation, causes},
     recording::Recording,
 };
 
 use crate::{
     conditions::{self, NO_STORE, REVALIDATE, Read},
-    digests, names,
+    digests, memory, names,
     problem::Problem,
 };
 
+/// How much of an answer is in memory at most: stores read no more at once.
+const HELD_BYTES: u64 = 256 << 10;
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
 const MAX_RANGES: usize = 16;
 
@@ -58,13 +61,14 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
         requested_ranges(request, recording.size)
     };
     match ranges {
-        None => whole(list, recording, is_head).await,
+        None if is_head => head_alone(list, recording).await,
+        None => whole(request, list, recording).await,
         Some(ranges) if ranges.is_empty() => {
             Err(Problem::new(Slug::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
                 .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size)))
         }
-        Some(ranges) if ranges.len() == 1 => part(list, recording, ranges[0]).await,
-        Some(ranges) => parts(list, recording, ranges).await,
+        Some(ranges) if ranges.len() == 1 => part(request, list, recording, ranges[0]).await,
+        Some(ranges) => parts(request, list, recording, ranges).await,
     }
 }
 
@@ -98,30 +102,47 @@ fn requested_ranges(request: &HttpRequest, size: u64) -> Option<Vec<ByteRange>> 
     if ranges.len() > 1 && total > size { None } else { Some(ranges) }
 }
 
-async fn whole(list: &List, recording: &Recording, is_head: bool) -> Result<HttpResponse, Problem> {
-    let body = if is_head {
-        list.look(recording).await?;
-        // The length is announced and nothing sent.
-        Box::pin(stream::empty())
-    } else {
-        list.play(recording, ByteRange::whole(recording.size)).await?
-    };
-    let mut response = head(StatusCode::OK, recording);
-    response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
-    Ok(response.body(SizedStream::new(recording.size, loggable(body))))
+/// The length is announced, and nothing sent.
+async fn head_alone(list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
+    list.look(recording).await?;
+    Ok(all_of(recording, stream::empty()))
 }
 
-async fn part(list: &List, recording: &Recording, range: ByteRange) -> Result<HttpResponse, Problem> {
+async fn whole(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
+    let memory = memory_for(request, recording, recording.size).await?;
+    let body = list.play(recording, ByteRange::whole(recording.size)).await?;
+    Ok(all_of(recording, sent(body, memory)))
+}
+
+fn all_of(recording: &Recording, body: impl Stream<Item = Result<Bytes, BlobError>> + Unpin + 'static) -> HttpResponse {
+    let mut response = head(StatusCode::OK, recording);
+    response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
+    response.body(SizedStream::new(recording.size, body))
+}
+
+async fn part(
+    request: &HttpRequest,
+    list: &List,
+    recording: &Recording,
+    range: ByteRange,
+) -> Result<HttpResponse, Problem> {
+    let memory = memory_for(request, recording, range.length).await?;
     let body = list.play(recording, range).await?;
     let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
     response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
     response.insert_header((header::CONTENT_RANGE, content_range(range, recording.size)));
-    Ok(response.body(SizedStream::new(range.length, loggable(body))))
+    Ok(response.body(SizedStream::new(range.length, sent(body, memory))))
 }
 
 /// `multipart/byteranges` (RFC 9110 section 14.6). Each range is opened when it is its turn, but for the
 /// first: a recording that is gone is not to be found out after the head.
-async fn parts(list: &List, recording: &Recording, ranges: Vec<ByteRange>) -> Result<HttpResponse, Problem> {
+async fn parts(
+    request: &HttpRequest,
+    list: &List,
+    recording: &Recording,
+    ranges: Vec<ByteRange>,
+) -> Result<HttpResponse, Problem> {
+    let memory = memory_for(request, recording, recording.size).await?;
     let boundary = uuid::Uuid::new_v4().simple().to_string();
     let separator = |range: ByteRange| {
         let content_range = content_range(range, recording.size);
@@ -147,7 +168,7 @@ async fn parts(list: &List, recording: &Recording, ranges: Vec<ByteRange>) -> Re
     let body = Box::pin(bodies.try_flatten().chain(blob::once(end)));
     let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
     response.insert_header((header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}")));
-    Ok(response.body(SizedStream::new(length, loggable(body))))
+    Ok(response.body(SizedStream::new(length, sent(body, memory))))
 }
 
 /// The headers every answer with audio has.
@@ -167,11 +188,18 @@ fn content_range(range: ByteRange, size: u64) -> String {
     format!("bytes {}-{}/{size}", range.start, range.end() - 1)
 }
 
-/// A body that fails on its way is logged; the client sees it end early and knows its length.
-fn loggable(body: ByteStream<BlobError>) -> ByteStream<BlobError> {
-    Box::pin(body.inspect(|piece| {
+/// Memory for an answer with so many bytes of a recording.
+async fn memory_for(request: &HttpRequest, recording: &Recording, length: u64) -> Result<Grant, Problem> {
+    memory::grant(&memory::of(request)?, recording.owner, length.min(HELD_BYTES)).await
+}
+
+/// A body on its way, and the memory it takes. If it fails that is logged; the client sees it end early and knows its
+/// length.
+fn sent(body: ByteStream<BlobError>, memory: Grant) -> impl Stream<Item = Result<Bytes, BlobError>> + Unpin {
+    body.inspect(move |piece| {
+        let _held = &memory;
         if let Err(error) = piece {
             tracing::error!(cause = causes(error), "a download broke off");
         }
-    }))
+    })
 }

@@ -99,7 +99,9 @@ pub async fn put(
     let details = NewDetails { name: Some(name), ..NewDetails::of_type(media_type) };
     // In 2018 nobody looked at what it was.
     let new = NewRecording { size, anything: true, ..NewRecording::of(details) };
-    upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await.map_err(Failure::result)?;
+    let owner = caller.user.id;
+    let admitted = incoming.admit(owner, 0).await.map_err(Failure::result)?;
+    upload::store(services, &tasks, owner, new, admitted).await.map_err(Failure::result)?;
     Ok(success())
 }
 

@@ -20,6 +20,7 @@ mod forwarded;
 mod health;
 mod legacy;
 mod list;
+mod memory;
 mod multipart;
 mod names;
 mod openapi;

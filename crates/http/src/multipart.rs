@@ -19,12 +19,20 @@ use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
     details::{LateDetails, NewDetails},
+    id::UserId,
     media_type::MediaType,
     recording::RecordingName,
     upload::NewRecording,
 };
 
-use crate::{body::Incoming, details, digests, disposition::Disposition, names, problem::Problem, upload};
+use crate::{
+    body::{Admitted, Incoming},
+    details, digests,
+    disposition::Disposition,
+    names,
+    problem::Problem,
+    upload,
+};
 
 /// The longest text part.
 const TEXT_BYTES: usize = 16 << 10;
@@ -34,21 +42,23 @@ const PARTS: usize = 16;
 const TEXTS: [&[u8]; 3] = [b"text/", b"application/json", b"application/x-www-form-urlencoded"];
 
 /// How much the parser may hold back while it looks for the end of a part's headers.
-const HELD_BYTES: usize = 1 << 20;
+const HELD_BYTES: usize = 256 << 10;
 
 /// Reads up to the recording's first byte.
 pub async fn parse(
     request: &HttpRequest,
+    owner: UserId,
     incoming: Incoming,
-) -> Result<(NewRecording, ByteStream<BodyError>), Problem> {
+) -> Result<(NewRecording, Admitted), Problem> {
     upload::refuse_unstorable(request.headers())?;
     if digests::expected(request.headers())?.is_some() {
         let detail = "Send the digest of the recording as a header of its part: here it would be that of the form.";
         return Err(Problem::new(Slug::InvalidParameter, detail));
     }
     let mut said = Said { head: details::in_head(request)?, fields: NewDetails::of_type(MediaType::octet_stream()) };
-    let held = Held::default();
-    let mut parts = Multipart::new(held.count(incoming.into_stream()), boundary(request)?);
+    let (held, boundary) = (Held::default(), boundary(request)?);
+    let Admitted { body, memory } = incoming.admit(owner, HELD_BYTES as u64).await?;
+    let mut parts = Multipart::new(held.count(body), boundary);
     for _ in 0..PARTS {
         let Some(mut part) = parts.next_field().await.map_err(|error| refusal(&error))? else { break };
         match Part::read(&mut part).await? {
@@ -56,7 +66,8 @@ pub async fn parse(
                 let new = describe(&headers, &disposition, &said)?;
                 let file = new.details.clone();
                 let rest = rest(parts, held.clone(), said, file, new.late.clone());
-                return Ok((new, Box::pin(content(first, part, held).chain(rest))));
+                let body = Box::pin(content(first, part, held).chain(rest));
+                return Ok((new, Admitted { body, memory }));
             }
             Part::Field { name, text } => said.add(&name, &text)?,
             Part::Nothing => {}

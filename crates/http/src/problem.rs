@@ -71,7 +71,7 @@ meanings! {
     TooManyRequests 429 "Your address has too many requests under way" retryable: true,
     Internal 500 "The server failed" retryable: true,
     AudioDamaged 500 "The audio of this recording is damaged" retryable: false,
-    Busy 503 "Too many are signing in at this moment" retryable: true,
+    Busy 503 "The server has too much to do at this moment" retryable: true,
     SendAgain 503 "What was stored is damaged: send it again" retryable: true,
     Unavailable 503 "A store of this server does not answer" retryable: true,
     QuotaExceeded 507 "Your quota is used up" retryable: false,

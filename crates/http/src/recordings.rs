@@ -65,7 +65,8 @@ pub async fn put(
     let again = query::parse::<AgainQuery>(&request)?.again;
     let head = upload::parse_head(&request, incoming.content_length()?)?;
     let new = NewRecording { id: Some(id), again, condition: conditions::of_upload(&request), ..head };
-    let stored = upload::store(services, &tasks, caller.user.id, new, incoming.into_stream()).await?;
+    let admitted = incoming.admit(caller.user.id, 0).await?;
+    let stored = upload::store(services, &tasks, caller.user.id, new, admitted).await?;
     Ok(self::stored(&request, stored))
 }
 
@@ -95,12 +96,13 @@ pub async fn post(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let (new, body) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
-        multipart::parse(&request, incoming).await?
+    let owner = caller.user.id;
+    let (new, admitted) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
+        multipart::parse(&request, owner, incoming).await?
     } else {
-        (upload::parse_head(&request, incoming.content_length()?)?, incoming.into_stream())
+        (upload::parse_head(&request, incoming.content_length()?)?, incoming.admit(owner, 0).await?)
     };
-    Ok(stored(&request, upload::store(services, &tasks, caller.user.id, new, body).await?))
+    Ok(stored(&request, upload::store(services, &tasks, owner, new, admitted).await?))
 }
 
 /// A form with a recording.

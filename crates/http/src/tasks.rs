@@ -15,6 +15,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
+use tapebase_api::Slug;
 use tokio::{runtime::Handle, sync::Notify};
 use tracing::{Instrument as _, Span};
 
@@ -25,6 +26,7 @@ use crate::problem::Problem;
 pub struct Tasks {
     /// The process's own runtime, which outlives those of actix's workers.
     runtime: Handle,
+    most: usize,
     running: Arc<Running>,
 }
 
@@ -35,10 +37,11 @@ struct Running {
 }
 
 impl Tasks {
-    /// Tasks that end on `runtime` if their clients do not wait for them.
+    /// Tasks that end on `runtime` if their clients do not wait for them, `most` at once. More than there are connections
+    /// is enough: what is begun by more is left by those who went.
     #[must_use]
-    pub fn new(runtime: Handle) -> Self {
-        Self { runtime, running: Arc::default() }
+    pub fn new(runtime: Handle, most: usize) -> Self {
+        Self { runtime, most, running: Arc::default() }
     }
 
     /// How many are under way.
@@ -68,6 +71,12 @@ impl Tasks {
         E: Into<Problem> + Send + 'static,
     {
         let counted = Counted::begin(self.running.clone());
+        if self.count() > self.most {
+            return Err(Problem::new(
+                Slug::Busy,
+                "What others began has not ended yet. Nothing was changed; try again.",
+            ));
+        }
         // A panic is this task's alone: on its own thread it would take the worker with it.
         let change = AssertUnwindSafe(change).catch_unwind();
         let change = async move {
@@ -146,7 +155,6 @@ where
 mod tests {
     use std::time::Duration;
 
-    use tapebase_api::Slug;
     use tokio::{sync::oneshot, time::timeout};
 
     use super::*;
@@ -165,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_waits_for_is_done_all_the_same() {
-        let tasks = Tasks::new(Handle::current());
+        let tasks = Tasks::new(Handle::current(), 1);
         let (go_on, is_done) = abandon(&tasks).await;
 
         go_on.send(()).unwrap();
@@ -175,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_counts_until_its_end() {
-        let tasks = Tasks::new(Handle::current());
+        let tasks = Tasks::new(Handle::current(), 1);
         let (go_on, _is_done) = abandon(&tasks).await;
         assert_eq!(tasks.count(), 1);
         assert!(timeout(Duration::from_millis(10), tasks.finished()).await.is_err(), "one is under way");
@@ -188,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_that_ends_leaves_its_tasks_to_the_process() {
-        let tasks = Tasks::new(Handle::current());
+        let tasks = Tasks::new(Handle::current(), 1);
         let theirs = tasks.clone();
 
         let worker = std::thread::spawn(move || {
@@ -204,8 +212,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_more_is_begun_than_there_may_be() {
+        let tasks = Tasks::new(Handle::current(), 1);
+        let (go_on, _is_done) = abandon(&tasks).await;
+
+        let refused = tasks.run::<(), Problem>(async { Ok(()) }).await;
+
+        assert_eq!(refused.unwrap_err().slug(), Slug::Busy);
+        go_on.send(()).unwrap();
+        timeout(Duration::from_secs(5), tasks.finished()).await.expect("it has ended");
+        tasks.run::<(), Problem>(async { Ok(()) }).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_panic_is_an_answer() {
-        let tasks = Tasks::new(Handle::current());
+        let tasks = Tasks::new(Handle::current(), 1);
 
         let problem = tasks.run::<(), Problem>(async { panic!("on purpose") }).await;
 

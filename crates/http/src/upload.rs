@@ -9,14 +9,13 @@ use serde::Deserialize;
 use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
-    blob::{BodyError, ByteStream},
     details::NewDetails,
     id::UserId,
     upload::{NewRecording, Stored},
 };
 use utoipa::IntoParams;
 
-use crate::{Tasks, details, digests, names, problem::Problem};
+use crate::{Tasks, body::Admitted, details, digests, names, problem::Problem};
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
@@ -49,9 +48,14 @@ pub async fn store(
     tasks: &Tasks,
     owner: UserId,
     new: NewRecording,
-    body: ByteStream<BodyError>,
+    Admitted { body, memory }: Admitted,
 ) -> Result<Stored, Problem> {
-    tasks.run(async move { services.upload.store(owner, new, body).await }).await
+    let stored = tasks.run(async move {
+        let stored = services.upload.store(owner, new, body).await;
+        drop(memory);
+        stored
+    });
+    stored.await
 }
 
 /// Refuses what would be stored as something it is not: an encoded body, or a part of one.

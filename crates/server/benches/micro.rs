@@ -69,7 +69,7 @@ impl Backend {
 
     /// The app as the server builds it, but for what watches connections: there are none.
     async fn app(&self) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
-        let tasks = Tasks::new(Handle::current());
+        let tasks = Tasks::new(Handle::current(), usize::MAX);
         let routes = routes(self.services.clone(), self.ports.clone(), self.config.http_policy(), tasks);
         init_service(App::new().wrap(from_fn(request_log::identify)).configure(routes)).await
     }

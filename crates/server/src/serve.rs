@@ -49,7 +49,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (failures, clock) = (Failures::default(), ports.clock.clone());
     let shown = failures.clone();
     let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
-    let tasks = Tasks::new(Handle::current());
+    let tasks = Tasks::new(Handle::current(), 2 * config.limits.connections);
     let routes = routes(services, ports, http_policy, tasks.clone());
     let door = Door::new(&config);
     let at_the_door = Data::new(door.clone());

@@ -7,6 +7,7 @@ use tapebase_domain::{
     blob::{BodyError, ByteStream},
     digest::Sha256,
     id::{RecordingId, UserId},
+    memory::Budget,
     ports::{BlobError, Clock as _, Timestamp},
     recording::Recording,
     upload::UploadError,
@@ -30,6 +31,8 @@ pub struct Client {
     pub shared: Shared,
     /// The server.
     pub services: Services,
+    /// What it has for bodies.
+    pub memory: Budget,
     /// Who.
     pub person: Person,
     /// Who it is to the server.

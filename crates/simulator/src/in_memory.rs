@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use tapebase_adapters::memory::Memory;
-use tapebase_domain::ports::{PartAccess, Ports, StagedBlobs as _, Staging, Timestamp, UploadStore as _};
+use tapebase_domain::{
+    memory::Budget,
+    ports::{PartAccess, Ports, StagedBlobs as _, Staging, Timestamp, UploadStore as _},
+};
 
 use crate::{
     dice::Dice,
@@ -85,6 +88,7 @@ impl InMemory {
             clock: clock.clone(),
             timer: clock,
             passwords: Arc::new(PlainPasswords),
+            memory: Budget::unlimited(),
         }
     }
 }

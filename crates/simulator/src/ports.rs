@@ -7,11 +7,17 @@ mod users;
 
 use std::sync::Arc;
 
-use tapebase_domain::ports::{Inventory, PartAccess, Ports, Staging};
+use tapebase_domain::{
+    memory::Budget,
+    ports::{Inventory, PartAccess, Ports, Staging},
+};
 
 use crate::{faults::Gate, stores::Stores, time::ServerClock};
 
 pub use self::passwords::PlainPasswords;
+
+/// What a server has for bodies: somebody's share is one of the largest recordings.
+pub const MEMORY: u64 = 64 << 10;
 
 /// The stores as one server reaches them.
 #[derive(Clone)]
@@ -42,5 +48,6 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         clock: Arc::new(clock.clone()),
         timer: Arc::new(clock.clone()),
         passwords: Arc::new(PlainPasswords),
+        memory: Budget::new(MEMORY),
     }
 }

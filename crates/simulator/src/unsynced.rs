@@ -58,6 +58,10 @@ impl BlobStore for Unsynced {
         self.audio.put(of, body).await
     }
 
+    fn footprint(&self, length: Option<u64>) -> u64 {
+        self.audio.footprint(length)
+    }
+
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
         if self.is_deleted(blob) { Ok(None) } else { self.audio.open(blob, range).await }
     }

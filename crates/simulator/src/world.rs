@@ -32,7 +32,7 @@ use crate::{
     invariant::Invariant,
     model::{Model, Person},
     plan::{Action, Level, Plan, Step},
-    ports::ports,
+    ports::{MEMORY, ports},
     sessions,
     shared::{Queued, Shared},
     stores::{self, Stores},
@@ -265,6 +265,7 @@ impl World {
             }
         }
         self.check_finished();
+        self.check_memory();
         let now = self.shared.facts().now();
         self.must(self.stores.wait_for(self.stores.audio(now)));
         self.time.pass(GRACE * 2);
@@ -299,6 +300,17 @@ impl World {
         }
     }
 
+    /// Nobody has kept memory that was for a body.
+    fn check_memory(&self) {
+        for (server, Server { ports, .. }) in self.servers.iter().enumerate() {
+            let kept = MEMORY - ports.memory.free_bytes();
+            if kept > 0 {
+                self.shared
+                    .wrong(Invariant::Finishes, format!("{kept} bytes of memory were never given back at {server}"));
+            }
+        }
+    }
+
     /// Has somebody read something at a server.
     fn as_client<W>(&mut self, at: At, dice: &mut Dice, act: impl FnOnce(Client) -> W)
     where
@@ -324,6 +336,7 @@ impl World {
         let client = Client {
             shared: self.shared.clone(),
             services: self.servers[server].services.clone(),
+            memory: self.servers[server].ports.memory.clone(),
             person,
             user,
             stores: self.stores.clone(),

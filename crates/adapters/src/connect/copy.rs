@@ -73,7 +73,10 @@ mod embedded {
         sync::Arc,
     };
 
-    use tapebase_domain::ports::{BlobStore as _, RecordStore as _};
+    use tapebase_domain::{
+        memory::Budget,
+        ports::{BlobStore as _, RecordStore as _},
+    };
 
     use super::{
         super::{BlobPorts, RowPorts, join},
@@ -98,7 +101,7 @@ mod embedded {
         let database = Arc::new(Sqlite::open(&unfinished).map_err(store)?);
         let audio = Fs::open(blobs)?;
         audio.claim(database.id().await.map_err(store)?).await.map_err(store)?;
-        let ports = join(RowPorts::with_inventory(database.clone()), BlobPorts::in_folder(audio));
+        let ports = join(RowPorts::with_inventory(database.clone()), BlobPorts::in_folder(audio), Budget::unlimited());
         Ok(NewCopy { ports, finish: Box::new(move || finish(database, &unfinished, &rows)) })
     }
 

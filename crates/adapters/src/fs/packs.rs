@@ -6,7 +6,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -14,7 +14,7 @@ use tapebase_domain::{
     blob::StoredBlob,
     ports::{BlobError, Clock as _, SystemClock},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     buffer::Buffer,
@@ -31,6 +31,8 @@ pub const MOST_BYTES: u64 = 256 << 10;
 const FIRST_PACK_BYTES: u64 = 4 << 20;
 /// How large packs get, each twice as large as the one before.
 const LARGEST_PACK_BYTES: u64 = 64 << 20;
+/// How many blobs may wait before senders are held up.
+const QUEUE: usize = 1_024;
 /// How many bytes are written together at most.
 const BATCH_BYTES: usize = 2 << 20;
 
@@ -70,29 +72,26 @@ impl Packs {
         let (size, sha256) = (entry.checked.length, entry.checked.sha256);
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the writing thread gave no answer");
-        self.send(Waiting { entry, answer }).map_err(from_io)?;
+        let arrivals = self.arrivals().map_err(from_io)?;
+        arrivals.send(Waiting { entry, answer }).await.map_err(|_| from_io(gone()))?;
         let place = answered.await.unwrap_or_else(|_| Err(gone())).map_err(from_io)?;
         Ok(StoredBlob { blob: place.to_ref(), size, sha256 })
     }
 
-    fn send(&self, waiting: Waiting) -> io::Result<()> {
+    /// The way to the writing thread, which is started if there is none, or none any more.
+    fn arrivals(&self) -> io::Result<mpsc::Sender<Waiting>> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let thread = match writer.take() {
+        let thread = match writer.take().filter(|thread| !thread.arrivals.is_closed()) {
             Some(thread) => thread,
             None => Thread::start(self.directory.clone())?,
         };
-        // If the thread is gone, the next blob starts another.
-        match thread.arrivals.send(waiting) {
-            Ok(()) => *writer = Some(thread),
-            Err(_) => return Err(io::Error::other("the writing thread is gone")),
-        }
-        Ok(())
+        Ok(writer.insert(thread).arrivals.clone())
     }
 }
 
 impl Thread {
     fn start(directory: PathBuf) -> io::Result<Self> {
-        let (sender, arrivals) = mpsc::channel();
+        let (sender, arrivals) = mpsc::channel(QUEUE);
         let writer = Writer { directory, arrivals, left_over: None, open: None, ahead: None, size: FIRST_PACK_BYTES };
         let thread = JoinOnDrop::spawn("pack-writer", move || writer.run())?;
         Ok(Self { arrivals: sender, _thread: thread })
@@ -115,7 +114,7 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         let mut buffer = Buffer::of_zeros(BATCH_BYTES);
-        while let Some(first) = self.left_over.take().or_else(|| self.arrivals.recv().ok()) {
+        while let Some(first) = self.left_over.take().or_else(|| self.arrivals.blocking_recv()) {
             match self.pack_for(first.entry.span()) {
                 Ok(pack) => self.write(pack, first, buffer.bytes_mut()),
                 Err(error) => answer(first.answer, Err(error)),

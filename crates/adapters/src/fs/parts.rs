@@ -22,7 +22,7 @@ use tapebase_domain::{
 
 use super::{
     Fs, blocking, locate, pipeline,
-    reading::{OpenBlob, Wait, open, read_on},
+    reading::{OpenBlob, READ_BYTES, Wait, open, read_on},
     remove_file,
 };
 use crate::blob_name;
@@ -60,6 +60,7 @@ impl StagedBlobs for Fs {
             Ok(files) => files,
             Err(missing) => return Ok(Assembled::MissingPart(missing)),
         };
+        let _memory = self.memory.take(of.owner, READ_BYTES + self.footprint(Some(parts.size()))).await;
         let whole = stream::iter(files).flat_map(|(file, range)| read_on(Arc::new(file), range));
         let (whole, cause) = relay(Box::pin(whole));
         match self.put(of, whole).await {
@@ -105,7 +106,7 @@ impl PartStore for Fs {
         // Whoever copies a folder may leave out what is empty. Made before the part comes: if the upload ends meanwhile,
         // its place stays gone.
         blocking(move || DirBuilder::new().recursive(true).mode(0o700).create(directory)).await?;
-        let part = pipeline::store_part(self.root.clone(), body).await?;
+        let part = pipeline::store_part(self.root.clone(), &self.memory, body).await?;
         let path = locate(&part)?.path(&self.root);
         blocking(move || {
             fs::rename(&path, place).inspect_err(|_| {

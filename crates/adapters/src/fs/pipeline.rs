@@ -9,6 +9,7 @@ use bytes::{Buf as _, Bytes};
 use futures_util::{Stream, StreamExt as _, future};
 use tapebase_domain::{
     blob::{BlobRef, BodyError, Provenance, StoredBlob},
+    memory::{Budget, Spare},
     ports::{BlobError, Clock as _, SystemClock},
 };
 use tokio::sync::mpsc;
@@ -23,19 +24,21 @@ use super::{
 };
 
 /// How many bytes are hashed, and handed to the disk, together: fewer cost more hand-overs than they save memory.
-const CHUNK_BYTES: usize = 320 << 10;
-/// How many chunks of a blob are in memory at most: one is filled while one is hashed and one is written.
+pub const CHUNK_BYTES: usize = 320 << 10;
+/// How many chunks of a blob are in memory at most: one is filled while one is hashed and one is written. One is enough,
+/// if no memory is to spare.
 const CHUNKS: usize = 3;
 
 /// Writes the audio of `of` into a file of its own, with a trailer behind it.
 pub async fn store(
     root: Arc<Path>,
     of: &Provenance,
+    memory: &Budget,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<StoredBlob, BlobError> {
     let of = of.clone();
     let file = blocking(move || NewFile::create(&root, Some(&of))).await?;
-    let (file, checked) = write_all(file, body).await?;
+    let (file, checked) = write_all(file, memory, body).await?;
     let (size, sha256) = (checked.length, checked.sha256);
     let trailer = Trailer::new(checked, SystemClock.now().timestamp_micros());
     let blob = blocking(move || file.commit(&trailer.encode())).await?;
@@ -45,21 +48,24 @@ pub async fn store(
 /// Writes bytes that are no blob yet into a file of their own, and nothing behind them.
 pub async fn store_part(
     root: Arc<Path>,
+    memory: &Budget,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<BlobRef, BlobError> {
     let file = blocking(move || NewFile::create(&root, None)).await?;
-    let (file, _) = write_all(file, body).await?;
+    let (file, _) = write_all(file, memory, body).await?;
     blocking(move || file.commit(&[])).await
 }
 
 /// Writes everything a body yields, and says what it hashes to.
 async fn write_all(
     file: NewFile,
+    memory: &Budget,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<(NewFile, Checked), BlobError> {
     let (to_hash, hashing) = mpsc::channel(CHUNKS);
     let (to_write, writing) = mpsc::channel(CHUNKS);
-    let stages = future::join3(receive(body, [to_hash, to_write]), hash(hashing), write(writing, file));
+    let mut pool = Pool::new(memory);
+    let stages = future::join3(receive(body, &mut pool, [to_hash, to_write]), hash(hashing), write(writing, file));
     let (received, checked, file) = stages.await;
     let (file, checked) = (file?, checked?);
     if let Err(error) = received {
@@ -77,9 +83,9 @@ async fn write_all(
 /// Hands over the body chunk by chunk, until it ends or a stage takes no more.
 async fn receive(
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+    pool: &mut Pool<'_>,
     stages: [mpsc::Sender<Arc<Chunk>>; 2],
 ) -> Result<(), BodyError> {
-    let mut pool = Pool::new();
     let mut chunk = pool.next().await;
     while let Some(mut bytes) = body.next().await.transpose()? {
         while bytes.has_remaining() {
@@ -125,7 +131,7 @@ async fn write(mut chunks: mpsc::Receiver<Arc<Chunk>>, mut file: NewFile) -> Res
 struct Chunk {
     buffer: Buffer,
     size: usize,
-    used: mpsc::Sender<Option<Buffer>>,
+    used: mpsc::Sender<Buffer>,
 }
 
 impl Chunk {
@@ -144,34 +150,69 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        // The pool goes when all is received.
-        let _ = self.used.try_send(Some(mem::take(&mut self.buffer)));
+        // The pool has room for all, and may be gone.
+        let _ = self.used.try_send(mem::take(&mut self.buffer));
     }
 }
 
-/// The memory of a blob's chunks, used again and again; `None` where none is made yet.
-struct Pool {
-    used: mpsc::Sender<Option<Buffer>>,
-    free: mpsc::Receiver<Option<Buffer>>,
+/// The memory of a blob's chunks, used again and again.
+struct Pool<'budget> {
+    budget: &'budget Budget,
+    used: mpsc::Sender<Buffer>,
+    free: mpsc::Receiver<Buffer>,
+    /// For all chunks but the first, which whoever sends the body was granted.
+    spare: Vec<Spare>,
 }
 
-impl Pool {
-    fn new() -> Self {
+impl<'budget> Pool<'budget> {
+    fn new(budget: &'budget Budget) -> Self {
         let (used, free) = mpsc::channel(CHUNKS);
-        for _ in 0..CHUNKS {
-            // There is room for all of them.
-            let _ = used.try_send(None);
-        }
-        Self { used, free }
+        let pool = Self { budget, used, free, spare: Vec::new() };
+        pool.add_chunk();
+        pool
     }
 
-    /// An empty chunk; waits for one if all are in use.
+    fn add_chunk(&self) {
+        // There is room for all.
+        let _ = self.used.try_send(Buffer::of_zeros(CHUNK_BYTES));
+    }
+
+    /// An empty chunk; waits for one if all are in use and there cannot be another.
     async fn next(&mut self) -> Chunk {
-        // Made when it is first needed: a blob may have less than all chunks together.
-        let buffer = self.free.recv().await.flatten().unwrap_or_else(|| Buffer::of_zeros(CHUNK_BYTES));
+        if self.free.is_empty()
+            && self.spare.len() < CHUNKS - 1
+            && let Some(spare) = self.budget.try_spare(CHUNK_BYTES as u64)
+        {
+            self.spare.push(spare);
+            self.add_chunk();
+        }
+        // It never ends: the other end is here, too.
+        let buffer = self.free.recv().await.unwrap_or_else(|| Buffer::of_zeros(CHUNK_BYTES));
         Chunk { buffer, size: 0, used: self.used.clone() }
     }
 }
 
 // Only the last write of a file may end within a block.
 const _: () = assert!((CHUNK_BYTES as u64).is_multiple_of(BLOCK_BYTES));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn where_memory_is_short_one_chunk_is_all_there_is() {
+        for (mib, chunks) in [(64, CHUNKS), (1, 1)] {
+            let budget = Budget::new(mib << 20);
+            let mut pool = Pool::new(&budget);
+            let mut taken = Vec::new();
+            while let Some(chunk) = futures_util::FutureExt::now_or_never(pool.next()) {
+                taken.push(chunk);
+            }
+            assert_eq!(taken.len(), chunks, "of {mib} MiB");
+
+            drop(taken.pop());
+
+            assert!(futures_util::FutureExt::now_or_never(pool.next()).is_some(), "it is used again");
+        }
+    }
+}

@@ -14,7 +14,10 @@ use tapebase_domain::{
     ports::{BlobEntry, BlobError, BlobStore},
 };
 
-use super::{S3, error, metadata, upload::hash};
+use super::{
+    S3, error, metadata,
+    upload::{PART_BYTES, hash},
+};
 
 /// The object that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
@@ -23,6 +26,10 @@ const ROWS: &str = "ROWS";
 impl BlobStore for S3 {
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         self.upload(of, body).await
+    }
+
+    fn footprint(&self, length: Option<u64>) -> u64 {
+        length.unwrap_or(u64::MAX).min(PART_BYTES as u64)
     }
 
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {

@@ -1,6 +1,6 @@
 //! Blobs on their way to S3: in one request, or in parts with bounded memory.
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_s3::{
     primitives::ByteStream as SdkStream,
@@ -20,11 +20,12 @@ use super::{S3, error, metadata};
 use crate::blob_name;
 
 /// The size of every part but the last: S3 takes no smaller one than 5 MiB.
-const PART_BYTES: usize = 8 << 20;
+pub(super) const PART_BYTES: usize = 8 << 20;
 /// Parts of larger blobs grow, for S3 takes 10,000 of them.
 const PARTS_OF_ONE_SIZE: usize = 1_000;
-/// How many parts of one blob are on their way at once.
-const IN_FLIGHT: usize = 2;
+/// How many parts of one blob are in memory at most: one is filled while two are on their way. One is enough, if no
+/// memory is to spare.
+const PARTS: usize = 3;
 /// Pieces up to this size are hashed where they are.
 const SMALL_BYTES: usize = 64 << 10;
 
@@ -98,7 +99,8 @@ impl S3 {
     }
 
     /// Sends all parts, the next while a few are on their way, and puts them together. A part is collected where one
-    /// that was sent has been: fresh memory for each would lie about in pieces that nothing fits in.
+    /// that was sent has been, or in memory that is to spare: fresh memory for each would lie about in pieces that
+    /// nothing fits in.
     async fn send_parts(
         &self,
         upload: &Arc<Multipart>,
@@ -107,27 +109,25 @@ impl S3 {
     ) -> Result<(u64, Sha256), BlobError> {
         let mut hasher = Hasher::default();
         let mut sending = JoinSet::new();
-        let (mut sent, mut room) = (Vec::new(), BytesMut::new());
+        let (mut sent, mut spare) = (Vec::new(), Vec::new());
         for number in 1.. {
             hasher = hash(hasher, part.bytes.clone()).await?;
-            if sending.len() == IN_FLIGHT
-                && let Some((completed, bytes)) = joined(sending.join_next().await)?
-            {
-                sent.push(completed);
-                room = bytes.try_into_mut().unwrap_or_default();
-            }
-            let permit = self.sending.clone().acquire_owned().await;
-            let permit = permit.map_err(|error| BlobError::Unavailable(error.into()))?;
             let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
-            sending.spawn(async move {
-                let _permit = permit;
-                Ok((store.send_part(&upload, number, bytes.clone()).await?, bytes))
-            });
+            sending.spawn(async move { Ok((store.send_part(&upload, number, bytes.clone()).await?, bytes)) });
             if part.is_last {
                 break;
             }
             let size = PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE);
-            part = body.next_part(size, mem::take(&mut room)).await?;
+            let mut room = BytesMut::new();
+            if spare.len() < PARTS - 1
+                && let Some(more) = self.memory.try_spare(size as u64)
+            {
+                spare.push(more);
+            } else if let Some((completed, bytes)) = joined(sending.join_next().await)? {
+                sent.push(completed);
+                room = bytes.try_into_mut().unwrap_or_default();
+            }
+            part = body.next_part(size, room).await?;
         }
         while let Some((completed, _)) = joined(sending.join_next().await)? {
             sent.push(completed);

@@ -51,6 +51,10 @@ pub trait BlobStore: Send + Sync {
     /// - When the body fails, it MUST return that error and keep nothing.
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError>;
 
+    /// How many bytes [`Self::put`] has in memory at once of a body of `length` bytes, or of one whose length is not
+    /// known. Whoever calls it has them granted; a store that goes faster with more asks for it itself.
+    fn footprint(&self, length: Option<u64>) -> u64;
+
     /// Opens some bytes of a blob for reading.
     ///
     /// The range lies within the blob. If it is the whole blob, a store that keeps checksums compares them, and fails

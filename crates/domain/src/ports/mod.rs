@@ -21,6 +21,8 @@ mod users;
 
 use std::sync::Arc;
 
+use crate::memory::Budget;
+
 #[cfg(test)]
 pub use self::{
     blobs::MockBlobStore,
@@ -98,6 +100,8 @@ pub struct Ports {
     pub timer: Arc<dyn Timer>,
     /// Password hashes.
     pub passwords: Arc<dyn PasswordHasher>,
+    /// How much of bodies may be in memory.
+    pub memory: Budget,
 }
 
 /// Why two stores do not belong together.

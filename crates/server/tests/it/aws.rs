@@ -7,4 +7,5 @@ mod memory;
 mod rebuild;
 mod redirect;
 mod seed;
+mod stall;
 mod stores;

@@ -30,6 +30,10 @@ impl BlobStore for Reached {
         self.gate.call_with_room("blobs.put", put).await
     }
 
+    fn footprint(&self, length: Option<u64>) -> u64 {
+        self.stores.inner().blobs.footprint(length)
+    }
+
     async fn open(&self, blob: &BlobRef, range: ByteRange) -> Result<Option<ByteStream<BlobError>>, BlobError> {
         let opened = self.gate.call("blobs.open", async { self.stores.inner().blobs.open(blob, range).await }).await?;
         let Some(bytes) = opened else { return Ok(None) };
