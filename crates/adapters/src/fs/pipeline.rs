@@ -197,22 +197,24 @@ const _: () = assert!((CHUNK_BYTES as u64).is_multiple_of(BLOCK_BYTES));
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[tokio::test]
     async fn where_memory_is_short_one_chunk_is_all_there_is() {
-        for (mib, chunks) in [(64, CHUNKS), (1, 1)] {
-            let budget = Budget::new(mib << 20);
+        for (bytes, chunks) in [(Budget::LEAST_BYTES, CHUNKS), (CHUNK_BYTES as u64, 1)] {
+            let budget = Budget::new(bytes);
             let mut pool = Pool::new(&budget);
             let mut taken = Vec::new();
-            while let Some(chunk) = futures_util::FutureExt::now_or_never(pool.next()) {
+            while let Some(chunk) = pool.next().now_or_never() {
                 taken.push(chunk);
             }
-            assert_eq!(taken.len(), chunks, "of {mib} MiB");
+            assert_eq!(taken.len(), chunks, "of {bytes} bytes");
 
             drop(taken.pop());
 
-            assert!(futures_util::FutureExt::now_or_never(pool.next()).is_some(), "it is used again");
+            assert!(pool.next().now_or_never().is_some(), "it is used again");
         }
     }
 }
