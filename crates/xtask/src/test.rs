@@ -4,6 +4,7 @@ mod tally;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdout, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -32,12 +33,13 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Lints and tests the build that leaves AWS out: its stores, and every case of the API.
+/// Lints and tests the build that leaves AWS out: which stores it has, and every case of the API. Its stores are the same
+/// code in every build, and have their turn among the tests.
 fn test_embedded() -> Result<()> {
     let features = ["--no-default-features", "--features", "embedded"];
     let server = ["clippy", "-p", "tapebase", "-p", "tapebase-adapters"];
     program::succeed(cargo(&server).args(features).args(["--", "-D", "warnings"]))?;
-    program::succeed(cargo(&["test", "--quiet", "-p", "tapebase-adapters"]).args(features))?;
+    program::succeed(cargo(&["test", "--quiet", "-p", "tapebase-adapters", "--test", "embedded"]).args(features))?;
     let cases = ["--test", "it", "--", "http::", "--skip", "aws::"];
     program::succeed(cargo(&["test", "--quiet", "-p", "tapebase"]).args(features).args(cases))
 }
@@ -46,6 +48,9 @@ fn test_embedded() -> Result<()> {
 fn count_tests(engines: &Engines) -> Result<Tally> {
     let mut command = cargo(&["test", "--workspace"]);
     engines.lend_to(&mut command);
+    // Many wait for a time-out, or for an engine.
+    let threads = 2 * thread::available_parallelism()?.get();
+    command.env("RUST_TEST_THREADS", threads.to_string());
     let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
     let tally = child.stdout.take().map(show_and_count).transpose();
     let status = child.wait().context("`cargo test` was lost")?;
