@@ -38,6 +38,9 @@ pub enum Read {
 /// Private to its owner, and asked for again before it is used again: it may be renamed or deleted.
 pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
+/// Anybody's, and asked for again before it is used again: another version of the server may run by then.
+pub const SHARED: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
+
 /// Tokens and who they belong to are no cache's business.
 pub const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 

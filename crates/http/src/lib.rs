@@ -14,6 +14,7 @@ mod details;
 mod digests;
 mod direct;
 mod disposition;
+mod document;
 mod download;
 mod failures;
 mod forwarded;

@@ -1,6 +1,11 @@
 //! The description of the API, generated from the handlers (OpenAPI 3.1), and a page to read it.
 
-use actix_web::{HttpResponse, http::header};
+use std::sync::LazyLock;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+};
 use tapebase_api as api;
 use utoipa::{
     Modify, OpenApi,
@@ -12,7 +17,7 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, changes, direct, health, legacy, recordings};
+use crate::{accounts, changes, direct, document::Document, health, legacy, problem::Problem, recordings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -48,23 +53,26 @@ struct Description;
 /// This description
 #[utoipa::path(get, path = "/openapi.json", tag = "Server", security(()), responses(
     (status = 200, description = "OpenAPI 3.1", body = Object),
+    (status = 304, description = "A tag in If-None-Match is the current one"),
 ))]
-pub async fn description() -> HttpResponse {
-    HttpResponse::Ok().json(Description::openapi())
+pub async fn description(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    static DESCRIPTION: LazyLock<serde_json::Result<Document>> =
+        LazyLock::new(|| Ok(Document::new("application/json", serde_json::to_vec(&Description::openapi())?)));
+    DESCRIPTION.as_ref().map_err(|error| Problem::internal(error.to_string()))?.answer(&request)
 }
 
 /// This description, to be read
 #[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
     (status = 200, description = "A page", body = String, content_type = "text/html"),
+    (status = 304, description = "A tag in If-None-Match is the current one"),
 ))]
-pub async fn page() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
-        ))
-        .body(include_str!("docs.html"))
+pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    static PAGE: LazyLock<Document> =
+        LazyLock::new(|| Document::new("text/html; charset=utf-8", include_str!("docs.html")));
+    let mut response = PAGE.answer(&request)?;
+    let policy = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    Ok(response)
 }
 
 struct Schemes;
