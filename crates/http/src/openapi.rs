@@ -1,11 +1,8 @@
-//! The description of the API, generated from the handlers (OpenAPI 3.1), and a page to read it.
+//! The description of the API, generated from the handlers (OpenAPI 3.1).
 
 use std::sync::LazyLock;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{self, HeaderValue},
-};
+use actix_web::{HttpRequest, HttpResponse};
 use tapebase_api as api;
 use utoipa::{
     Modify, OpenApi,
@@ -17,7 +14,7 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, changes, direct, document::Document, health, legacy, problem::Problem, recordings};
+use crate::{accounts, changes, direct, docs, document::Document, health, legacy, problem::Problem, recordings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,7 +30,7 @@ use crate::{accounts, changes, direct, document::Document, health, legacy, probl
         recordings::delete, recordings::audio,
         changes::list,
         direct::plan, direct::list, direct::get, direct::put_part, direct::complete, direct::abort,
-        health::healthz, health::readyz, health::problem, description, page,
+        health::healthz, health::readyz, health::problem, description, docs::page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(api::Problem)),
@@ -59,20 +56,6 @@ pub async fn description(request: HttpRequest) -> Result<HttpResponse, Problem> 
     static DESCRIPTION: LazyLock<serde_json::Result<Document>> =
         LazyLock::new(|| Ok(Document::new("application/json", serde_json::to_vec(&Description::openapi())?)));
     DESCRIPTION.as_ref().map_err(|error| Problem::internal(error.to_string()))?.answer(&request)
-}
-
-/// This description, to be read
-#[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
-    (status = 200, description = "A page", body = String, content_type = "text/html"),
-    (status = 304, description = "A tag in If-None-Match is the current one"),
-))]
-pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    static PAGE: LazyLock<Document> =
-        LazyLock::new(|| Document::new("text/html; charset=utf-8", include_str!("docs.html")));
-    let mut response = PAGE.answer(&request)?;
-    let policy = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    Ok(response)
 }
 
 struct Schemes;
