@@ -3,8 +3,8 @@
 //! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`usage`], [`verify`], [`backup`] and [`rebuild`] are the
-//!   use cases: every decision is taken there.
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
+//!   [`rebuild`] are the use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
@@ -27,6 +27,7 @@ pub mod page;
 pub mod pending;
 pub mod ports;
 pub mod quota;
+pub mod readiness;
 pub mod rebuild;
 pub mod recording;
 pub mod session;
@@ -55,6 +56,8 @@ pub struct Services {
     pub changes: changes::Changes,
     /// How much there is of everybody.
     pub usage: usage::Usage,
+    /// Whether the stores answer.
+    pub readiness: readiness::Readiness,
     /// Removing what crashes and expiry left behind.
     pub sweep: sweep::Sweep,
 }
@@ -96,6 +99,7 @@ impl Services {
             damage,
             changes: changes::Changes::new(ports, waiters, policy.wait),
             usage: usage::Usage::new(ports, policy.limits, policy.auth.most_sessions),
+            readiness: readiness::Readiness::new(ports),
             sweep: sweep::Sweep::new(ports, policy.orphan_grace, policy.retention),
         }
     }

@@ -1,7 +1,7 @@
 //! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's sessions.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tapebase_api::{self as api, Slug};
+use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
     auth::AuthError,
@@ -13,7 +13,7 @@ use crate::{
     Tasks,
     body::Json,
     caller::{Caller, client_name},
-    conditions::NO_STORE,
+    place::Place,
     problem::Problem,
     query::{self, PageQuery},
     wire,
@@ -23,7 +23,7 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Make an account and sign in
 #[utoipa::path(post, path = "/v1/auth/signup", tag = "Accounts", security(()), request_body = api::Credentials, responses(
-    (status = 201, description = "Signed up and in", body = api::Grant),
+    (status = 201, description = "Signed up and in", body = api::Grant, headers(("Location" = String, description = "The user"))),
     (status = 400, description = "Bad email address, password or body"),
     (status = 403, description = "Sign-up is closed"),
     (status = 409, description = "The email address is taken"),
@@ -38,7 +38,7 @@ pub async fn sign_up(
     let password = Password::parse(&body.0.password)?;
     let client = client_name(&request).to_owned();
     let grant = tasks.run(async move { services.auth.sign_up(email, password, &client).await }).await?;
-    Ok(HttpResponse::Created().insert_header(NO_STORE).json(wire::grant(&grant)))
+    Ok(Place::of(&request).created(paths::ME).json(wire::grant(&grant)))
 }
 
 /// Sign in
@@ -59,7 +59,7 @@ pub async fn log_in(
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
     let client = client_name(&request).to_owned();
     let grant = tasks.run(async move { services.auth.log_in(email, password, &client).await }).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::grant(&grant)))
+    Ok(HttpResponse::Ok().json(wire::grant(&grant)))
 }
 
 /// End the session in use
@@ -77,7 +77,7 @@ pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::
 ))]
 pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
     let usage = services.usage.of(caller.user.id).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::me(&caller.user, &usage)))
+    Ok(HttpResponse::Ok().json(wire::me(&caller.user, &usage)))
 }
 
 /// Where I am signed in
@@ -87,7 +87,7 @@ pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
 pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, SessionId::parse)?;
     let page = services.auth.sessions(caller.user.id, limit, after).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::sessions(page, &caller.session)))
+    Ok(HttpResponse::Ok().json(wire::sessions(page, &caller.session)))
 }
 
 /// Sign out everywhere, here too
@@ -108,7 +108,7 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks
 pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
     let session = services.auth.session(caller.user.id, id).await?.ok_or_else(no_such_session)?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::session(session, &caller.session)))
+    Ok(HttpResponse::Ok().json(wire::session(session, &caller.session)))
 }
 
 /// Sign out somewhere

@@ -8,7 +8,7 @@ use tapebase_api::{self as api, Slug};
 use tapebase_domain::Services;
 use utoipa::IntoParams;
 
-use crate::{caller::Caller, conditions::NO_STORE, problem::Problem, query, wire};
+use crate::{caller::Caller, problem::Problem, query, wire};
 
 /// Whoever asks for more means something else.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -47,5 +47,5 @@ pub async fn list(
     }
     let page = services.changes.page(caller.user.id, cursor.as_deref(), limit, wait).await?;
     let page = wire::changes(page);
-    wire::list(HttpResponse::Ok().insert_header(NO_STORE), page.items.len(), &page)
+    wire::list(page.items.len(), &page)
 }

@@ -18,7 +18,6 @@ use crate::{
     Tasks,
     body::{Admitted, Incoming, Json},
     caller::Caller,
-    conditions::NO_STORE,
     details,
     place::Place,
     problem::Problem,
@@ -34,7 +33,7 @@ type Answer = Result<HttpResponse, Problem>;
 /// The answer says where to send its parts, in any order and at once if you like. Then complete it.
 /// Announcing the same again under the same id answers the same plan with fresh links.
 #[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = api::CreateUpload, responses(
-    (status = 201, description = "Send the parts", body = api::UploadPlan),
+    (status = 201, description = "Send the parts", body = api::UploadPlan, headers(("Location" = String, description = "The upload"))),
     (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = api::UploadPlan),
     (status = 409, description = "The id has other content, or its recording was deleted"),
 ))]
@@ -49,7 +48,10 @@ pub async fn plan(
     let using = services.clone();
     let planned = tasks.run(async move { using.direct.create(owner, new).await }).await?;
     let (mut response, body) = match planned {
-        Begun::Created(plan) => (HttpResponse::Created(), plan_body(&request, &services, &plan).await?),
+        Begun::Created(plan) => {
+            let created = Place::of(&request).created(&paths::upload(plan.id.as_str()));
+            (created, plan_body(&request, &services, &plan).await?)
+        }
         Begun::Resumed(plan) => (HttpResponse::Ok(), plan_body(&request, &services, &plan).await?),
         Begun::Stored(recording) => {
             let part_size = Parts::of(recording.size).part_size();
@@ -58,7 +60,7 @@ pub async fn plan(
             (HttpResponse::Ok(), api::UploadPlan { id, expires_at, links_expire_at, part_size, parts })
         }
     };
-    Ok(response.insert_header(NO_STORE).json(body))
+    Ok(response.json(body))
 }
 
 /// What is under way
@@ -71,7 +73,7 @@ pub async fn plan(
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, RecordingId::parse)?;
     let page = services.direct.under_way(caller.user.id, limit, after).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::uploads(page)))
+    Ok(HttpResponse::Ok().json(wire::uploads(page)))
 }
 
 /// One upload under way
@@ -85,7 +87,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
     ))]
 pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let under_way = services.direct.find(caller.user.id, &upload_id(&path)?).await?;
-    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(wire::upload(under_way)))
+    Ok(HttpResponse::Ok().json(wire::upload(under_way)))
 }
 
 async fn plan_body(

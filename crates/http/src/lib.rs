@@ -14,6 +14,8 @@ mod details;
 mod digests;
 mod direct;
 mod disposition;
+mod docs;
+mod document;
 mod download;
 mod failures;
 mod forwarded;

@@ -1,6 +1,8 @@
-//! The description of the API, generated from the handlers (OpenAPI 3.1), and a page to read it.
+//! The description of the API, generated from the handlers (OpenAPI 3.1).
 
-use actix_web::{HttpResponse, http::header};
+use std::sync::LazyLock;
+
+use actix_web::{HttpRequest, HttpResponse};
 use tapebase_api as api;
 use utoipa::{
     Modify, OpenApi,
@@ -12,7 +14,7 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, changes, direct, health, legacy, recordings};
+use crate::{accounts, changes, direct, docs, document::Document, health, legacy, problem::Problem, recordings};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,7 +30,7 @@ use crate::{accounts, changes, direct, health, legacy, recordings};
         recordings::delete, recordings::audio,
         changes::list,
         direct::plan, direct::list, direct::get, direct::put_part, direct::complete, direct::abort,
-        health::healthz, health::readyz, health::problem, description, page,
+        health::healthz, health::readyz, health::problem, description, docs::page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(api::Problem)),
@@ -48,23 +50,12 @@ struct Description;
 /// This description
 #[utoipa::path(get, path = "/openapi.json", tag = "Server", security(()), responses(
     (status = 200, description = "OpenAPI 3.1", body = Object),
+    (status = 304, description = "A tag in If-None-Match is the current one"),
 ))]
-pub async fn description() -> HttpResponse {
-    HttpResponse::Ok().json(Description::openapi())
-}
-
-/// This description, to be read
-#[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
-    (status = 200, description = "A page", body = String, content_type = "text/html"),
-))]
-pub async fn page() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
-        ))
-        .body(include_str!("docs.html"))
+pub async fn description(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    static DESCRIPTION: LazyLock<serde_json::Result<Document>> =
+        LazyLock::new(|| Ok(Document::new("application/json", serde_json::to_vec(&Description::openapi())?)));
+    DESCRIPTION.as_ref().map_err(|error| Problem::internal(error.to_string()))?.answer(&request)
 }
 
 struct Schemes;

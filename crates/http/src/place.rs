@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         Uri, header,
         uri::{Authority, Scheme},
@@ -68,6 +68,13 @@ impl Place {
     /// A path of this server, for whoever knows its host already.
     pub fn path(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
+    }
+
+    /// 201: what was made is at this path.
+    pub fn created(&self, path: &str) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Created();
+        response.insert_header((header::LOCATION, self.path(path)));
+        response
     }
 }
 

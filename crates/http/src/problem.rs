@@ -11,7 +11,7 @@ use actix_web::{
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::ports::{BoxError, Timestamp, causes};
 
-use crate::{conditions::NO_STORE, request_log};
+use crate::request_log;
 
 /// What a problem means over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,7 +202,7 @@ impl ResponseError for Problem {
             deleted_at: self.deleted_at,
             restart: self.restart.map(str::to_owned),
         };
-        response.content_type("application/problem+json").insert_header(NO_STORE).json(body)
+        response.content_type("application/problem+json").json(body)
     }
 }
 

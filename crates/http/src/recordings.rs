@@ -125,8 +125,8 @@ pub struct UploadForm {
 /// 201 for a new recording, 200 for one that was there.
 pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
     match stored {
-        Stored::Created(recording) => HttpResponse::Created()
-            .insert_header((header::LOCATION, Place::of(request).path(&paths::recording(recording.id.as_str()))))
+        Stored::Created(recording) => Place::of(request)
+            .created(&paths::recording(recording.id.as_str()))
             .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
             .json(wire::recording(recording)),
         Stored::Existing(recording) => found(recording),
@@ -142,7 +142,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
     let query: ListQuery = query::parse(&request)?;
     let page = services.list.page(caller.user.id, query.parse()?).await?;
     let page = wire::page(page);
-    wire::list(HttpResponse::Ok().insert_header(REVALIDATE), page.items.len(), &page)
+    wire::list(page.items.len(), &page)
 }
 
 /// What is known about a recording

@@ -6,11 +6,13 @@ use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     middleware::Next,
 };
 use tracing::{Instrument as _, Level, enabled};
 use uuid::Uuid;
+
+use crate::conditions::NO_STORE;
 
 tokio::task_local! {
     static REQUEST_ID: Uuid;
@@ -23,7 +25,8 @@ pub(crate) fn current_request_urn() -> String {
     REQUEST_ID.try_with(|id| id.urn().to_string()).unwrap_or_default()
 }
 
-/// Middleware: answers with `X-Request-Id` and `nosniff`, and logs method, path pattern, status and time.
+/// Middleware: answers with `X-Request-Id` and `nosniff`, forbids caches whatever does not say how it may be cached, and
+/// logs method, path pattern, status and time.
 ///
 /// The path itself and the query are not logged: they hold names and ids of people.
 ///
@@ -43,6 +46,10 @@ async fn answer<B: MessageBody>(request: ServiceRequest, next: Next<B>, id: Uuid
     let mut response = next.call(request).await?;
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    if !response.headers().contains_key(CACHE_CONTROL) {
+        let (name, value) = NO_STORE;
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // To find the pattern again is work of its own.

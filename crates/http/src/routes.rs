@@ -8,7 +8,9 @@ use actix_web::{
 use tapebase_api::{Slug, paths};
 use tapebase_domain::{Services, ports::Ports};
 
-use crate::{HttpPolicy, Tasks, accounts, changes, direct, health, legacy, openapi, problem::Problem, recordings};
+use crate::{
+    HttpPolicy, Tasks, accounts, changes, direct, docs, health, legacy, openapi, problem::Problem, recordings,
+};
 
 /// One path and what can be done there.
 pub struct Endpoint {
@@ -80,7 +82,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::READINESS).get(health::readyz),
         at(paths::PROBLEM).get(health::problem),
         at(paths::DESCRIPTION).get(openapi::description),
-        at(paths::DOCS).get(openapi::page),
+        at(paths::DOCS).get(docs::page),
 
         of_2018(paths::LEGACY_LOGIN).get(legacy::login),
         of_2018(paths::LEGACY_RECORDS).get(legacy::list),

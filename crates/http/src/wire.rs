@@ -1,6 +1,6 @@
 //! The domain's answers as they go over the wire: pages are long and often asked for, so what can be moved is moved.
 
-use actix_web::{HttpResponse, HttpResponseBuilder, http::header::ContentType};
+use actix_web::{HttpResponse, http::header::ContentType};
 use serde::Serialize;
 use tapebase_api as api;
 use tapebase_domain::{
@@ -105,10 +105,10 @@ pub fn session(session: Session, current: &Session) -> api::Session {
 const ITEM_BYTES: usize = 512;
 
 /// Answers with so many items as JSON. Room for it is made at once: while it grew, it would be moved again and again.
-pub fn list(response: &mut HttpResponseBuilder, items: usize, body: &impl Serialize) -> Result<HttpResponse, Problem> {
+pub fn list(items: usize, body: &impl Serialize) -> Result<HttpResponse, Problem> {
     let mut json = Vec::with_capacity(ITEM_BYTES * (items + 1));
     serde_json::to_writer(&mut json, body).map_err(Problem::internal)?;
-    Ok(response.content_type(ContentType::json()).body(json))
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(json))
 }
 
 /// Some recordings, and where to go on.

@@ -6,6 +6,7 @@ mod client;
 mod deploy;
 mod engines;
 mod fixtures;
+mod lint_answers;
 mod log;
 mod planted;
 mod power_cut;
@@ -13,6 +14,7 @@ mod process;
 mod program;
 mod python;
 mod schemathesis;
+mod server;
 mod simulate;
 mod test;
 mod workspace;
@@ -43,6 +45,8 @@ enum Command {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Asks a freshly started server for every kind of answer, and lints them.
+    LintAnswers,
     /// Runs the engines that the AWS adapters are tested against.
     Engines {
         #[command(subcommand)]
@@ -86,6 +90,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::LintAnswers => lint_answers::run(),
         Command::Bench(options) => bench::run(&options),
         Command::PowerCut(options) => power_cut::run(&options),
         Command::Simulate { options } => simulate::run(&options),

@@ -1,17 +1,14 @@
 //! `cargo xtask schemathesis`: fuzzes a freshly started server along its own `OpenAPI` document.
 
-mod server;
-
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use server::Server;
-
 use crate::client::{agent, sign_up};
 use crate::python::{self, Environment};
+use crate::server::{self, Server};
 use crate::workspace;
 
 const ENVIRONMENT: Environment = Environment {
@@ -28,7 +25,7 @@ pub fn run(options: &[OsString]) -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);
     let binary = server::build()?;
     let folder = tempfile::tempdir()?;
-    let mut server = Server::start(&binary, folder.path())?;
+    let mut server = Server::start(&binary, folder.path(), &[])?;
     let outcome = validate(&python, server.address(), folder.path())
         .and_then(|()| fuzz_all(&python, server.address(), folder.path(), options))
         .and_then(|()| server.ensure_running());

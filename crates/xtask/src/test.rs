@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Engines};
 use crate::workspace::cargo;
-use crate::{deploy, program, schemathesis};
+use crate::{deploy, lint_answers, program, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
@@ -27,6 +27,7 @@ pub fn run() -> Result<()> {
     let engines = steps.time("engines", Engines::start)?;
     let tally = steps.time("tests", || count_tests(&engines))?;
     engines.stop()?;
+    steps.time("answers", lint_answers::run)?;
     steps.time("fuzz-api", || schemathesis::run(&[]))?;
     steps.print();
     println!("{tally}");

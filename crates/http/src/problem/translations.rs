@@ -10,6 +10,7 @@ use tapebase_domain::{
     id::InvalidId,
     list::ListError,
     ports::{BlobError, StoreError},
+    readiness::NotReady,
     recording::InvalidName,
     upload::UploadError,
     user::{InvalidEmail, InvalidPassword},
@@ -185,6 +186,15 @@ impl From<AuthError> for Problem {
             AuthError::Busy => Self::new(Slug::Busy, "Try again in a moment."),
             AuthError::Full(cause) => Self::storage_full(cause),
             AuthError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<NotReady> for Problem {
+    fn from(error: NotReady) -> Self {
+        match error {
+            NotReady::Full(cause) => Self::storage_full(cause.into()),
+            NotReady::Unavailable(cause) => Self::unavailable(cause.into()),
         }
     }
 }

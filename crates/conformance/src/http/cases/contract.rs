@@ -38,6 +38,10 @@ fn check(method: &str, response: &Response) {
         let lines = response.headers.iter().filter(|(other, _)| other == name).count();
         assert_eq!(lines, 1, "{name} is there {lines} times: {response:?}");
     }
+    assert!(response.header("cache-control").is_some(), "{response:?}");
+    if response.status == 201 {
+        assert!(response.header("location").is_some(), "what was made is nowhere: {response:?}");
+    }
     check_length(method, response);
     if response.status >= 400 {
         check_problem(method, id, response);

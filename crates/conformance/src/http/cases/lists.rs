@@ -48,7 +48,7 @@ pub fn a_list_without_recordings_is_empty(client: &dyn Client) {
     let list = ann.get(LIST).expect(200);
 
     assert_eq!(list.json(), json!({"items": [], "next_cursor": null}));
-    assert_eq!(list.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(list.header("cache-control"), Some("no-store"));
 }
 
 pub fn a_list_can_be_asked_for_its_head(client: &dyn Client) {

@@ -353,6 +353,7 @@ macro_rules! answer_tests {
             health_and_readiness_need_no_token,
             the_api_describes_itself,
             the_description_is_there_to_be_read,
+            what_the_server_says_of_itself_is_not_sent_again,
         }
     };
 }

@@ -133,7 +133,25 @@ pub fn the_description_is_there_to_be_read(client: &dyn Client) {
     let page = client.send(&Request::new("GET", "/docs")).expect(200);
 
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     let text = String::from_utf8(page.body).expect("UTF-8");
     assert!(!text.contains("https://"), "it loads something from elsewhere");
+}
+
+pub fn what_the_server_says_of_itself_is_not_sent_again(client: &dyn Client) {
+    for target in ["/openapi.json", "/docs", "/problems/internal"] {
+        let first = client.send(&Request::new("GET", target)).expect(200);
+        let tag = first.header("etag").unwrap_or_else(|| panic!("no ETag: {target}"));
+        assert!(tag.starts_with('"'), "{tag} is weak: {target}");
+        assert_eq!(first.header("cache-control"), Some("no-cache"), "{target}");
+
+        for method in ["GET", "HEAD"] {
+            let known = client.send(&Request::new(method, target).header("If-None-Match", tag)).expect(304);
+            assert_eq!(known.header("etag"), Some(tag), "{method} {target}");
+            assert_eq!(known.header("cache-control"), Some("no-cache"), "{method} {target}");
+            let other = client.send(&Request::new(method, target).header("If-None-Match", "\"other\"")).expect(200);
+            assert_eq!(other.header("etag"), Some(tag), "{method} {target}");
+        }
+    }
 }

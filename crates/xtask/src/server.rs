@@ -28,17 +28,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server with its data and its log in `folder`, and waits until it listens.
-    pub fn start(binary: &Path, folder: &Path) -> Result<Self> {
+    /// Starts the server with these settings, its data and its log in `folder`, and waits until it listens.
+    pub fn start(binary: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let log = File::create(log(folder))?;
         let mut command = Command::new(binary);
-        // A developer's own settings must not decide what is fuzzed.
+        // A developer's own settings must not decide what is found.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TAPEBASE_")) {
             command.env_remove(name);
         }
         let child = command
             .env("TAPEBASE_LISTEN", "127.0.0.1:0")
-            .env("TAPEBASE_DATA_DIR", folder.join("data"))
+            .env("TAPEBASE_DATA_DIR", data(folder))
+            .envs(settings.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -99,6 +100,11 @@ fn wait(receiver: &Receiver<String>) -> Result<String> {
     }
 }
 
+/// Where a server has its data.
+pub fn data(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
 fn log(folder: &Path) -> PathBuf {
     folder.join("server.log")
 }
@@ -116,7 +122,7 @@ mod tests {
     fn a_server_that_ends_at_once_is_told() {
         let folder = tempfile::tempdir().unwrap();
 
-        let error = Server::start(Path::new("/bin/true"), folder.path()).map(drop).unwrap_err();
+        let error = Server::start(Path::new("/bin/true"), folder.path(), &[]).map(drop).unwrap_err();
 
         assert_eq!(error.to_string(), "the server has ended without saying `listening on …`");
     }

@@ -1,0 +1,42 @@
+//! What the server says of itself: the same for everybody until another version runs, so whoever has it is not sent it
+//! again.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, EntityTag},
+};
+use bytes::Bytes;
+use tapebase_domain::digest::Sha256;
+
+use crate::{
+    conditions::{self, Read, SHARED},
+    problem::Problem,
+};
+
+/// A text that anybody may read.
+pub struct Document {
+    media_type: &'static str,
+    text: Bytes,
+    tag: EntityTag,
+}
+
+impl Document {
+    /// A text of this type.
+    pub fn new(media_type: &'static str, text: impl Into<Bytes>) -> Self {
+        let text = text.into();
+        let tag = EntityTag::new_strong(Sha256::of(&text).to_hex());
+        Self { media_type, text, tag }
+    }
+
+    /// Answers a GET or HEAD for it.
+    pub fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+        Ok(match conditions::weigh(request, &self.tag)? {
+            Read::NotModified => conditions::not_modified(&self.tag).insert_header(SHARED).finish(),
+            Read::Proceed => HttpResponse::Ok()
+                .content_type(self.media_type)
+                .insert_header((header::ETAG, self.tag.to_string()))
+                .insert_header(SHARED)
+                .body(self.text.clone()),
+        })
+    }
+}

@@ -1,0 +1,255 @@
+"""One request for every kind of answer of every route."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from time import sleep
+from uuid import uuid4
+
+from wire import Exchange, Headers, Server
+
+AUDIO = b"\x1aE\xdf\xa3 a memo, or what begins like one"
+PASSWORD = "correct horse battery staple"
+# More than fits into a pack: a file of its own.
+LARGE = AUDIO + bytes(300_000)
+
+
+class Walk:
+    """Goes through all routes as a new user, and keeps every exchange."""
+
+    def __init__(self, server: Server, data: Path) -> None:
+        self.server = server
+        self.data = data
+        self.exchanges: list[Exchange] = []
+        self.token = ""
+
+    def send(
+        self,
+        method: str,
+        route: str,
+        *,
+        status: int,
+        body: bytes | dict | None = None,
+        headers: Headers = (),
+        query: str = "",
+        token: str | None = None,
+        announced: int | None = None,
+        **parts: str,
+    ) -> Exchange:
+        """Sends a request to a route with its parts filled in, and insists on the status of the answer."""
+        sent = list(headers)
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+            sent.append(("Content-Type", "application/json"))
+        token = self.token if token is None else token
+        if token:
+            sent.append(("Authorization", token))
+        exchange = Exchange(route, method, route.format(**parts) + query, sent)
+        self.exchanges.append(self.server.exchange(exchange, body, announced))
+        if exchange.status != status:
+            raise SystemExit(f"{method} {exchange.target}: {exchange.status}, not {status}: {exchange.body[:500]}")
+        return exchange
+
+    def read(self, route: str, *, status: int = 200, **more) -> Exchange:
+        """Asks for something and for its head, which is to be the same."""
+        self.send("HEAD", route, status=status, **more)
+        return self.send("GET", route, status=status, **more)
+
+    def everything(self) -> None:
+        """Every route."""
+        self.accounts()
+        self.recordings()
+        self.audio()
+        self.refused_uploads()
+        self.direct()
+        self.of_2018()
+        self.documents()
+        self.failures()
+
+    def sign_in(self, user: str) -> str:
+        account = {"email": f"{user}@example.com", "password": PASSWORD}
+        grant = self.send("POST", "/v1/auth/login", status=200, body=account, token="")
+        return "Bearer " + json.loads(grant.body)["access_token"]
+
+    def accounts(self) -> None:
+        account = {"email": "ann@example.com", "password": PASSWORD}
+        sign_up = "/v1/auth/signup"
+        self.send("POST", sign_up, status=201, body=account)
+        self.send("POST", sign_up, status=409, body=account)
+        self.send("POST", sign_up, status=400, body={"email": "ann"})
+        self.send("POST", sign_up, status=415, body=b"ann", headers=[("Content-Type", "text/plain")])
+        self.send("POST", sign_up, status=413, body={"email": "a" * 70_000})
+        self.send("POST", "/v1/auth/login", status=401, body={**account, "password": "something else"})
+        self.token = self.sign_in("ann")
+        self.send("POST", "/v1/auth/logout", status=204, body=b"", token=self.sign_in("ann"))
+        self.read("/v1/me")
+        sessions = json.loads(self.read("/v1/me/sessions").body)["items"]
+        self.send("GET", "/v1/me/sessions", status=400, query="?limit=0")
+        other = next(session["id"] for session in sessions if not session["current"])
+        self.read("/v1/me/sessions/{id}", id=other)
+        self.send("DELETE", "/v1/me/sessions/{id}", status=204, id=other)
+        self.read("/v1/me/sessions/{id}", status=404, id=other)
+        self.send("DELETE", "/v1/me/sessions/{id}", status=404, id=other)
+        self.send("DELETE", "/v1/me/sessions", status=204)
+        self.token = self.sign_in("ann")
+
+    def recordings(self) -> None:
+        one = "/v1/recordings/{id}"
+        audio = [("Content-Type", "audio/webm")]
+        self.send("POST", "/v1/recordings", status=201, body=AUDIO, headers=audio, query="?name=%ED%9A%8C.webm")
+        head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.webm"\r\n\r\n'
+        form = [("Content-Type", "multipart/form-data; boundary=x")]
+        self.send("POST", "/v1/recordings", status=201, body=head + AUDIO + b"\r\n--x--\r\n", headers=form)
+        self.read("/v1/recordings", query="?limit=1")
+        self.send("GET", "/v1/recordings", status=400, query="?cursor=x")
+        id = str(uuid4())
+        tag = self.send("PUT", one, status=201, body=AUDIO, headers=audio, id=id).header("etag")
+        self.send("PUT", one, status=200, body=AUDIO, headers=audio, id=id)
+        self.send("PUT", one, status=409, body=b"something else", id=id)
+        self.send("PUT", one, status=412, body=AUDIO, headers=[("If-None-Match", "*")], id=id)
+        self.read(one, id=id)
+        self.read(one, status=304, headers=[("If-None-Match", tag)], id=id)
+        self.read(one, status=412, headers=[("If-Match", '"x"')], id=id)
+        self.read(one, status=404, id=str(uuid4()))
+        self.send("PATCH", one, status=200, body={"name": "memo.webm"}, id=id)
+        self.send("PATCH", one, status=400, body={"name": ""}, id=id)
+        self.send("PATCH", one, status=404, body={"name": "memo"}, id=str(uuid4()))
+        self.send("PATCH", one, status=412, body={"name": "memo"}, headers=[("If-Match", tag)], id=id)
+        self.send("DELETE", one, status=412, headers=[("If-Match", tag)], id=id)
+        self.send("DELETE", one, status=204, id=id)
+        self.send("DELETE", one, status=404, id=id)
+        self.send("PUT", one, status=409, body=AUDIO, id=id)
+        self.read("/v1/changes")
+        self.send("GET", "/v1/changes", status=400, query="?cursor=x")
+
+    def audio(self) -> None:
+        for body, media_type in [(AUDIO, "audio/webm"), (LARGE, "audio/webm"), (b"", "audio/mp4")]:
+            id = str(uuid4())
+            kind, query = [("Content-Type", media_type)], "?name=a%2Fb%25.m4a"
+            self.send("PUT", "/v1/recordings/{id}", status=201, body=body, headers=kind, query=query, id=id)
+            self.play("/v1/recordings/{id}/audio", body, id)
+        self.read("/v1/recordings/{id}/audio", status=404, id=str(uuid4()))
+
+    def play(self, route: str, audio: bytes, id: str) -> None:
+        tag = self.read(route, id=id).header("etag")
+        self.read(route, status=304, headers=[("If-None-Match", tag)], id=id)
+        self.read(route, status=412, headers=[("If-Match", '"x"')], id=id)
+        self.send("GET", route, status=416, headers=[("Range", "bytes=500000-")], id=id)
+        if audio:
+            for range in ["bytes=0-0", "bytes=1-", "bytes=-2", "bytes=0-1,3-4"]:
+                self.send("GET", route, status=206, headers=[("Range", range), ("If-Range", tag)], id=id)
+            self.send("GET", route, status=200, headers=[("Range", "bytes=0-0"), ("If-Range", '"x"')], id=id)
+
+    def refused_uploads(self) -> None:
+        for method, route in [("POST", "/v1/recordings"), ("PUT", "/v1/recordings/{id}")]:
+            id = str(uuid4())
+            digest = [("Repr-Digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:")]
+            self.send(method, route, status=400, body=AUDIO, headers=digest, id=id)
+            self.send(method, route, status=411, id=id)
+            self.send(method, route, status=413, body=b"", announced=1 << 40, id=id)
+            self.send(method, route, status=415, body=b"%PDF-1.7 and no recording", id=id)
+            self.send(method, route, status=408, body=b"", announced=10, id=id)
+            self.send(method, route, status=507, body=bytes(900_000), id=id)
+
+    def direct(self) -> None:
+        plans, one = "/v1/direct", "/v1/direct/{id}"
+        part, end = "/v1/direct/{id}/parts/{number}", "/v1/direct/{id}/complete"
+        announcement = {"size": len(AUDIO), "sha256": sha256(AUDIO).hexdigest(), "media_type": "audio/webm"}
+        plan = json.loads(self.send("POST", plans, status=201, body=announcement).body)
+        id, query = plan["id"], "?" + plan["parts"][0]["path"].split("?")[1]
+        self.send("POST", plans, status=200, body={**announcement, "id": id})
+        self.send("POST", plans, status=409, body={**announcement, "id": id, "size": 1})
+        self.send("POST", plans, status=400, body={})
+        self.send("POST", plans, status=507, body={**announcement, "size": 960_000})
+        self.read(plans)
+        self.read(one, id=id)
+        self.send("POST", end, status=409, body=b"", id=id)
+        self.send("PUT", part, status=403, body=AUDIO, token="", id=id, number="1")
+        self.send("PUT", part, status=204, body=AUDIO, query=query, token="", id=id, number="1")
+        self.send("POST", end, status=201, body=b"", id=id)
+        self.send("POST", end, status=200, body=b"", id=id)
+        self.send("POST", plans, status=200, body={**announcement, "id": id})
+        other = json.loads(self.send("POST", plans, status=201, body=announcement).body)["id"]
+        self.send("DELETE", one, status=204, id=other)
+        self.send("DELETE", one, status=404, id=other)
+        self.read(one, status=404, id=other)
+        self.send("POST", end, status=404, body=b"", id=other)
+
+    def of_2018(self) -> None:
+        list, one = "/record/list", "/record/{id}"
+        query = "?social_id=4711&social_type=kakao"
+        grant = json.loads(self.read("/login", query=query, token="").body)
+        self.send("GET", "/login", status=400, token="")
+        phone = f"{grant['user_id']} {grant['auth_key']}"
+        self.read(list, token=phone)
+        self.read(list, status=400, token="")
+        self.read(list, status=401, token="somebody else")
+        bytes_alone = [("Content-Type", "application/octet-stream")]
+        for route in [one, "/upload/record/{id}"]:
+            self.send("PUT", route, status=200, body=AUDIO, headers=bytes_alone, token=phone, id="a.m4a")
+            self.send("PUT", route, status=415, body=AUDIO, token=phone, id="a.m4a")
+            self.send("PUT", route, status=401, body=AUDIO, headers=bytes_alone, token="somebody else", id="a.m4a")
+            self.send("PUT", route, status=507, body=bytes(1_000_000), headers=bytes_alone, token=phone, id="a.m4a")
+        id = json.loads(self.read(list, token=phone).body)["records"][0]["id"]
+        token, self.token = self.token, phone
+        self.play(one, AUDIO, id)
+        self.token = token
+        self.send("DELETE", one, status=200, token=phone, id=id)
+        self.send("DELETE", one, status=404, token=phone, id=id)
+        self.read(one, status=404, token=phone, id=id)
+
+    def documents(self) -> None:
+        for route in ["/openapi.json", "/docs", "/problems/{slug}"]:
+            tag = self.read(route, slug="internal").header("etag")
+            self.read(route, status=304, headers=[("If-None-Match", tag)], slug="internal")
+            self.read(route, status=412, headers=[("If-Match", '"x"')], slug="internal")
+        self.read("/problems/{slug}", status=404, slug="nothing")
+        self.read("/healthz")
+        self.read("/readyz")
+
+    def failures(self) -> None:
+        for route, operations in json.loads(self.read("/openapi.json").body)["paths"].items():
+            parts = {"id": str(uuid4()), "number": "1", "slug": "internal"}
+            self.send("TRACE", route, status=405, token="", **parts)
+            for method, operation in operations.items():
+                if operation.get("security", [{"token": []}]) == [{"token": []}]:
+                    self.send(method.upper(), route, status=401, token="", **parts)
+                    self.send(method.upper(), route, status=401, token="Bearer none", **parts)
+        self.read("/", status=404)
+        self.too_many()
+        self.without_audio()
+
+    def too_many(self) -> None:
+        """A client with one request under way, and another."""
+        client = [("X-Forwarded-For", "203.0.113.7")]
+        cursor = json.loads(self.send("GET", "/v1/changes", status=200).body)["cursor"]
+        sent = [*client, ("Authorization", self.token)]
+        waiting = Exchange("/v1/changes", "GET", f"/v1/changes?wait=25&cursor={cursor}", sent)
+        ask = lambda method: self.server.exchange(Exchange("/healthz", method, "/healthz", client))
+        for _ in range(100):
+            with self.server.begin(waiting, None, None):
+                answers = [ask("HEAD"), ask("GET")]
+            if all(answer.status == 429 for answer in answers):
+                self.exchanges += answers
+                return
+        raise SystemExit("a client may have any number of requests under way")
+
+    def without_audio(self) -> None:
+        """What is answered once audio is gone, and then the place where it was."""
+        id = str(uuid4())
+        before = set(files(self.data))
+        self.send("PUT", "/v1/recordings/{id}", status=201, body=LARGE + b"!", id=id)
+        for file in set(files(self.data)) - before:
+            file.unlink()
+        self.read("/v1/recordings/{id}/audio", status=500, id=id)
+        (self.data / "blobs").rename(self.data / "elsewhere")
+        # That it was there is remembered for a second.
+        sleep(1)
+        self.read("/readyz", status=503)
+        self.send("PUT", "/v1/recordings/{id}", status=503, body=LARGE, id=str(uuid4()))
+        (self.data / "elsewhere").rename(self.data / "blobs")
+
+
+def files(folder: Path) -> Iterator[Path]:
+    return (path for path in (folder / "blobs").rglob("*") if path.is_file())

@@ -1,0 +1,40 @@
+//! `cargo xtask lint-answers`: finds what httplint has against the answers of a freshly started server.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::python::{self, Environment};
+use crate::server::{self, Server};
+use crate::{program, workspace};
+
+const ENVIRONMENT: Environment = Environment {
+    name: "httplint",
+    requirements: include_str!("../requirements/httplint.txt"),
+    // To import it takes what stands in for a part of it, beside the script.
+    works: |home| python::runs(home, &["-c", "from importlib.util import find_spec as f; assert f('httplint')"]),
+};
+
+/// What every kind of answer can be had with: it takes little to be too much or too slow, and the routes of 2018 let in.
+const SETTINGS: [(&str, &str); 6] = [
+    ("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true"),
+    ("TAPEBASE_HTTP__PROXIES", "127.0.0.1"),
+    ("TAPEBASE_LIMITS__CONNECTIONS_PER_ADDRESS", "1"),
+    ("TAPEBASE_LIMITS__QUOTA", "950 kB"),
+    ("TAPEBASE_LIMITS__RECORDING", "1 MB"),
+    ("TAPEBASE_TIMEOUTS__BODY", "1s"),
+];
+
+/// Builds and starts the server, asks it for every kind of answer of every route, and fails on any warning.
+pub fn run() -> Result<()> {
+    let python = python::interpreter(&ENVIRONMENT.find()?);
+    let folder = tempfile::tempdir()?;
+    let mut server = Server::start(&server::build()?, folder.path(), &SETTINGS)?;
+    let mut lint = Command::new(python);
+    // Nothing is left in the workspace.
+    lint.arg("-B").arg(workspace::path("crates/xtask/lint_answers"));
+    lint.arg(server.address()).arg(server::data(folder.path()));
+    let outcome = program::succeed(&mut lint).context("linting the answers").and_then(|()| server.ensure_running());
+    drop(server);
+    outcome.inspect_err(|_| server::print_log(folder.path()))
+}
