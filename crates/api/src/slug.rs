@@ -63,6 +63,7 @@ slugs! {
     LengthRequired "length-required",
     PreconditionFailed "precondition-failed",
     TooLarge "too-large",
+    AnswerTooLarge "answer-too-large",
     UnsupportedMediaType "unsupported-media-type",
     RangeNotSatisfiable "range-not-satisfiable",
     TooManyRequests "too-many-requests",

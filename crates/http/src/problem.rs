@@ -66,6 +66,7 @@ meanings! {
     LengthRequired 411 "The request announces no body" retryable: false,
     PreconditionFailed 412 "The recording has changed since you looked" retryable: false,
     TooLarge 413 "The body is larger than this server takes" retryable: false,
+    AnswerTooLarge 413 "The answer is larger than this server can send at once" retryable: false,
     UnsupportedMediaType 415 "This endpoint does not take this type" retryable: false,
     RangeNotSatisfiable 416 "The recording is shorter than that" retryable: false,
     TooManyRequests 429 "Your address has too many requests under way" retryable: true,

@@ -22,18 +22,14 @@ pub enum Problem {
 impl Problem {
     /// The problem document, under the request's own id.
     pub fn response(self, request_id: Option<HeaderValue>) -> HttpResponse {
-        let (kind, meaning, detail) = match self {
+        let (slug, detail) = match self {
             Self::TooLarge => (
-                "about:blank".to_owned(),
-                Meaning { status: 413, title: "Payload Too Large", is_retryable: false },
+                Slug::AnswerTooLarge,
                 "The answer is larger than this server can send at once: ask for ranges of up to 4 MiB.",
             ),
-            Self::Broken => (
-                paths::problem(Slug::Unavailable.as_str()),
-                Meaning::of(Slug::Unavailable),
-                "The recording could not be read to its end; try again.",
-            ),
+            Self::Broken => (Slug::Unavailable, "The recording could not be read to its end; try again."),
         };
+        let meaning = Meaning::of(slug);
         let mut response = HttpResponse::build(meaning.status_code());
         if let Some(seconds) = meaning.retry_after_seconds() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
@@ -44,6 +40,7 @@ impl Problem {
             response.insert_header((X_REQUEST_ID, id));
         }
         let Meaning { status, title, is_retryable: retryable } = meaning;
+        let kind = paths::problem(slug.as_str());
         let (title, detail) = (title.to_owned(), detail.to_owned());
         response
             .content_type("application/problem+json")

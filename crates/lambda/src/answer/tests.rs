@@ -88,6 +88,7 @@ async fn what_lambda_does_not_take_is_a_problem() {
     for response in [large(ANSWER_BYTES / 4 * 3), large(ANSWER_BYTES / 4 * 3 + 1), text] {
         let answer = answered(response, false).await;
         assert_eq!(answer["statusCode"], 413);
+        assert_eq!(problem_of(&answer)["type"], "/problems/answer-too-large");
         assert_eq!(problem_of(&answer)["retryable"], false);
     }
 }
