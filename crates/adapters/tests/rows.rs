@@ -16,15 +16,17 @@ use tapebase_domain::{
     details::Details,
     digest::Sha256,
     history::ChangeNumber,
-    id::{RecordingId, UserId},
+    id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
-    page::PageRequest,
+    page::{Limit, PageRequest},
     ports::{
         ChangeFeed as _, ChangesRequest, Clock as _, InsertError, Inventory as _, RecordStore, StoreError, SystemClock,
-        Terms, Timestamp,
+        Terms, Timestamp, UserStore,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
+    session::{Session, TokenHash},
+    user::{Account, Email, Identity, User},
 };
 use tempfile::TempDir;
 
@@ -125,6 +127,48 @@ fn damage(path: &Path, id: &RecordingId) {
     let other = rusqlite::Connection::open(path).expect("opened");
     let changed = other.execute("UPDATE recordings SET size = size + 1 WHERE id = ?1", [id.as_str()]);
     assert_eq!(changed.expect("changed"), 1);
+}
+
+/// An account that somebody else could get into, or a session that never ends, is worse than none.
+#[tokio::test]
+async fn nobody_is_let_in_by_a_damaged_row() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let now = SystemClock.now();
+    let identity = Identity::Email(Email::parse("ann@example.com").expect("an address"));
+    let user = User { id: UserId::generate(now), identity, created_at: now };
+    let (token, other) = (TokenHash(Sha256::of(b"token")), TokenHash(Sha256::of(b"other")));
+    let sessions = [1, 2].map(|number| Session {
+        id: SessionId::generate(now + Duration::from_millis(number)),
+        user: user.id,
+        client: String::new(),
+        created_at: now,
+        last_used_at: now,
+        expires_at: now + Duration::from_mins(5),
+        ends_at: now + Duration::from_mins(5),
+    });
+    let rows = Sqlite::open(&path).expect("made");
+    rows.create(Account { user: user.clone(), password: None }).await.expect("created");
+    for (session, token) in sessions.iter().zip([token, other]) {
+        rows.open_session(session.clone(), token, 10).await.expect("begun");
+    }
+    rows.touch_session(user.id, sessions[1].id, now, now).await.expect("used");
+    drop(rows);
+    let change = |statement: &str| rusqlite::Connection::open(&path).expect("opened").execute(statement, []);
+
+    assert_eq!(
+        change("UPDATE sessions SET expires_at = expires_at << 9 WHERE id = (SELECT min(id) FROM sessions)"),
+        Ok(1)
+    );
+    let rows = Sqlite::open(&path).expect("opened");
+    assert_eq!(rows.session(token).await.expect("read"), None);
+    assert!(rows.session(other).await.expect("read").is_some());
+    rows.touch_session(user.id, sessions[0].id, now, now).await.expect("left as it is");
+    assert_eq!(rows.sessions(user.id, now - Duration::from_mins(1), Limit::MAX, None).await.expect("listed").len(), 1);
+    assert_eq!(rows.unreadable().await.expect("looked through").len(), 1);
+
+    assert_eq!(change("UPDATE users SET password = 'another'"), Ok(1));
+    assert!(UserStore::find(&rows, &user.identity).await.is_err());
 }
 
 #[tokio::test]

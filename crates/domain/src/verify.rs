@@ -80,6 +80,14 @@ impl Verify {
         self.inventory.faults().await
     }
 
+    /// Which rows of users, sessions, uploads and tombstones are damaged.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
+        self.inventory.unreadable().await
+    }
+
     /// Makes anew what rows are found by; what is wrong then, still.
     ///
     /// # Errors

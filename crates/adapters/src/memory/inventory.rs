@@ -23,6 +23,10 @@ impl Inventory for Memory {
         Ok(Vec::new())
     }
 
+    async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {
         Ok(())
     }

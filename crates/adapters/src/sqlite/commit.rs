@@ -173,7 +173,10 @@ fn taken_over(connection: &Connection, recording: &Recording, again: bool) -> ru
 fn bury(connection: &Connection, recording: &Recording, changed: ChangeNumber, at: Timestamp) -> rusqlite::Result<()> {
     let Recording { owner, id, blob, .. } = recording;
     connection
-        .prepare_cached("INSERT INTO deleted (owner, id, changed, deleted_at, blob) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached(
+            "INSERT INTO deleted (owner, id, changed, deleted_at, blob, checksum) \
+             VALUES (?1, ?2, ?3, ?4, ?5, row_checksum(?1, ?2, ?3, ?4, ?5))",
+        )?
         .execute(params![owner.to_string(), id.as_str(), changed.0, rows::micros(&at), blob.as_str()])?;
     let audio = DeletedAudio { owner: *owner, id: id.clone(), blob: blob.clone() };
     due::schedule(connection, *owner, Kind::Audio, &rows::audio_reference(&audio), at)
@@ -220,7 +223,8 @@ pub fn forget_one(connection: &Connection, owner: UserId, changed: i64) -> rusql
 fn note_forgotten(connection: &Connection, owner: UserId, gone: usize, last: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE counters SET tombstones = tombstones - ?2, forgotten = max(forgotten, ?3) WHERE owner = ?1",
+            "UPDATE counters SET tombstones = tombstones - ?2, forgotten = max(forgotten, ?3), \
+             checksum = row_checksum(owner, max(forgotten, ?3)) WHERE owner = ?1",
         )?
         .execute(params![owner.to_string(), gone, last])?;
     Ok(())

@@ -7,7 +7,7 @@ use tapebase_domain::{
     ports::{BoxError, Clock as _, SystemClock},
 };
 
-use super::{Sqlite, feed, open_connection};
+use super::{Sqlite, feed, open_connection, rows};
 
 impl Sqlite {
     /// Copies all that is committed now into a new database at `path`, which gets an id of its own, for what belongs
@@ -21,7 +21,7 @@ impl Sqlite {
         self.readers.read(move |connection| connection.execute("VACUUM INTO ?1", [text])).await?;
         let fresh = StoreId::generate(SystemClock.now()).to_string();
         let copy = open_connection(&path)?;
-        copy.execute("UPDATE store SET id = ?1", [fresh])?;
+        copy.execute(rows::SET_STORE_ID, [fresh])?;
         feed::renew_history(&copy)?;
         Ok(())
     }

@@ -49,7 +49,11 @@ fn note_removal(connection: &Connection, audio: &DeletedAudio, forget_at: Timest
     if due::cancel(connection, audio.owner, Kind::Audio, &reference)? {
         due::schedule(connection, audio.owner, Kind::Tombstone, &reference, forget_at)?;
         connection
-            .prepare_cached("UPDATE deleted SET blob = NULL WHERE owner = ?1 AND id = ?2 AND blob = ?3")?
+            .prepare_cached(
+                "UPDATE deleted SET blob = NULL, checksum = row_checksum(owner, id, changed, deleted_at, NULL) \
+                 WHERE owner = ?1 AND id = ?2 AND blob = ?3 \
+                 AND checksum = row_checksum(owner, id, changed, deleted_at, blob)",
+            )?
             .execute(params![audio.owner.to_string(), audio.id.as_str(), audio.blob.as_str()])?;
     }
     Ok(())

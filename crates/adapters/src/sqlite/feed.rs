@@ -36,19 +36,19 @@ impl ChangeFeed for Sqlite {
 /// Draws another history.
 pub fn renew_history(connection: &Connection) -> rusqlite::Result<HistoryId> {
     let fresh = HistoryId::generate();
-    connection.execute("UPDATE store SET history = ?1", [fresh.to_string()])?;
+    connection.execute(rows::SET_HISTORY, [fresh.to_string()])?;
     Ok(fresh)
 }
 
 fn history(connection: &Connection) -> rusqlite::Result<HistoryId> {
-    connection.prepare_cached("SELECT history FROM store")?.query_row([], rows::history)
+    connection.prepare_cached("SELECT id, history, checksum FROM store")?.query_row([], rows::history)
 }
 
 /// The number of the owner's last change, and up to which tombstones may be forgotten.
 fn numbers(connection: &Connection, owner: UserId) -> rusqlite::Result<(ChangeNumber, ChangeNumber)> {
     let found = connection
-        .prepare_cached("SELECT changed, forgotten FROM counters WHERE owner = ?1")?
-        .query_row([owner.to_string()], |row| Ok((ChangeNumber(row.get(0)?), ChangeNumber(row.get(1)?))));
+        .prepare_cached("SELECT changed, owner, forgotten, checksum FROM counters WHERE owner = ?1")?
+        .query_row([owner.to_string()], |row| Ok((ChangeNumber(row.get(0)?), rows::forgotten(row, 1)?)));
     Ok(found.optional()?.unwrap_or_default())
 }
 

@@ -11,7 +11,7 @@ use tapebase_domain::{
 use super::{
     Outcome, Sqlite,
     commit::{self, Change},
-    counting, records, rows,
+    counting, faults, records, rows,
 };
 
 /// How many recordings are listed at once.
@@ -36,16 +36,16 @@ impl Inventory for Sqlite {
 
     async fn faults(&self) -> Result<Vec<String>, StoreError> {
         let checked = self.readers.read(|connection| {
-            let mut statement = connection.prepare("PRAGMA integrity_check")?;
-            let said = statement.query_map([], |row| row.get::<_, String>(0))?;
-            let said = said.collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(said.into_iter().filter(|said| said != "ok").collect())
-        });
-        match checked.await {
             // What is so broken that it cannot be looked through is found to be so.
-            Err(StoreError::Unavailable(error)) => Ok(vec![error.to_string()]),
-            checked => checked,
-        }
+            let mut found = faults::of_pages(connection).unwrap_or_else(|error| vec![error.to_string()]);
+            found.extend(faults::of_schema(connection).unwrap_or_else(|error| vec![error.to_string()]));
+            Ok(found)
+        });
+        checked.await
+    }
+
+    async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
+        self.readers.read(faults::of_rows).await
     }
 
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ mod copy;
 mod counting;
 mod deleted;
 mod due;
+mod faults;
 mod feed;
 mod files;
 mod inventory;
@@ -49,6 +50,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/3-recordings-in-order.sql")),
     M::up(include_str!("migrations/4-rows-that-remember.sql")),
     M::up(include_str!("migrations/5-blocks-at-least.sql")),
+    M::up(include_str!("migrations/6-checksums-everywhere.sql")),
 ];
 
 /// Rows in one database file.
@@ -79,8 +81,7 @@ impl Sqlite {
     /// [`OpenError`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let mut connection = open_connection(path)?;
-        rows::add_checksum_function(&connection)?;
-        Migrations::from_slice(MIGRATIONS).to_latest(&mut connection)?;
+        migrate(&mut connection)?;
         identify(&connection)?;
         // What a savepoint may have to take back would go into a file of its own, and be written twice; a migration may
         // sort more than there is memory.
@@ -106,12 +107,18 @@ impl Sqlite {
     }
 }
 
+/// Brings the tables up to date, which are none at first.
+fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
+    Migrations::from_slice(MIGRATIONS).to_latest(connection)
+}
+
 /// Draws the database's own id, the first time.
 fn identify(connection: &Connection) -> rusqlite::Result<()> {
     let fresh = StoreId::generate(SystemClock.now()).to_string();
     let history = HistoryId::generate().to_string();
     connection.execute(
-        "INSERT INTO store (id, history) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM store)",
+        "INSERT INTO store (id, history, checksum) SELECT ?1, ?2, row_checksum(?1, ?2) \
+         WHERE NOT EXISTS (SELECT 1 FROM store)",
         [fresh, history],
     )?;
     Ok(())
@@ -140,6 +147,7 @@ fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // A statement is planned once, and not again for every time or owner it is given.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
+    rows::add_checksum_function(&connection)?;
     Ok(connection)
 }
 

@@ -157,7 +157,7 @@ impl RecordStore for Sqlite {
 
     async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
         let adopted = self.writer.write(move |connection| {
-            connection.execute("UPDATE store SET id = ?1", [id.to_string()])?;
+            connection.execute(rows::SET_STORE_ID, [id.to_string()])?;
             Ok(Outcome::Keep(()))
         });
         adopted.await

@@ -1,6 +1,7 @@
 //! Rows to domain types and back; nowhere else. Every column is bound and read by its name.
 
 mod checksum;
+mod users;
 
 use std::sync::LazyLock;
 
@@ -14,20 +15,24 @@ use tapebase_domain::{
     details::Details,
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
-    id::{RecordingId, SessionId, StoreId, UserId},
+    id::{RecordingId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{BoxError, Timestamp},
     quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
-    session::Session,
-    user::{Account, Email, Identity, PasswordHash, SocialId, User},
 };
 
-pub use self::checksum::add_function as add_checksum_function;
+pub use self::{
+    checksum::add_function as add_checksum_function,
+    users::{
+        FIND_SESSION, INSERT_SESSION, INSERT_USER, SESSION, USER, account, bind_account, bind_session, identity,
+        session, user_id,
+    },
+};
 
-/// The columns of a recording, the checksum over the others at the end. What comes later is put before that; what is
-/// null is no part of the checksum, so older rows stay right.
+/// The columns of a recording, the checksum over the others at the end, as it is in every table here. What comes later
+/// is put before that; what is null is no part of the checksum, so older rows stay right.
 pub const RECORDING: &[&str] = &[
     "owner",
     "id",
@@ -65,18 +70,15 @@ pub const UPLOAD: &[&str] = &[
     "key",
     "expires_at",
     "client_duration_ms",
+    "checksum",
 ];
 /// The columns of a tombstone.
-pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at"];
+pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at", "blob", "checksum"];
+/// The columns of the one row about all others.
+pub const STORE: &[&str] = &["id", "history", "checksum"];
 /// The columns of an owner's counters.
 pub const COUNTERS: &[&str] =
     &["owner", "bytes", "reserved_bytes", "recordings", "uploads", "sessions", "tombstones", "changed"];
-/// The columns [`account`] reads, in its order.
-pub const ACCOUNT: &str = "users.id, users.network, users.subject, users.created_at, users.password";
-/// The columns [`session`] reads, in its order, after as many others as it is told.
-pub const SESSION: &str = "sessions.id, sessions.user, sessions.client, sessions.created_at, sessions.last_used_at, \
-                           sessions.expires_at, sessions.ends_at";
-
 /// Columns and statements as text.
 pub static RECORDING_COLUMNS: LazyLock<String> = LazyLock::new(|| RECORDING.join(", "));
 pub static INSERT_RECORDING: LazyLock<String> =
@@ -86,6 +88,8 @@ pub static FIND_DELETED: LazyLock<String> = LazyLock::new(|| find_in("deleted", 
 pub static INSERT_UPLOAD: LazyLock<String> = LazyLock::new(|| insert_into("uploads", UPLOAD));
 pub static FIND_UPLOAD: LazyLock<String> = LazyLock::new(|| find_in("uploads", UPLOAD));
 pub static DELETED_COLUMNS: LazyLock<String> = LazyLock::new(|| DELETED.join(", "));
+pub const SET_STORE_ID: &str = "UPDATE store SET id = ?1, checksum = row_checksum(?1, history)";
+pub const SET_HISTORY: &str = "UPDATE store SET history = ?1, checksum = row_checksum(id, ?1)";
 
 /// The place of a column among others, found when the program is built; there must be one of this name.
 macro_rules! place {
@@ -93,6 +97,7 @@ macro_rules! place {
         const { find_place($columns, $name) }
     };
 }
+use place;
 
 const fn find_place(columns: &[&str], name: &str) -> usize {
     let mut place = 0;
@@ -145,14 +150,21 @@ pub fn bind_recording<T>(recording: &Recording, write: impl FnOnce(&[ToSqlOutput
     values[place!(RECORDING, "damaged_at")] = optional_time_value(recording.damaged_at);
     values[place!(RECORDING, "blob")] = text(recording.blob.as_str());
     values[place!(RECORDING, "client_duration_ms")] = optional_number(recording.details.client_duration_ms);
-    let (checksum, others) = place_of_checksum(&mut values);
-    *checksum = number(checksum::of(others.iter().map(checksum::value)).into());
+    seal(&mut values);
     write(&values)
 }
 
-fn place_of_checksum<'v, 'a>(values: &'v mut [ToSqlOutput<'a>]) -> (&'v mut ToSqlOutput<'a>, &'v [ToSqlOutput<'a>]) {
-    let (others, checksum) = values.split_at_mut(place!(RECORDING, "checksum"));
-    (&mut checksum[0], others)
+/// Puts the checksum over the others behind them.
+fn seal(values: &mut [ToSqlOutput<'_>]) {
+    if let Some((checksum, others)) = values.split_last_mut() {
+        *checksum = number(checksum::of(others.iter().map(checksum::value)).into());
+    }
+}
+
+/// Fails unless these columns of a row, after as many others, have their checksum.
+pub fn verify(row: &Row<'_>, columns: &[&str], skip: usize) -> rusqlite::Result<()> {
+    let values = (skip..skip + columns.len()).map(|place| row.get_ref(place));
+    checksum::verify(&values.collect::<rusqlite::Result<Vec<_>>>()?)
 }
 
 /// A recording, from the columns of [`RECORDING`]; fails if its checksum is another. Lists have many: each value is asked
@@ -217,11 +229,13 @@ pub fn bind_upload<T>(upload: &PendingUpload, write: impl FnOnce(&[ToSqlOutput<'
     values[place!(UPLOAD, "key")] = ToSqlOutput::Borrowed(ValueRef::Blob(&upload.key.0));
     values[place!(UPLOAD, "expires_at")] = time_value(&upload.expires_at);
     values[place!(UPLOAD, "client_duration_ms")] = optional_number(upload.details.client_duration_ms);
+    seal(&mut values);
     write(&values)
 }
 
 /// An upload, from the columns of [`UPLOAD`].
 pub fn upload(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
+    verify(row, UPLOAD, 0)?;
     Ok(PendingUpload {
         owner: parsed(row, place!(UPLOAD, "owner"), UserId::parse)?,
         id: parsed(row, place!(UPLOAD, "id"), RecordingId::parse)?,
@@ -242,6 +256,7 @@ pub fn upload(row: &Row<'_>) -> rusqlite::Result<PendingUpload> {
 
 /// A tombstone, from the columns of [`DELETED`].
 pub fn deleted(row: &Row<'_>) -> rusqlite::Result<Deleted> {
+    verify(row, DELETED, 0)?;
     Ok(Deleted {
         owner: parsed(row, place!(DELETED, "owner"), UserId::parse)?,
         id: parsed(row, place!(DELETED, "id"), RecordingId::parse)?,
@@ -282,47 +297,26 @@ fn split((one, other): (&str, &str)) -> (String, String) {
     (one.to_owned(), other.to_owned())
 }
 
+/// The id of the database, by itself: whether it is the right one is for the audio to say, which has it, too.
 pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
     parsed(row, 0, StoreId::parse)
 }
 
+/// The history of the database, from the columns of [`STORE`]; another can be drawn.
 pub fn history(row: &Row<'_>) -> rusqlite::Result<HistoryId> {
-    parsed(row, 0, HistoryId::parse)
+    verify(row, STORE, 0)?;
+    parsed(row, place!(STORE, "history"), HistoryId::parse)
 }
 
-pub fn user_id(row: &Row<'_>) -> rusqlite::Result<UserId> {
-    parsed(row, 0, UserId::parse)
-}
-
-pub fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
-    let (network, subject): (String, String) = (row.get(1)?, row.get(2)?);
-    let identity = if network.is_empty() {
-        Identity::Email(Email::parse(&subject).map_err(|error| broken(2, error))?)
-    } else {
-        Identity::Social(SocialId::parse(network, subject).map_err(|error| broken(2, error))?)
-    };
-    let user = User { id: parsed(row, 0, UserId::parse)?, identity, created_at: time(row, 3)? };
-    Ok(Account { user, password: row.get::<_, Option<String>>(4)?.map(PasswordHash::new) })
-}
-
-pub fn session(row: &Row<'_>, skip: usize) -> rusqlite::Result<Session> {
-    Ok(Session {
-        id: parsed(row, skip, SessionId::parse)?,
-        user: parsed(row, skip + 1, UserId::parse)?,
-        client: row.get(skip + 2)?,
-        created_at: time(row, skip + 3)?,
-        last_used_at: time(row, skip + 4)?,
-        expires_at: time(row, skip + 5)?,
-        ends_at: time(row, skip + 6)?,
-    })
-}
-
-/// The columns `network` and `subject`; an email address has no network.
-pub fn identity(identity: &Identity) -> (&str, &str) {
-    match identity {
-        Identity::Email(email) => ("", email.as_str()),
-        Identity::Social(social) => (social.network(), social.id()),
+/// Up to which number tombstones may be forgotten, from the columns `owner`, `forgotten` and `checksum` of `counters`
+/// after as many others.
+pub fn forgotten(row: &Row<'_>, skip: usize) -> rusqlite::Result<ChangeNumber> {
+    let number = ChangeNumber(row.get(skip + 1)?);
+    if number == ChangeNumber(0) && row.get_ref(skip + 2)? == ValueRef::Null {
+        return Ok(number);
     }
+    verify(row, &["owner", "forgotten", "checksum"], skip)?;
+    Ok(number)
 }
 
 pub fn micros<Z: chrono::TimeZone>(time: &DateTime<Z>) -> i64 {

@@ -53,14 +53,13 @@ impl UploadStore for Sqlite {
     ) -> Result<Vec<PendingUpload>, StoreError> {
         self.readers
             .read(move |connection| {
-                let query = format!(
-                    "SELECT {} FROM uploads WHERE owner = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-                    rows::UPLOAD.join(", ")
-                );
+                let query =
+                    format!("SELECT {} FROM uploads WHERE owner = ?1 AND id > ?2 ORDER BY id", rows::UPLOAD.join(", "));
                 // No id is empty.
                 let after = after.as_ref().map_or("", RecordingId::as_str);
                 let mut statement = connection.prepare_cached(&query)?;
-                statement.query_map(params![owner.to_string(), after, limit.get() + 1], rows::upload)?.collect()
+                let found = statement.query_map(params![owner.to_string(), after], rows::upload)?;
+                rows::readable(found, "uploads", limit.get() + 1)
             })
             .await
     }

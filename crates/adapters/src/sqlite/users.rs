@@ -1,13 +1,13 @@
 //! `UserStore` in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
     ports::{StoreError, Timestamp, UserStore},
     session::{Session, TokenHash},
-    user::{Account, Identity, PasswordHash, User},
+    user::{Account, Identity, User},
 };
 
 use super::{
@@ -26,20 +26,8 @@ const ENDED_AT_ONCE: i64 = 100;
 impl UserStore for Sqlite {
     async fn create(&self, account: Account) -> Result<(), StoreError> {
         let created = self.writer.write(move |connection| {
-            let Account { user, password } = &account;
-            let (network, subject) = rows::identity(&user.identity);
-            let added = connection
-                .prepare_cached(
-                    "INSERT INTO users (id, network, subject, password, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                     ON CONFLICT (network, subject) DO NOTHING",
-                )?
-                .execute(params![
-                    user.id.to_string(),
-                    network,
-                    subject,
-                    password.as_ref().map(PasswordHash::expose),
-                    rows::micros(&user.created_at),
-                ])?;
+            let mut statement = connection.prepare_cached(&rows::INSERT_USER)?;
+            let added = rows::bind_account(&account, |values| statement.execute(params_from_iter(values.iter())))?;
             Ok(Outcome::Keep(added == 1))
         });
         if created.await? { Ok(()) } else { Err(StoreError::Conflict) }
@@ -47,28 +35,16 @@ impl UserStore for Sqlite {
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         self.readers.look_up(|connection| {
-            let query = format!("SELECT {} FROM users WHERE network = ?1 AND subject = ?2", rows::ACCOUNT);
-            connection.prepare_cached(&query)?.query_row(rows::identity(identity), rows::account).optional()
+            let query = format!("SELECT {} FROM users WHERE network = ?1 AND subject = ?2", rows::USER.join(", "));
+            let mut statement = connection.prepare_cached(&query)?;
+            statement.query_row(rows::identity(identity), |row| rows::account(row, 0)).optional()
         })
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
         self.change_sessions(session.user, move |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO sessions (token, id, user, client, created_at, last_used_at, expires_at, ends_at) \
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    token.0.0,
-                    session.id.to_string(),
-                    session.user.to_string(),
-                    session.client,
-                    rows::micros(&session.created_at),
-                    rows::micros(&session.last_used_at),
-                    rows::micros(&session.expires_at),
-                    rows::micros(&session.ends_at),
-                ])?;
+            let mut statement = connection.prepare_cached(&rows::INSERT_SESSION)?;
+            rows::bind_session(&session, token, |values| statement.execute(params_from_iter(values.iter())))?;
             let user = session.user;
             due::schedule(connection, user, Kind::Session, &session.id.to_string(), session.expires_at)?;
             count_sessions(connection, user, 1)?;
@@ -80,15 +56,12 @@ impl UserStore for Sqlite {
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
         self.session_cache.look_up(token, || {
             self.readers.look_up(|connection| {
-                let query = format!(
-                    "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user WHERE sessions.token = ?1",
-                    rows::ACCOUNT,
-                    rows::SESSION
-                );
-                let mut statement = connection.prepare_cached(&query)?;
-                statement
-                    .query_row([token.0.0], |row| Ok((rows::account(row)?.user, rows::session(row, 5)?)))
-                    .optional()
+                let mut statement = connection.prepare_cached(&rows::FIND_SESSION)?;
+                let found = statement.query_map([token.0.0], |row| {
+                    Ok((rows::account(row, rows::SESSION.len())?.user, rows::session(row)?))
+                })?;
+                // Whose session is damaged can begin another.
+                rows::readable(found, "sessions", 1).map(|mut found| found.pop())
             })
         })
     }
@@ -102,7 +75,12 @@ impl UserStore for Sqlite {
     ) -> Result<(), StoreError> {
         self.change_sessions(user, move |connection| {
             connection
-                .prepare_cached("UPDATE sessions SET last_used_at = ?3, expires_at = ?4 WHERE id = ?2 AND user = ?1")?
+                .prepare_cached(
+                    "UPDATE sessions SET last_used_at = ?3, expires_at = ?4, \
+                     checksum = row_checksum(token, id, user, client, created_at, ?3, ?4, ends_at) \
+                     WHERE id = ?2 AND user = ?1 AND checksum = \
+                     row_checksum(token, id, user, client, created_at, last_used_at, expires_at, ends_at)",
+                )?
                 .execute(params![
                     user.to_string(),
                     id.to_string(),
@@ -116,9 +94,9 @@ impl UserStore for Sqlite {
 
     async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
         self.readers.look_up(|connection| {
-            let query = format!("SELECT {} FROM sessions WHERE user = ?1 AND id = ?2", rows::SESSION);
+            let query = format!("SELECT {} FROM sessions WHERE user = ?1 AND id = ?2", rows::SESSION.join(", "));
             let mut statement = connection.prepare_cached(&query)?;
-            statement.query_row([user.to_string(), id.to_string()], |row| rows::session(row, 0)).optional()
+            statement.query_row([user.to_string(), id.to_string()], rows::session).optional()
         })
     }
 
@@ -133,13 +111,13 @@ impl UserStore for Sqlite {
             .read(move |connection| {
                 let query = format!(
                     "SELECT {} FROM sessions WHERE user = ?1 AND id < ?2 AND expires_at > ?3 ORDER BY id DESC",
-                    rows::SESSION
+                    rows::SESSION.join(", ")
                 );
                 // No id begins with anything that comes after all letters.
                 let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
                 let mut statement = connection.prepare_cached(&query)?;
                 let page = params![user.to_string(), before, rows::micros(&now)];
-                let found = statement.query_map(page, |row| rows::session(row, 0))?;
+                let found = statement.query_map(page, rows::session)?;
                 rows::readable(found, "sessions", limit.get() + 1)
             })
             .await

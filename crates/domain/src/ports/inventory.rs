@@ -45,6 +45,11 @@ pub trait Inventory: Send + Sync {
     /// - It MUST find nothing wrong with rows that were only ever written.
     async fn faults(&self) -> Result<Vec<String>, StoreError>;
 
+    /// Names the rows that are damaged and are no recording's, a sentence each.
+    ///
+    /// - It MUST name none that was only ever written.
+    async fn unreadable(&self) -> Result<Vec<String>, StoreError>;
+
     /// Makes anew what the rows are found by.
     ///
     /// - It MUST change nothing that can be read.

@@ -249,6 +249,42 @@ fn a_row_that_is_damaged_is_named_and_the_others_are_read() {
 }
 
 #[test]
+fn a_damaged_row_of_anything_else_is_named_too() {
+    let store = Store::with_recordings();
+    for (wrong, what) in [
+        ("UPDATE users SET created_at = created_at + 1", "row of users "),
+        ("UPDATE sessions SET last_used_at = 7", "row of sessions "),
+        ("UPDATE store SET history = '00000000000000ff'", "row of store "),
+        ("UPDATE counters SET forgotten = 1", "row of counters "),
+        (
+            "INSERT INTO deleted (owner, id, changed, deleted_at) VALUES ('ann', 'memo', 1, 7)",
+            "row of deleted ann/memo",
+        ),
+    ] {
+        assert_eq!(store.rows().execute(wrong, []).expect("damaged"), 1);
+
+        let output = store.verify(&[]);
+
+        assert!(!output.status.success(), "{output:?}");
+        assert_eq!(text(&output).matches(what).count(), 1, "{output:?}");
+    }
+    let renewed = command(&store.data_dir(), &[]).args(["history", "renew"]).status();
+    assert!(renewed.expect("it runs").success());
+    assert!(!text(&store.verify(&[])).contains("row of store"), "another history was drawn");
+}
+
+#[test]
+fn a_layout_that_is_not_what_was_made_is_found() {
+    let store = Store::with_recordings();
+    store.rows().execute_batch("ALTER TABLE uploads RENAME COLUMN kind TO jind").expect("renamed");
+
+    let output = store.verify(&[]);
+
+    assert!(!output.status.success(), "{output:?}");
+    assert!(text(&output).contains("the rows: uploads is not laid out as it was made"), "{output:?}");
+}
+
+#[test]
 fn a_run_that_was_broken_off_goes_on_where_it_was() {
     let store = Store::with_recordings();
     flip(&store.file(), 5_000);

@@ -179,6 +179,10 @@ impl Inventory for Reached {
         self.inventory()?.faults().await
     }
 
+    async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
+        self.inventory()?.unreadable().await
+    }
+
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {
         self.inventory()?.rebuild_indexes().await
     }
