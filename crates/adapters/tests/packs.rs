@@ -112,6 +112,22 @@ async fn small_blobs_share_packs_and_large_ones_do_not() {
     }
 }
 
+/// Silence is zeros, as is what a crash leaves behind the last entry.
+#[tokio::test]
+async fn silence_at_the_end_of_a_pack_stays() {
+    for size in [9_000, 100_000] {
+        let (store, folder) = fresh();
+        let silence = Bytes::from(vec![0; size]);
+        let stored = put(&store, silence.clone()).await;
+        drop(store);
+
+        let store = Fs::open(folder.path()).expect("opened");
+        assert_eq!(walk(&store).await.len(), 1);
+
+        assert_eq!(read(&store, &stored).await.as_deref(), Some(&silence[..]), "{size}");
+    }
+}
+
 #[tokio::test]
 async fn packs_follow_each_other_and_lose_nothing_between_them() {
     let (store, folder) = fresh();

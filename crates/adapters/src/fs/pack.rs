@@ -128,12 +128,27 @@ impl Pack {
     }
 
     /// Gives back the zeros behind the last entry, which a crash has left there, and a pack of nothing but zeros.
+    ///
+    /// What an entry ends with may be zeros, too. Where something is behind the last one, an entry whose header is damaged
+    /// perhaps, all of it stays.
     pub fn trim(&self) -> io::Result<()> {
         if !self.is_finished()? {
             return Ok(());
         }
         // Whoever had the lock until now may have cut it off already.
         let length = self.file.metadata()?.len();
+        match self.end_of_bytes(length)? {
+            0 => self.unlink_if_finished(),
+            end if end < length => {
+                let entries = self.end_of_entries()?;
+                if end <= entries && entries < length { self.file.set_len(entries) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where there are nothing but zeros from, in whole blocks.
+    fn end_of_bytes(&self, length: u64) -> io::Result<u64> {
         let mut end = length;
         let mut block: Block = [0; size_of::<Block>()];
         while end > 0 {
@@ -145,10 +160,14 @@ impl Pack {
             }
             end = begin;
         }
-        match end {
-            0 => self.unlink_if_finished(),
-            _ if end < length => self.file.set_len(end),
-            _ => Ok(()),
+        Ok(end)
+    }
+
+    fn end_of_entries(&self) -> io::Result<u64> {
+        let mut end = 0;
+        while let Some(header) = self.next(end)? {
+            end = header.place.offset + header.span();
         }
+        Ok(end)
     }
 }
