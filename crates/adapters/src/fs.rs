@@ -30,6 +30,7 @@ mod folder;
 mod header;
 mod name;
 mod new_pack;
+mod open_file;
 mod open_files;
 mod pack;
 mod packs;
@@ -127,7 +128,7 @@ impl BlobStore for Fs {
         let first = ByteRange { length: range.length.min(READ_BYTES), ..range };
         let open_files = self.open_files.clone();
         let opened = here_or_blocking(move |wait| {
-            let Some(file) = open_files.open(&path, wait)? else { return Ok(None) };
+            let Some(file) = open_files.open(&path, &location, wait)? else { return Ok(None) };
             let mut blob = OpenBlob::new(file, &location);
             Ok(blob.begin(range, first, wait)?.map(|bytes| (bytes, blob)))
         });
@@ -162,7 +163,10 @@ impl BlobStore for Fs {
     async fn provenance(&self, blob: &BlobRef) -> Result<Option<Provenance>, BlobError> {
         match locate(blob)? {
             Location::File(name) => Ok(name.provenance),
-            Location::Pack(_) => Ok(self.describe(blob).await?.and_then(|described| described.provenance)),
+            Location::Pack(place) => {
+                let root = self.root.clone();
+                blocking(move || description::provenance(&root, place)).await
+            }
         }
     }
 

@@ -3,10 +3,15 @@
 use std::{fs::File, io, path::Path};
 
 use chrono::DateTime;
-use tapebase_domain::{blob::BlobDescription, ports::Timestamp, recording::DigestOrigin};
+use tapebase_domain::{
+    blob::{BlobDescription, Provenance},
+    ports::Timestamp,
+    recording::DigestOrigin,
+};
 
 use super::{
     name::{FileName, Location},
+    open_file::OpenFile,
     place::Place,
     reading::{Wait, header_at, open},
     trailer::{Trailer, audio_bytes},
@@ -16,13 +21,20 @@ use super::{
 pub fn describe(root: &Path, location: Location) -> io::Result<Option<BlobDescription>> {
     let Some(file) = open(&location.path(root), Wait::Yes)? else { return Ok(None) };
     match location {
-        Location::Pack(place) => in_pack(&file, place),
+        Location::Pack(place) => in_pack(file, place),
         Location::File(name) => in_file(&file, name).map(Some),
     }
 }
 
-fn in_pack(file: &File, place: Place) -> io::Result<Option<BlobDescription>> {
-    let Some(header) = header_at(file, place, Wait::Yes)? else { return Ok(None) };
+/// Whose the blob at a place of a pack is, whether all of it is there or not.
+pub fn provenance(root: &Path, place: Place) -> io::Result<Option<Provenance>> {
+    let Some(file) = open(&Location::Pack(place).path(root), Wait::Yes)? else { return Ok(None) };
+    Ok(header_at(&file, place, Wait::Yes)?.and_then(|header| header.more).map(|more| more.provenance()))
+}
+
+fn in_pack(file: File, place: Place) -> io::Result<Option<BlobDescription>> {
+    let Some(header) = header_at(&file, place, Wait::Yes)? else { return Ok(None) };
+    OpenFile::new(file)?.reaches(place.audio() + header.length)?;
     Ok(Some(BlobDescription {
         provenance: header.more.map(|more| more.provenance()),
         size: header.length,

@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -17,7 +16,11 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::reading::{Wait, open};
+use super::{
+    name::Location,
+    open_file::OpenFile,
+    reading::{Wait, open},
+};
 use crate::join_on_drop::JoinOnDrop;
 
 /// How long a file is kept open. What another process deletes takes up its space until then.
@@ -27,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many files are kept open.
 const MOST: usize = 64;
 
-type Files = HashMap<PathBuf, (Arc<File>, Instant)>;
+type Files = HashMap<PathBuf, (Arc<OpenFile>, Instant)>;
 
 /// Open files, by path. A thread closes them, which ends with this.
 pub struct OpenFiles {
@@ -55,8 +58,9 @@ impl OpenFiles {
         Ok(Self { files, opened, _thread: thread })
     }
 
-    /// The file at `path`, open already or opened now; `None` if there is none.
-    pub fn open(&self, path: &Path, wait: Wait) -> io::Result<Option<Arc<File>>> {
+    /// The file at `path`, open already or opened now; `None` if there is none. What lies there as the location says is
+    /// checked when it is opened, and not again while it stays open.
+    pub fn open(&self, path: &Path, location: &Location, wait: Wait) -> io::Result<Option<Arc<OpenFile>>> {
         let kept = {
             let mut files = lock(&self.files);
             close_old(&mut files);
@@ -73,7 +77,9 @@ impl OpenFiles {
             }
             opened => opened,
         };
-        let Some(file) = opened?.map(Arc::new) else { return Ok(None) };
+        let Some(file) = opened? else { return Ok(None) };
+        let file = Arc::new(OpenFile::new(file)?);
+        file.check(location, wait)?;
         let mut files = lock(&self.files);
         if files.len() < MOST {
             files.insert(path.to_owned(), (file.clone(), Instant::now()));
@@ -108,10 +114,13 @@ fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {
 mod tests {
     use std::{fs, os::unix::fs::MetadataExt as _};
 
+    use tapebase_domain::blob::BlobRef;
+
     use super::*;
 
-    fn open_one(files: &OpenFiles, path: &Path) -> Option<Arc<File>> {
-        files.open(path, Wait::Yes).expect("readable")
+    fn open_one(files: &OpenFiles, path: &Path) -> Option<Arc<OpenFile>> {
+        let location = Location::parse(&BlobRef::new("7f3a".repeat(8))).expect("a file of the first version");
+        files.open(path, &location, Wait::Yes).expect("readable")
     }
 
     #[test]
@@ -124,7 +133,8 @@ mod tests {
         let first = open_one(&files, &path).expect("there");
         fs::remove_file(&path).expect("removed");
         let second = open_one(&files, &path).expect("still open");
-        assert_eq!(first.metadata().expect("open").ino(), second.metadata().expect("open").ino());
+        let inodes = [first, second].map(|file| file.file.metadata().expect("open").ino());
+        assert_eq!(inodes[0], inodes[1]);
 
         files.close(&path);
         assert!(open_one(&files, &path).is_none());

@@ -21,7 +21,9 @@ use tapebase_domain::{
 };
 
 use super::{
-    Fs, blocking, locate, pipeline,
+    Fs, blocking, locate,
+    open_file::OpenFile,
+    pipeline,
     reading::{OpenBlob, READ_BYTES, Wait, open, read_on},
     remove_file,
 };
@@ -140,7 +142,7 @@ fn open_all(directory: &Path, parts: Parts) -> io::Result<Result<Vec<(OpenBlob, 
         let length = parts.range(number).map_or(0, |range| range.length);
         let range = ByteRange::whole(length);
         match open(&directory.join(number.to_string()), Wait::Yes)? {
-            Some(part) => files.push((OpenBlob::bare(part.into()), range)),
+            Some(part) => files.push((OpenBlob::bare(OpenFile::new(part)?.into()), range)),
             None => return Ok(Err(number)),
         }
     }

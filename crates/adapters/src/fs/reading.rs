@@ -24,8 +24,9 @@ use super::{
     from_io,
     header::{Header, RawHeader},
     name::Location,
+    open_file::OpenFile,
     place::Place,
-    trailer::{Trailer, audio_bytes},
+    trailer::Trailer,
 };
 
 /// How many bytes are read in one piece.
@@ -43,7 +44,7 @@ pub enum Wait {
 /// A blob that can be read, even after its name is gone.
 #[derive(Debug)]
 pub struct OpenBlob {
-    file: Arc<File>,
+    file: Arc<OpenFile>,
     lies: Lies,
     /// What every piece is compared with, once it is known that all of a large blob is read.
     checksums: Option<Vec<u32>>,
@@ -62,7 +63,7 @@ enum Lies {
 
 impl OpenBlob {
     /// What lies in a file as the location says.
-    pub fn new(file: Arc<File>, location: &Location) -> Self {
+    pub fn new(file: Arc<OpenFile>, location: &Location) -> Self {
         let lies = match location {
             Location::File(name) if name.provenance.is_some() => Lies::Trailed,
             Location::File(_) => Lies::Bare,
@@ -72,7 +73,7 @@ impl OpenBlob {
     }
 
     /// What is all of a file.
-    pub fn bare(file: Arc<File>) -> Self {
+    pub fn bare(file: Arc<OpenFile>) -> Self {
         Self { file, lies: Lies::Bare, checksums: None }
     }
 
@@ -84,17 +85,18 @@ impl OpenBlob {
         match self.lies {
             // That they can be read is proof enough. All of a blob with a trailer is more than one piece.
             Lies::Bare | Lies::Trailed if first == range => return bytes.map(Some),
-            Lies::Bare => has_bytes(self.file.metadata()?.len(), range)?,
+            Lies::Bare => self.file.reaches(range.end())?,
             Lies::Trailed => {
-                let length = audio_bytes(self.file.metadata()?.len());
+                let length = self.file.audio_bytes();
                 has_bytes(length, range)?;
                 if range == ByteRange::whole(length) {
-                    self.checksums = Some(Trailer::read(&self.file, length, wait)?.checksums);
+                    self.checksums = Some(Trailer::read(&self.file.file, length, wait)?.checksums);
                 }
             }
             Lies::Packed(place) => {
-                let Some(header) = header_at(&self.file, place, wait)? else { return Ok(None) };
+                let Some(header) = header_at(&self.file.file, place, wait)? else { return Ok(None) };
                 has_bytes(header.length, range)?;
+                self.file.reaches(place.audio() + header.length)?;
                 if let Some(more) = header.more.filter(|_| range == ByteRange::whole(header.length)) {
                     return bytes.and_then(|bytes| compare(&bytes, more.checksums()).map(|()| Some(bytes)));
                 }
@@ -107,7 +109,9 @@ impl OpenBlob {
     pub fn read(&self, range: ByteRange, wait: Wait) -> io::Result<Bytes> {
         let bytes = self.read_bytes(range, wait)?;
         match self.lies {
-            Lies::Packed(place) if header_at(&self.file, place, wait)?.is_none() => Err(ErrorKind::NotFound.into()),
+            Lies::Packed(place) if header_at(&self.file.file, place, wait)?.is_none() => {
+                Err(ErrorKind::NotFound.into())
+            }
             _ => self.compare(range, bytes),
         }
     }
@@ -120,7 +124,7 @@ impl OpenBlob {
             Lies::Packed(place) => place.audio(),
         };
         let mut bytes = vec![0; usize::try_from(range.length).map_err(io::Error::other)?];
-        read_exact_at(&self.file, &mut bytes, begins + range.start, wait)?;
+        read_exact_at(&self.file.file, &mut bytes, begins + range.start, wait)?;
         Ok(bytes.into())
     }
 

@@ -91,6 +91,20 @@ impl Trailer {
     }
 }
 
+/// Fails with [`Mismatch`] unless a file of `size` bytes ends with the last of a trailer, and has as much before it as that
+/// says. Whether all of it is right shows when it is read.
+pub fn check_end(file: &File, size: u64, wait: Wait) -> io::Result<()> {
+    let mut footer = [0; FOOTER_SIZE];
+    let begins = size.checked_sub(FOOTER_BYTES).ok_or_else(|| Mismatch.into_io())?;
+    read_exact_at(file, &mut footer, begins, wait)?;
+    let length = audio_bytes(size);
+    let is_end = footer[..8] == *MAGIC
+        && footer[12..16] == VERSION.to_le_bytes()
+        && footer[16..24] == length.to_le_bytes()
+        && length + trailer_bytes(length) == size;
+    if is_end { Ok(()) } else { Err(Mismatch.into_io()) }
+}
+
 /// How many bytes stand behind a blob of `length` bytes.
 pub const fn trailer_bytes(length: u64) -> u64 {
     checksums::count(length) * CHECKSUM_BYTES + FOOTER_BYTES

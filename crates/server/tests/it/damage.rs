@@ -162,6 +162,34 @@ fn audio_that_is_missing_or_short_is_mended_by_a_repeat() {
     }
 }
 
+/// Whoever opens the file looks where it ends: the range itself is sound.
+#[test]
+fn audio_that_was_cut_is_refused_whatever_is_asked_for_first() {
+    for size in SIZES {
+        for (method, range) in [("GET", Some("bytes=0-9")), ("GET", Some("bytes=0-1,5-9")), ("HEAD", None)] {
+            let (scene, token) = Scene::new(size);
+            let (path, begin) = scene.file();
+            let cut = File::options().write(true).open(path);
+            cut.and_then(|file| file.set_len(begin + size as u64 - 1)).expect("cut");
+
+            assert_eq!(scene.ask(&token, method, range).status, 500, "{size} {method} {range:?}");
+            scene.assert_damaged(&token);
+            scene.assert_mended(&token, &scene.put(&token));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_lacks_its_last_byte_is_refused() {
+    let (scene, token) = Scene::new(600_000);
+    let file = File::options().write(true).open(scene.file().0).expect("opened");
+    file.set_len(file.metadata().expect("open").len() - 1).expect("cut");
+
+    assert_eq!(scene.ask(&token, "GET", Some("bytes=0-9")).outcome(), "500 audio-damaged");
+    scene.assert_damaged(&token);
+    scene.assert_mended(&token, &scene.put(&token));
+}
+
 #[test]
 fn a_direct_upload_mends() {
     for size in SIZES {
