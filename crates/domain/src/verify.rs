@@ -121,6 +121,25 @@ impl Verify {
         }
     }
 
+    /// Notes in a recording's row what was found of its audio: that it is damaged from now on, or is sound again. `false` if
+    /// the row says so already or has other audio by now, or nothing is known for sure.
+    ///
+    /// # Errors
+    /// [`VerifyError`]; among it that the blob store is away, which is no damage.
+    pub async fn note(&self, recording: &Recording, verdict: &Verdict) -> Result<bool, VerifyError> {
+        let since = match verdict {
+            Verdict::Sound => None,
+            Verdict::Missing | Verdict::Damaged { .. } => Some(self.clock.now()),
+            Verdict::Gone | Verdict::Unreadable(_) | Verdict::BadHeader => return Ok(false),
+        };
+        let Recording { owner, id, blob, .. } = recording;
+        if !recording.can_be_marked(blob, since) {
+            return Ok(false);
+        }
+        self.blobs.ping().await?;
+        Ok(self.records.mark_damaged(*owner, id, blob, since).await?)
+    }
+
     /// Has the blob store write a bad header anew, by what the recording says; `false` if it cannot.
     ///
     /// # Errors

@@ -115,15 +115,25 @@ impl Run {
 
     async fn check(&mut self, recording: &Recording) -> anyhow::Result<()> {
         let verdict = self.verify.check(recording).await?;
-        let Some(what) = what_is_wrong(&verdict) else { return Ok(()) };
+        let Some(what) = what_is_wrong(&verdict) else { return self.note(recording, &verdict).await };
         self.progress.clear_line();
         say!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
         let is_mended =
             self.repair && matches!(verdict, Verdict::BadHeader) && self.verify.rewrite_header(recording).await?;
         if is_mended {
             say!("  its header was written anew");
-        } else {
-            self.damaged += 1;
+            return self.note(recording, &Verdict::Sound).await;
+        }
+        self.damaged += 1;
+        self.note(recording, &verdict).await
+    }
+
+    /// Has the row say so, if it may be written to.
+    async fn note(&mut self, recording: &Recording, verdict: &Verdict) -> anyhow::Result<()> {
+        if self.repair && self.verify.note(recording, verdict).await? {
+            self.progress.clear_line();
+            let state = if matches!(verdict, Verdict::Sound) { "sound again" } else { "damaged" };
+            say!("  recording {}/{} is noted as {state}", recording.owner, recording.id);
         }
         Ok(())
     }

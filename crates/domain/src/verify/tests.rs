@@ -76,6 +76,21 @@ async fn a_recording_deleted_or_replaced_meanwhile_is_gone() {
     assert!(matches!(verdict(&memo, Err(broken()), Some(replaced)).await, Verdict::Gone));
 }
 
+/// A row that is written to would fail the test: nothing expects that.
+#[tokio::test]
+async fn nothing_is_noted_of_a_store_that_is_away_or_of_what_is_noted_already() {
+    let (memo, mut ports) = (memo(), TestPorts::at(NOW));
+    ports.blobs.expect_ping().once().returning(|| Err(broken()));
+    let ports = Ports { inventory: Some(Arc::new(MockInventory::new())), ..ports.build() };
+    let verify = Verify::new(&ports, TimeDelta::hours(24)).expect("there is an inventory");
+
+    assert!(verify.note(&memo, &Verdict::Missing).await.is_err());
+    assert!(!verify.note(&memo, &Verdict::Sound).await.expect("nothing to note"));
+    assert!(!verify.note(&memo, &Verdict::Unreadable(broken())).await.expect("nothing to note"));
+    let noted = Recording { damaged_at: Some(timestamp(NOW)), ..memo };
+    assert!(!verify.note(&noted, &Verdict::Damaged { found: None }).await.expect("nothing to note"));
+}
+
 #[test]
 fn without_an_inventory_there_is_nothing_to_verify_with() {
     assert!(Verify::new(&TestPorts::at(NOW).build(), TimeDelta::hours(24)).is_none());

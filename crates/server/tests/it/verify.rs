@@ -82,6 +82,14 @@ impl Store {
         rusqlite::Connection::open(self.data_dir().join("tapebase.db")).expect("opened")
     }
 
+    /// How many recordings are noted as damaged.
+    fn noted(&self) -> usize {
+        let path = self.data_dir().join("tapebase.db");
+        let read = async { Sqlite::open(&path).expect("opened").recordings(None).await.expect("read").recordings };
+        let recordings = tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(read);
+        recordings.iter().filter(|recording| recording.damaged_at.is_some()).count()
+    }
+
     /// Has a row lead to other audio.
     fn move_row(&self, to: &str) {
         let path = self.data_dir().join("tapebase.db");
@@ -147,6 +155,26 @@ fn a_bit_that_fell_over_is_found_in_a_pack_and_in_a_file() {
     store.assert_sound();
     flip(&store.file(), 5_000);
     store.assert_finds("its audio is damaged");
+}
+
+#[test]
+fn what_is_found_is_noted_where_it_may_be_written() {
+    let store = Store::with_recordings();
+    let (file, away) = (store.file(), store.folder.path().join("away"));
+    flip(&store.pack(), 5_000);
+    fs::rename(&file, &away).expect("moved away");
+
+    for (options, noted) in [(&[][..], 0), (&["--repair"], 2), (&["--repair"], 2)] {
+        assert!(!store.verify(options).status.success());
+        assert_eq!(store.noted(), noted, "{options:?}");
+    }
+
+    flip(&store.pack(), 5_000);
+    fs::rename(&away, &file).expect("moved back");
+    for (options, noted) in [(&[][..], 2), (&["--repair"], 0)] {
+        assert!(store.verify(options).status.success());
+        assert_eq!(store.noted(), noted, "{options:?}");
+    }
 }
 
 #[test]
