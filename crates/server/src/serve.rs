@@ -14,6 +14,7 @@ use tapebase_config::{Config, Listen, logging};
 use tapebase_domain::{
     Services,
     changes::Changes,
+    damage::Damage,
     ports::{BlobStore, Clock, RecordStore},
     sweep::Sweep,
 };
@@ -45,7 +46,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let ports = config.locations()?.connect().await?;
     let services = Services::new(&ports, &config.policy()?);
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
-    let (sweep, changes) = (services.sweep.clone(), services.changes.clone());
+    let (sweep, damage, changes) = (services.sweep.clone(), services.damage.clone(), services.changes.clone());
     let (failures, clock) = (Failures::default(), ports.clock.clone());
     let shown = failures.clone();
     let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
@@ -85,7 +86,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (rows, audio) = config.stores();
     warn_of_risks(&config, &addresses);
     tracing::info!(%address, records = %rows, blobs = %audio, "serving");
-    let sweeper = rt::spawn(sweep_for_ever(sweep, config.sweep.every, failures, clock));
+    let sweeper = rt::spawn(sweep_for_ever(sweep, damage, config.sweep.every, failures, clock));
     let server = server.run();
     rt::spawn(stop_when_told(told, changes, server.handle()));
     server.await?;
@@ -100,8 +101,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn sweep_for_ever(sweep: Sweep, every: Duration, failures: Failures, clock: Arc<dyn Clock>) {
-    let start = || sweep::regularly(sweep.clone(), every, &failures, &*clock);
+async fn sweep_for_ever(sweep: Sweep, damage: Damage, every: Duration, failures: Failures, clock: Arc<dyn Clock>) {
+    let start = || sweep::regularly(sweep.clone(), damage.clone(), every, &failures, &*clock);
     supervise(sweep::TASK, failures.clone(), clock.clone(), start).await;
 }
 

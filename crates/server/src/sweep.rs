@@ -7,6 +7,7 @@ use clap::Args;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
+    damage::Damage,
     ports::{Clock, causes},
     sweep::{Kept, Orphans, Sweep, SweepError, Swept},
 };
@@ -32,12 +33,16 @@ pub struct Options {
     dry_run: bool,
 }
 
-/// Sweeps every so often, logs what came of it, and notes whether it failed. Not at once: whoever has just put something
-/// back that should not have been has time to notice.
-pub async fn regularly(sweep: Sweep, every: Duration, failures: &Failures, clock: &dyn Clock) {
+/// Sweeps every so often, logs what came of it, and notes whether it failed; and reminds of audio that is damaged. Not at
+/// once: whoever has just put something back that should not have been has time to notice.
+pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: &Failures, clock: &dyn Clock) {
     let mut due = interval_at(Instant::now() + every, every);
     loop {
         due.tick().await;
+        let damaged = damage.count();
+        if damaged > 0 {
+            tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
+        }
         match sweep.run().await {
             Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones }) => {
                 failures.clear(TASK);

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::PathBuf,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -16,8 +17,9 @@ use tapebase_conformance::http::{
     },
 };
 use tapebase_domain::digest::Sha256;
+use tempfile::TempDir;
 
-use crate::server::Server;
+use crate::server::{Server, command};
 
 /// One that shares a pack and is kept while it is compared, one that has a file of its own.
 const SIZES: [usize; 2] = [10_000, 600_000];
@@ -33,7 +35,10 @@ struct Scene {
 impl Scene {
     /// And the token of whose it is.
     fn new(size: usize) -> (Self, String) {
-        let server = Server::start(&[]);
+        Self::on(Server::start(&[]), size)
+    }
+
+    fn on(server: Server, size: usize) -> (Self, String) {
         let token = User::sign_up(&server.tcp(), "ann").token;
         let (id, audio) = (fresh_ulid(), noise(size));
         let put = Request::new("PUT", format!("/v1/recordings/{id}")).bearer(&token).body("audio/mp4", audio.clone());
@@ -228,4 +233,40 @@ fn what_is_mended_asks_for_no_quota() {
     let repaired = ann.send(put).expect(200).json();
 
     assert_eq!(repaired["repaired"], true);
+}
+
+#[test]
+fn the_log_reminds_of_damage_until_it_is_mended() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let mut command = command(&data, &[("TAPEBASE_SWEEP__EVERY", "1s")]);
+    command.stderr(File::create(&log).expect("made"));
+    let (scene, token) = Scene::on(Server::run(command, &data), SIZES[0]);
+    let reminders = || {
+        let log = fs::read_to_string(&log).expect("read");
+        log.lines().filter(|line| line.contains("\"damaged\":1")).count()
+    };
+    let wait_for = |more: &dyn Fn() -> bool| {
+        let since = Instant::now();
+        while !more() {
+            assert!(since.elapsed() < Duration::from_secs(10), "{}", fs::read_to_string(&log).expect("read"));
+        }
+    };
+    scene.flip(5_000);
+    scene.assert_damaged(&token);
+
+    wait_for(&|| reminders() >= 2);
+
+    let _ = scene.put(&token).expect(200);
+    assert_eq!(scene.damaged(), 0);
+    let sweeps = || fs::read_to_string(&log).expect("read").matches("\"swept\"").count();
+    let wait_for_sweeps = |more| {
+        let before = sweeps();
+        wait_for(&|| sweeps() >= before + more);
+    };
+    // One may have begun before it was mended.
+    wait_for_sweeps(1);
+    let before = reminders();
+    wait_for_sweeps(2);
+    assert_eq!(reminders(), before);
 }
