@@ -4,7 +4,6 @@ mod tally;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdout, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -49,9 +48,6 @@ fn test_embedded() -> Result<()> {
 fn count_tests(engines: &Engines) -> Result<Tally> {
     let mut command = cargo(&["test", "--workspace"]);
     engines.lend_to(&mut command);
-    // Many wait for a time-out, or for an engine.
-    let threads = 2 * thread::available_parallelism()?.get();
-    command.env("RUST_TEST_THREADS", threads.to_string());
     let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
     let tally = child.stdout.take().map(show_and_count).transpose();
     let status = child.wait().context("`cargo test` was lost")?;

@@ -2,7 +2,10 @@
 //! and all is well once it goes on.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -31,8 +34,8 @@ const FAR_AHEAD: u64 = 400 << 10;
 const USERS: usize = 20;
 /// How many hang up at the same time.
 const AT_ONCE: usize = 32;
-/// Longer than anybody waits for memory.
-const STALL: Duration = Duration::from_secs(15);
+/// Far longer than anybody waits for memory.
+const LONG: Duration = Duration::from_mins(1);
 /// How long what is left may take when the store goes on.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -74,10 +77,10 @@ impl<'server> Flood<'server> {
         Self { server, tokens, audio: noise(bytes) }
     }
 
-    /// Uploads to a server whose store has stalled, hangs up on so many, waits with so many, has the store `go_on` after
-    /// a while, and looks at what is left.
+    /// Uploads to a server whose store has stalled, hangs up on so many, waits with so many, has the store `go_on` once
+    /// somebody was refused, and looks at what is left.
     pub fn pour(self, hung_up_on: usize, waited_for: usize, go_on: impl FnOnce()) {
-        let (began, left) = (Instant::now(), AtomicUsize::new(hung_up_on));
+        let (left, (refusal, refused)) = (AtomicUsize::new(hung_up_on), mpsc::channel());
         let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok();
         let answers: Vec<Waiting> = thread::scope(|scope| {
             for _ in 0..AT_ONCE {
@@ -88,9 +91,12 @@ impl<'server> Flood<'server> {
                 });
             }
             let flood = &self;
-            let waiting: Vec<_> = (0..waited_for).map(|number| scope.spawn(move || flood.wait_for(number))).collect();
-            #[expect(clippy::disallowed_methods, reason = "the store is to stall for so long")]
-            thread::sleep(STALL.saturating_sub(began.elapsed()));
+            let wait = |number| {
+                let refusal = refusal.clone();
+                scope.spawn(move || flood.wait_for(number, &refusal))
+            };
+            let waiting: Vec<_> = (0..waited_for).map(wait).collect();
+            refused.recv_timeout(LONG).expect("somebody is refused while the store stalls");
             go_on();
             waiting.into_iter().map(|waiting| waiting.join().expect("sent")).collect()
         });
@@ -105,10 +111,16 @@ impl<'server> Flood<'server> {
         upload(&self.tokens[number % USERS], self.audio.clone())
     }
 
-    fn wait_for(&self, number: usize) -> Waiting {
+    /// Uploads, and tells at once if that is refused for want of memory.
+    fn wait_for(&self, number: usize, refusal: &mpsc::Sender<()>) -> Waiting {
         let (id, request) = self.upload(number);
         let token = self.tokens[number % USERS].clone();
-        Waiting { token, id, answer: self.server.tcp().try_send(&request) }
+        let answer = self.server.tcp().try_send(&request);
+        if answer.as_ref().is_some_and(|answer| answer.status == 503 && answer.problem() == "busy") {
+            // Only the first is waited for.
+            let _ = refusal.send(());
+        }
+        Waiting { token, id, answer }
     }
 
     /// Some were refused for want of memory, and all that was acknowledged is there.
