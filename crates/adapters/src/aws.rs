@@ -19,9 +19,9 @@ use tapebase_domain::ports::BoxError;
 use tokio::sync::OnceCell;
 
 use crate::{
-    connect::S3Dialect,
     dynamodb::DynamoDb,
     s3::{Place, S3},
+    s3_dialect::S3Dialect,
 };
 
 /// Idle connections are given up before AWS does so: a request on one it has closed would fail.

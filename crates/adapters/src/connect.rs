@@ -14,6 +14,7 @@ use tapebase_domain::{
 };
 
 pub use self::copy::{CopyError, NewCopy};
+pub use crate::s3_dialect::S3Dialect;
 use crate::{argon2id::Argon2id, memory::Memory, tokio_timer::TokioTimer};
 
 /// Why the stores could not be opened.
@@ -50,19 +51,6 @@ pub enum ConnectError {
         /// The driver's own error.
         source: BoxError,
     },
-}
-
-/// How to talk to a store that is S3 or like it.
-#[derive(Debug, Clone, Default)]
-pub struct S3Dialect {
-    /// Whether the bucket goes into the path instead of the host's name.
-    pub path_style: bool,
-    /// The endpoint that clients reach, where it is another than this program's.
-    pub public_endpoint: Option<String>,
-    /// Whether the store does without SHA-256 checksums.
-    pub without_checksums: bool,
-    /// Whether clients download from the store itself.
-    pub redirect: bool,
 }
 
 /// Where everything is kept.

@@ -28,6 +28,7 @@ mod join_on_drop;
 pub mod memory;
 #[cfg(feature = "aws")]
 pub mod s3;
+mod s3_dialect;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 pub mod tokio_timer;

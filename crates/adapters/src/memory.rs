@@ -21,9 +21,10 @@ use tapebase_domain::{
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId, random_bytes},
     pending::{PendingUpload, StagedRef},
-    ports::{BlobEntry, BlobError, BlobStore, Clock, SystemClock, Timestamp},
+    ports::{BlobEntry, BlobError, BlobStore, Clock, SystemClock},
     recording::{DigestOrigin, Recording},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::Account,
 };
 

@@ -21,11 +21,12 @@ use tapebase_domain::{
     page::{Limit, PageRequest},
     ports::{
         ChangeFeed as _, ChangesRequest, Clock as _, InsertError, Inventory as _, RecordStore, StoreError, SystemClock,
-        Terms, Timestamp, UserStore,
+        Terms, UserStore,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Email, Identity, User},
 };
 use tempfile::TempDir;

@@ -1,30 +1,30 @@
 //! Configuration: `tapebase.toml`, then `TAPEBASE_…` in the environment; a key nobody knows is an error.
 
+mod check;
 mod environment;
 mod listen;
 pub mod logging;
 mod memory;
+mod policies;
+mod tables;
 mod url;
 
 use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::Context as _;
-use bytesize::ByteSize;
-use chrono::TimeDelta;
 use config::{ConfigBuilder, File, FileFormat, builder::DefaultState};
 use serde::{Deserialize, Serialize};
-use tapebase_adapters::connect::{Locations, S3Dialect};
-use tapebase_domain::{
-    Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, memory::Budget, quota::Quota, upload::Limits,
-};
-use tapebase_http::{HttpPolicy, Proxies, PublicUrl};
+use tapebase_http::PublicUrl;
 
 pub use self::{
     listen::{InvalidListen, Listen},
+    tables::{
+        AuthConfig, ChangesConfig, Checksums, Downloads, HttpConfig, LambdaConfig, LimitsConfig, LogConfig, S3Config,
+        SweepConfig, TimeoutsConfig,
+    },
     url::Url,
 };
 
@@ -93,200 +93,6 @@ impl Default for Config {
     }
 }
 
-/// How audio gets from S3 to clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Downloads {
-    /// They are sent to S3 with a link that is good for a while.
-    Redirect,
-    /// Through this program.
-    Stream,
-}
-
-/// How to talk to S3, or to a store that is like it.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct S3Config {
-    /// Whether the bucket goes into the path instead of the host's name.
-    pub path_style: bool,
-    /// Where clients reach the store, if that is elsewhere than this program does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_endpoint: Option<Url>,
-    /// Which checksums the store verifies.
-    pub checksums: Checksums,
-}
-
-/// Which checksums a store verifies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Checksums {
-    /// SHA-256, as S3 does.
-    #[default]
-    Sha256,
-    /// None it could be told.
-    None,
-}
-
-/// What stands between clients and this program.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpConfig {
-    /// The proxies whose `Forwarded` and `X-Forwarded-…` count.
-    pub proxies: Proxies,
-}
-
-/// Who may come in, and for how long.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuthConfig {
-    /// Whether anybody may sign up.
-    pub open_signup: bool,
-    /// Whether knowing a social id is enough to come in.
-    pub trust_social_ids: bool,
-    /// How long an unused session lasts.
-    #[serde(with = "humantime_serde")]
-    pub session_idle: Duration,
-    /// How long any session lasts.
-    #[serde(with = "humantime_serde")]
-    pub session_absolute: Duration,
-}
-
-impl Default for AuthConfig {
-    fn default() -> Self {
-        Self {
-            open_signup: true,
-            trust_social_ids: false,
-            session_idle: Duration::from_hours(30 * 24),
-            session_absolute: Duration::from_hours(8_766),
-        }
-    }
-}
-
-/// How much is taken.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    /// The most bytes of one recording.
-    pub recording: ByteSize,
-    /// The most bytes of one user's recordings together.
-    pub quota: ByteSize,
-    /// The most recordings of one user, those under way among them.
-    pub recordings: u64,
-    /// The most uploads that one user has under way.
-    pub uploads: u64,
-    /// The most sessions of one user.
-    pub sessions: u64,
-    /// The most connections at once.
-    pub connections: usize,
-    /// The most connections of one client address at once.
-    pub connections_per_address: usize,
-    /// The most bytes of bodies in memory at once.
-    pub memory: ByteSize,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            recording: ByteSize::gib(4),
-            quota: ByteSize::gib(100),
-            recordings: 1_000_000,
-            uploads: 1_000,
-            sessions: 1_000,
-            connections: 4_096,
-            connections_per_address: 512,
-            memory: memory::quarter(),
-        }
-    }
-}
-
-/// How long is waited.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TimeoutsConfig {
-    /// For the whole head of a request.
-    #[serde(with = "humantime_serde")]
-    pub head: Duration,
-    /// For the next few kilobytes of a body.
-    #[serde(with = "humantime_serde")]
-    pub body: Duration,
-    /// For a client that does not take what it asked for.
-    #[serde(with = "humantime_serde")]
-    pub send: Duration,
-    /// For the next request on a connection.
-    #[serde(with = "humantime_serde")]
-    pub keep_alive: Duration,
-    /// For requests in flight, once told to stop.
-    #[serde(with = "humantime_serde")]
-    pub shutdown: Duration,
-}
-
-impl Default for TimeoutsConfig {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(30),
-            send: Duration::from_mins(2),
-            keep_alive: Duration::from_secs(30),
-            shutdown: Duration::from_secs(30),
-        }
-    }
-}
-
-/// How leftovers of crashes are removed.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SweepConfig {
-    /// How often.
-    #[serde(with = "humantime_serde")]
-    pub every: Duration,
-    /// How old audio without a recording must be; longer than any upload takes.
-    #[serde(with = "humantime_serde")]
-    pub grace: Duration,
-}
-
-impl Default for SweepConfig {
-    fn default() -> Self {
-        Self { every: Duration::from_hours(1), grace: Duration::from_hours(24) }
-    }
-}
-
-/// What is remembered of changes.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChangesConfig {
-    /// For how long it is remembered what was deleted.
-    #[serde(with = "humantime_serde")]
-    pub deleted: Duration,
-}
-
-impl Default for ChangesConfig {
-    fn default() -> Self {
-        Self { deleted: Duration::from_hours(180 * 24) }
-    }
-}
-
-/// What is logged.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    /// A `tracing` filter, such as `info` or `tapebase_http=debug,warn`.
-    pub filter: String,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self { filter: "info,actix_server=warn,rusqlite_migration=warn".to_owned() }
-    }
-}
-
-/// How AWS Lambda is answered; the server does not look at it.
-#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LambdaConfig {
-    /// Whether answers go out piece by piece.
-    pub stream: bool,
-}
-
 impl Config {
     /// Reads the file, if it is there or was named, and the environment, which wins.
     ///
@@ -338,22 +144,6 @@ impl Config {
         Ok([unset.collect(), toml::to_string(&config)?].join(""))
     }
 
-    /// Where the stores are.
-    ///
-    /// # Errors
-    /// If a URL is none of a store of this build.
-    pub fn locations(&self) -> anyhow::Result<Locations> {
-        let (records, blobs) = self.stores();
-        let dialect = S3Dialect {
-            path_style: self.s3.path_style,
-            public_endpoint: self.s3.public_endpoint.as_ref().map(|url| url.expose().to_owned()),
-            without_checksums: self.s3.checksums == Checksums::None,
-            redirect: self.downloads == Some(Downloads::Redirect),
-        };
-        let memory = Budget::new(self.limits.memory.as_u64());
-        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?.with_memory(memory))
-    }
-
     /// The same settings for stores that are both in another data folder.
     #[must_use]
     pub fn in_folder(&self, folder: &Path) -> Self {
@@ -376,88 +166,6 @@ impl Config {
             self.blobs.clone().unwrap_or_else(|| in_data_dir("file", "blobs")),
         )
     }
-
-    /// What the use cases are told.
-    ///
-    /// # Errors
-    /// If a duration is out of range.
-    pub fn policy(&self) -> anyhow::Result<Policy> {
-        Ok(Policy {
-            limits: Limits {
-                recording_bytes: self.limits.recording.as_u64(),
-                quota: Quota {
-                    bytes: self.limits.quota.as_u64(),
-                    recordings: self.limits.recordings,
-                    uploads: self.limits.uploads,
-                },
-            },
-            auth: AuthPolicy {
-                open_signup: self.auth.open_signup,
-                trust_social_ids: self.auth.trust_social_ids,
-                idle: delta(self.auth.session_idle)?,
-                absolute: delta(self.auth.session_absolute)?,
-                most_sessions: self.limits.sessions,
-            },
-            orphan_grace: delta(self.sweep.grace)?,
-            retention: Retention { lifetime: delta(self.changes.deleted)?, ..Retention::default() },
-            wait: WaitPolicy::default(),
-        })
-    }
-
-    /// What the HTTP API is told.
-    #[must_use]
-    pub fn http_policy(&self) -> HttpPolicy {
-        HttpPolicy {
-            body_timeout: self.timeouts.body,
-            body_bytes: None,
-            public_url: self.public_url.clone(),
-            proxies: self.http.proxies.clone(),
-            routes_2018: self.routes_2018,
-        }
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        self.policy()?;
-        self.locations()?;
-        logging::filter(&self.log.filter)?;
-        let has_scheme = |url: &Url| url.expose().starts_with("https://") || url.expose().starts_with("http://");
-        anyhow::ensure!(
-            self.s3.public_endpoint.as_ref().is_none_or(has_scheme),
-            "s3.public_endpoint must begin with https:// or http://"
-        );
-        anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
-        anyhow::ensure!(self.limits.sessions > 0, "limits.sessions must be at least 1");
-        let least = ByteSize::b(Budget::LEAST_BYTES);
-        anyhow::ensure!(self.limits.memory >= least, "limits.memory must be at least {least}");
-        anyhow::ensure!(self.limits.connections_per_address > 0, "limits.connections_per_address must be at least 1");
-        anyhow::ensure!(
-            (Duration::from_hours(24)..=Duration::from_hours(24 * 36_500)).contains(&self.changes.deleted),
-            "changes.deleted must be a day to a hundred years: a device that was away for longer reads everything again"
-        );
-        anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
-        let TimeoutsConfig { head, body, send, keep_alive, shutdown } = self.timeouts;
-        anyhow::ensure!(
-            ![head, body, send, keep_alive].contains(&Duration::ZERO),
-            "every one of timeouts must be longer than nothing"
-        );
-        for duration in [head, body, send, keep_alive, shutdown, self.sweep.every] {
-            delta(duration)?;
-        }
-        // A body that is only just fast enough is written a megabyte at a time: its file may be that old
-        // and still grow.
-        let pause = body.saturating_mul(256);
-        anyhow::ensure!(
-            self.sweep.grace >= Duration::from_hours(1) && self.sweep.grace > pause,
-            "sweep.grace must be at least an hour, and longer than 256 times timeouts.body"
-        );
-        Ok(())
-    }
-}
-
-/// A century is for ever here, and keeps every sum of times in range.
-fn delta(duration: Duration) -> anyhow::Result<TimeDelta> {
-    anyhow::ensure!(duration <= Duration::from_hours(100 * 366 * 24), "a duration is longer than 100 years");
-    Ok(TimeDelta::from_std(duration)?)
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use tapebase_domain::{
     media_type::MediaType,
     page::{Limit, PageRequest},
     pending::{PendingUpload, StagedRef},
-    ports::{InsertError, RecordStore, ReserveError, Terms, Timestamp, UploadStore},
+    ports::{InsertError, RecordStore, ReserveError, Terms, UploadStore},
     quota::{Excess, Quota},
     recording::Recording,
+    time::Timestamp,
 };
 use tokio::task::JoinSet;
 

@@ -11,10 +11,11 @@ use tapebase_domain::{
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{Terms, Timestamp},
+    ports::Terms,
     quota::Quota,
     recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
+    time::Timestamp,
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
 };
 

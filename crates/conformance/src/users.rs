@@ -5,7 +5,7 @@ mod sessions;
 use std::sync::Arc;
 
 use tapebase_domain::{
-    ports::{StoreError, UserStore},
+    ports::{CreateError, UserStore},
     user::{Account, Identity, PasswordHash, User},
 };
 use tokio::task::JoinSet;
@@ -46,19 +46,19 @@ pub async fn finds_nobody_under_an_identity_nobody_has(store: Arc<dyn UserStore>
     }
 }
 
-/// Create MUST return `Conflict` if a user has this identity.
+/// Create MUST return `Taken` if a user has this identity.
 pub async fn create_conflicts_if_a_user_has_this_identity(store: Arc<dyn UserStore>) {
     for identity in [email("ann@example.com"), social("google", "1")] {
         let first = create(&store, account(identity.clone())).await;
 
         let refused = store.create(Account { password: None, ..account(identity.clone()) }).await;
 
-        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        assert!(matches!(refused, Err(CreateError::Taken)), "{refused:?}");
         assert_eq!(store.find(&identity).await.expect("an answer"), Some(first));
     }
 }
 
-/// Create MUST return `Conflict` if a user has this identity, however many are created at once.
+/// Create MUST return `Taken` if a user has this identity, however many are created at once.
 pub async fn create_gives_an_identity_to_one_of_many_at_once(store: Arc<dyn UserStore>) {
     for identity in [email("ann@example.com"), social("google", "1")] {
         let rivals = (0..16).map(|_| {
@@ -69,7 +69,7 @@ pub async fn create_gives_an_identity_to_one_of_many_at_once(store: Arc<dyn User
 
         let (winners, losers): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcome)| outcome.is_ok());
         let [(winner, _)] = &winners[..] else { panic!("{} were created", winners.len()) };
-        assert!(losers.iter().all(|(_, refused)| matches!(refused, Err(StoreError::Conflict))), "{losers:?}");
+        assert!(losers.iter().all(|(_, refused)| matches!(refused, Err(CreateError::Taken))), "{losers:?}");
         assert_eq!(store.find(&identity).await.expect("an answer").as_ref(), Some(winner));
     }
 }

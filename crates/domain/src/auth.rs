@@ -10,8 +10,9 @@ use chrono::TimeDelta;
 use crate::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{BoxError, Clock, HasherError, PasswordHasher, Ports, StoreError, Timestamp, UserStore},
+    ports::{BoxError, Clock, CreateError, HasherError, PasswordHasher, Ports, StoreError, UserStore},
     session::{Session, SessionPage, SessionToken, TokenForm},
+    time::Timestamp,
     user::{Account, Email, Identity, Password, PasswordHash, SocialId, User},
 };
 
@@ -136,8 +137,9 @@ impl Auth {
     async fn add(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
         let hash = self.passwords.hash(password).await?;
         match self.create(id, Identity::Email(email), Some(hash)).await {
-            Err(StoreError::Conflict) => Err(AuthError::EmailTaken),
-            result => Ok(result?),
+            Err(CreateError::Taken) => Err(AuthError::EmailTaken),
+            Err(CreateError::Store(error)) => Err(error.into()),
+            Ok(user) => Ok(user),
         }
     }
 
@@ -248,15 +250,21 @@ impl Auth {
     /// Two first log-ins at once make one account: the loser of the race finds the winner's.
     async fn create_or_find(&self, identity: Identity) -> Result<User, AuthError> {
         match self.create(UserId::generate(self.clock.now()), identity.clone(), None).await {
-            Err(StoreError::Conflict) => match self.users.find(&identity).await? {
+            Err(CreateError::Taken) => match self.users.find(&identity).await? {
                 Some(account) => Ok(account.user),
                 None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
             },
-            result => Ok(result?),
+            Err(CreateError::Store(error)) => Err(error.into()),
+            Ok(user) => Ok(user),
         }
     }
 
-    async fn create(&self, id: UserId, identity: Identity, password: Option<PasswordHash>) -> Result<User, StoreError> {
+    async fn create(
+        &self,
+        id: UserId,
+        identity: Identity,
+        password: Option<PasswordHash>,
+    ) -> Result<User, CreateError> {
         let user = User { id, identity, created_at: self.clock.now() };
         self.users.create(Account { user: user.clone(), password }).await?;
         Ok(user)
@@ -285,7 +293,6 @@ impl Auth {
 impl From<StoreError> for AuthError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
             StoreError::Full(source) => Self::Full(source),
             StoreError::NotWritten(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
         }

@@ -13,10 +13,9 @@ use futures_util::{Stream, StreamExt as _, stream};
 use crate::{
     blob::{BlobRef, ByteRange, Provenance},
     id::{RecordingId, UserId},
-    ports::{
-        BlobError, BlobStore, Inventory, InventoryPage, Ports, RecordStore, StoreError, Timestamp, UploadStore, relay,
-    },
+    ports::{BlobError, BlobStore, Inventory, InventoryPage, Ports, RecordStore, StoreError, UploadStore, relay},
     recording::Recording,
+    time::Timestamp,
 };
 
 /// How many recordings are copied at once: they share flushes.
@@ -110,7 +109,10 @@ impl Backup {
         let failure = match self.copy_audio(recording).await? {
             Ok(blob) => {
                 let is_moved = self.rows.move_blob(owner, id, &recording.blob, blob).await?;
-                return if is_moved { Ok(Outcome::Copied) } else { Err(StoreError::Conflict.into()) };
+                if !is_moved {
+                    return Err(StoreError::Unavailable("somebody else changes the rows of the copy".into()).into());
+                }
+                return Ok(Outcome::Copied);
             }
             Err(failure) => failure,
         };

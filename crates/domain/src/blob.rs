@@ -10,8 +10,8 @@ use crate::{
     digest::Sha256,
     id::{RecordingId, UserId},
     pending::PendingUpload,
-    ports::Timestamp,
     recording::{DigestOrigin, Recording},
+    time::Timestamp,
 };
 
 /// Bytes that arrive piece by piece.

@@ -175,7 +175,6 @@ impl Changes {
 impl From<StoreError> for ChangesError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
             StoreError::Full(source) | StoreError::NotWritten(source) | StoreError::Unavailable(source) => {
                 Self::Unavailable(source)
             }

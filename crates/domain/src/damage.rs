@@ -9,8 +9,9 @@ use crate::{
     blob::{BlobRef, StoredBlob},
     changes::Waiters,
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError, Timestamp, digest},
+    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError, digest},
     recording::Recording,
+    time::Timestamp,
 };
 
 /// What is known of damaged audio.

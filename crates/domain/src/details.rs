@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, FixedOffset};
 
-use crate::{media_type::MediaType, ports::Timestamp, recording::RecordingName};
+use crate::{media_type::MediaType, recording::RecordingName, time::Timestamp};
 
 /// What is kept of what a client said.
 #[derive(Debug, Clone, PartialEq, Eq)]

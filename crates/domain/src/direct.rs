@@ -25,10 +25,10 @@ use crate::{
     id::{RecordingId, UserId},
     pending::{PartTicket, PendingUpload},
     ports::{
-        BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, Staging, StoreError, Timestamp,
-        UploadStore,
+        BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, Staging, StoreError, UploadStore,
     },
     recording::Recording,
+    time::Timestamp,
     upload::{Allowance, Limits, UploadError, metered},
 };
 

@@ -8,8 +8,8 @@ use data_encoding::HEXLOWER;
 use crate::{
     blob::BlobRef,
     id::{RecordingId, UserId, random_bytes},
-    ports::Timestamp,
     recording::{Recording, Revision},
+    time::Timestamp,
 };
 
 /// Counts the changes of one owner's recordings, from 1. Each change takes the next number in its own transaction, so

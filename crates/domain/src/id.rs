@@ -4,7 +4,7 @@ use std::fmt;
 
 use ulid::Ulid;
 
-use crate::ports::Timestamp;
+use crate::time::Timestamp;
 
 /// The text is not an identifier of the expected form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

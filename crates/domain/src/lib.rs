@@ -1,6 +1,6 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`] hold the words of the recorder's world,
+//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
 //! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
@@ -34,6 +34,7 @@ pub mod session;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
+pub mod time;
 pub mod upload;
 pub mod usage;
 pub mod user;

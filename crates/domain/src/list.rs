@@ -16,7 +16,7 @@ use crate::{
     page::{Cursor, Page, PageRequest, Position},
     ports::{
         BlobError, BlobStore, BoxError, Clock, DeletedStore, Ports, Presentation, PresignDownloads, RecordStore,
-        StoreError,
+        RevisionError, StoreError,
     },
     recording::{Edit, Recording, Revision},
 };
@@ -193,9 +193,17 @@ impl List {
 impl From<StoreError> for ListError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::Changed,
             StoreError::Full(source) => Self::Full(source),
             StoreError::NotWritten(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
+        }
+    }
+}
+
+impl From<RevisionError> for ListError {
+    fn from(error: RevisionError) -> Self {
+        match error {
+            RevisionError::Stale => Self::Changed,
+            RevisionError::Store(error) => error.into(),
         }
     }
 }

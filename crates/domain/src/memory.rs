@@ -169,7 +169,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::ports::Timestamp;
+    use crate::time::Timestamp;
 
     const MIB: u64 = 1 << 20;
 

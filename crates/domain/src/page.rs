@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
-use crate::{id::RecordingId, ports::Timestamp, recording::Recording};
+use crate::{id::RecordingId, recording::Recording, time::Timestamp};
 
 /// Which of its two times a recording is found and ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

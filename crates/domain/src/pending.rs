@@ -10,7 +10,7 @@ use crate::{
     details::Details,
     digest::Sha256,
     id::{RecordingId, UserId, random_bytes},
-    ports::Timestamp,
+    time::Timestamp,
 };
 
 /// A recording that is announced, whose bytes are on their way.

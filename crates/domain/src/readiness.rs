@@ -11,7 +11,10 @@ use std::{
 use chrono::TimeDelta;
 use futures_util::lock::Mutex;
 
-use crate::ports::{BlobError, BlobStore, BoxError, Clock, Ports, RecordStore, StoreError, Timestamp, UserStore};
+use crate::{
+    ports::{BlobError, BlobStore, BoxError, Clock, Ports, RecordStore, StoreError, UserStore},
+    time::Timestamp,
+};
 
 /// For how long stores that answered pass for ones that do.
 const REMEMBERED: TimeDelta = TimeDelta::seconds(1);
@@ -101,7 +104,6 @@ impl From<StoreError> for NotReady {
         match error {
             StoreError::Full(cause) => Self::Full(cause.into()),
             StoreError::NotWritten(cause) | StoreError::Unavailable(cause) => Self::unavailable(cause),
-            error @ StoreError::Conflict => Self::unavailable(error),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     id::{RecordingId, StoreId},
     look,
     media_type::MediaType,
-    ports::{BlobError, BlobStore, Clock, InsertError, Ports, RecordStore, StoreError, Terms, digest, relay},
+    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms, digest, relay},
     quota::Quota,
     recording::{DigestOrigin, Recording, Revision},
 };
@@ -204,9 +204,9 @@ impl Rebuild {
             // A store that repeated the write, for the reply was lost, finds its own row.
             Err(InsertError::Taken(there)) if there.blob == blob => Ok(Inserted::New(*there)),
             Err(InsertError::Taken(there)) => Ok(Inserted::Taken(*there)),
-            // Nobody deletes from rows that began with nothing.
-            Err(InsertError::OverQuota(_) | InsertError::Deleted(_)) => Err(StoreError::Conflict.into()),
             Err(InsertError::Store(error)) => Err(error.into()),
+            // There is no quota here, and nobody deletes from rows that began with nothing.
+            Err(error @ (InsertError::OverQuota(_) | InsertError::Deleted(_))) => Err(elsewhere(error).into()),
         }
     }
 
@@ -229,10 +229,18 @@ impl Rebuild {
         let (original, sha256) = (recording.blob.clone(), copy.sha256);
         let digest = DigestOrigin::Computed;
         let recording = Recording { id: of.recording, blob: copy.blob, sha256, digest, ..recording };
-        let Inserted::New(recording) = self.insert(recording).await? else { return Err(StoreError::Conflict.into()) };
+        let recording = match self.insert(recording).await? {
+            Inserted::New(recording) => recording,
+            Inserted::Taken(_) => return Err(elsewhere("a fresh id is taken").into()),
+        };
         self.blobs.delete(&original).await?;
         Ok(Rebuilt::Restored(recording))
     }
+}
+
+/// Somebody else is at work on these rows.
+fn elsewhere(cause: impl Into<BoxError>) -> StoreError {
+    StoreError::Unavailable(cause.into())
 }
 
 /// Damaged audio stays as damaged as it is; a store that does not answer may have what is sound.

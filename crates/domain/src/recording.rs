@@ -10,7 +10,7 @@ use crate::{
     history::ChangeNumber,
     id::{RecordingId, UserId},
     media_type::MediaType,
-    ports::Timestamp,
+    time::Timestamp,
 };
 
 /// One recording of one user.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     digest::Sha256,
     id::{SessionId, UserId, random_bytes},
-    ports::Timestamp,
+    time::Timestamp,
 };
 
 /// One signed-in device or app of a user.

@@ -13,9 +13,8 @@ pub(crate) use self::orphans::{Judgement, Witnesses};
 use crate::{
     blob::{BlobRef, Provenance},
     history::{DeletedAudio, Retention},
-    ports::{
-        BlobError, BlobStore, Clock, DeletedStore, Ports, StagedBlobs, StoreError, Timestamp, UploadStore, UserStore,
-    },
+    ports::{BlobError, BlobStore, Clock, DeletedStore, Ports, StagedBlobs, StoreError, UploadStore, UserStore},
+    time::Timestamp,
 };
 
 /// What a sweep removed.

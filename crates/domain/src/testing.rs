@@ -16,10 +16,11 @@ use crate::{
     memory::Budget,
     ports::{
         MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher, MockRecordStore,
-        MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging, Timestamp,
+        MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
+    time::Timestamp,
     upload::Limits,
 };
 

@@ -22,9 +22,10 @@ use crate::{
     id::{RecordingId, UserId},
     look,
     media_type::{MediaType, Recognised},
-    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms, Timestamp},
+    ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms},
     quota::{Excess, Quota},
     recording::{DigestOrigin, Recording, Revision},
+    time::Timestamp,
 };
 
 /// How much may be uploaded.
@@ -310,7 +311,6 @@ impl From<StoreError> for UploadError {
         match error {
             StoreError::Full(source) => Self::Full(source),
             StoreError::NotWritten(source) | StoreError::Unavailable(source) => Self::Unavailable(source),
-            StoreError::Conflict => Self::Unavailable("unexpected conflict".into()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::{id::UserId, ports::Timestamp};
+use crate::{id::UserId, time::Timestamp};
 
 /// Someone who has recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tapebase_api as api;
-use tapebase_domain::ports::Timestamp;
+use tapebase_domain::time::Timestamp;
 
 /// The tasks in the background that do not succeed, and since when. Clones share one record.
 #[derive(Debug, Clone, Default)]

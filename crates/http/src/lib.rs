@@ -1,48 +1,29 @@
 //! The HTTP API: translates requests into the domain's words and its answers back.
 //!
-//! The table in [`routes`] names every endpoint and the function that answers it; start there.
+//! The table in [`routes`] names every endpoint and the function that answers it; start there. What it reads is in
+//! `requests` and `bodies`, what it sends in `answers`.
 //! Nothing here decides anything: handlers extract, call a use case and reply.
 //! It depends on the domain and on `api`, which is what goes over the wire.
 //! It works over any adapter, behind any front end that runs an actix app.
 
-mod accounts;
-mod body;
-mod caller;
-mod changes;
-mod conditions;
-mod details;
-mod digests;
-mod direct;
-mod disposition;
-mod docs;
-mod document;
-mod download;
+mod answers;
+mod bodies;
+mod endpoints;
 mod failures;
-mod forwarded;
-mod health;
-mod legacy;
-mod list;
 mod memory;
-mod multipart;
-mod names;
 mod openapi;
-mod place;
-mod problem;
-mod proxies;
-mod query;
-mod recordings;
 pub mod request_log;
+mod requests;
 pub mod routes;
 mod tasks;
-mod times;
-mod upload;
-mod wire;
 
 pub use self::{
+    answers::problem::Meaning,
     failures::Failures,
-    place::{InvalidPublicUrl, PublicUrl},
-    problem::Meaning,
-    proxies::{InvalidProxy, Proxies},
+    requests::{
+        place::{InvalidPublicUrl, PublicUrl},
+        proxies::{InvalidProxy, Proxies},
+    },
     tasks::Tasks,
 };
 
@@ -51,12 +32,12 @@ use std::{net::IpAddr, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use tapebase_api::Slug;
 
-use self::problem::Problem;
+use self::{answers::problem::Problem, requests::forwarded::Forwarded};
 
 /// Who sent a request to the proxy that is believed, if one did.
 #[must_use]
 pub fn forwarded_client(request: &HttpRequest, proxies: &Proxies) -> Option<IpAddr> {
-    forwarded::Forwarded::of(request, proxies).client
+    Forwarded::of(request, proxies).client
 }
 
 /// The answer to a client that has too many requests under way already.

@@ -11,7 +11,7 @@ use tapebase_domain::{
 };
 use tokio::time::timeout;
 
-use crate::problem::Problem;
+use crate::answers::problem::Problem;
 
 /// How long somebody waits for memory.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -14,7 +14,10 @@ use utoipa::{
     },
 };
 
-use crate::{accounts, changes, direct, docs, document::Document, health, legacy, problem::Problem, recordings};
+use crate::{
+    answers::{document::Document, problem::Problem},
+    endpoints::{accounts, changes, direct, docs, health, legacy, recordings},
+};
 
 #[derive(OpenApi)]
 #[openapi(

@@ -12,7 +12,7 @@ use actix_web::{
 use tracing::{Instrument as _, Level, enabled};
 use uuid::Uuid;
 
-use crate::conditions::NO_STORE;
+use crate::answers::caching::NO_STORE;
 
 tokio::task_local! {
     static REQUEST_ID: Uuid;

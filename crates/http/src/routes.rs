@@ -9,7 +9,10 @@ use tapebase_api::{Slug, paths};
 use tapebase_domain::{Services, ports::Ports};
 
 use crate::{
-    HttpPolicy, Tasks, accounts, changes, direct, docs, health, legacy, openapi, problem::Problem, recordings,
+    HttpPolicy, Tasks,
+    answers::problem::Problem,
+    endpoints::{accounts, changes, direct, docs, health, legacy, recordings},
+    openapi,
 };
 
 /// One path and what can be done there.

@@ -19,7 +19,7 @@ use tapebase_api::Slug;
 use tokio::{runtime::Handle, sync::Notify};
 use tracing::{Instrument as _, Span};
 
-use crate::problem::Problem;
+use crate::answers::problem::Problem;
 
 /// Runs what changes something, and knows how much of that is under way.
 #[derive(Clone)]

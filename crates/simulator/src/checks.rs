@@ -6,9 +6,9 @@ use tapebase_domain::{
     blob::{BlobRef, Provenance},
     history::Counters,
     id::RecordingId,
-    ports::Timestamp,
     quota::Quota,
     recording::Recording,
+    time::Timestamp,
     verify::{Verdict, Verify, VerifyError},
 };
 

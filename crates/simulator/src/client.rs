@@ -8,8 +8,9 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, UserId},
     memory::Budget,
-    ports::{BlobError, Clock as _, Timestamp},
+    ports::{BlobError, Clock as _},
     recording::Recording,
+    time::Timestamp,
     upload::UploadError,
 };
 

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt as _, TryFutureExt as _, future::poll_fn, stream};
 use tapebase_domain::{
     blob::ByteStream,
-    ports::{BlobError, BoxError, InsertError, ReserveError, SettleError, StoreError},
+    ports::{BlobError, BoxError, CreateError, InsertError, ReserveError, RevisionError, SettleError, StoreError},
 };
 
 use crate::{
@@ -353,4 +353,4 @@ macro_rules! failure_of_rows {
     };
 }
 
-failure_of_rows!(StoreError, InsertError, ReserveError, SettleError);
+failure_of_rows!(StoreError, InsertError, RevisionError, ReserveError, SettleError, CreateError);

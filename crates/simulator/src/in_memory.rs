@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tapebase_adapters::memory::Memory;
 use tapebase_domain::{
     memory::Budget,
-    ports::{PartAccess, Ports, StagedBlobs as _, Staging, Timestamp, UploadStore as _},
+    ports::{PartAccess, Ports, StagedBlobs as _, Staging, UploadStore as _},
+    time::Timestamp,
 };
 
 use crate::{

@@ -6,8 +6,9 @@ use tapebase_domain::{
     blob::BlobRef,
     id::{RecordingId, UserId},
     pending::StagedRef,
-    ports::{BlobEntry, Timestamp},
+    ports::BlobEntry,
     recording::Recording,
+    time::Timestamp,
 };
 
 use crate::executor::TaskId;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use tapebase_domain::{id::RecordingId, ports::Timestamp};
+use tapebase_domain::{id::RecordingId, time::Timestamp};
 
 pub type Take = usize;
 pub type Person = usize;

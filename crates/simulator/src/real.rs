@@ -60,7 +60,7 @@ impl Real {
         match &self.place {
             // The rows' one writer takes one after the other.
             Place::Folder(_) => {
-                let nobody = tapebase_domain::id::UserId::generate(tapebase_domain::ports::Timestamp::UNIX_EPOCH);
+                let nobody = tapebase_domain::id::UserId::generate(tapebase_domain::time::Timestamp::UNIX_EPOCH);
                 let _ = self.block_on(ports.records.recount(nobody));
             }
             #[cfg(feature = "aws")]

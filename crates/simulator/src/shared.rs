@@ -10,7 +10,8 @@ use tapebase_domain::{
     digest::Sha256,
     id::{RecordingId, SessionId, UserId},
     pending::PendingUpload,
-    ports::{Clock as _, Timestamp},
+    ports::Clock as _,
+    time::Timestamp,
 };
 
 use crate::{

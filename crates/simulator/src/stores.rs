@@ -7,8 +7,9 @@ use tapebase_domain::{
     blob::BlobRef,
     id::{RecordingId, UserId},
     page::{Limit, PageRequest, Position},
-    ports::{BlobError, Ports, PresignedRequest, StoreError, Timestamp},
+    ports::{BlobError, Ports, PresignedRequest, StoreError},
     recording::Recording,
+    time::Timestamp,
 };
 
 #[cfg(feature = "embedded")]

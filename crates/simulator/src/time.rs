@@ -13,7 +13,10 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use tapebase_domain::ports::{Clock, Timer, Timestamp};
+use tapebase_domain::{
+    ports::{Clock, Timer},
+    time::Timestamp,
+};
 
 /// The one true time.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! The readable history of a run, and its hash.
 
-use tapebase_domain::{digest::Hasher, ports::Timestamp};
+use tapebase_domain::{digest::Hasher, time::Timestamp};
 
 /// Writes down what happens.
 #[derive(Default)]

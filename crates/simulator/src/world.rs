@@ -10,14 +10,8 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeDelta};
 use futures_util::FutureExt as _;
 use tapebase_domain::{
-    Policy, Services,
-    auth::AuthPolicy,
-    changes::WaitPolicy,
-    history::Retention,
-    id::simulation,
-    ports::{Ports, Timestamp},
-    quota::Quota,
-    upload::Limits,
+    Policy, Services, auth::AuthPolicy, changes::WaitPolicy, history::Retention, id::simulation, ports::Ports,
+    quota::Quota, time::Timestamp, upload::Limits,
 };
 
 use self::copies::Copies;

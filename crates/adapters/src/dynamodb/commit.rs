@@ -6,9 +6,10 @@
 use tapebase_domain::{
     history::{ChangeNumber, Counters, Deleted, DeletedAudio},
     id::{UserId, random_bytes},
-    ports::{StoreError, Timestamp},
+    ports::StoreError,
     quota::{Excess, Quota, weight},
     recording::Recording,
+    time::Timestamp,
 };
 use tokio::sync::OwnedMutexGuard;
 
@@ -170,11 +171,11 @@ pub struct Turn<'a> {
 impl Turn<'_> {
     /// Makes a change of a recording as it is now: again, if another server has changed it meanwhile. It begins with what
     /// was `seen` of it, for what is there comes with the refusal. `None` if there is none, or nothing to change.
-    pub async fn change_seen(
+    pub async fn change_seen<E: From<StoreError>>(
         &mut self,
         mut seen: Option<Item>,
-        decide: impl Fn(Recording) -> Result<Option<Change>, StoreError>,
-    ) -> Result<Option<Recording>, StoreError> {
+        decide: impl Fn(Recording) -> Result<Option<Change>, E>,
+    ) -> Result<Option<Recording>, E> {
         for _ in 0..MOST_RACES {
             let Some(item) = &seen else { return Ok(None) };
             let Some(change) = decide(items::recording(item)?)? else { return Ok(None) };
@@ -184,7 +185,7 @@ impl Turn<'_> {
                 Err(Refused::OverQuota(_) | Refused::Upload) => {}
             }
         }
-        Err(StoreError::Unavailable("other servers change this recording all the time".into()))
+        Err(StoreError::Unavailable("other servers change this recording all the time".into()).into())
     }
 
     /// Makes a change; the recording as it is kept, or was.

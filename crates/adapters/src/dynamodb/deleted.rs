@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     history::{Deleted, DeletedAudio},
-    ports::{DeletedStore, StoreError, Timestamp},
+    ports::{DeletedStore, StoreError},
+    time::Timestamp,
 };
 
 use super::{

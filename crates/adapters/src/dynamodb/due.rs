@@ -5,7 +5,8 @@ use tapebase_domain::{
     blob::BlobRef,
     history::DeletedAudio,
     id::{RecordingId, SessionId, UserId},
-    ports::{StoreError, Timestamp},
+    ports::StoreError,
+    time::Timestamp,
 };
 
 use super::{

@@ -13,10 +13,11 @@ use tapebase_domain::{
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{StoreError, Timestamp},
+    ports::StoreError,
     quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Email, Identity, PasswordHash, SocialId, User},
 };
 

@@ -9,8 +9,8 @@ use tapebase_domain::{
     history::ChangeNumber,
     id::{RecordingId, SessionId, UserId},
     page::{Order, PageRequest, Position, TimeField},
-    ports::Timestamp,
     session::TokenHash,
+    time::Timestamp,
     user::Identity,
 };
 

@@ -6,8 +6,9 @@ use tapebase_domain::{
     history::{Counters, Entry},
     id::{RecordingId, StoreId, UserId},
     page::PageRequest,
-    ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
     recording::{Edit, Recording, Revision},
+    time::Timestamp,
 };
 
 use super::{
@@ -62,11 +63,11 @@ impl RecordStore for DynamoDb {
         id: &RecordingId,
         edit: Edit,
         expected: Option<Revision>,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let is_expected = |found: &Recording| expected.is_none_or(|expected| expected == found.revision);
         self.change_seen(owner, id, |before| {
             if !is_expected(&before) {
-                return Err(StoreError::Conflict);
+                return Err(RevisionError::Stale);
             }
             let recording = edit.clone().apply(before.clone());
             Ok(Some(Change::Replace { recording, before }))
@@ -83,7 +84,7 @@ impl RecordStore for DynamoDb {
     ) -> Result<bool, StoreError> {
         let marked = self.change_seen(owner, id, |before| {
             let recording = Recording { damaged_at: since, ..before.clone() };
-            Ok(before.can_be_marked(blob, since).then_some(Change::Replace { recording, before }))
+            Ok::<_, StoreError>(before.can_be_marked(blob, since).then_some(Change::Replace { recording, before }))
         });
         Ok(marked.await?.is_some())
     }
@@ -97,7 +98,7 @@ impl RecordStore for DynamoDb {
     ) -> Result<bool, StoreError> {
         let moved = self.change_seen(owner, id, |before| {
             let recording = Recording { blob: to.clone(), damaged_at: None, ..before.clone() };
-            Ok((before.blob == *from).then_some(Change::Replace { recording, before }))
+            Ok::<_, StoreError>((before.blob == *from).then_some(Change::Replace { recording, before }))
         });
         Ok(moved.await?.is_some())
     }
@@ -109,11 +110,11 @@ impl RecordStore for DynamoDb {
         expected: Option<Revision>,
         at: Timestamp,
         most_tombstones: u64,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let is_expected = |found: &Recording| expected.is_none_or(|expected| expected == found.revision);
         self.change_seen(owner, id, |before| {
             if !is_expected(&before) {
-                return Err(StoreError::Conflict);
+                return Err(RevisionError::Stale);
             }
             Ok(Some(Change::Remove { before, at, most_tombstones }))
         })
@@ -155,12 +156,12 @@ impl RecordStore for DynamoDb {
 
 impl DynamoDb {
     /// Makes a change of a recording as it is now. `None` if there is none, or nothing to change.
-    async fn change_seen(
+    async fn change_seen<E: From<StoreError>>(
         &self,
         owner: UserId,
         id: &RecordingId,
-        decide: impl Fn(Recording) -> Result<Option<Change>, StoreError>,
-    ) -> Result<Option<Recording>, StoreError> {
+        decide: impl Fn(Recording) -> Result<Option<Change>, E>,
+    ) -> Result<Option<Recording>, E> {
         // Read before it is this one's turn, so that nobody waits for it.
         let seen = self.get(keys::recording(owner, id)).await?;
         self.turn(owner).await.change_seen(seen, decide).await

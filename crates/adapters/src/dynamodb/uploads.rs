@@ -6,9 +6,10 @@ use tapebase_domain::{
     id::{RecordingId, UserId},
     page::Limit,
     pending::PendingUpload,
-    ports::{InsertError, ReserveError, SettleError, StoreError, Timestamp, UploadStore},
+    ports::{InsertError, ReserveError, SettleError, StoreError, UploadStore},
     quota::{Excess, Quota, weight},
     recording::Recording,
+    time::Timestamp,
 };
 
 use super::{

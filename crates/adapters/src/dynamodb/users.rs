@@ -4,20 +4,32 @@ use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{StoreError, Timestamp, UserStore},
+    ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Identity, User},
 };
 
-use super::{DynamoDb, items, keys};
+use super::{
+    DynamoDb,
+    counting::Check,
+    due::Due,
+    errors::Backoff,
+    items::{self, Item, micros},
+    keys, query,
+    sessions::{ENDED_AT_ONCE, ENDED_FOR_ONE, end, sessions},
+};
+
+/// How often to look for sessions that began while the others were ended.
+const MOST_ROUNDS: usize = 20;
 
 #[async_trait]
 impl UserStore for DynamoDb {
-    async fn create(&self, account: Account) -> Result<(), StoreError> {
+    async fn create(&self, account: Account) -> Result<(), CreateError> {
         let mut create = self.transaction();
         create.add(items::of_owned_identity(&account.user))?;
         create.add(items::of_account(&account))?;
-        create.commit().await?.map_err(|_| StoreError::Conflict)
+        create.commit().await?.map_err(|_| CreateError::Taken)
     }
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
@@ -29,7 +41,33 @@ impl UserStore for DynamoDb {
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
         let account = self.get(keys::account(session.user)).await?;
         let account = account.ok_or_else(|| StoreError::Unavailable("no such user".into()))?;
-        self.begin_session(&session, token, &items::account(&account)?.user, most).await
+        let user = items::account(&account)?.user;
+        // Where there are as many as there may be, those that were used least recently end for it, in the same
+        // transaction; whoever was faster may have ended them, or taken their places.
+        let (mut ending, mut turn, mut backoff) = (Vec::new(), None, Backoff::default());
+        loop {
+            let mut begin = self.transaction();
+            begin.add(items::of_opened_session(&session, token, &user))?;
+            begin.add(items::of_session(&session, token))?;
+            Due::session(user.id, session.id).schedule(&mut begin, session.expires_at)?;
+            let own_actions = begin.len();
+            ending.iter().try_for_each(|item| end(&mut begin, user.id, item))?;
+            // Where there are many too many, because there may be fewer than before, some end each time.
+            let room = most.max(1) - 1 + ending.len() as u64;
+            let sessions_before = (ending.len() < ENDED_FOR_ONE).then_some(room);
+            let check = Check { sessions: sessions_before, ..Check::default() };
+            begin.count(user.id, &sessions(1 - ending.len() as i128), &check)?;
+            match begin.commit().await? {
+                Ok(()) => return Ok(()),
+                Err(refusal) if refusal.action < own_actions => {
+                    return Err(StoreError::Unavailable("another session has this id".into()));
+                }
+                // In this process they queue from here on: only servers get in each other's way.
+                Err(_) if turn.is_none() => turn = Some(self.turn(user.id).await),
+                Err(_) => backoff.wait("sessions begin and end all the time").await?,
+            }
+            ending = self.least_recently_used(user.id, most).await?;
+        }
     }
 
     async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
@@ -44,7 +82,20 @@ impl UserStore for DynamoDb {
         last_used_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.prolong_session(user, id, last_used_at, expires_at).await
+        let Some(item) = self.get(keys::session(user, id)).await? else { return Ok(()) };
+        let mut prolong = self.transaction();
+        for key in [keys::token(items::token(&item)?), keys::session(user, id)] {
+            let values = Item::from([
+                (":last_used_at".to_owned(), micros(last_used_at)),
+                (":expires_at".to_owned(), micros(expires_at)),
+                (":ttl".to_owned(), items::time_to_live(expires_at)),
+            ]);
+            let update = "SET last_used_at = :last_used_at, expires_at = :expires_at, #ttl = :ttl";
+            prolong.change(key, update, &[("#ttl", "ttl")], values)?;
+        }
+        // Refused, it was closed meanwhile.
+        let _ = prolong.commit().await?;
+        Ok(())
     }
 
     async fn session_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -59,15 +110,34 @@ impl UserStore for DynamoDb {
         limit: Limit,
         after: Option<SessionId>,
     ) -> Result<Vec<Session>, StoreError> {
-        self.list_sessions(user, now, limit, after).await
+        let (first, last) = keys::session_bounds(after);
+        let query = query::between(self.query(), ("pk", keys::of_user(user)), ("sk", first, last))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            // Until they are swept.
+            .filter_expression("expires_at > :now")
+            .expression_attribute_values(":now", micros(now));
+        query::first_readable(query, limit.get() + 1, items::session).await
     }
 
     async fn close_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.end_session(user, id).await
+        let Some(item) = self.get(keys::session(user, id)).await? else { return Ok(false) };
+        self.end_sessions(user, std::slice::from_ref(&item)).await
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        self.end_all_sessions(user).await
+        // Until there is none left, for others may begin meanwhile.
+        for _ in 0..MOST_ROUNDS {
+            let sessions = query::all(self.sessions_of(user)).await?;
+            if sessions.is_empty() {
+                return Ok(());
+            }
+            for some in sessions.chunks(ENDED_AT_ONCE) {
+                // What was refused is looked at again in the next round.
+                self.end_sessions(user, some).await?;
+            }
+        }
+        Err(StoreError::Unavailable("sessions begin faster than they end".into()))
     }
 
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -5,8 +5,8 @@ use std::{fs::File, io, path::Path};
 use chrono::DateTime;
 use tapebase_domain::{
     blob::{BlobDescription, Provenance},
-    ports::Timestamp,
     recording::DigestOrigin,
+    time::Timestamp,
 };
 
 use super::{

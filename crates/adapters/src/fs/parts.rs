@@ -17,7 +17,8 @@ use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance},
     digest::Sha256,
     pending::{Parts, StagedRef},
-    ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, Timestamp, relay},
+    ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, relay},
+    time::Timestamp,
 };
 
 use super::{

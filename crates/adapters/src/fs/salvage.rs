@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use tapebase_domain::{
     blob::{Provenance, StoredBlob},
-    ports::{BlobError, Salvage, Timestamp, TornWrite},
+    ports::{BlobError, Salvage, TornWrite},
+    time::Timestamp,
 };
 
 use self::file::{has_bad_end, rewrite_trailer};

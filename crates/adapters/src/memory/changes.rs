@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use tapebase_domain::{
     history::{ChangeNumber, DeletedAudio, Entry, HistoryId},
     id::UserId,
-    ports::{ChangeFeed, Changes, ChangesRequest, DeletedStore, StoreError, Timestamp},
+    ports::{ChangeFeed, Changes, ChangesRequest, DeletedStore, StoreError},
+    time::Timestamp,
 };
 
 use super::{Due, Memory, State};

@@ -6,9 +6,10 @@ use tapebase_domain::{
     history::{Counters, Deleted, DeletedAudio, Entry},
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest},
-    ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
     quota::weight,
     recording::{Edit, Recording, Revision},
+    time::Timestamp,
 };
 
 use super::{Due, Memory, State};
@@ -81,9 +82,9 @@ impl State {
         owner: UserId,
         id: &RecordingId,
         expected: Option<Revision>,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         match self.recordings.get(&(owner, id.clone())) {
-            Some(found) if expected.is_some_and(|expected| expected != found.revision) => Err(StoreError::Conflict),
+            Some(found) if expected.is_some_and(|expected| expected != found.revision) => Err(RevisionError::Stale),
             found => Ok(found.cloned()),
         }
     }
@@ -154,7 +155,7 @@ impl RecordStore for Memory {
         id: &RecordingId,
         edit: Edit,
         expected: Option<Revision>,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let mut state = self.state();
         let found = state.expect(owner, id, expected)?;
         Ok(found.map(|found| state.keep_recording(edit.apply(found))))
@@ -168,7 +169,8 @@ impl RecordStore for Memory {
         since: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let found = state.expect(owner, id, None)?.filter(|found| found.can_be_marked(blob, since));
+        let found =
+            state.recordings.get(&(owner, id.clone())).cloned().filter(|found| found.can_be_marked(blob, since));
         Ok(found.map(|found| state.keep_recording(Recording { damaged_at: since, ..found })).is_some())
     }
 
@@ -180,7 +182,7 @@ impl RecordStore for Memory {
         to: BlobRef,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let found = state.expect(owner, id, None)?.filter(|found| found.blob == *from);
+        let found = state.recordings.get(&(owner, id.clone())).cloned().filter(|found| found.blob == *from);
         Ok(found.map(|found| state.keep_recording(Recording { blob: to, damaged_at: None, ..found })).is_some())
     }
 
@@ -191,7 +193,7 @@ impl RecordStore for Memory {
         expected: Option<Revision>,
         at: Timestamp,
         most_tombstones: u64,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let mut state = self.state();
         state.expect(owner, id, expected)?;
         let removed = state.forget_recording(owner, id);

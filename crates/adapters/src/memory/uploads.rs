@@ -11,10 +11,11 @@ use tapebase_domain::{
     pending::{Parts, PendingUpload, StagedRef},
     ports::{
         Assembled, BlobError, BlobStore as _, InsertError, PartStore, ReserveError, SettleError, StagedBlobs,
-        StoreError, Timestamp, UploadStore,
+        StoreError, UploadStore,
     },
     quota::{Quota, weight},
     recording::Recording,
+    time::Timestamp,
 };
 
 use super::{Memory, Staged, State, fresh_name};

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{StoreError, Timestamp, UserStore},
+    ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Identity, User},
 };
 
@@ -40,10 +41,10 @@ impl State {
 
 #[async_trait]
 impl UserStore for Memory {
-    async fn create(&self, account: Account) -> Result<(), StoreError> {
+    async fn create(&self, account: Account) -> Result<(), CreateError> {
         let mut state = self.state();
         if state.account(&account.user.identity).is_some() {
-            return Err(StoreError::Conflict);
+            return Err(CreateError::Taken);
         }
         state.accounts.insert(account.user.id, account);
         Ok(())

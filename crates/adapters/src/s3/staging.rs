@@ -10,7 +10,8 @@ use tapebase_domain::{
     blob::{BlobRef, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     pending::{Parts, StagedRef},
-    ports::{Assembled, BlobError, StagedBlobs, Timestamp},
+    ports::{Assembled, BlobError, StagedBlobs},
+    time::Timestamp,
 };
 
 use super::{S3, blobs::exactly, error, metadata};

@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
     history::{ChangeNumber, DeletedAudio},
     id::UserId,
-    ports::Timestamp,
     quota::{Quota, weight},
     recording::Recording,
+    time::Timestamp,
 };
 
 use super::{

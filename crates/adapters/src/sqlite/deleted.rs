@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     history::DeletedAudio,
-    ports::{DeletedStore, StoreError, Timestamp},
+    ports::{DeletedStore, StoreError},
+    time::Timestamp,
 };
 
 use super::{Outcome, Sqlite, commit, due, due::Kind, rows};

@@ -1,7 +1,7 @@
 //! What is to be done, and when: rows of their own, so that whoever looks for what is due reads nothing else.
 
 use rusqlite::{Connection, params};
-use tapebase_domain::{id::UserId, ports::Timestamp};
+use tapebase_domain::{id::UserId, time::Timestamp};
 
 use super::rows;
 

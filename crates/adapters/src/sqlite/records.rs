@@ -7,9 +7,10 @@ use tapebase_domain::{
     history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest, TimeField},
-    ports::{InsertError, RecordStore, StoreError, Terms, Timestamp},
+    ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
     quota::Excess,
     recording::{Edit, Recording, Revision},
+    time::Timestamp,
 };
 
 use super::{
@@ -62,7 +63,7 @@ impl RecordStore for Sqlite {
         id: &RecordingId,
         edit: Edit,
         expected: Option<Revision>,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let id = id.clone();
         let edited = self.writer.write(move |connection| {
             Ok(match find_expected(connection, owner, &id, expected)? {
@@ -108,7 +109,7 @@ impl RecordStore for Sqlite {
         expected: Option<Revision>,
         at: Timestamp,
         most_tombstones: u64,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let id = id.clone();
         let removed = self.writer.write(move |connection| {
             Ok(match find_expected(connection, owner, &id, expected)? {
@@ -216,15 +217,15 @@ fn find_deleted(connection: &Connection, owner: UserId, id: &RecordingId) -> rus
     statement.query_row(params![owner.to_string(), id.as_str()], rows::deleted).optional()
 }
 
-/// `Conflict` if the recording has another revision than expected.
+/// `Stale` if the recording has another revision than expected.
 fn find_expected(
     connection: &Connection,
     owner: UserId,
     id: &RecordingId,
     expected: Option<Revision>,
-) -> rusqlite::Result<Result<Option<Recording>, StoreError>> {
+) -> rusqlite::Result<Result<Option<Recording>, RevisionError>> {
     Ok(match find(connection, owner, id)? {
-        Some(found) if expected.is_some_and(|expected| expected != found.revision) => Err(StoreError::Conflict),
+        Some(found) if expected.is_some_and(|expected| expected != found.revision) => Err(RevisionError::Stale),
         found => Ok(found),
     })
 }

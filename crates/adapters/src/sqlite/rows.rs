@@ -18,9 +18,10 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{BoxError, Timestamp},
+    ports::BoxError,
     quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
+    time::Timestamp,
 };
 
 pub use self::{

@@ -6,9 +6,10 @@ use tapebase_domain::{
     id::{RecordingId, UserId},
     page::Limit,
     pending::PendingUpload,
-    ports::{ReserveError, SettleError, StoreError, Timestamp, UploadStore},
+    ports::{ReserveError, SettleError, StoreError, UploadStore},
     quota::Quota,
     recording::Recording,
+    time::Timestamp,
 };
 
 use super::{

@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{StoreError, Timestamp, UserStore},
+    ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Identity, User},
 };
 
@@ -24,13 +25,13 @@ const ENDED_AT_ONCE: i64 = 100;
 
 #[async_trait]
 impl UserStore for Sqlite {
-    async fn create(&self, account: Account) -> Result<(), StoreError> {
+    async fn create(&self, account: Account) -> Result<(), CreateError> {
         let created = self.writer.write(move |connection| {
             let mut statement = connection.prepare_cached(&rows::INSERT_USER)?;
             let added = rows::bind_account(&account, |values| statement.execute(params_from_iter(values.iter())))?;
             Ok(Outcome::Keep(added == 1))
         });
-        if created.await? { Ok(()) } else { Err(StoreError::Conflict) }
+        if created.await? { Ok(()) } else { Err(CreateError::Taken) }
     }
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {

@@ -11,7 +11,10 @@ use tapebase_conformance::aws_proxy::{AwsProxy, Fault, Faults};
 use tapebase_domain::{
     history::ChangeNumber,
     page::{Limit, PageRequest},
-    ports::{ChangeFeed as _, ChangesRequest, InsertError, RecordStore, StoreError, UploadStore as _, UserStore},
+    ports::{
+        ChangeFeed as _, ChangesRequest, InsertError, RecordStore, RevisionError, StoreError, UploadStore as _,
+        UserStore,
+    },
     recording::{Recording, Revision},
 };
 
@@ -122,12 +125,12 @@ async fn a_lost_reply_is_no_second_write() {
             Ok(Some(renamed)) => {
                 assert_eq!((renamed.revision, renamed.details.name.as_str()), (Revision(2), "renamed"));
             }
-            Err(StoreError::Unavailable(_)) => continue,
+            Err(RevisionError::Store(StoreError::Unavailable(_))) => continue,
             other => panic!("{other:?}"),
         }
         match removed {
             Ok(Some(_)) => assert_eq!(store.counters(first.owner).await.expect("counted").used_bytes(), used),
-            Err(StoreError::Unavailable(_)) => {}
+            Err(RevisionError::Store(StoreError::Unavailable(_))) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -9,10 +9,11 @@ use tapebase_domain::{
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{Clock as _, SystemClock, Terms, Timestamp},
+    ports::{Clock as _, SystemClock, Terms},
     quota::Quota,
     recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
+    time::Timestamp,
     user::{Account, Email, Identity, PasswordHash, User},
 };
 

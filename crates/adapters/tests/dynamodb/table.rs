@@ -8,8 +8,9 @@ use tapebase_domain::{
     blob::BlobRef,
     id::UserId,
     page::PageRequest,
-    ports::{Clock as _, RecordStore as _, SystemClock, Timestamp, UserStore},
+    ports::{Clock as _, RecordStore as _, SystemClock, UserStore},
     recording::Recording,
+    time::Timestamp,
     user::{Account, Identity, SocialId, User},
 };
 

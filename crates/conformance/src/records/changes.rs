@@ -6,7 +6,7 @@ use tapebase_domain::{
     blob::BlobRef,
     history::{ChangeNumber, Entry},
     page::PageRequest,
-    ports::{InsertError, RecordStore, StoreError, Terms},
+    ports::{InsertError, RecordStore, RevisionError, Terms},
     recording::{Recording, Revision},
 };
 use tokio::task::JoinSet;
@@ -44,7 +44,7 @@ pub async fn edit_finds_nothing_of_another_user(store: Arc<dyn RecordStore>) {
     assert_same(find(&store, &hers).await.as_ref(), &hers);
 }
 
-/// Edit MUST return `Conflict` and change nothing if `expected` is not the recording's revision.
+/// Edit MUST return `Stale` and change nothing if `expected` is not the recording's revision.
 pub async fn edit_conflicts_at_another_revision_and_changes_nothing(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
     let renamed = store.edit(first.owner, &first.id, renaming("renamed.m4a"), None).await.expect("renamed");
@@ -53,19 +53,19 @@ pub async fn edit_conflicts_at_another_revision_and_changes_nothing(store: Arc<d
     for stale in [Revision(0), first.revision, Revision(3)] {
         let refused = store.edit(first.owner, &first.id, renaming("late.m4a"), Some(stale)).await;
 
-        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        assert!(matches!(refused, Err(RevisionError::Stale)), "{refused:?}");
     }
     assert_same(find(&store, &first).await.as_ref(), &renamed);
 }
 
-/// Edit MUST return `Conflict` if `expected` is not the recording's revision, however many rename at once.
+/// Edit MUST return `Stale` if `expected` is not the recording's revision, however many rename at once.
 pub async fn edit_gives_a_revision_to_one_of_many_at_once(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
 
     let outcomes = rename_at_once(&store, &first, Some(first.revision)).await;
 
     let (renamed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
-    assert!(refused.iter().all(|outcome| matches!(outcome, Err(StoreError::Conflict))), "{refused:?}");
+    assert!(refused.iter().all(|outcome| matches!(outcome, Err(RevisionError::Stale))), "{refused:?}");
     let [Ok(Some(renamed))] = &renamed[..] else { panic!("{renamed:?}") };
     assert_same(find(&store, &first).await.as_ref(), renamed);
 }
@@ -111,7 +111,7 @@ pub async fn remove_leaves_what_is_of_another_user(store: Arc<dyn RecordStore>) 
     assert_eq!([used_bytes(&store, hers.owner).await, used_bytes(&store, his.owner).await], [hers.size, his.size]);
 }
 
-/// Remove MUST return `Conflict` and leave the recording if `expected` is not its revision.
+/// Remove MUST return `Stale` and leave the recording if `expected` is not its revision.
 pub async fn remove_conflicts_at_another_revision_and_leaves_it(store: Arc<dyn RecordStore>) {
     let first = insert(&store, recording(stranger())).await;
     let renamed = store.edit(first.owner, &first.id, renaming("renamed.m4a"), None).await.expect("renamed");
@@ -120,7 +120,7 @@ pub async fn remove_conflicts_at_another_revision_and_leaves_it(store: Arc<dyn R
     for stale in [Revision(0), first.revision, Revision(3)] {
         let refused = store.remove(first.owner, &first.id, Some(stale), noon(), 100).await;
 
-        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        assert!(matches!(refused, Err(RevisionError::Stale)), "{refused:?}");
     }
     assert_same(find(&store, &first).await.as_ref(), &renamed);
     assert_eq!(used_bytes(&store, first.owner).await, first.size);
@@ -300,7 +300,7 @@ async fn rename_at_once(
     store: &Arc<dyn RecordStore>,
     recording: &Recording,
     expected: Option<Revision>,
-) -> Vec<Result<Option<Recording>, StoreError>> {
+) -> Vec<Result<Option<Recording>, RevisionError>> {
     let renames = (0..16).map(|number| {
         let (store, recording) = (store.clone(), recording.clone());
         let edit = renaming(&format!("take {number}.m4a"));

@@ -6,8 +6,9 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use tapebase_domain::{
     id::{RecordingId, UserId},
     page::{Limit, Order, PageRequest, Position, TimeField},
-    ports::{RecordStore, Timestamp},
+    ports::RecordStore,
     recording::Recording,
+    time::Timestamp,
 };
 
 use super::insert;

@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 use tapebase_domain::{
     id::SessionId,
     page::Limit,
-    ports::{Clock as _, SystemClock, Timestamp, UserStore},
+    ports::{Clock as _, SystemClock, UserStore},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::User,
 };
 

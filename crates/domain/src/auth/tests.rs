@@ -98,7 +98,7 @@ async fn a_session_is_kept_under_the_hash_of_its_token() {
 async fn a_taken_email_address_is_refused() {
     let mut ports = TestPorts::at(NOW);
     ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
-    ports.users.expect_create().returning(|_| Err(StoreError::Conflict));
+    ports.users.expect_create().returning(|_| Err(CreateError::Taken));
 
     let granted = Auth::new(&ports.build(), policy()).sign_up(email(), password(), "").await;
 
@@ -131,7 +131,7 @@ async fn two_first_log_ins_at_once_make_one_account() {
     let winner = account(&ports);
     let winner_id = winner.user.id;
     ports.users.expect_find().times(1).returning(|_| Ok(None));
-    ports.users.expect_create().times(1).returning(|_| Err(StoreError::Conflict));
+    ports.users.expect_create().times(1).returning(|_| Err(CreateError::Taken));
     ports.users.expect_find().times(1).returning(move |_| Ok(Some(winner.clone())));
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     let social = SocialId::parse("google".into(), "1".into()).expect("a social id");

@@ -65,7 +65,7 @@ fn check(owner: UserId, content: &[u8]) -> [u8; CHECK_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::Timestamp;
+    use crate::time::Timestamp;
 
     #[test]
     fn a_cursor_reads_back_for_its_owner_alone() {

@@ -21,9 +21,10 @@ use crate::{
     list::List,
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::{Assembled, MockClock, Timestamp},
+    ports::{Assembled, MockClock},
     recording::{Edit, Recording},
     testing::{LIMITS, TestPorts, body, recording, stored_blob, timestamp, using},
+    time::Timestamp,
     upload::{NewRecording, Upload},
 };
 

@@ -121,7 +121,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::ports::Timestamp;
+    use crate::time::Timestamp;
 
     #[test]
     fn a_change_wakes_those_who_wait_for_it_and_nobody_else() {

@@ -109,9 +109,9 @@ async fn a_delete_counts_even_if_nobody_can_note_that_the_audio_is_removed() {
 
 #[tokio::test]
 async fn no_blob_is_touched_when_the_row_stays() {
-    type Removed = Result<Option<Recording>, StoreError>;
+    type Removed = Result<Option<Recording>, RevisionError>;
     let refusals: [fn() -> Removed; 3] =
-        [|| Ok(None), || Err(StoreError::Conflict), || Err(StoreError::Unavailable("down".into()))];
+        [|| Ok(None), || Err(RevisionError::Stale), || Err(StoreError::Unavailable("down".into()).into())];
     for refusal in refusals {
         let mut ports = TestPorts::default();
         ports.records.expect_remove().returning(move |_, _, _, _, _| refusal());

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 
-use super::{BoxError, Timestamp};
+use super::BoxError;
 use crate::{
     blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     id::StoreId,
+    time::Timestamp,
 };
 
 /// Why bytes could not be written or read.

@@ -1,9 +1,8 @@
 //! The port for the time.
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{SubsecRound as _, Utc};
 
-/// An instant, to the microsecond.
-pub type Timestamp = DateTime<Utc>;
+use crate::time::Timestamp;
 
 /// Tells the time.
 #[cfg_attr(test, mockall::automock)]

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{StoreError, Timestamp};
-use crate::history::DeletedAudio;
+use super::StoreError;
+use crate::{history::DeletedAudio, time::Timestamp};
 
 /// Keeps what is still to be done about deleted recordings, in the store that keeps the recordings.
 ///

@@ -42,18 +42,18 @@ pub use self::{
 pub use self::{
     blobs::{BlobEntry, BlobError, BlobStore, digest},
     changes::{ChangeFeed, Changes, ChangesRequest},
-    clock::{Clock, SystemClock, Timestamp},
+    clock::{Clock, SystemClock},
     deleted::DeletedStore,
     inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
     passwords::{HasherError, PasswordHasher},
-    records::{InsertError, RecordStore, Terms},
+    records::{InsertError, RecordStore, RevisionError, Terms},
     relay::{Cause, relay},
     salvage::{Salvage, TornWrite},
     staging::{Assembled, PartAccess, PartStore, PresignParts, PresignedRequest, StagedBlobs, Staging},
     timer::Timer,
     uploads::{ReserveError, SettleError, UploadStore},
-    users::UserStore,
+    users::{CreateError, UserStore},
 };
 
 /// The driver's own error, kept for the log.
@@ -149,9 +149,6 @@ impl Ports {
 /// Why a row could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// What was to be written contradicts what is there.
-    #[error("contradicts what is stored")]
-    Conflict,
     /// There is no room left; nothing was written.
     #[error("no space left for rows")]
     Full(#[source] BoxError),

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{StoreError, Timestamp};
+use super::StoreError;
 use crate::{
     blob::BlobRef,
     history::{Counters, Deleted, Entry},
@@ -10,6 +10,7 @@ use crate::{
     page::PageRequest,
     quota::{Excess, Quota},
     recording::{Edit, Recording, Revision},
+    time::Timestamp,
 };
 
 /// On what terms a recording is added.
@@ -33,6 +34,17 @@ pub enum InsertError {
     /// Its owner would have more than the quota allows.
     #[error("over quota")]
     OverQuota(#[source] Excess),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a recording was not edited or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RevisionError {
+    /// It has another revision than the caller saw.
+    #[error("changed since it was seen")]
+    Stale,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -83,14 +95,14 @@ pub trait RecordStore: Send + Sync {
     ///
     /// - It MUST return the recording as it is now.
     /// - It MUST return `None` for another user's recording.
-    /// - It MUST return `Conflict` and change nothing if `expected` is not the recording's revision.
+    /// - It MUST return `Stale` and change nothing if `expected` is not the recording's revision.
     async fn edit(
         &self,
         owner: UserId,
         id: &RecordingId,
         edit: Edit,
         expected: Option<Revision>,
-    ) -> Result<Option<Recording>, StoreError>;
+    ) -> Result<Option<Recording>, RevisionError>;
 
     /// Notes since when a recording's audio is damaged, or that it is not.
     ///
@@ -116,7 +128,7 @@ pub trait RecordStore: Send + Sync {
     ///
     /// - It MUST return the recording that was there.
     /// - It MUST return `None` for another user's recording, and leave it.
-    /// - It MUST return `Conflict` and leave it if `expected` is not the recording's revision.
+    /// - It MUST return `Stale` and leave it if `expected` is not the recording's revision.
     /// - It MUST leave the owner no more than `most_tombstones`, and forget the oldest first.
     async fn remove(
         &self,
@@ -125,7 +137,7 @@ pub trait RecordStore: Send + Sync {
         expected: Option<Revision>,
         at: Timestamp,
         most_tombstones: u64,
-    ) -> Result<Option<Recording>, StoreError>;
+    ) -> Result<Option<Recording>, RevisionError>;
 
     /// How much a user has.
     ///

@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{BlobError, Timestamp};
-use crate::blob::{BlobRef, Provenance, StoredBlob};
+use super::BlobError;
+use crate::{
+    blob::{BlobRef, Provenance, StoredBlob},
+    time::Timestamp,
+};
 
 /// Bytes that belong to no blob the store can list: of one that was torn, or whose label is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{BlobError, Timestamp};
+use super::BlobError;
 use crate::{
     blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     pending::{Parts, StagedRef},
+    time::Timestamp,
 };
 
 /// What came of putting the parts together.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{StoreError, Timestamp};
+use super::StoreError;
 use crate::{
     history::Deleted,
     id::{RecordingId, UserId},
@@ -10,6 +10,7 @@ use crate::{
     pending::PendingUpload,
     quota::{Excess, Quota},
     recording::Recording,
+    time::Timestamp,
 };
 
 /// Why an upload was not begun.

@@ -2,13 +2,25 @@
 
 use async_trait::async_trait;
 
-use super::{StoreError, Timestamp};
+use super::StoreError;
 use crate::{
     id::{SessionId, UserId},
     page::Limit,
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Identity, User},
 };
+
+/// Why a user was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Another user has this identity or id.
+    #[error("the identity is taken")]
+    Taken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Keeps users and their sessions.
 ///
@@ -18,8 +30,8 @@ use crate::{
 pub trait UserStore: Send + Sync {
     /// Adds a user.
     ///
-    /// - It MUST return `Conflict` if a user has this identity, however many are created at once.
-    async fn create(&self, account: Account) -> Result<(), StoreError>;
+    /// - It MUST return `Taken` if a user has this identity, however many are created at once.
+    async fn create(&self, account: Account) -> Result<(), CreateError>;
 
     /// Looks up who has an identity.
     ///

@@ -6,8 +6,8 @@ use crate::{
     blob,
     digest::Sha256,
     id::UserId,
-    ports::Timestamp,
     testing::{TestPorts, recording, stored_blob, timestamp},
+    time::Timestamp,
 };
 
 const NOW: &str = "2026-11-28T12:00:00Z";

@@ -12,8 +12,9 @@ use tapebase_domain::{
     pending::{Parts, StagedRef},
     ports::{
         Assembled, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, PresignParts, PresignedRequest,
-        StagedBlobs, Timestamp,
+        StagedBlobs,
     },
+    time::Timestamp,
 };
 
 use super::Reached;

@@ -11,10 +11,11 @@ use tapebase_domain::{
     pending::PendingUpload,
     ports::{
         ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, Inventory, InventoryPage, Miscount,
-        RecordStore, ReserveError, SettleError, StoreError, Terms, Timestamp, UploadStore,
+        RecordStore, ReserveError, RevisionError, SettleError, StoreError, Terms, UploadStore,
     },
     quota::Quota,
     recording::{Edit, Recording, Revision},
+    time::Timestamp,
 };
 
 use super::Reached;
@@ -52,7 +53,7 @@ impl RecordStore for Reached {
         id: &RecordingId,
         edit: Edit,
         expected: Option<Revision>,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let edit = async { self.stores.inner().records.edit(owner, id, edit, expected).await };
         self.gate.call_with_room("records.edit", edit).await
     }
@@ -92,7 +93,7 @@ impl RecordStore for Reached {
         expected: Option<Revision>,
         at: Timestamp,
         most_tombstones: u64,
-    ) -> Result<Option<Recording>, StoreError> {
+    ) -> Result<Option<Recording>, RevisionError> {
         let remove = async {
             let mut unheard = Unheard { stores: &self.stores, owner, id, is_over: false };
             let removed = self.stores.inner().records.remove(owner, id, expected, at, most_tombstones).await?;

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{StoreError, Timestamp, UserStore},
+    ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
+    time::Timestamp,
     user::{Account, Identity, User},
 };
 
@@ -13,7 +14,7 @@ use super::Reached;
 
 #[async_trait]
 impl UserStore for Reached {
-    async fn create(&self, account: Account) -> Result<(), StoreError> {
+    async fn create(&self, account: Account) -> Result<(), CreateError> {
         self.stores.ledger().sign_up(account.user.id);
         self.gate.call_with_room("users.create", async { self.stores.inner().users.create(account).await }).await
     }

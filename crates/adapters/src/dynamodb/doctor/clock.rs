@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     error::BoxError as SdkBoxError,
 };
 use chrono::{DateTime, TimeDelta};
-use tapebase_domain::ports::{BoxError, Timestamp};
+use tapebase_domain::{ports::BoxError, time::Timestamp};
 
 /// Requests are refused when the clocks differ by more than five minutes; before that, people should know.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(1);

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use chrono::{DateTime, FixedOffset};
 use tapebase_domain::{
     digest::Sha256,
-    ports::{BoxError, StoreError, Timestamp},
+    ports::{BoxError, StoreError},
+    time::Timestamp,
 };
 
 use super::Item;

@@ -19,9 +19,10 @@ use tapebase_domain::{
     digest::Sha256,
     history::Retention,
     id::{RecordingId, UserId, random_bytes},
-    ports::{Clock, Ports, SystemClock, Timestamp},
+    ports::{Clock, Ports, SystemClock},
     quota::weight,
     sweep::Sweep,
+    time::Timestamp,
 };
 use tokio::runtime::Runtime;
 

@@ -9,7 +9,10 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use tapebase_api::{self as api, Slug, paths};
-use tapebase_domain::ports::{BoxError, Timestamp, causes};
+use tapebase_domain::{
+    ports::{BoxError, causes},
+    time::Timestamp,
+};
 
 use crate::request_log;
 
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_exactly_the_problems_there_are() {
-        let documented: Vec<&str> = include_str!("../../../docs/problems.md")
+        let documented: Vec<&str> = include_str!("../../../../docs/problems.md")
             .lines()
             .filter_map(|line| line.strip_prefix("| `"))
             .filter_map(|row| row.split_once('`').map(|(slug, _)| slug))
@@ -227,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_each_status_and_whether_to_retry() {
-        let document = include_str!("../../../docs/problems.md");
+        let document = include_str!("../../../../docs/problems.md");
         for slug in Slug::ALL {
             let Meaning { status, is_retryable, .. } = Meaning::of(*slug);
             let retry = if is_retryable { "yes" } else { "no" };

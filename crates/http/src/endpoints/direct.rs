@@ -16,14 +16,18 @@ use utoipa::IntoParams;
 
 use crate::{
     Tasks,
-    body::{Admitted, Incoming, Json},
-    caller::Caller,
-    details,
-    place::Place,
-    problem::Problem,
-    query::{self, PageQuery},
-    recordings::stored,
-    upload, wire,
+    answers::{problem::Problem, wire},
+    bodies::{
+        incoming::{Admitted, Incoming, Json},
+        upload,
+    },
+    endpoints::recordings::stored,
+    requests::{
+        caller::Caller,
+        details,
+        place::Place,
+        query::{self, PageQuery},
+    },
 };
 
 type Answer = Result<HttpResponse, Problem>;

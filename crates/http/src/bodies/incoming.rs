@@ -25,7 +25,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{HttpPolicy, memory, problem::Problem};
+use crate::{HttpPolicy, answers::problem::Problem, memory};
 
 /// This much must come within the time limit: a client that sends a byte now and then is not sending.
 const PACE_BYTES: usize = 4 << 10;
@@ -273,7 +273,7 @@ mod tests {
     use std::pin::pin;
 
     use futures_util::FutureExt as _;
-    use tapebase_domain::ports::Timestamp;
+    use tapebase_domain::time::Timestamp;
 
     use super::*;
 

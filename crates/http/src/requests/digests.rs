@@ -6,7 +6,7 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use tapebase_api::Slug;
 use tapebase_domain::digest::Sha256;
 
-use crate::problem::Problem;
+use crate::answers::problem::Problem;
 
 /// The digest of the whole representation.
 pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");

@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderMap};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tapebase_domain::recording::RecordingName;
 
-use crate::disposition::Disposition;
+use crate::requests::disposition::Disposition;
 
 /// The name in a `Content-Disposition` header. What cannot be understood, or cannot be a name, is passed over
 /// (RFC 6266 section 4.3): the recording is worth more.

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data}
 use tapebase_api::Slug;
 use tapebase_domain::{Services, auth};
 
-use crate::problem::{CHALLENGE, Problem};
+use crate::answers::problem::{CHALLENGE, Problem};
 
 /// A request by somebody who proved who they are; a handler that takes it answers nobody else.
 pub struct Caller(pub auth::Caller);

@@ -26,12 +26,12 @@ use tapebase_domain::{
 };
 
 use crate::{
-    body::{Admitted, Incoming},
-    details, digests,
-    disposition::Disposition,
-    names,
-    problem::Problem,
-    upload,
+    answers::problem::Problem,
+    bodies::{
+        incoming::{Admitted, Incoming},
+        upload,
+    },
+    requests::{details, digests, disposition::Disposition, names},
 };
 
 /// The longest text part.

@@ -12,18 +12,25 @@ use utoipa::ToSchema;
 
 use crate::{
     Tasks,
-    body::{Incoming, Json},
-    caller::Caller,
-    conditions::{self, REVALIDATE, Read},
-    details::UploadQuery,
-    download,
-    list::ListQuery,
-    multipart,
-    place::Place,
-    problem::Problem,
-    query,
-    upload::{self, AgainQuery},
-    wire,
+    answers::{
+        caching::{self, REVALIDATE},
+        download,
+        problem::Problem,
+        wire,
+    },
+    bodies::{
+        incoming::{Incoming, Json},
+        multipart,
+        upload::{self, AgainQuery},
+    },
+    requests::{
+        caller::Caller,
+        conditions::{self, Read},
+        details::UploadQuery,
+        list::ListQuery,
+        place::Place,
+        query,
+    },
 };
 
 type Answer = Result<HttpResponse, Problem>;
@@ -168,7 +175,7 @@ pub async fn get(
     let tag = conditions::revision_tag(&recording);
     Ok(match conditions::weigh(&request, &tag)? {
         Read::Proceed => found(recording),
-        Read::NotModified => conditions::not_modified(&tag).finish(),
+        Read::NotModified => caching::not_modified(&tag).finish(),
     })
 }
 

@@ -17,7 +17,7 @@ use tapebase_domain::{
     user::{Identity, User},
 };
 
-use crate::problem::Problem;
+use crate::answers::problem::Problem;
 
 /// A session that just began.
 pub fn grant(grant: &Grant) -> api::Grant {

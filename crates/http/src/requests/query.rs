@@ -8,7 +8,7 @@ use tapebase_api::Slug;
 use tapebase_domain::page::Limit;
 use utoipa::IntoParams;
 
-use crate::problem::Problem;
+use crate::answers::problem::Problem;
 
 /// The query of a request, as a struct of its parameters.
 pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {

@@ -4,11 +4,14 @@ use serde::Deserialize;
 use tapebase_api::Slug;
 use tapebase_domain::{
     page::{Cursor, Order, PageRequest, TimeField},
-    ports::Timestamp,
+    time::Timestamp,
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{problem::Problem, query, times};
+use crate::{
+    answers::problem::Problem,
+    requests::{query, times},
+};
 
 const OTHER_LIST: &str = "The cursor is of a list with another by or order: leave them out, or ask for the same.";
 

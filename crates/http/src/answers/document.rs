@@ -9,8 +9,11 @@ use bytes::Bytes;
 use tapebase_domain::digest::Sha256;
 
 use crate::{
-    conditions::{self, Read, SHARED},
-    problem::Problem,
+    answers::{
+        caching::{self, SHARED},
+        problem::Problem,
+    },
+    requests::conditions::{self, Read},
 };
 
 /// A text that anybody may read.
@@ -31,7 +34,7 @@ impl Document {
     /// Answers a GET or HEAD for it.
     pub fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         Ok(match conditions::weigh(request, &self.tag)? {
-            Read::NotModified => conditions::not_modified(&self.tag).insert_header(SHARED).finish(),
+            Read::NotModified => caching::not_modified(&self.tag).insert_header(SHARED).finish(),
             Read::Proceed => HttpResponse::Ok()
                 .content_type(self.media_type)
                 .insert_header((header::ETAG, self.tag.to_string()))

@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110 section 13) on strong entity tags.
 
 use actix_web::{
-    HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder,
+    HttpMessage as _, HttpRequest,
     http::header::{self, EntityTag, IfMatch, IfNoneMatch, IfRange},
 };
 use tapebase_api::Slug;
@@ -10,7 +10,7 @@ use tapebase_domain::{
     recording::{Recording, Revision},
 };
 
-use crate::problem::Problem;
+use crate::answers::problem::Problem;
 
 /// The tag of a recording's audio: its digest, for the bytes never change.
 pub fn audio_tag(recording: &Recording) -> EntityTag {
@@ -33,22 +33,6 @@ pub enum Read {
     Proceed,
     /// The client has this very thing: 304.
     NotModified,
-}
-
-/// Private to its owner, and asked for again before it is used again: it may be renamed or deleted.
-pub const REVALIDATE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
-
-/// Anybody's, and asked for again before it is used again: another version of the server may run by then.
-pub const SHARED: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
-
-/// What is good for this one answer is no cache's business: tokens, links, lists that are others by now.
-pub const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
-
-/// 304: the client has this version.
-pub fn not_modified(tag: &EntityTag) -> HttpResponseBuilder {
-    let mut response = HttpResponse::NotModified();
-    response.insert_header((header::ETAG, tag.to_string())).insert_header(REVALIDATE);
-    response
 }
 
 /// How a tag in `If-Match` is compared.

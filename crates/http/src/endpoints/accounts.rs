@@ -11,12 +11,13 @@ use tapebase_domain::{
 
 use crate::{
     Tasks,
-    body::Json,
-    caller::{Caller, client_name},
-    place::Place,
-    problem::Problem,
-    query::{self, PageQuery},
-    wire,
+    answers::{problem::Problem, wire},
+    bodies::incoming::Json,
+    requests::{
+        caller::{Caller, client_name},
+        place::Place,
+        query::{self, PageQuery},
+    },
 };
 
 type Answer = Result<HttpResponse, Problem>;

@@ -42,7 +42,6 @@ impl From<BodyError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::unavailable("unexpected conflict".into()),
             StoreError::Full(cause) => Self::storage_full(cause),
             StoreError::NotWritten(cause) | StoreError::Unavailable(cause) => Self::unavailable(cause),
         }

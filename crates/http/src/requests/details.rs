@@ -13,7 +13,10 @@ use tapebase_domain::{
 };
 use utoipa::IntoParams;
 
-use crate::{problem::Problem, query, times};
+use crate::{
+    answers::problem::Problem,
+    requests::{query, times},
+};
 
 const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 

@@ -9,7 +9,7 @@ use actix_web::{
 use data_encoding::BASE64;
 use tapebase_domain::digest::Sha256;
 
-use crate::{document::Document, problem::Problem};
+use crate::answers::{document::Document, problem::Problem};
 
 const HTML: &str = include_str!("docs.html");
 

@@ -15,7 +15,12 @@ use tapebase_domain::{
 };
 use utoipa::IntoParams;
 
-use crate::{Tasks, body::Admitted, details, digests, names, problem::Problem};
+use crate::{
+    Tasks,
+    answers::problem::Problem,
+    bodies::incoming::Admitted,
+    requests::{details, digests, names},
+};
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 

@@ -8,7 +8,7 @@ use actix_web::{
     http::header::{self, HeaderMap},
 };
 
-use crate::proxies::Proxies;
+use crate::requests::proxies::Proxies;
 
 /// What the outermost of the proxies that are believed says.
 #[derive(Debug, Default, PartialEq, Eq)]

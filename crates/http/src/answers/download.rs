@@ -20,9 +20,15 @@ use tapebase_domain::{
 };
 
 use crate::{
-    conditions::{self, NO_STORE, REVALIDATE, Read},
-    digests, memory, names,
-    problem::Problem,
+    answers::{
+        caching::{self, NO_STORE, REVALIDATE},
+        problem::Problem,
+    },
+    memory,
+    requests::{
+        conditions::{self, Read},
+        digests, names,
+    },
 };
 
 /// How much of an answer is in memory at most: stores read no more at once.
@@ -52,7 +58,7 @@ pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -
     if conditions::weigh_audio(request, &tag)? == Read::NotModified {
         // It may have been renamed since: a 304 brings what is stored up to date (RFC 9110 section 15.4.5).
         let name = (header::CONTENT_DISPOSITION, names::attachment(&recording.details.name));
-        return Ok(conditions::not_modified(&tag).insert_header(name).finish());
+        return Ok(caching::not_modified(&tag).insert_header(name).finish());
     }
     let is_head = request.method() == Method::HEAD;
     let ranges = if is_head || !conditions::range_applies(request, &tag) {

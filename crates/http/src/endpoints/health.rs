@@ -6,8 +6,10 @@ use tapebase_domain::Services;
 
 use crate::{
     Failures, Tasks,
-    document::Document,
-    problem::{Meaning, Problem},
+    answers::{
+        document::Document,
+        problem::{Meaning, Problem},
+    },
 };
 
 /// The process runs

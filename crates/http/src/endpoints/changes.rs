@@ -8,7 +8,10 @@ use tapebase_api::{self as api, Slug};
 use tapebase_domain::Services;
 use utoipa::IntoParams;
 
-use crate::{caller::Caller, problem::Problem, query, wire};
+use crate::{
+    answers::{problem::Problem, wire},
+    requests::{caller::Caller, query},
+};
 
 /// Whoever asks for more means something else.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{HttpPolicy, forwarded::Forwarded};
+use crate::{HttpPolicy, requests::forwarded::Forwarded};
 
 /// The URL below which clients find everything, as the operator has set it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

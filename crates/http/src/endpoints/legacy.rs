@@ -34,11 +34,12 @@ use tapebase_domain::{
 use self::list::Walk;
 use crate::{
     Tasks,
-    body::Incoming,
-    caller::client_name,
-    download,
-    problem::{Meaning, Problem},
-    upload,
+    answers::{
+        download,
+        problem::{Meaning, Problem},
+    },
+    bodies::{incoming::Incoming, upload},
+    requests::caller::client_name,
 };
 
 type Answer = Result<HttpResponse, Failure>;

@@ -1,0 +1,75 @@
+//! What everybody else is told of the configuration, in their own words.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tapebase_adapters::connect::{Locations, S3Dialect};
+use tapebase_domain::{
+    Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, memory::Budget, quota::Quota, upload::Limits,
+};
+use tapebase_http::HttpPolicy;
+
+use crate::{Checksums, Config, Downloads};
+
+impl Config {
+    /// Where the stores are.
+    ///
+    /// # Errors
+    /// If a URL is none of a store of this build.
+    pub fn locations(&self) -> anyhow::Result<Locations> {
+        let (records, blobs) = self.stores();
+        let dialect = S3Dialect {
+            path_style: self.s3.path_style,
+            public_endpoint: self.s3.public_endpoint.as_ref().map(|url| url.expose().to_owned()),
+            without_checksums: self.s3.checksums == Checksums::None,
+            redirect: self.downloads == Some(Downloads::Redirect),
+        };
+        let memory = Budget::new(self.limits.memory.as_u64());
+        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?.with_memory(memory))
+    }
+
+    /// What the use cases are told.
+    ///
+    /// # Errors
+    /// If a duration is out of range.
+    pub fn policy(&self) -> anyhow::Result<Policy> {
+        Ok(Policy {
+            limits: Limits {
+                recording_bytes: self.limits.recording.as_u64(),
+                quota: Quota {
+                    bytes: self.limits.quota.as_u64(),
+                    recordings: self.limits.recordings,
+                    uploads: self.limits.uploads,
+                },
+            },
+            auth: AuthPolicy {
+                open_signup: self.auth.open_signup,
+                trust_social_ids: self.auth.trust_social_ids,
+                idle: delta(self.auth.session_idle)?,
+                absolute: delta(self.auth.session_absolute)?,
+                most_sessions: self.limits.sessions,
+            },
+            orphan_grace: delta(self.sweep.grace)?,
+            retention: Retention { lifetime: delta(self.changes.deleted)?, ..Retention::default() },
+            wait: WaitPolicy::default(),
+        })
+    }
+
+    /// What the HTTP API is told.
+    #[must_use]
+    pub fn http_policy(&self) -> HttpPolicy {
+        HttpPolicy {
+            body_timeout: self.timeouts.body,
+            body_bytes: None,
+            public_url: self.public_url.clone(),
+            proxies: self.http.proxies.clone(),
+            routes_2018: self.routes_2018,
+        }
+    }
+}
+
+/// A century is for ever here, and keeps every sum of times in range.
+pub fn delta(duration: Duration) -> anyhow::Result<TimeDelta> {
+    anyhow::ensure!(duration <= Duration::from_hours(100 * 366 * 24), "a duration is longer than 100 years");
+    Ok(TimeDelta::from_std(duration)?)
+}

@@ -1,0 +1,203 @@
+//! The tables of the configuration file, each with what it says by default.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+use tapebase_http::Proxies;
+
+use crate::{Url, memory};
+
+/// How audio gets from S3 to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Downloads {
+    /// They are sent to S3 with a link that is good for a while.
+    Redirect,
+    /// Through this program.
+    Stream,
+}
+
+/// How to talk to S3, or to a store that is like it.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct S3Config {
+    /// Whether the bucket goes into the path instead of the host's name.
+    pub path_style: bool,
+    /// Where clients reach the store, if that is elsewhere than this program does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_endpoint: Option<Url>,
+    /// Which checksums the store verifies.
+    pub checksums: Checksums,
+}
+
+/// Which checksums a store verifies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksums {
+    /// SHA-256, as S3 does.
+    #[default]
+    Sha256,
+    /// None it could be told.
+    None,
+}
+
+/// What stands between clients and this program.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// The proxies whose `Forwarded` and `X-Forwarded-…` count.
+    pub proxies: Proxies,
+}
+
+/// Who may come in, and for how long.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether anybody may sign up.
+    pub open_signup: bool,
+    /// Whether knowing a social id is enough to come in.
+    pub trust_social_ids: bool,
+    /// How long an unused session lasts.
+    #[serde(with = "humantime_serde")]
+    pub session_idle: Duration,
+    /// How long any session lasts.
+    #[serde(with = "humantime_serde")]
+    pub session_absolute: Duration,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            open_signup: true,
+            trust_social_ids: false,
+            session_idle: Duration::from_hours(30 * 24),
+            session_absolute: Duration::from_hours(8_766),
+        }
+    }
+}
+
+/// How much is taken.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// The most bytes of one recording.
+    pub recording: ByteSize,
+    /// The most bytes of one user's recordings together.
+    pub quota: ByteSize,
+    /// The most recordings of one user, those under way among them.
+    pub recordings: u64,
+    /// The most uploads that one user has under way.
+    pub uploads: u64,
+    /// The most sessions of one user.
+    pub sessions: u64,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections of one client address at once.
+    pub connections_per_address: usize,
+    /// The most bytes of bodies in memory at once.
+    pub memory: ByteSize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            recording: ByteSize::gib(4),
+            quota: ByteSize::gib(100),
+            recordings: 1_000_000,
+            uploads: 1_000,
+            sessions: 1_000,
+            connections: 4_096,
+            connections_per_address: 512,
+            memory: memory::quarter(),
+        }
+    }
+}
+
+/// How long is waited.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeoutsConfig {
+    /// For the whole head of a request.
+    #[serde(with = "humantime_serde")]
+    pub head: Duration,
+    /// For the next few kilobytes of a body.
+    #[serde(with = "humantime_serde")]
+    pub body: Duration,
+    /// For a client that does not take what it asked for.
+    #[serde(with = "humantime_serde")]
+    pub send: Duration,
+    /// For the next request on a connection.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
+    /// For requests in flight, once told to stop.
+    #[serde(with = "humantime_serde")]
+    pub shutdown: Duration,
+}
+
+impl Default for TimeoutsConfig {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            send: Duration::from_mins(2),
+            keep_alive: Duration::from_secs(30),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How leftovers of crashes are removed.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SweepConfig {
+    /// How often.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+    /// How old audio without a recording must be; longer than any upload takes.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+impl Default for SweepConfig {
+    fn default() -> Self {
+        Self { every: Duration::from_hours(1), grace: Duration::from_hours(24) }
+    }
+}
+
+/// What is remembered of changes.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangesConfig {
+    /// For how long it is remembered what was deleted.
+    #[serde(with = "humantime_serde")]
+    pub deleted: Duration,
+}
+
+impl Default for ChangesConfig {
+    fn default() -> Self {
+        Self { deleted: Duration::from_hours(180 * 24) }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// A `tracing` filter, such as `info` or `tapebase_http=debug,warn`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info,actix_server=warn,rusqlite_migration=warn".to_owned() }
+    }
+}
+
+/// How AWS Lambda is answered; the server does not look at it.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LambdaConfig {
+    /// Whether answers go out piece by piece.
+    pub stream: bool,
+}

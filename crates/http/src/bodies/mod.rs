@@ -1,0 +1,5 @@
+//! Audio on its way in.
+
+pub mod incoming;
+pub mod multipart;
+pub mod upload;

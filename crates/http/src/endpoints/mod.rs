@@ -1,0 +1,9 @@
+//! What answers: one file for each noun of the API, and the routes of 2018.
+
+pub mod accounts;
+pub mod changes;
+pub mod direct;
+pub mod docs;
+pub mod health;
+pub mod legacy;
+pub mod recordings;

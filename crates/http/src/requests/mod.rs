@@ -1,0 +1,14 @@
+//! What clients and proxies say in their addresses, queries and headers.
+
+pub mod caller;
+pub mod conditions;
+pub mod details;
+pub mod digests;
+pub mod disposition;
+pub mod forwarded;
+pub mod list;
+pub mod names;
+pub mod place;
+pub mod proxies;
+pub mod query;
+pub mod times;
