@@ -61,6 +61,7 @@ pub struct Locations {
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "there is no S3 in this build"))]
     s3: S3Dialect,
     memory: Budget,
+    is_locked: bool,
     #[cfg(feature = "aws")]
     sdk: crate::aws::Sdk,
 }
@@ -117,6 +118,7 @@ impl Locations {
             blobs,
             s3,
             memory: Budget::unlimited(),
+            is_locked: false,
             #[cfg(feature = "aws")]
             sdk: crate::aws::Sdk::default(),
         })
@@ -128,15 +130,19 @@ impl Locations {
         Self { memory, ..self }
     }
 
+    /// The same for the server, which has locked [`Self::serving_lock`].
+    #[must_use]
+    pub fn locked(self) -> Self {
+        Self { is_locked: true, ..self }
+    }
+
     /// The file whoever serves these stores holds locked, beside the rows or the folder of audio; `None` where any number
     /// of servers may be at work.
     #[must_use]
     pub fn serving_lock(&self) -> Option<PathBuf> {
         #[cfg(feature = "embedded")]
         if let (Rows::Sqlite(path), _) | (_, Audio::Folder(path)) = (&self.records, &self.blobs) {
-            let mut name = path.clone().into_os_string();
-            name.push("-serve");
-            return Some(name.into());
+            return Some(crate::serving_lock::path(path));
         }
         None
     }
@@ -169,7 +175,11 @@ impl Locations {
         match &self.records {
             Rows::Memory => Ok(RowPorts::with_inventory(Arc::new(Memory::default()))),
             #[cfg(feature = "embedded")]
-            Rows::Sqlite(path) => Ok(RowPorts::with_inventory(Arc::new(crate::sqlite::Sqlite::open(path)?))),
+            Rows::Sqlite(path) => {
+                let open =
+                    if self.is_locked { crate::sqlite::Sqlite::open_to_serve } else { crate::sqlite::Sqlite::open };
+                Ok(RowPorts::with_inventory(Arc::new(open(path)?)))
+            }
             #[cfg(feature = "aws")]
             Rows::DynamoDb(table) => Ok(RowPorts::of(Arc::new(self.sdk.dynamodb(table).await?))),
         }

@@ -30,5 +30,7 @@ pub mod memory;
 pub mod s3;
 mod s3_dialect;
 #[cfg(feature = "embedded")]
+mod serving_lock;
+#[cfg(feature = "embedded")]
 pub mod sqlite;
 pub mod tokio_timer;

@@ -12,7 +12,7 @@ pub struct Readiness {
     pub status: String,
     /// How many changes are under way, those included whose clients have left.
     pub tasks: usize,
-    /// How many recordings were found to be damaged since the process began, and are not mended yet.
+    /// How many recordings are known to be damaged.
     pub damaged: u64,
     /// What it does in the background without success; requests are answered all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

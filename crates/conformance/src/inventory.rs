@@ -6,6 +6,7 @@ use tapebase_domain::{
     history::Counters,
     id::{RecordingId, UserId},
     ports::{Inventory, RecordStore, UploadStore},
+    recording::Recording,
 };
 
 use crate::samples::{AMPLE, assert_same, noon, plan, recording, stranger};
@@ -37,6 +38,30 @@ pub async fn a_walk_has_every_recording_of_every_user_exactly_once(store: Arc<dy
     for (found, expected) in walked.iter().zip(&kept) {
         assert_same(Some(found), expected);
     }
+}
+
+/// Damaged MUST list none whose audio is not, or is no more.
+pub async fn what_is_damaged_is_listed_as_long_as_it_is(store: Arc<dyn Rows>) {
+    let mut kept = Vec::new();
+    for owner in [stranger(), stranger(), stranger()] {
+        kept.push(store.insert(recording(owner), AMPLE).await.expect("inserted"));
+    }
+    let mark = async |recording: &Recording, since| {
+        assert!(store.mark_damaged(recording.owner, &recording.id, &recording.blob, since).await.expect("marked"));
+    };
+    assert_eq!(store.damaged(10).await.expect("listed"), []);
+
+    mark(&kept[0], Some(noon())).await;
+    mark(&kept[1], Some(noon())).await;
+
+    let key = |recording: &Recording| (recording.owner, recording.id.clone());
+    let listed: BTreeSet<_> = store.damaged(10).await.expect("listed").into_iter().collect();
+    assert_eq!(listed, BTreeSet::from([key(&kept[0]), key(&kept[1])]));
+    assert_eq!(store.damaged(1).await.expect("listed").len(), 1);
+
+    mark(&kept[0], None).await;
+    store.remove(kept[1].owner, &kept[1].id, None, noon(), 100).await.expect("removed");
+    assert_eq!(store.damaged(10).await.expect("listed"), []);
 }
 
 /// Faults MUST find nothing wrong with rows that were only ever written, no damaged row MUST be named, and to make the

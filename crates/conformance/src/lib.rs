@@ -96,6 +96,7 @@ macro_rules! inventory_tests {
         $crate::row_tests! { $fresh, inventory:
             a_walk_has_every_recording_of_every_user_exactly_once,
             a_walk_has_what_stays_while_others_come_and_go,
+            what_is_damaged_is_listed_as_long_as_it_is,
             rows_that_were_only_written_have_no_faults_and_stay_as_they_are,
             nobody_is_miscounted_whose_recordings_and_plans_come_and_go,
             what_is_counted_anew_is_what_there_is,

@@ -1,15 +1,15 @@
 //! Audio that is missing, short or damaged: noticed, written down, counted, and mended by whoever still has it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
     blob::{BlobRef, StoredBlob},
     changes::Waiters,
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Clock, Ports, RecordStore, StoreError, digest},
+    ports::{BlobError, BlobStore, Clock, Inventory, Ports, RecordStore, StoreError, digest},
     recording::Recording,
     time::Timestamp,
 };
@@ -19,23 +19,55 @@ use crate::{
 pub struct Damage {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
+    inventory: Option<Arc<dyn Inventory>>,
     clock: Arc<dyn Clock>,
     waiters: Waiters,
-    noted: Arc<AtomicU64>,
+    noted: Arc<Mutex<HashSet<(UserId, RecordingId)>>>,
 }
 
 impl Damage {
+    /// How many damaged recordings are told apart; more are no more.
+    const MOST: usize = 10_000;
+
     /// Nothing is known yet.
     #[must_use]
     pub fn new(ports: &Ports, waiters: Waiters) -> Self {
-        let Ports { records, blobs, clock, .. } = ports.clone();
-        Self { records, blobs, clock, waiters, noted: Arc::default() }
+        let Ports { records, blobs, inventory, clock, .. } = ports.clone();
+        Self { records, blobs, inventory, clock, waiters, noted: Arc::default() }
     }
 
-    /// How many recordings were found to be damaged since this process began, and are not repaired yet.
+    /// Asks the rows what is damaged, where all of them can be looked through; elsewhere it is known once it is met.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn recall(&self) -> Result<(), StoreError> {
+        if let Some(inventory) = &self.inventory {
+            let damaged = inventory.damaged(Self::MOST).await?;
+            self.noted().extend(damaged);
+        }
+        Ok(())
+    }
+
+    /// How many recordings are known to be damaged, as far as they are told apart.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.noted.load(Ordering::Relaxed)
+        self.noted().len() as u64
+    }
+
+    /// A recording that is damaged is gone.
+    pub(crate) fn forget(&self, owner: UserId, id: &RecordingId) {
+        self.noted().remove(&(owner, id.clone()));
+    }
+
+    fn remember(&self, owner: UserId, id: &RecordingId) {
+        let mut noted = self.noted();
+        if noted.len() < Self::MOST {
+            noted.insert((owner, id.clone()));
+        }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, HashSet<(UserId, RecordingId)>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a recording's audio is there, by its size: nothing of it is read.
@@ -44,6 +76,7 @@ impl Damage {
     /// A failing blob store.
     pub async fn is_there(&self, recording: &Recording) -> Result<bool, BlobError> {
         if recording.damaged_at.is_some() {
+            self.remember(recording.owner, &recording.id);
             return Ok(false);
         }
         match self.blobs.describe(&recording.blob).await {
@@ -72,21 +105,17 @@ impl Damage {
     /// Whether audio that was noted as damaged reads right after all, and notes that: a disk was put right, or the row is
     /// older than what was mended since.
     async fn has_recovered(&self, recording: &Recording) -> Result<bool, BlobError> {
+        self.remember(recording.owner, &recording.id);
         match digest(&*self.blobs, &recording.blob, recording.size).await {
             Ok(Some(found)) if found == recording.sha256 => {}
             Ok(_) | Err(BlobError::Damaged(_)) => return Ok(false),
             Err(error) => return Err(error),
         }
         if let Ok(true) = self.records.mark_damaged(recording.owner, &recording.id, &recording.blob, None).await {
-            self.count_mended();
             self.waiters.wake(recording.owner);
         }
+        self.forget(recording.owner, &recording.id);
         Ok(true)
-    }
-
-    /// One that another process has noted was never counted here.
-    fn count_mended(&self) {
-        let _ = self.noted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |noted| noted.checked_sub(1));
     }
 
     /// Notes that a recording's audio is damaged, which it says of itself from then on.
@@ -101,7 +130,7 @@ impl Damage {
     pub async fn mark(&self, owner: UserId, id: &RecordingId, blob: &BlobRef) -> Timestamp {
         let now = self.clock.now();
         if let Ok(true) = self.records.mark_damaged(owner, id, blob, Some(now)).await {
-            self.noted.fetch_add(1, Ordering::Relaxed);
+            self.remember(owner, id);
             self.waiters.wake(owner);
         }
         now
@@ -115,7 +144,7 @@ impl Damage {
         let Recording { owner, id, .. } = damaged;
         let is_replaced = self.records.move_blob(*owner, id, &damaged.blob, blob).await?;
         if is_replaced {
-            self.count_mended();
+            self.forget(*owner, id);
             self.waiters.wake(*owner);
             // Nothing refers to it any more. If it resists, the sweeper comes by.
             let _ = self.blobs.delete(&damaged.blob).await;

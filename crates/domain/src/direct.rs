@@ -195,7 +195,13 @@ impl Direct {
 
     /// Removes what was sent for an upload nobody can complete. What resists is swept by its age.
     async fn abandon(&self, upload: &PendingUpload) {
-        let _ = self.staging.blobs.abort(&upload.staged).await;
+        // Of one that has expired, the parts alone: where rows were put back to an earlier moment, it may be a recording's
+        // by now.
+        let _ = if self.has_expired(upload) {
+            self.staging.blobs.clear(&upload.staged).await
+        } else {
+            self.staging.blobs.abort(&upload.staged).await
+        };
     }
 
     /// Removes a blob, unless it is that of the recording the upload has become.

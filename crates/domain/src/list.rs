@@ -181,6 +181,7 @@ impl List {
         let removed = self.records.remove(owner, id, expected, now, self.retention.most).await?;
         let Recording { id, blob, .. } = removed.ok_or(ListError::NotFound)?;
         self.waiters.wake(owner);
+        self.damage.forget(owner, &id);
         // The recording is gone for its owner. If its bytes resist, the sweeper comes by.
         if self.blobs.delete(&blob).await.is_ok() {
             let audio = DeletedAudio { owner, id, blob };

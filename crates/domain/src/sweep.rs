@@ -197,8 +197,9 @@ impl Sweep {
             for upload in self.uploads.expired_uploads(now).await? {
                 if self.uploads.release(&upload).await? {
                     released += 1;
-                    // What resists is swept by its age.
-                    let _ = self.staged.abort(&upload.staged).await;
+                    // The parts alone: if these rows are older than the store, a recording was made of them since. Whatever
+                    // else there is, and what resists, is swept by its age, as all audio without a recording.
+                    let _ = self.staged.clear(&upload.staged).await;
                 }
             }
             forgotten += released;

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web::Data};
 use tapebase_api::Slug;
 use tapebase_domain::{
     id::UserId,
-    memory::{Budget, Grant},
+    memory::{Budget, Grant, Purpose},
     ports::Ports,
 };
 use tokio::time::timeout;
@@ -23,9 +23,14 @@ pub fn of(request: &HttpRequest) -> Result<Budget, Problem> {
 }
 
 /// Waits until there are `bytes` for `user`, and refuses those who would have to wait for long.
-pub async fn grant(memory: &Budget, user: UserId, bytes: u64) -> Result<Grant, Problem> {
-    timeout(PATIENCE, memory.take(user, bytes)).await.map_err(|_| {
-        let detail = "More is under way than this server has memory for. Nothing of the body was read; try again.";
+pub async fn grant(memory: &Budget, user: UserId, purpose: Purpose, bytes: u64) -> Result<Grant, Problem> {
+    timeout(PATIENCE, memory.take(user, purpose, bytes)).await.map_err(|_| {
+        let detail = match purpose {
+            Purpose::Receiving => {
+                "More is under way than this server has memory for. Nothing of the body was read; try again."
+            }
+            Purpose::Sending => "More is played than this server has memory for. Try again.",
+        };
         Problem::new(Slug::Busy, detail)
     })
 }

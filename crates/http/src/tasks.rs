@@ -4,11 +4,12 @@
 //! would take out the row and leave the audio. So every use case that writes is run here.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -16,6 +17,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use tapebase_api::Slug;
+use tapebase_domain::id::UserId;
 use tokio::{runtime::Handle, sync::Notify};
 use tracing::{Instrument as _, Span};
 
@@ -30,9 +32,14 @@ pub struct Tasks {
     running: Arc<Running>,
 }
 
+/// One user has one part in so many of all tasks at most.
+const SHARES: usize = 8;
+
 #[derive(Default)]
 struct Running {
     count: AtomicUsize,
+    /// Of those who have some.
+    users: Mutex<HashMap<UserId, usize>>,
     none_left: Notify,
 }
 
@@ -61,17 +68,19 @@ impl Tasks {
         }
     }
 
-    /// Runs `change` on the caller's thread, as long as the caller waits for it, and elsewhere to its end if not.
+    /// Runs a `change` of `user`, or of somebody who is nobody yet, on the caller's thread as long as the caller waits for
+    /// it, and elsewhere to its end if not.
     pub(crate) async fn run<T, E>(
         &self,
+        user: impl Into<Option<UserId>>,
         change: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Result<T, Problem>
     where
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        let counted = Counted::begin(self.running.clone());
-        if self.count() > self.most {
+        let (counted, of_user) = Counted::begin(self.running.clone(), user.into());
+        if self.count() > self.most || of_user > self.most.div_ceil(SHARES) {
             return Err(Problem::new(
                 Slug::Busy,
                 "What others began has not ended yet. Nothing was changed; try again.",
@@ -92,20 +101,44 @@ impl Tasks {
 }
 
 /// Counts a task for as long as it is there.
-struct Counted(Arc<Running>);
+struct Counted {
+    running: Arc<Running>,
+    user: Option<UserId>,
+}
 
 impl Counted {
-    fn begin(running: Arc<Running>) -> Self {
+    /// And says how many its user has by now.
+    fn begin(running: Arc<Running>, user: Option<UserId>) -> (Self, usize) {
         running.count.fetch_add(1, Ordering::AcqRel);
-        Self(running)
+        let of_user = user.map_or(0, |user| {
+            let mut users = running.users();
+            let count = users.entry(user).or_default();
+            *count += 1;
+            *count
+        });
+        (Self { running, user }, of_user)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.none_left.notify_waiters();
+        if let Some(user) = self.user
+            && let Entry::Occupied(mut count) = self.running.users().entry(user)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
         }
+        if self.running.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.running.none_left.notify_waiters();
+        }
+    }
+}
+
+impl Running {
+    fn users(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,6 +164,8 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let task = self.get_mut();
         let Some(change) = &mut task.change else { return Poll::Pending };
+        // Timers, connections and blocking calls that it begins are the process's: a worker's end with the worker.
+        let _entered = task.runtime.enter();
         let result = change.as_mut().poll(context);
         if result.is_ready() {
             task.change = None;
@@ -153,9 +188,15 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{pin::pin, time::Duration};
 
-    use tokio::{sync::oneshot, time::timeout};
+    use chrono::{DateTime, TimeDelta};
+    use futures_util::future::join;
+    use tokio::{
+        sync::{broadcast, oneshot},
+        task::spawn_blocking,
+        time::{sleep, timeout},
+    };
 
     use super::*;
 
@@ -163,8 +204,12 @@ mod tests {
     async fn abandon(tasks: &Tasks) -> (oneshot::Sender<()>, oneshot::Receiver<()>) {
         let (go_on, told) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
-        let change = tasks.run(async move {
-            told.await.map_err(Problem::internal)?;
+        let change = tasks.run(None, async move {
+            // Begun here, to be ended elsewhere.
+            let pause = pin!(sleep(Duration::from_millis(100)));
+            let ((), told) = join(pause, told).await;
+            told.map_err(Problem::internal)?;
+            spawn_blocking(|| ()).await.map_err(Problem::internal)?;
             done.send(()).map_err(|()| Problem::internal("nobody wants to know"))
         });
         assert!(timeout(Duration::from_millis(10), change).await.is_err(), "it waits for a word");
@@ -216,19 +261,40 @@ mod tests {
         let tasks = Tasks::new(Handle::current(), 1);
         let (go_on, _is_done) = abandon(&tasks).await;
 
-        let refused = tasks.run::<(), Problem>(async { Ok(()) }).await;
+        let refused = tasks.run::<(), Problem>(None, async { Ok(()) }).await;
 
         assert_eq!(refused.unwrap_err().slug(), Slug::Busy);
         go_on.send(()).unwrap();
         timeout(Duration::from_secs(5), tasks.finished()).await.expect("it has ended");
-        tasks.run::<(), Problem>(async { Ok(()) }).await.unwrap();
+        tasks.run::<(), Problem>(None, async { Ok(()) }).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_user_leaves_most_to_others() {
+        let tasks = Tasks::new(Handle::current(), 2 * SHARES);
+        let [ann, ben] = [1, 2].map(|second| UserId::generate(DateTime::UNIX_EPOCH + TimeDelta::seconds(second)));
+        let (go_on, told) = broadcast::channel::<()>(1);
+        for _ in 0..2 {
+            let mut told = told.resubscribe();
+            let change = tasks.run(ann, async move { told.recv().await.map_err(Problem::internal) });
+            assert!(timeout(Duration::from_millis(10), change).await.is_err(), "it waits for a word");
+        }
+
+        let refused = tasks.run::<(), Problem>(ann, async { Ok(()) }).await;
+
+        assert_eq!(refused.unwrap_err().slug(), Slug::Busy);
+        tasks.run::<(), Problem>(ben, async { Ok(()) }).await.unwrap();
+        go_on.send(()).unwrap();
+        timeout(Duration::from_secs(5), tasks.finished()).await.expect("they have ended");
+        tasks.run::<(), Problem>(ann, async { Ok(()) }).await.unwrap();
+        assert!(tasks.running.users().is_empty(), "nobody who has none is remembered");
     }
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {
         let tasks = Tasks::new(Handle::current(), 1);
 
-        let problem = tasks.run::<(), Problem>(async { panic!("on purpose") }).await;
+        let problem = tasks.run::<(), Problem>(None, async { panic!("on purpose") }).await;
 
         assert_eq!(problem.unwrap_err().slug(), Slug::Internal);
         assert_eq!(tasks.count(), 0);

@@ -5,6 +5,9 @@
 //! for longer than an honest client needs to send the next, and all it has sent was read. A client that does
 //! not take what it asked for is the kernel's to cut, by `TCP_USER_TIMEOUT`.
 //!
+//! Nor does actix notice that a client has hung up while it reads nothing from it, which is when a body waits for memory:
+//! what was read ahead of it would stay as long as that waits.
+//!
 //! Here, too, each client gets its share of connections, see [`addresses`], and the answer it was given before it had
 //! sent everything, see [`linger`].
 
@@ -16,7 +19,7 @@ use std::{
     cell::{Cell, RefCell},
     mem::MaybeUninit,
     net::{IpAddr, Shutdown},
-    pin::Pin,
+    pin::{Pin, pin},
     rc::{Rc, Weak},
     sync::{
         Arc,
@@ -30,24 +33,31 @@ use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{Extensions, ServiceRequest, ServiceResponse},
+    error::PayloadError,
     http::{StatusCode, header},
     middleware::Next,
     rt::{self, net::TcpStream},
     web::{Bytes, Data},
 };
+use futures_util::future::{Either, select};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{SockRef, Socket};
 use tapebase_config::{Config, TimeoutsConfig};
 use tapebase_http::{Proxies, forwarded_client, too_many_requests};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
-pub use self::addresses::is_local;
 use self::{
-    addresses::{Addresses, Place},
+    addresses::{Addresses, Place, is_local},
     linger::{Linger, Unread},
 };
 
 /// How long a server that is slow to read is given each time.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a client is still there.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// A connection, from when it is accepted until actix drops it.
 struct Connection {
@@ -59,6 +69,8 @@ struct Connection {
     patience: Cell<Duration>,
     /// The body of a request that was answered before it was read.
     unread: RefCell<Option<Unread>>,
+    /// Told once the client has hung up.
+    hung_up: Notify,
     _place: Option<Place>,
 }
 
@@ -109,6 +121,7 @@ impl Door {
             idle_since: Cell::new(Instant::now()),
             patience: Cell::new(self.timeouts.head),
             unread: RefCell::default(),
+            hung_up: Notify::new(),
             _place: place,
         });
         rt::spawn(cut_when_idle(Rc::downgrade(&connection)));
@@ -143,6 +156,13 @@ impl Door {
 }
 
 impl Connection {
+    /// Whether the client has reset the connection; one that only sends no more waits for its answer.
+    fn is_reset(&self) -> bool {
+        let mut asked = [PollFd::new(&self.socket, PollFlags::empty())];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut asked, Some(&at_once)).is_ok() && asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+
     /// Whether the server has yet to read something: then it is slow, and not the client.
     fn has_unread_bytes(&self) -> bool {
         self.socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
@@ -153,7 +173,10 @@ async fn cut_when_idle(connection: Weak<Connection>) {
     while let Some(connection) = connection.upgrade() {
         let (now, limit) = (Instant::now(), connection.patience.get());
         let is_idle = connection.in_flight.get() == 0;
-        let mut deadline = if is_idle { connection.idle_since.get() + limit } else { now + limit };
+        let mut deadline = if is_idle { connection.idle_since.get() + limit } else { now + GLANCE };
+        if !is_idle && connection.is_reset() {
+            connection.hung_up.notify_waiters();
+        }
         if is_idle && deadline <= now {
             if !connection.has_unread_bytes() {
                 tracing::info!("a connection was cut: nothing was in flight for too long");
@@ -163,7 +186,8 @@ async fn cut_when_idle(connection: Weak<Connection>) {
             deadline = now + GRACE;
         }
         drop(connection);
-        sleep_until(deadline).await;
+        // A request may be in flight before that.
+        sleep_until(deadline.min(now + GLANCE)).await;
     }
 }
 
@@ -198,7 +222,10 @@ pub async fn track(
     let unread = Unread::of(&mut request);
     let place = door.map_or(Ok(None), |door| door.place(&request));
     let response = match place {
-        Ok(_) => next.call(request).await?.map_into_boxed_body(),
+        Ok(_) => match &in_flight {
+            Some(InFlight(connection)) => unless_hung_up(connection, next.call(request)).await?.map_into_boxed_body(),
+            None => next.call(request).await?.map_into_boxed_body(),
+        },
         Err(addresses::TooMany) => request.into_response(too_many_requests()),
     };
     let status = response.status();
@@ -213,6 +240,17 @@ pub async fn track(
         let unread = unread.filter(|_| lingers);
         Tracked { body, unread, linger: None, in_flight, place: place.ok().flatten() }
     }))
+}
+
+/// What answers a request, until its client hangs up: then it is dropped, as actix does where it notices.
+async fn unless_hung_up<T>(
+    connection: &Connection,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match select(pin!(answer), pin!(connection.hung_up.notified())).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(PayloadError::Incomplete(None).into()),
+    }
 }
 
 struct Tracked {

@@ -5,7 +5,7 @@ use tapebase_adapters::finding::Finding;
 use tapebase_config::Config;
 use tapebase_http::Proxies;
 
-use crate::{connections::is_local, first_run};
+use crate::first_run;
 
 /// Makes what is missing, and says what was.
 pub async fn set_up(config: &Config) -> anyhow::Result<()> {
@@ -24,8 +24,7 @@ pub async fn diagnose(config: &Config) -> anyhow::Result<()> {
 
 /// Says what cannot be told from here whether it is right.
 fn advise(config: &Config) {
-    let is_local = config.listen.addresses().is_ok_and(|addresses| addresses.iter().all(|it| is_local(it.ip())));
-    if is_local && config.http.proxies == Proxies::default() {
+    if config.http.proxies == Proxies::default() {
         say!(
             "note: http.proxies is not set; with a proxy in front, set it to that proxy's address, or limits for each \
              client's address do not apply, and what it says of clients is not believed"

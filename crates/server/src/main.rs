@@ -87,6 +87,7 @@ enum UserCommand {
     },
 }
 
+// What outlives its worker goes on here, and what it begins of the network and the disk ends here.
 #[actix_web::main]
 async fn main() -> ExitCode {
     // Recordings are private: whatever is created belongs to this user alone.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web::Data};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web::Data};
 use anyhow::{Context as _, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tapebase_config::{Config, Listen, logging};
@@ -15,7 +15,7 @@ use tapebase_domain::{
     Services,
     changes::Changes,
     damage::Damage,
-    ports::{BlobStore, Clock, RecordStore},
+    ports::{BlobStore, Clock, RecordStore, causes},
     sweep::Sweep,
 };
 use tapebase_http::{Failures, Tasks, request_log, routes::routes};
@@ -43,8 +43,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     raise_file_limit();
     let is_first = first_run::prepare_stores(&config)?;
     let exclusive = Exclusive::acquire(&config).await?;
-    let ports = config.locations()?.connect().await?;
+    let ports = config.locations()?.locked().connect().await?;
     let services = Services::new(&ports, &config.policy()?);
+    if let Err(error) = services.damage.recall().await {
+        tracing::warn!(cause = causes(&error), "how much audio is damaged is not known yet");
+    }
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
     let (sweep, damage, changes) = (services.sweep.clone(), services.damage.clone(), services.changes.clone());
     let (failures, clock) = (Failures::default(), ports.clock.clone());
@@ -86,9 +89,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (rows, audio) = config.stores();
     warn_of_risks(&config, &addresses);
     tracing::info!(%address, records = %rows, blobs = %audio, "serving");
-    let sweeper = rt::spawn(sweep_for_ever(sweep, damage, config.sweep.every, failures, clock));
+    let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, config.sweep.every, failures, clock));
     let server = server.run();
-    rt::spawn(stop_when_told(told, changes, server.handle()));
+    tokio::spawn(stop_when_told(told, changes, server.handle()));
     server.await?;
     sweeper.abort();
     let _ = sweeper.await;

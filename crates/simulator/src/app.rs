@@ -11,6 +11,7 @@ use tapebase_domain::{
     id::RecordingId,
     list::ListError,
     media_type::MediaType,
+    memory::Purpose,
     page::{Cursor, Limit, Order, PageRequest},
     pending::PendingUpload,
     recording::{Edit, Recording, RecordingName, Revision},
@@ -33,7 +34,7 @@ pub async fn upload(client: Client, id: RecordingId, take: Take, sending: Sendin
     let (size, sha256) = sending.declare(&client.audio(take));
     let details = NewDetails::of_type(MediaType::octet_stream());
     let new = NewRecording { id: Some(id), again, sha256, size, ..NewRecording::of(details) };
-    let _memory = client.memory.take(client.user, client.audio(take).len() as u64).await;
+    let _memory = client.memory.take(client.user, Purpose::Receiving, client.audio(take).len() as u64).await;
     match client.services.upload.store(client.user, new, client.body(take, arrival)).await {
         Ok(Stored::Created(recording)) => asked.answer_stored(&Answer::Created(take), take, &recording),
         Ok(Stored::Existing(recording) | Stored::Repaired(recording)) => {
@@ -68,7 +69,7 @@ pub async fn play(client: Client, id: RecordingId, piece: Option<(u64, u64)>) {
         ByteRange { start, length: (recording.size * to / 100).max(start + 1).min(recording.size) - start }
     });
     // Once it is deleted nobody can tell any more.
-    let _memory = client.memory.take(client.user, range.length).await;
+    let _memory = client.memory.take(client.user, Purpose::Sending, range.length).await;
     let was_bad = client.stores.ledger().is_bad(&recording.blob);
     match client.services.list.play(&recording, range).await {
         Ok(bytes) => {

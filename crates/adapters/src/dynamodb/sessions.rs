@@ -25,8 +25,9 @@ impl DynamoDb {
         if surplus == 0 {
             self.count_anew(user).await?;
         }
-        let by_use = items.into_iter().map(|item| Ok((items::session(&item)?, item)));
-        let mut by_use = by_use.collect::<Result<Vec<_>, StoreError>>()?;
+        // One that cannot be read stays until it is forgotten: nobody is kept out for it.
+        let by_use = items.into_iter().filter_map(|item| Some((query::readable(items::session(&item))?, item)));
+        let mut by_use: Vec<_> = by_use.collect();
         by_use.sort_by_key(|(session, _)| (session.last_used_at, session.id));
         let ending = usize::try_from(surplus).unwrap_or(ENDED_FOR_ONE).min(ENDED_FOR_ONE);
         Ok(by_use.into_iter().take(ending).map(|(_, item)| item).collect())

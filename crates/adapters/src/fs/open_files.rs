@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::io::Errno;
+use rustix::{
+    io::Errno,
+    process::{Resource, getrlimit},
+};
 
 use super::{
     name::Location,
@@ -27,14 +30,17 @@ use crate::join_on_drop::JoinOnDrop;
 const KEPT: Duration = Duration::from_secs(5);
 /// How often it is looked whether one is to be closed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How many files are kept open.
+/// How many files are kept open, where there may be many.
 const MOST: usize = 64;
+/// The part of all descriptors there may be that is kept for later, where they are few: uploads need some, too.
+const SHARE: u64 = 4;
 
 type Files = HashMap<PathBuf, (Arc<OpenFile>, Instant)>;
 
 /// Open files, by path. A thread closes them, which ends with this.
 pub struct OpenFiles {
     files: Arc<Mutex<Files>>,
+    most: usize,
     /// Dropped first: without it there is nothing to wait for.
     opened: SyncSender<()>,
     _thread: JoinOnDrop,
@@ -55,7 +61,9 @@ impl OpenFiles {
                 }
             }
         })?;
-        Ok(Self { files, opened, _thread: thread })
+        let descriptors = getrlimit(Resource::Nofile).current;
+        let share = descriptors.and_then(|descriptors| usize::try_from(descriptors / SHARE).ok());
+        Ok(Self { files, most: share.map_or(MOST, |share| share.min(MOST)), opened, _thread: thread })
     }
 
     /// The file at `path`, open already or opened now; `None` if there is none. What lies there as the location says is
@@ -81,7 +89,7 @@ impl OpenFiles {
         let file = Arc::new(OpenFile::new(file)?);
         file.check(location, wait)?;
         let mut files = lock(&self.files);
-        if files.len() < MOST {
+        if files.len() < self.most {
             files.insert(path.to_owned(), (file.clone(), Instant::now()));
             // If it was told already and has not looked yet, it will see this one, too.
             let _ = self.opened.try_send(());

@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -16,10 +17,12 @@ use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance},
     digest::Sha256,
+    memory::Purpose,
     pending::{Parts, StagedRef},
     ports::{Assembled, BlobError, BlobStore as _, PartStore, StagedBlobs, relay},
     time::Timestamp,
 };
+use tokio::time::timeout;
 
 use super::{
     Fs, blocking, locate,
@@ -29,6 +32,9 @@ use super::{
     remove_file,
 };
 use crate::blob_name;
+
+/// How long the memory for putting parts together is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Fs {
     /// The directory of a blob's parts, if the reference is one this store makes.
@@ -58,12 +64,15 @@ impl StagedBlobs for Fs {
 
     async fn assemble(&self, staged: &StagedRef, parts: Parts, of: &Provenance) -> Result<Assembled, BlobError> {
         let directory = self.staging(staged)?;
+        let bytes = READ_BYTES + self.footprint(Some(parts.size()));
+        let memory = timeout(PATIENCE, self.memory.take(of.owner, Purpose::Receiving, bytes)).await;
+        let _memory =
+            memory.map_err(|_| BlobError::Unavailable("more is under way than there is memory for".into()))?;
         let opened = blocking(move || open_all(&directory, parts)).await?;
         let files = match opened {
             Ok(files) => files,
             Err(missing) => return Ok(Assembled::MissingPart(missing)),
         };
-        let _memory = self.memory.take(of.owner, READ_BYTES + self.footprint(Some(parts.size()))).await;
         let whole = stream::iter(files).flat_map(|(file, range)| read_on(Arc::new(file), range));
         let (whole, cause) = relay(Box::pin(whole));
         match self.put(of, whole).await {

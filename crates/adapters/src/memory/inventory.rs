@@ -19,6 +19,12 @@ impl Inventory for Memory {
         Ok(InventoryPage { recordings: found, unreadable: Vec::new() })
     }
 
+    async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError> {
+        let state = self.state();
+        let damaged = state.recordings.iter().filter(|(_, recording)| recording.damaged_at.is_some());
+        Ok(damaged.map(|(key, _)| key.clone()).take(most).collect())
+    }
+
     async fn faults(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }

@@ -222,10 +222,16 @@ pub fn forget_one(connection: &Connection, owner: UserId, changed: i64) -> rusql
 /// Whoever knows no more than what was changed up to `last` is to be told that deletions are forgotten.
 fn note_forgotten(connection: &Connection, owner: UserId, gone: usize, last: i64) -> rusqlite::Result<()> {
     connection
+        .prepare_cached("UPDATE counters SET tombstones = tombstones - ?2 WHERE owner = ?1")?
+        .execute(params![owner.to_string(), gone])?;
+    // A number that is damaged stays as it is, and so do those who would go by it: nothing may be made of it that looks
+    // sound. What was never given to a change was never forgotten.
+    connection
         .prepare_cached(
-            "UPDATE counters SET tombstones = tombstones - ?2, forgotten = max(forgotten, ?3), \
-             checksum = row_checksum(owner, max(forgotten, ?3)) WHERE owner = ?1",
+            "UPDATE counters SET forgotten = max(forgotten, min(?2, changed)), \
+             checksum = row_checksum(owner, max(forgotten, min(?2, changed))) WHERE owner = ?1 \
+             AND (checksum = row_checksum(owner, forgotten) OR checksum IS NULL AND forgotten = 0)",
         )?
-        .execute(params![owner.to_string(), gone, last])?;
+        .execute(params![owner.to_string(), last])?;
     Ok(())
 }

@@ -74,7 +74,8 @@ fn forget(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<()>
 fn tombstone(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
-            "SELECT changed FROM deleted WHERE owner = ?1 AND id = ?2 AND blob IS NULL AND NOT EXISTS \
+            "SELECT changed FROM deleted WHERE owner = ?1 AND id = ?2 AND blob IS NULL \
+             AND checksum = row_checksum(owner, id, changed, deleted_at, blob) AND NOT EXISTS \
              (SELECT 1 FROM due WHERE owner = ?1 AND kind IN ('audio', 'tombstone') \
               AND reference >= ?2 || '/' AND reference < ?2 || '0')",
         )?

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, types::ValueRef};
 
-use super::{OpenError, migrate, rows};
+use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
 const TABLES: [(&str, &[&str]); 5] = [
@@ -29,7 +29,7 @@ pub fn of_pages(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 pub fn of_schema(connection: &Connection) -> Result<Vec<String>, OpenError> {
     let mut fresh = Connection::open_in_memory()?;
     rows::add_checksum_function(&fresh)?;
-    migrate(&mut fresh)?;
+    migrations::apply(&mut fresh)?;
     let found = schema(connection)?;
     let other = schema(&fresh)?.into_iter().filter(|(name, sql)| found.get(name) != Some(sql));
     Ok(other.map(|(name, _)| format!("{name} is not laid out as it was made")).collect())

@@ -34,6 +34,21 @@ impl Inventory for Sqlite {
             .await
     }
 
+    async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError> {
+        self.readers
+            .read(move |connection| {
+                let query = format!(
+                    "SELECT {} FROM recordings WHERE damaged_at IS NOT NULL LIMIT ?1",
+                    *rows::RECORDING_COLUMNS
+                );
+                let mut statement = connection.prepare_cached(&query)?;
+                let damaged = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], rows::recording)?;
+                let readable = damaged.filter(|row| !row.as_ref().is_err_and(rows::is_damage));
+                readable.map(|row| row.map(|recording| (recording.owner, recording.id))).collect()
+            })
+            .await
+    }
+
     async fn faults(&self) -> Result<Vec<String>, StoreError> {
         let checked = self.readers.read(|connection| {
             // What is so broken that it cannot be looked through is found to be so.

@@ -16,6 +16,7 @@ mod faults;
 mod feed;
 mod files;
 mod inventory;
+mod migrations;
 mod readers;
 mod records;
 mod rows;
@@ -27,7 +28,6 @@ mod writer;
 use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
-use rusqlite_migration::{M, Migrations};
 use rustix::process::{Resource, getrlimit};
 use tapebase_domain::{
     history::HistoryId,
@@ -42,16 +42,6 @@ use self::{
     session_cache::SessionCache,
     writer::{Outcome, Writer},
 };
-
-/// Each is applied once, in this order; never change one that was released.
-const MIGRATIONS: &[M<'static>] = &[
-    M::up(include_str!("migrations/1-recordings-and-users.sql")),
-    M::up(include_str!("migrations/2-plans.sql")),
-    M::up(include_str!("migrations/3-recordings-in-order.sql")),
-    M::up(include_str!("migrations/4-rows-that-remember.sql")),
-    M::up(include_str!("migrations/5-blocks-at-least.sql")),
-    M::up(include_str!("migrations/6-checksums-everywhere.sql")),
-];
 
 /// Rows in one database file.
 pub struct Sqlite {
@@ -72,16 +62,28 @@ pub enum OpenError {
     /// The system refused a thread, or to look at the file.
     #[error(transparent)]
     Thread(#[from] std::io::Error),
+    /// The tables are those of an older version, and a server has them that would go on writing rows as it knows them.
+    #[error("a server of an older version uses this database: stop it, or restart it as this version, and try again")]
+    ServedByOlder,
 }
 
 impl Sqlite {
-    /// Opens the database, making it the first time, and brings its tables up to date.
+    /// Opens the database, making it the first time, and brings its tables up to date, unless a server has it.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let _alone = migrations::keep_servers_away(path)?;
+        Self::open_to_serve(path)
+    }
+
+    /// The same for the server that has it, which has its lock.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_to_serve(path: &Path) -> Result<Self, OpenError> {
         let mut connection = open_connection(path)?;
-        migrate(&mut connection)?;
+        migrations::apply(&mut connection)?;
         identify(&connection)?;
         // What a savepoint may have to take back would go into a file of its own, and be written twice; a migration may
         // sort more than there is memory.
@@ -105,11 +107,6 @@ impl Sqlite {
             .await?;
         self.writer.write(|_| Ok(Outcome::Undo(()))).await
     }
-}
-
-/// Brings the tables up to date, which are none at first.
-fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
-    Migrations::from_slice(MIGRATIONS).to_latest(connection)
 }
 
 /// Draws the database's own id, the first time.

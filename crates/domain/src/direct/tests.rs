@@ -73,6 +73,14 @@ fn expect_given_up(ports: &mut TestPorts, plan: &PendingUpload) {
     expect_abandoned(ports, staged);
 }
 
+/// The same for one that has expired: what was made of its parts may be a recording's.
+fn expect_expired(ports: &mut TestPorts, plan: &PendingUpload) {
+    let (released, staged) = (plan.clone(), plan.staged.clone());
+    ports.uploads.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
+    let resists = |_: &_| Err(BlobError::Unavailable("it resists".into()));
+    ports.staged.expect_clear().withf(move |cleared| *cleared == staged).times(1).returning(resists);
+}
+
 /// A blob store that is told to remove what was sent; that it fails is of no consequence.
 fn expect_abandoned(ports: &mut TestPorts, staged: StagedRef) {
     let resists = |_: &_| Err(BlobError::Unavailable("it resists".into()));

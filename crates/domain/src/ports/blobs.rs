@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
+use tokio::task::yield_now;
 
 use super::BoxError;
 use crate::{
@@ -120,6 +121,8 @@ pub async fn digest(blobs: &dyn BlobStore, blob: &BlobRef, size: u64) -> Result<
     let mut hasher = Hasher::default();
     while let Some(piece) = bytes.try_next().await? {
         hasher.update(&piece);
+        // What is in memory already comes without a wait, and others have their turn on this thread.
+        yield_now().await;
     }
     Ok(Some(hasher.finish().1))
 }

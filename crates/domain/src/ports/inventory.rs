@@ -40,6 +40,11 @@ pub trait Inventory: Send + Sync {
     /// - A row that is damaged MUST keep none of the others from being listed.
     async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError>;
 
+    /// Lists recordings whose audio is noted as damaged, `most` at most.
+    ///
+    /// - It MUST list none whose audio is not, or is no more.
+    async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError>;
+
     /// Says what is wrong with how the rows are kept, a sentence each.
     ///
     /// - It MUST find nothing wrong with rows that were only ever written.

@@ -47,19 +47,19 @@ async fn only_old_blobs_without_a_recording_are_removed() {
 }
 
 #[tokio::test]
-async fn an_expired_plan_goes_before_what_was_sent_for_it() {
+async fn an_expired_plan_goes_before_its_parts_and_nothing_else_with_it() {
     let mut ports = nothing_else_to_sweep();
     let mut order = Sequence::new();
     expect_expired(&mut ports, &mut order, vec![plan("first"), plan("stuck")]);
-    for (name, aborted) in [("first", Ok(())), ("stuck", Err(BlobError::Unavailable("it resists".into())))] {
+    for (name, cleared) in [("first", Ok(())), ("stuck", Err(BlobError::Unavailable("it resists".into())))] {
         ports.uploads.expect_release().with(eq(plan(name))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
         let staged = plan(name).staged;
-        ports.staged.expect_abort().with(eq(staged)).times(1).in_sequence(&mut order).return_once(|_| aborted);
+        ports.staged.expect_clear().with(eq(staged)).times(1).in_sequence(&mut order).return_once(|_| cleared);
     }
     // As many as suit the store, until there are none.
     expect_expired(&mut ports, &mut order, vec![plan("last")]);
     ports.uploads.expect_release().with(eq(plan("last"))).times(1).in_sequence(&mut order).returning(|_| Ok(true));
-    ports.staged.expect_abort().times(1).in_sequence(&mut order).returning(|_| Ok(()));
+    ports.staged.expect_clear().times(1).in_sequence(&mut order).returning(|_| Ok(()));
     expect_expired(&mut ports, &mut order, Vec::new());
 
     let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
@@ -73,7 +73,7 @@ async fn a_plan_that_is_completed_meanwhile_keeps_its_blob() {
     let mut order = Sequence::new();
     expect_expired(&mut ports, &mut order, vec![plan("completed")]);
     ports.uploads.expect_release().times(1).returning(|_| Ok(false));
-    ports.staged.expect_abort().never();
+    ports.staged.expect_clear().never();
 
     let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
 
@@ -85,7 +85,7 @@ async fn what_was_sent_stays_when_the_fate_of_its_plan_is_unknown() {
     let mut ports = nothing_else_to_sweep();
     ports.uploads.expect_expired_uploads().returning(|_| Ok(vec![plan("expired")]));
     ports.uploads.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
-    ports.staged.expect_abort().never();
+    ports.staged.expect_clear().never();
 
     let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
 

@@ -14,7 +14,7 @@ use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
-    memory::Grant,
+    memory::{Grant, Purpose},
     ports::{BlobError, Presentation, causes},
     recording::Recording,
 };
@@ -117,7 +117,7 @@ async fn head_alone(list: &List, recording: &Recording) -> Result<HttpResponse, 
 async fn whole(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
     let memory = memory_for(request, recording, recording.size).await?;
     let body = list.play(recording, ByteRange::whole(recording.size)).await?;
-    Ok(all_of(recording, sent(body, memory)))
+    Ok(all_of(recording, sent(recording, body, memory)))
 }
 
 fn all_of(recording: &Recording, body: impl Stream<Item = Result<Bytes, BlobError>> + Unpin + 'static) -> HttpResponse {
@@ -137,7 +137,7 @@ async fn part(
     let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
     response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
     response.insert_header((header::CONTENT_RANGE, content_range(range, recording.size)));
-    Ok(response.body(SizedStream::new(range.length, sent(body, memory))))
+    Ok(response.body(SizedStream::new(range.length, sent(recording, body, memory))))
 }
 
 /// `multipart/byteranges` (RFC 9110 section 14.6). Each range is opened when it is its turn, but for the
@@ -174,7 +174,7 @@ async fn parts(
     let body = Box::pin(bodies.try_flatten().chain(blob::once(end)));
     let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
     response.insert_header((header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}")));
-    Ok(response.body(SizedStream::new(length, sent(body, memory))))
+    Ok(response.body(SizedStream::new(length, sent(recording, body, memory))))
 }
 
 /// The headers every answer with audio has.
@@ -196,16 +196,21 @@ fn content_range(range: ByteRange, size: u64) -> String {
 
 /// Memory for an answer with so many bytes of a recording.
 async fn memory_for(request: &HttpRequest, recording: &Recording, length: u64) -> Result<Grant, Problem> {
-    memory::grant(&memory::of(request)?, recording.owner, length.min(HELD_BYTES)).await
+    memory::grant(&memory::of(request)?, recording.owner, Purpose::Sending, length.min(HELD_BYTES)).await
 }
 
 /// A body on its way, and the memory it takes. If it fails that is logged; the client sees it end early and knows its
 /// length.
-fn sent(body: ByteStream<BlobError>, memory: Grant) -> impl Stream<Item = Result<Bytes, BlobError>> + Unpin {
+fn sent(
+    recording: &Recording,
+    body: ByteStream<BlobError>,
+    memory: Grant,
+) -> impl Stream<Item = Result<Bytes, BlobError>> + Unpin + use<> {
+    let id = recording.id.clone();
     body.inspect(move |piece| {
         let _held = &memory;
         if let Err(error) = piece {
-            tracing::error!(cause = causes(error), "a download broke off");
+            tracing::error!(recording = %id, cause = causes(error), "a download broke off");
         }
     })
 }

@@ -146,7 +146,7 @@ impl Problem {
         self.slug
     }
 
-    fn caused_by(slug: Slug, detail: &'static str, cause: BoxError) -> Self {
+    fn caused_by(slug: Slug, detail: impl Into<Cow<'static, str>>, cause: BoxError) -> Self {
         Self { cause: Some(cause), ..Self::new(slug, detail) }
     }
 

@@ -1,6 +1,11 @@
 //! Bodies on their way in: actix's cannot leave their thread and have no time limit; the domain's can and do.
 
-use std::{future::Future, io, pin::Pin, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpMessage as _, HttpRequest,
@@ -11,13 +16,17 @@ use actix_web::{
     web::{self, BytesMut},
 };
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{
+    Stream, StreamExt as _,
+    future::{Either, select},
+    stream,
+};
 use serde::de::DeserializeOwned;
 use tapebase_api::Slug;
 use tapebase_domain::{
     blob::{BodyError, ByteStream},
     id::UserId,
-    memory::{Budget, Grant},
+    memory::{Budget, Grant, Purpose},
     ports::Ports,
 };
 use tokio::{
@@ -98,7 +107,8 @@ impl Incoming {
     /// The body, once `user` has the memory for it that the store takes and `more`; nothing of it is read before.
     pub async fn admit(self, user: UserId, more: u64) -> Result<Admitted, Problem> {
         let ports = self.ports.clone().ok_or_else(|| Problem::internal("the app has no ports"))?;
-        let memory = memory::grant(&ports.memory, user, ports.blobs.footprint(self.length) + more).await?;
+        let bytes = ports.blobs.footprint(self.length) + more;
+        let memory = memory::grant(&ports.memory, user, Purpose::Receiving, bytes).await?;
         let length = self.length;
         let pieces = self.paced(Some(ports.memory.clone()));
         let body = match length {
@@ -202,10 +212,14 @@ fn whole(
     pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
     length: u64,
 ) -> ByteStream<BodyError> {
-    let (sender, receiver) = oneshot::channel();
+    let (mut sender, receiver) = oneshot::channel();
     rt::spawn(async move {
-        // Whoever wanted it may have refused it.
-        let _ = sender.send(collect(pieces, length, u64::MAX).await);
+        let collected = match select(pin!(collect(pieces, length, u64::MAX)), pin!(sender.closed())).await {
+            Either::Left((collected, _)) => collected,
+            // Whoever wanted it has refused it: what is left is not for here to read, nor to keep.
+            Either::Right(_) => return,
+        };
+        let _ = sender.send(collected);
     });
     Box::pin(stream::once(async { receiver.await.unwrap_or(Err(BodyError::Incomplete)) }))
 }
@@ -270,10 +284,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-
     use futures_util::FutureExt as _;
     use tapebase_domain::time::Timestamp;
+    use tokio::task::{LocalSet, yield_now};
 
     use super::*;
 
@@ -305,14 +318,30 @@ mod tests {
         panic!("it ended");
     }
 
+    #[tokio::test]
+    async fn a_small_body_that_nobody_wants_is_read_no_further() {
+        let thread = LocalSet::new();
+        let dropped = thread.run_until(async {
+            let (held, is_dropped) = oneshot::channel::<()>();
+            let body = whole(stream::pending().inspect(move |_| assert!(!held.is_closed())), 10);
+            yield_now().await;
+
+            drop(body);
+
+            timeout(Duration::from_secs(5), is_dropped).await
+        });
+
+        assert!(dropped.await.expect("it is given up").is_err());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_body_is_given_up_once_others_wait_for_its_memory() {
         let memory = Budget::new(Budget::LEAST_BYTES);
         let seconds = |elapsed: Duration| elapsed.as_secs();
         assert_eq!(seconds(given_up(paced(0, 0, &memory)).await), 30, "nobody waits");
 
-        let _taken: Vec<_> = (0..8).map(|_| memory.try_take(somebody(), 8 << 20)).collect();
-        let mut waits = pin!(memory.take(somebody(), 1));
+        let _taken: Vec<_> = (0..8).map(|_| memory.try_take(somebody(), Purpose::Receiving, 8 << 20)).collect();
+        let mut waits = pin!(memory.take(somebody(), Purpose::Receiving, 1));
         assert!(waits.as_mut().now_or_never().is_none());
 
         assert_eq!(seconds(given_up(paced(0, 0, &memory)).await), 5, "nothing came");

@@ -55,7 +55,7 @@ pub async fn store(
     new: NewRecording,
     Admitted { body, memory }: Admitted,
 ) -> Result<Stored, Problem> {
-    let stored = tasks.run(async move {
+    let stored = tasks.run(owner, async move {
         let stored = services.upload.store(owner, new, body).await;
         drop(memory);
         stored

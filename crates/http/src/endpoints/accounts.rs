@@ -38,7 +38,7 @@ pub async fn sign_up(
     let email = Email::parse(&body.0.email)?;
     let password = Password::parse(&body.0.password)?;
     let client = client_name(&request).to_owned();
-    let grant = tasks.run(async move { services.auth.sign_up(email, password, &client).await }).await?;
+    let grant = tasks.run(None, async move { services.auth.sign_up(email, password, &client).await }).await?;
     Ok(Place::of(&request).created(paths::ME).json(wire::grant(&grant)))
 }
 
@@ -59,7 +59,7 @@ pub async fn log_in(
     let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
     let client = client_name(&request).to_owned();
-    let grant = tasks.run(async move { services.auth.log_in(email, password, &client).await }).await?;
+    let grant = tasks.run(None, async move { services.auth.log_in(email, password, &client).await }).await?;
     Ok(HttpResponse::Ok().json(wire::grant(&grant)))
 }
 
@@ -68,7 +68,7 @@ pub async fn log_in(
     (status = 204, description = "Its token is worthless now"),
 ))]
 pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
-    tasks.run(async move { services.auth.log_out(&caller).await }).await?;
+    tasks.run(caller.user.id, async move { services.auth.log_out(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -96,7 +96,7 @@ pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<
     (status = 204, description = "All tokens are worthless now"),
 ))]
 pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
-    tasks.run(async move { services.auth.log_out_everywhere(&caller).await }).await?;
+    tasks.run(caller.user.id, async move { services.auth.log_out_everywhere(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -125,7 +125,7 @@ pub async fn close_session(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
-    if tasks.run(async move { services.auth.close_session(caller.user.id, id).await }).await? {
+    if tasks.run(caller.user.id, async move { services.auth.close_session(caller.user.id, id).await }).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(no_such_session())

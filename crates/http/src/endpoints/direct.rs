@@ -50,7 +50,7 @@ pub async fn plan(
 ) -> Answer {
     let (owner, new) = (caller.user.id, details::announced(body.0)?);
     let using = services.clone();
-    let planned = tasks.run(async move { using.direct.create(owner, new).await }).await?;
+    let planned = tasks.run(owner, async move { using.direct.create(owner, new).await }).await?;
     let (mut response, body) = match planned {
         Begun::Created(plan) => {
             let created = Place::of(&request).created(&paths::upload(plan.id.as_str()));
@@ -167,7 +167,7 @@ pub async fn put_part(
     upload::refuse_unstorable(request.headers())?;
     let length = incoming.content_length()?;
     let Admitted { body, memory } = incoming.admit(ticket.owner, 0).await?;
-    let kept = tasks.run(async move {
+    let kept = tasks.run(ticket.owner, async move {
         let kept = services.direct.put_part(&ticket, &signature, length, body).await;
         drop(memory);
         kept
@@ -206,7 +206,7 @@ pub async fn complete(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (owner, id) = (caller.user.id, upload_id(&path)?);
-    Ok(stored(&request, tasks.run(async move { services.direct.complete(owner, &id).await }).await?))
+    Ok(stored(&request, tasks.run(owner, async move { services.direct.complete(owner, &id).await }).await?))
 }
 
 /// Abort an upload
@@ -223,7 +223,7 @@ pub async fn abort(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (owner, id) = (caller.user.id, upload_id(&path)?);
-    tasks.run(async move { services.direct.abort(owner, &id).await }).await?;
+    tasks.run(owner, async move { services.direct.abort(owner, &id).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

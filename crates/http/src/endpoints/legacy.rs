@@ -70,7 +70,7 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: w
         })
     })?;
     let client = client_name(&request).to_owned();
-    let signing_in = tasks.run(async move { services.auth.log_in_with_social_id(social, &client).await });
+    let signing_in = tasks.run(None, async move { services.auth.log_in_with_social_id(social, &client).await });
     let grant = signing_in.await.map_err(Failure::of_error)?;
     let body = json!({"auth_key": grant.token.expose(), "user_id": names::user_id(&grant.user)});
     Ok(HttpResponse::Ok().json(body))
@@ -149,7 +149,8 @@ pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer 
 pub async fn delete(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     let caller = authenticate(&request, &services).await?;
     let recording = find(&request, &caller, &services).await?;
-    let deleting = tasks.run(async move { services.list.delete(caller.user.id, &recording.id, None).await });
+    let deleting =
+        tasks.run(caller.user.id, async move { services.list.delete(caller.user.id, &recording.id, None).await });
     deleting.await.map_err(Failure::result)?;
     Ok(success())
 }

@@ -137,7 +137,10 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
             .insert_header((header::ETAG, conditions::revision_tag(&recording).to_string()))
             .json(wire::recording(recording)),
         Stored::Existing(recording) => found(recording),
-        Stored::Repaired(recording) => answer(&recording).json(wire::repaired(recording.clone())),
+        Stored::Repaired(recording) => {
+            tracing::warn!(recording = %recording.id, "damaged audio was mended by a repeated upload");
+            answer(&recording).json(wire::repaired(recording.clone()))
+        }
     }
 }
 
@@ -205,7 +208,9 @@ pub async fn rename(
     let name = RecordingName::parse(changes.0.name)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
     let edit = Edit { name: Some(name) };
-    Ok(found(tasks.run(async move { services.list.edit(caller.user.id, &id, edit, expected).await }).await?))
+    Ok(found(
+        tasks.run(caller.user.id, async move { services.list.edit(caller.user.id, &id, edit, expected).await }).await?,
+    ))
 }
 
 /// Delete a recording
@@ -228,7 +233,7 @@ pub async fn delete(
 ) -> Answer {
     let id = existing_id(&path)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
-    tasks.run(async move { services.list.delete(caller.user.id, &id, expected).await }).await?;
+    tasks.run(caller.user.id, async move { services.list.delete(caller.user.id, &id, expected).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -43,6 +43,9 @@ impl Function {
     }
 
     fn try_start(stores: &[(&str, String)], settings: Settings<'_>) -> Option<Self> {
+        // One at a time, or two would find the same ports free, and one of them the other's emulator.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let (address, runtime_api) = free_addresses();
         let mut command = Command::new(emulator());
         for (name, _) in std::env::vars_os() {
@@ -144,7 +147,8 @@ impl Shared {
 
     pub fn caller(&self) -> Caller {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let function = latest.upgrade().unwrap_or_else(|| Arc::new(Function::start(self.settings)));
+        let function =
+            latest.upgrade().unwrap_or_else(|| Arc::new(Function::start_on(&stores::in_memory(), self.settings)));
         *latest = Arc::downgrade(&function);
         Caller(function)
     }

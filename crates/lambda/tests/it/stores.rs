@@ -7,6 +7,12 @@ use tapebase_adapters::{
 use tapebase_conformance::engines;
 use tokio::runtime::Runtime;
 
+/// The settings of stores that go with the function. The cases are about its events and answers: the server runs them all
+/// on DynamoDB and S3, and [`fresh`] ones are for what the function does with those.
+pub fn in_memory() -> Vec<(&'static str, String)> {
+    [("TAPEBASE_RECORDS", "memory:"), ("TAPEBASE_BLOBS", "memory:")].map(|(name, url)| (name, url.to_owned())).into()
+}
+
 /// The settings of stores of their own, made as an operator makes them.
 pub fn fresh() -> Vec<(&'static str, String)> {
     let mut settings = engines::fresh_stores();

@@ -52,6 +52,13 @@ fn whoever_plays_many_recordings_one_after_the_other_takes_no_descriptors_from_o
         let audio = format!("/v1/recordings/{id}/audio");
         let _ = server.send(&Request::new("GET", audio).bearer(&token)).expect(200);
     }
+    // What is kept open for the next time leaves descriptors to those who need some now.
+    thread::scope(|scope| {
+        let (server, upload) = (&server, &upload);
+        for fill in 0..8 {
+            scope.spawn(move || server.send(&upload(fill)).expect(201));
+        }
+    });
 
     // What is kept open is closed after a while, though nobody reads.
     let since = Instant::now();

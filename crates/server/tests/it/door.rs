@@ -25,13 +25,13 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Sends a body of so many pieces as a slow link does, and reads only then.
-fn send_slowly(tcp: Tcp, head: &[u8], pieces: usize) -> String {
+/// Sends a body of so many pieces of so many bytes as a slow link does, and reads only then.
+fn send_slowly(tcp: Tcp, head: &[u8], (pieces, bytes): (usize, usize)) -> String {
     let mut stream = tcp.connect();
     stream.write_all(head).expect("sent");
     for _ in 0..pieces {
         pause(Duration::from_millis(400));
-        stream.write_all(&vec![7; 100_000]).expect("it is still read");
+        stream.write_all(&vec![7; bytes]).expect("it is still read");
     }
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
@@ -44,15 +44,18 @@ fn an_answer_before_the_body_reaches_a_client_that_sends_on() {
     let tcp = server.tcp();
     let ann = User::sign_up(&tcp, "ann");
     let upload = |rest: &str| head(&ann, "POST /v1/recordings", &format!("{rest}\r\nContent-Length: 800000"));
+    // Received in one piece, unless it is refused.
+    let small = head(&ann, "POST /v1/recordings", "Content-Type: audio/mp4\r\nContent-Length: 200000");
     let large = head(&ann, "POST /v1/recordings", "Content-Type: audio/mp4\r\nContent-Length: 1200000");
 
-    let (upload, large) = (&upload, &large);
+    let (upload, small, large) = (&upload, &small, &large);
     std::thread::scope(|scope| {
         for (head, pieces, slug) in [
-            (nobody("Content-Length: 800000"), 8, "unauthenticated"),
-            (large.clone(), 12, "too-large"),
-            (upload("Content-Type: text/html"), 8, "unsupported-media-type"),
-            (upload("Content-Type: audio/mp4"), 8, "quota-exceeded"),
+            (nobody("Content-Length: 800000"), (8, 100_000), "unauthenticated"),
+            (large.clone(), (12, 100_000), "too-large"),
+            (upload("Content-Type: text/html"), (8, 100_000), "unsupported-media-type"),
+            (upload("Content-Type: audio/mp4"), (8, 100_000), "quota-exceeded"),
+            (small.clone(), (20, 10_000), "quota-exceeded"),
         ] {
             scope.spawn(move || {
                 let answer = send_slowly(tcp, &head, pieces);

@@ -3,7 +3,11 @@
 mod copied;
 mod export;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::Path,
+};
 
 use serde_json::Value;
 use tapebase_conformance::http::{
@@ -136,6 +140,25 @@ fn what_is_used_in_an_old_folder_is_counted_in_blocks_at_least() {
     old.assert_serves_what_was_told(DATA);
 
     assert_eq!(counters(&old.shelf.path(DATA)), told_counters(&old));
+}
+
+/// It would go on writing rows as it knows them.
+#[test]
+fn nobody_changes_an_old_folder_below_a_server_that_has_it() {
+    let old = OldFolder::copied();
+    let rows = old.shelf.path(DATA).join("tapebase.db");
+    let server = File::create(rows.with_file_name("tapebase.db-serve")).expect("made");
+    server.lock().expect("locked");
+    let before = fs::read(&rows).expect("read");
+
+    for arguments in [&["verify"][..], &["sweep"], &["backup", "backup"], &["history", "renew"]] {
+        let said = old.shelf.fail(DATA, arguments);
+        assert!(said.contains("a server of an older version uses this database"), "{arguments:?}: {said}");
+    }
+
+    assert!(fs::read(&rows).expect("read") == before);
+    drop(server);
+    old.assert_serves_what_was_told(DATA);
 }
 
 /// Bytes, reserved bytes, recordings and uploads under way of each user, as the database counts them.

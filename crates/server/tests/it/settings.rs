@@ -139,6 +139,19 @@ fn a_second_server_on_a_folder_is_refused_and_other_commands_are_not() {
 }
 
 #[test]
+fn the_doctor_asks_for_the_proxy_in_front_wherever_the_server_listens() {
+    let server = Server::start(&[]);
+    let said = |settings: &[(&str, &str)]| {
+        String::from_utf8(run(server.data_dir(), settings, &["doctor"]).stdout).expect("text")
+    };
+
+    for listen in ["127.0.0.1:8080", "0.0.0.0:8080"] {
+        assert!(said(&[("TAPEBASE_LISTEN", listen)]).contains("note: http.proxies is not set"), "{listen}");
+    }
+    assert!(!said(&[("TAPEBASE_HTTP__PROXIES", "127.0.0.1")]).contains("http.proxies"));
+}
+
+#[test]
 fn a_server_that_is_started_while_another_ends_waits_for_it() {
     let folder = TempDir::new().expect("a temporary folder");
     let data_dir = folder.path().join("data");

@@ -176,6 +176,10 @@ impl Inventory for Reached {
         self.gate.call("inventory.recordings", async { self.inventory()?.recordings(after).await }).await
     }
 
+    async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError> {
+        self.inventory()?.damaged(most).await
+    }
+
     async fn faults(&self) -> Result<Vec<String>, StoreError> {
         self.inventory()?.faults().await
     }

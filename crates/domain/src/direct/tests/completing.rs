@@ -397,7 +397,7 @@ async fn a_plan_that_has_expired_is_not_found_and_cleared_away() {
     let expired = PendingUpload { expires_at: ports().now(), ..plan() };
     let mut ports = ports();
     find_plan(&mut ports, &expired);
-    expect_given_up(&mut ports, &expired);
+    expect_expired(&mut ports, &expired);
     find_recording(&mut ports, None);
     ports.staged.expect_assemble().never();
 
@@ -412,7 +412,7 @@ async fn a_plan_that_has_expired_is_what_came_under_its_id_by_other_means() {
         let expired = PendingUpload { expires_at: ports().now(), ..plan() };
         let mut ports = ports();
         find_plan(&mut ports, &expired);
-        expect_given_up(&mut ports, &expired);
+        expect_expired(&mut ports, &expired);
         find_recording(&mut ports, Some(existing(audio, "new")));
 
         match complete(ports).await {
@@ -427,7 +427,7 @@ async fn a_plan_that_has_expired_is_what_came_under_its_id_by_other_means() {
 async fn a_plan_that_expires_while_its_parts_are_put_together_leaves_nothing() {
     let mut ports = ports();
     let clock = assemble_until_it_expires(&mut ports);
-    expect_given_up(&mut ports, &plan());
+    expect_expired(&mut ports, &plan());
     find_recording(&mut ports, None);
     expect_discarded(&mut ports);
 

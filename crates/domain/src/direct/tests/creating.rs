@@ -319,7 +319,7 @@ async fn a_plan_that_has_expired_makes_way_for_another() {
         let mut ports = ports();
         ports.records.expect_look_up().returning(|_, _| Ok(None));
         find_plan(&mut ports, &expired);
-        expect_given_up(&mut ports, &expired);
+        expect_expired(&mut ports, &expired);
         ports.records.expect_counters().returning(|_| Ok(using(0)));
         ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));
         ports.uploads.expect_reserve().times(1).returning(|_, _| Ok(()));

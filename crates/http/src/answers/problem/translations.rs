@@ -84,11 +84,12 @@ impl From<UploadError> for Problem {
                 );
                 Self::new(Slug::RecordingDeleted, detail).with_deleted_at(deleted.deleted_at)
             }
-            UploadError::SendAgain(id) => Self::new(
+            UploadError::SendAgain(id) => Self::caused_by(
                 Slug::SendAgain,
                 format!(
                     "The audio of recording {id} turned out to be damaged here. Send it once more: it is stored anew then."
                 ),
+                format!("the audio of recording {id} is missing or damaged").into(),
             ),
             UploadError::DigestMismatch { received } => Self::new(
                 Slug::DigestMismatch,

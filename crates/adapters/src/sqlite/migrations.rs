@@ -1,0 +1,36 @@
+//! The tables, and how they became what they are.
+//!
+//! A server that runs goes on with the statements it knows. Whoever brings the tables up to date below it has it write rows
+//! that nobody can read later, so that is done by a server before it serves, or while there is none.
+
+use std::{fs::File, path::Path};
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use super::{OpenError, open_existing};
+use crate::serving_lock;
+
+/// Each is applied once, in this order; never change one that was released.
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("migrations/1-recordings-and-users.sql")),
+    M::up(include_str!("migrations/2-plans.sql")),
+    M::up(include_str!("migrations/3-recordings-in-order.sql")),
+    M::up(include_str!("migrations/4-rows-that-remember.sql")),
+    M::up(include_str!("migrations/5-blocks-at-least.sql")),
+    M::up(include_str!("migrations/6-checksums-everywhere.sql")),
+    M::up(include_str!("migrations/7-damaged-recordings.sql")),
+];
+
+/// Brings the tables up to date, which are none at first.
+pub fn apply(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
+    Migrations::from_slice(MIGRATIONS).to_latest(connection)
+}
+
+/// Keeps servers away from tables that are not up to date, until they are.
+pub fn keep_servers_away(path: &Path) -> Result<Option<File>, OpenError> {
+    if !path.exists() || Migrations::from_slice(MIGRATIONS).pending_migrations(&open_existing(path)?)? <= 0 {
+        return Ok(None);
+    }
+    serving_lock::try_lock(path)?.map(Some).ok_or(OpenError::ServedByOlder)
+}
