@@ -117,8 +117,7 @@ impl Witnesses {
             Err(error) => return Judgement::Doubtful(Doubt::Unknown(error.into())),
         };
         match self.blobs.describe(&recording.blob).await {
-            // Audio that is known to be damaged may be replaced by this yet.
-            Ok(Some(other)) if other.size == recording.size && recording.damaged_at.is_none() => Judgement::Nobodys,
+            Ok(Some(other)) if other.size == recording.size => Judgement::Nobodys,
             _ => Judgement::Doubtful(Doubt::Unsettled),
         }
     }
