@@ -19,9 +19,10 @@ use tapebase_domain::{
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
     page::{Limit, PageRequest},
+    pending::{LinkKey, PendingUpload, StagedRef},
     ports::{
         ChangeFeed as _, ChangesRequest, Clock as _, InsertError, Inventory as _, RecordStore, StoreError, SystemClock,
-        Terms, UserStore,
+        Terms, UploadStore as _, UserStore,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -190,6 +191,36 @@ async fn a_damaged_row_keeps_no_other_from_being_listed() {
     let end = rows.recordings(Some((owner, recordings[3].id.clone()))).await.expect("walked");
     assert_eq!((end.recordings.len(), end.unreadable.len()), (0, 1), "{end:?}");
     assert!(end.unreadable[0].contains(recordings[4].id.as_str()), "{end:?}");
+}
+
+fn upload_of(owner: UserId, expires_at: Timestamp) -> PendingUpload {
+    let Recording { id, details, size, sha256, .. } = received(owner, expires_at);
+    let (staged, key) = (StagedRef::new(format!("parts of {id}")), LinkKey::generate());
+    PendingUpload { id, owner, details, size, sha256, again: false, staged, key, expires_at }
+}
+
+#[tokio::test]
+async fn a_damaged_upload_has_its_part_of_the_quota_until_its_time_is_over() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let rows = Sqlite::open(&path).expect("made");
+    let expires_at = SystemClock.now();
+    let upload = upload_of(UserId::generate(expires_at), expires_at);
+    let other = upload_of(upload.owner, expires_at + Duration::from_secs(60));
+    for upload in [&upload, &other] {
+        rows.reserve(upload.clone(), Quota::UNLIMITED).await.expect("reserved");
+        let database = rusqlite::Connection::open(&path).expect("opened");
+        let damaged = database.execute("UPDATE uploads SET length = length + 1 WHERE id = ?1", [upload.id.as_str()]);
+        assert_eq!(damaged.expect("written"), 1);
+    }
+
+    let expired = rows.expired_uploads(expires_at + Duration::from_secs(1)).await.expect("listed");
+
+    assert_eq!(expired, []);
+    let counters = rows.counters(upload.owner).await.expect("counted");
+    assert_eq!(counters.uploads, 1, "the time of the other is not over");
+    assert_eq!(rows.upload(upload.owner, &upload.id).await.expect("readable"), None);
+    rows.reserve(upload, Quota::UNLIMITED).await.expect("its id is free again");
 }
 
 #[tokio::test]

@@ -298,6 +298,11 @@ fn split((one, other): (&str, &str)) -> (String, String) {
     (one.to_owned(), other.to_owned())
 }
 
+/// A user's id, from a column that nothing else says anything of.
+pub fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<UserId> {
+    parsed(row, column, UserId::parse)
+}
+
 /// The id of the database, by itself: whether it is the right one is for the audio to say, which has it, too.
 pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
     parsed(row, 0, StoreId::parse)

@@ -100,19 +100,48 @@ impl UploadStore for Sqlite {
     }
 
     async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
-        self.readers
-            .read(move |connection| {
-                let columns = rows::UPLOAD.join(", uploads.");
-                let query = format!(
-                    "SELECT uploads.{columns} FROM due JOIN uploads ON uploads.owner = due.owner \
-                     AND uploads.id = due.reference WHERE due.kind = ?1 AND due.due_at < ?2"
-                );
-                let mut statement = connection.prepare_cached(&query)?;
-                let expired = params![Kind::Upload.as_str(), rows::micros(&now)];
-                rows::readable(statement.query_map(expired, rows::upload)?, "uploads", PAGE)
-            })
-            .await
+        let (expired, damaged) = self.readers.read(move |connection| expired(connection, now)).await?;
+        if !damaged.is_empty() {
+            tracing::error!(uploads = damaged.len(), "damaged rows of uploads whose time is over are removed");
+            self.writer.write(move |connection| forget(connection, &damaged).map(Outcome::Keep)).await?;
+        }
+        Ok(expired)
     }
+}
+
+/// Some expired uploads, and the owners and ids of those whose rows cannot be read.
+fn expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(Vec<PendingUpload>, Vec<(UserId, String)>)> {
+    let columns = rows::UPLOAD.join(", uploads.");
+    let query = format!(
+        "SELECT uploads.{columns} FROM due JOIN uploads ON uploads.owner = due.owner AND uploads.id = due.reference \
+         WHERE due.kind = ?1 AND due.due_at < ?2"
+    );
+    let mut statement = connection.prepare_cached(&query)?;
+    let mut due = statement.query(params![Kind::Upload.as_str(), rows::micros(&now)])?;
+    let (mut expired, mut damaged) = (Vec::new(), Vec::new());
+    while expired.len() + damaged.len() < PAGE
+        && let Some(row) = due.next()?
+    {
+        match rows::upload(row) {
+            Ok(upload) => expired.push(upload),
+            Err(error) if rows::is_damage(&error) => damaged.push((rows::owner(row, 0)?, row.get(1)?)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((expired, damaged))
+}
+
+/// Takes out uploads that nobody can read, and so nobody complete or abort, or they would have their part of the quota for
+/// ever. What was sent for them is removed by its age.
+fn forget(connection: &Connection, damaged: &[(UserId, String)]) -> rusqlite::Result<()> {
+    for (owner, id) in damaged {
+        connection
+            .prepare_cached("DELETE FROM uploads WHERE owner = ?1 AND id = ?2")?
+            .execute(params![owner.to_string(), id])?;
+        due::cancel(connection, *owner, Kind::Upload, id)?;
+        counting::recount(connection, *owner)?;
+    }
+    Ok(())
 }
 
 fn insert(connection: &Connection, upload: &PendingUpload) -> rusqlite::Result<()> {

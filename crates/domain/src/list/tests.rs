@@ -211,6 +211,41 @@ async fn damage_that_shows_while_it_plays_is_noted() {
 }
 
 #[tokio::test]
+async fn audio_that_reads_right_again_is_noted_as_sound_and_played() {
+    let existing = Recording { damaged_at: NOW.parse().ok(), ..recording(owner(), b"speech") };
+    let mut ports = TestPorts::default();
+    ports.blobs.expect_open().returning(|_, _| Ok(Some(blob::once("speech".into()))));
+    ports
+        .records
+        .expect_mark_damaged()
+        .withf(|_, _, _, since| since.is_none())
+        .times(1)
+        .returning(|_, _, _, _| Ok(true));
+    let list = list(ports);
+
+    let played = list.play(&existing, ByteRange::whole(6)).await;
+
+    assert!(played.is_ok());
+    assert_eq!(list.damage.count(), 0);
+}
+
+#[tokio::test]
+async fn audio_that_is_damaged_still_is_not_played() {
+    let existing = Recording { damaged_at: NOW.parse().ok(), ..recording(owner(), b"speech") };
+    let mut ports = TestPorts::default();
+    ports.blobs.expect_open().returning(|_, _| Ok(Some(blob::once("screech".into()))));
+    let listed = existing.clone();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(listed.clone())));
+    ports.records.expect_mark_damaged().returning(|_, _, _, since| Ok(since.is_none()));
+    let list = list(ports);
+
+    let played = list.play(&existing, ByteRange::whole(6)).await;
+
+    assert!(matches!(played, Err(ListError::Damaged(_))));
+    assert_eq!(list.damage.count(), 1);
+}
+
+#[tokio::test]
 async fn playing_opens_the_range_asked_for() {
     let existing = recording(owner(), b"speech");
     let mut ports = TestPorts::default();

@@ -20,6 +20,7 @@ mod many;
 mod memory;
 mod names;
 mod old_folder;
+mod players;
 mod rebuild;
 mod seed;
 mod server;

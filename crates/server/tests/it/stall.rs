@@ -2,6 +2,9 @@
 //! and all is well once it goes on.
 
 use std::{
+    collections::BTreeMap,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
@@ -34,8 +37,8 @@ const FAR_AHEAD: u64 = 400 << 10;
 const USERS: usize = 20;
 /// How many hang up at the same time.
 const AT_ONCE: usize = 32;
-/// Far longer than anybody waits for memory.
-const LONG: Duration = Duration::from_mins(1);
+/// Far longer than anybody waits for memory, on a machine that has a thousand requests to answer before.
+const LONG: Duration = Duration::from_mins(5);
 /// How long what is left may take when the store goes on.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -48,6 +51,46 @@ fn a_disk_that_stalls_costs_no_more_memory_than_there_may_be() {
     let disk = Strace::inject(number_of(server.pid(), "pack-writer"), "fdatasync:delay_enter=3000000");
 
     flood.pour(ABANDONED, WAITING, || drop(disk));
+}
+
+/// Each is let in for as much as a large body needs, until no memory is left; the others wait, and are refused.
+#[test]
+fn large_uploads_that_stop_half_way_cost_no_more_memory_than_there_may_be() {
+    const STOPPED: usize = 500;
+    let server = Server::start(&SETTINGS);
+    let tcp = server.tcp();
+    let tokens: Vec<String> = (0..USERS).map(|number| server.sign_up(&format!("user{number}"))).collect();
+    let half = noise(600_000);
+
+    let stopped: Vec<TcpStream> = (0..STOPPED)
+        .map(|number| {
+            let mut stream = tcp.connect();
+            stream.set_nonblocking(true).expect("set");
+            let head = format!(
+                "POST /v1/recordings HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n\
+                 Content-Type: audio/mp4\r\nContent-Length: 1200000\r\n\r\n",
+                tokens[number % USERS]
+            );
+            stream.write_all(head.as_bytes()).expect("sent");
+            // As much of it as the kernel takes for a server that may read nothing.
+            let _ = stream.write_all(&half);
+            stream
+        })
+        .collect();
+
+    let mut statuses = BTreeMap::new();
+    for mut stream in stopped {
+        stream.set_nonblocking(false).expect("set");
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).expect("answered");
+        *statuses.entry(String::from_utf8_lossy(&status[9..]).into_owned()).or_insert(0) += 1;
+    }
+    assert!(statuses.keys().all(|status| ["408", "503"].contains(&&**status)), "{statuses:?}");
+    assert!(statuses.len() == 2, "some are let in and given up, some are not let in: {statuses:?}");
+    let most = BUDGET + ALWAYS + FAR_AHEAD * STOPPED as u64;
+    let peak = server.peak_memory();
+    assert!(peak < most, "it took {} of {} MiB", peak >> 20, most >> 20);
+    let _ = server.send(&upload(&tokens[0], half).1).expect(201);
 }
 
 /// What is kept in one piece on its way.
