@@ -206,7 +206,7 @@ async fn a_damaged_upload_has_its_part_of_the_quota_until_its_time_is_over() {
     let rows = Sqlite::open(&path).expect("made");
     let expires_at = SystemClock.now();
     let upload = upload_of(UserId::generate(expires_at), expires_at);
-    let other = upload_of(upload.owner, expires_at + Duration::from_secs(60));
+    let other = upload_of(upload.owner, expires_at + Duration::from_mins(1));
     for upload in [&upload, &other] {
         rows.reserve(upload.clone(), Quota::UNLIMITED).await.expect("reserved");
         let database = rusqlite::Connection::open(&path).expect("opened");

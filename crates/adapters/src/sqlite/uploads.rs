@@ -109,8 +109,11 @@ impl UploadStore for Sqlite {
     }
 }
 
+/// An owner and an id, which nothing but the index says.
+type Key = (UserId, String);
+
 /// Some expired uploads, and the owners and ids of those whose rows cannot be read.
-fn expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(Vec<PendingUpload>, Vec<(UserId, String)>)> {
+fn expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(Vec<PendingUpload>, Vec<Key>)> {
     let columns = rows::UPLOAD.join(", uploads.");
     let query = format!(
         "SELECT uploads.{columns} FROM due JOIN uploads ON uploads.owner = due.owner AND uploads.id = due.reference \
@@ -133,13 +136,16 @@ fn expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(Vec<Pen
 
 /// Takes out uploads that nobody can read, and so nobody complete or abort, or they would have their part of the quota for
 /// ever. What was sent for them is removed by its age.
-fn forget(connection: &Connection, damaged: &[(UserId, String)]) -> rusqlite::Result<()> {
+fn forget(connection: &Connection, damaged: &[Key]) -> rusqlite::Result<()> {
+    // One that is sound by now stays.
+    let columns: Vec<_> = rows::UPLOAD.iter().copied().filter(|column| *column != "checksum").collect();
+    let columns = columns.join(", ");
+    let delete = format!("DELETE FROM uploads WHERE owner = ?1 AND id = ?2 AND checksum <> row_checksum({columns})");
     for (owner, id) in damaged {
-        connection
-            .prepare_cached("DELETE FROM uploads WHERE owner = ?1 AND id = ?2")?
-            .execute(params![owner.to_string(), id])?;
-        due::cancel(connection, *owner, Kind::Upload, id)?;
-        counting::recount(connection, *owner)?;
+        if connection.prepare_cached(&delete)?.execute(params![owner.to_string(), id])? == 1 {
+            due::cancel(connection, *owner, Kind::Upload, id)?;
+            counting::recount(connection, *owner)?;
+        }
     }
     Ok(())
 }
