@@ -61,6 +61,7 @@ pub struct Locations {
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "there is no S3 in this build"))]
     s3: S3Dialect,
     memory: Budget,
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "nothing is locked in this build"))]
     is_locked: bool,
     #[cfg(feature = "aws")]
     sdk: crate::aws::Sdk,
