@@ -68,16 +68,20 @@ fn find_plan(ports: &mut TestPorts, plan: &PendingUpload) {
 
 /// A plan store the plan is taken out of, and a blob store that removes what was sent for it.
 fn expect_given_up(ports: &mut TestPorts, plan: &PendingUpload) {
-    let (released, staged) = (plan.clone(), plan.staged.clone());
+    expect_released(ports, plan);
+    expect_abandoned(ports, plan.staged.clone());
+}
+
+/// A plan store the plan is taken out of.
+fn expect_released(ports: &mut TestPorts, plan: &PendingUpload) {
+    let released = plan.clone();
     ports.uploads.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
-    expect_abandoned(ports, staged);
 }
 
 /// The same for one that has expired: what was made of its parts may be a recording's.
 fn expect_expired(ports: &mut TestPorts, plan: &PendingUpload) {
-    let (released, staged) = (plan.clone(), plan.staged.clone());
-    ports.uploads.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
-    let resists = |_: &_| Err(BlobError::Unavailable("it resists".into()));
+    expect_released(ports, plan);
+    let (staged, resists) = (plan.staged.clone(), |_: &_| Err(BlobError::Unavailable("it resists".into())));
     ports.staged.expect_clear().withf(move |cleared| *cleared == staged).times(1).returning(resists);
 }
 
