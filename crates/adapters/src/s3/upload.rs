@@ -6,9 +6,10 @@ use aws_sdk_s3::{
     primitives::ByteStream as SdkStream,
     types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use data_encoding::BASE64;
 use futures_util::{StreamExt as _, stream::Fuse};
+use memmap2::MmapMut;
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
@@ -40,7 +41,7 @@ impl S3 {
     pub(super) async fn upload(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let name = blob_name::fresh();
         let mut body = Pieces { body: body.fuse(), rest: Bytes::new() };
-        let first = body.next_part(PART_BYTES, BytesMut::new()).await?;
+        let first = body.next_part(PART_BYTES).await?;
         if first.is_last {
             return self.put_object(name, of, first.bytes).await;
         }
@@ -98,9 +99,8 @@ impl S3 {
         }
     }
 
-    /// Sends all parts, the next while a few are on their way, and puts them together. A part is collected where one
-    /// that was sent has been, or in memory that is to spare: fresh memory for each would lie about in pieces that
-    /// nothing fits in.
+    /// Sends all parts, the next while a few are on their way, and puts them together. A part is collected in the memory
+    /// of one that was sent, or in memory that is to spare.
     async fn send_parts(
         &self,
         upload: &Arc<Multipart>,
@@ -113,23 +113,21 @@ impl S3 {
         for number in 1.. {
             hasher = hash(hasher, part.bytes.clone()).await?;
             let (store, upload, bytes) = (self.clone(), upload.clone(), part.bytes);
-            sending.spawn(async move { Ok((store.send_part(&upload, number, bytes.clone()).await?, bytes)) });
+            sending.spawn(async move { store.send_part(&upload, number, bytes).await });
             if part.is_last {
                 break;
             }
             let size = PART_BYTES * (1 + sent.len() / PARTS_OF_ONE_SIZE);
-            let mut room = BytesMut::new();
             if spare.len() < PARTS - 1
                 && let Some(more) = self.memory.try_spare(size as u64)
             {
                 spare.push(more);
-            } else if let Some((completed, bytes)) = joined(sending.join_next().await)? {
+            } else if let Some(completed) = joined(sending.join_next().await)? {
                 sent.push(completed);
-                room = bytes.try_into_mut().unwrap_or_default();
             }
-            part = body.next_part(size, room).await?;
+            part = body.next_part(size).await?;
         }
-        while let Some((completed, _)) = joined(sending.join_next().await)? {
+        while let Some(completed) = joined(sending.join_next().await)? {
             sent.push(completed);
         }
         self.complete_multipart(&upload.key, &upload.id, sent).await?;
@@ -185,10 +183,9 @@ fn is_done<E: aws_sdk_s3::error::ProvideErrorMetadata>(error: &aws_sdk_s3::error
     error::has_code(error, "NoSuchUpload") || error::has_status(error, 412)
 }
 
-/// A part that was sent, with its bytes, which may make room for another.
-type Sent = (CompletedPart, Bytes);
-
-fn joined(sent: Option<Result<Result<Sent, BlobError>, JoinError>>) -> Result<Option<Sent>, BlobError> {
+fn joined(
+    sent: Option<Result<Result<CompletedPart, BlobError>, JoinError>>,
+) -> Result<Option<CompletedPart>, BlobError> {
     sent.transpose().map_err(|error| BlobError::Unavailable(error.into()))?.transpose()
 }
 
@@ -200,22 +197,25 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// A part of `size` bytes, unless it is the last, where what is in `room` may go. Room is made once: a buffer that
-    /// grows is two.
-    async fn next_part(&mut self, size: usize, room: BytesMut) -> Result<Part, BodyError> {
+    /// A part of `size` bytes, unless it is the last.
+    ///
+    /// Its memory is the system's again once nobody has the part: the allocator would keep so much for each of its
+    /// threads.
+    async fn next_part(&mut self, size: usize) -> Result<Part, BlobError> {
         let first = self.take(size).await?;
         if !self.has_more().await? {
             // The only piece needs no copy.
             return Ok(Part { bytes: first, is_last: true });
         }
-        let mut bytes = room;
-        bytes.clear();
-        bytes.reserve(size);
-        bytes.extend_from_slice(&first);
-        while bytes.len() < size && self.has_more().await? {
-            bytes.extend_from_slice(&self.take(size - bytes.len()).await?);
+        let mut room = MmapMut::map_anon(size).map_err(|error| BlobError::Unavailable(error.into()))?;
+        let mut filled = first.len();
+        room[..filled].copy_from_slice(&first);
+        while filled < size && self.has_more().await? {
+            let piece = self.take(size - filled).await?;
+            room[filled..][..piece.len()].copy_from_slice(&piece);
+            filled += piece.len();
         }
-        Ok(Part { bytes: bytes.freeze(), is_last: !self.has_more().await? })
+        Ok(Part { bytes: Bytes::from_owner(room).slice(..filled), is_last: !self.has_more().await? })
     }
 
     /// Some bytes, `most` at most; none at the end.

@@ -1,5 +1,7 @@
 //! Players that take what they asked for slowly, or not at all.
 
+use std::net::TcpStream;
+
 use tapebase_conformance::http::{Request, cases::fixtures::noise};
 
 use crate::{server::Server, stall::SETTINGS};
@@ -27,9 +29,14 @@ fn whoever_plays_slowly_keeps_no_recording_from_being_stored() {
         })
         .collect();
 
-    let playing: Vec<_> = users.iter().flat_map(|(_, play)| (0..SHARE).map(|_| tcp.begin(play))).collect();
-
+    let begin = |play: &Request| (0..SHARE).map(|_| tcp.begin(play)).collect();
     let (token, play) = &users[0];
+    let mut playing: Vec<TcpStream> = begin(play);
+    for stream in &playing {
+        assert_eq!(stream.peek(&mut [0]).expect("an answer"), 1);
+    }
+    playing.extend(users[1..].iter().flat_map(|(_, play)| begin(play)));
+
     let refused = server.send(play);
     assert_eq!(refused.outcome(), "503 busy");
     assert!(refused.header("retry-after").is_some());
