@@ -1,8 +1,12 @@
 //! The names of problems, to switch on; they never change.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 macro_rules! slugs {
     ($($slug:ident $text:literal,)*) => {
@@ -76,6 +80,20 @@ slugs! {
     TooManyRecordings "too-many-recordings",
     TooManyUploads "too-many-uploads",
     StorageFull "storage-full",
+}
+
+/// utoipa does not read what macros write, so it is told.
+impl PartialSchema for Slug {
+    fn schema() -> RefOr<Schema> {
+        let codes = Self::ALL.iter().map(|slug| slug.as_str());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).into()
+    }
+}
+
+impl ToSchema for Slug {
+    fn name() -> Cow<'static, str> {
+        "ProblemCode".into()
+    }
 }
 
 impl fmt::Display for Slug {

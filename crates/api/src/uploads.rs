@@ -17,7 +17,7 @@ pub struct CreateUpload {
     /// Made from the time otherwise.
     #[schema(example = "회의록 3.m4a")]
     pub name: Option<String>,
-    /// Bytes of which nothing is said otherwise.
+    /// Default `application/octet-stream`.
     #[schema(example = "audio/mp4")]
     pub media_type: Option<String>,
     /// In bytes.

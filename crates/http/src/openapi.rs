@@ -1,5 +1,9 @@
 //! The description of the API, generated from the handlers (OpenAPI 3.1).
 
+mod audio;
+mod failures;
+mod headers;
+
 use std::sync::LazyLock;
 
 use actix_web::{HttpRequest, HttpResponse};
@@ -7,7 +11,7 @@ use tapebase_api as api;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Content, Object, PathItem, Ref, RefOr, Required, Response, Schema, SecurityRequirement, Type,
+        PathItem, RefOr, Schema, SecurityRequirement, Type,
         path::{Operation, ParameterIn},
         schema::SchemaType,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
@@ -42,23 +46,29 @@ use crate::{
         (name = "Recordings", description = "Everything one does with recordings."),
         (name = "Changes", description = "Keeping a device and the server alike."),
         (name = "Direct uploads", description = "Sending a recording in parts, past this server where the audio is kept elsewhere."),
-        (name = "2018", description = "The routes of the server of 2018, for its clients."),
         (name = "Server", description = "For operators and the curious."),
+        (name = "Legacy", description = "The routes of the server of 2018, for its clients."),
     ),
+    servers((url = "/", description = "The server that this description came from")),
     security(("token" = [])),
     modifiers(&Schemes, &Common),
 )]
 struct Description;
 
 /// This description
-#[utoipa::path(get, path = "/openapi.json", tag = "Server", security(()), responses(
+#[utoipa::path(get, path = "/openapi.json", operation_id = "getDescription", tag = "Server", security(()), responses(
     (status = 200, description = "OpenAPI 3.1", body = Object),
     (status = 304, description = "A tag in If-None-Match is the current one"),
 ))]
 pub async fn description(request: HttpRequest) -> Result<HttpResponse, Problem> {
     static DESCRIPTION: LazyLock<serde_json::Result<Document>> =
-        LazyLock::new(|| Ok(Document::new("application/json", serde_json::to_vec(&Description::openapi())?)));
+        LazyLock::new(|| Ok(Document::new("application/json", text()?)));
     DESCRIPTION.as_ref().map_err(|error| Problem::internal(error.to_string()))?.answer(&request)
+}
+
+/// As it is committed, too: people generate clients where no server runs, and read what has changed.
+fn text() -> serde_json::Result<String> {
+    Ok(Description::openapi().to_pretty_json()? + "\n")
 }
 
 struct Schemes;
@@ -81,28 +91,45 @@ impl Modify for Common {
         // The server of 2018 and the article about it disagreed on this path: both are answered alike.
         let mut alias = PathItem::default();
         alias.put = paths.get("/record/{id}").and_then(|item| item.put.clone());
+        if let Some(operation) = &mut alias.put {
+            operation.operation_id = Some("legacyUploadRecord".to_owned());
+        }
         paths.insert("/upload/record/{id}".to_owned(), alias);
         for (path, item) in paths {
+            name_head(item);
             for (method, operation) in operations(item) {
-                operation.operation_id = Some(operation_id(method, path));
                 simplify_parameters(operation);
-                add_common_failures(operation);
-                describe_failures(path, operation);
+                audio::describe(operation);
+                failures::describe(path, method, operation);
+                headers::describe(operation);
+                simplify_security(operation);
             }
         }
+        document.components.get_or_insert_default().headers = headers::all();
     }
 }
 
-/// `get_v1_recordings_id_audio` for `GET /v1/recordings/{id}/audio`: unique, and stable for generated clients.
-fn operation_id(method: &str, path: &str) -> String {
-    let words = path.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    [method].into_iter().chain(words).collect::<Vec<_>>().join("_")
+/// The HEAD of a GET is described with it, and yet an operation of its own: `headRecording` beside `getRecording`.
+fn name_head(item: &mut PathItem) {
+    if let Some(head) = &mut item.head
+        && let Some(name) = head.operation_id.as_deref().and_then(|name| name.strip_prefix("get"))
+    {
+        head.operation_id = Some(format!("head{name}"));
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, head, put, post, patch, delete, .. } = item;
     let methods = [("get", get), ("head", head), ("put", put), ("post", post), ("patch", patch), ("delete", delete)];
     methods.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// That nobody need sign in is said by an empty list: a list with nothing asked for in it means the same, and generators
+/// ask for a token there.
+fn simplify_security(operation: &mut Operation) {
+    if let Some(security) = &mut operation.security {
+        security.retain(|requirement| *requirement != SecurityRequirement::default());
+    }
 }
 
 /// A parameter that may be left out is still never null: generators of clients stumble over that.
@@ -123,54 +150,6 @@ fn simplify_parameters(operation: &mut Operation) {
     }
 }
 
-fn add_common_failures(operation: &mut Operation) {
-    let is_public = operation.security.as_deref() == Some(&[SecurityRequirement::default()]);
-    let takes_body = operation.request_body.is_some();
-    if let Some(RefOr::T(body)) = &mut operation.request_body
-        && body.content.contains_key("application/octet-stream")
-    {
-        // No body is an empty recording.
-        body.required = Some(Required::False);
-    }
-    let mut add = |status: &str, description: &str| {
-        let responses = &mut operation.responses.responses;
-        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
-    };
-    if !is_public {
-        add("400", "A header, parameter or body is malformed");
-        add("401", "Not signed in");
-    }
-    if takes_body {
-        add("400", "A header, parameter or body is malformed, damaged or incomplete");
-        add("408", "The body came too slowly");
-        add("411", "No body is announced");
-        add("413", "The body is too large");
-        add("415", "A body of this type is not taken here");
-    }
-    if !is_public || takes_body {
-        add("503", "A store does not answer, or too many sign in at once");
-        add("507", "No space left, on the server or in the quota");
-    }
-}
-
-/// A failure of the API is a problem document; the clients of 2018 are told in JSON of their own.
-fn describe_failures(path: &str, operation: &mut Operation) {
-    let is_legacy = ["/login", "/record", "/upload"].iter().any(|prefix| path.starts_with(prefix));
-    for (status, response) in &mut operation.responses.responses {
-        let is_failure = status.starts_with(['4', '5']);
-        if let RefOr::T(response) = response
-            && is_failure
-        {
-            let (media_type, schema) = if is_legacy {
-                ("application/json", RefOr::T(Object::with_type(Type::Object).into()))
-            } else {
-                ("application/problem+json", RefOr::Ref(Ref::from_schema_name("Problem")))
-            };
-            response.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(schema))));
-        }
-    }
-}
-
 /// Every method and path described, for the test that compares them with the routes.
 #[cfg(test)]
 pub fn described() -> std::collections::BTreeSet<(String, String)> {
@@ -179,4 +158,30 @@ pub fn described() -> std::collections::BTreeSet<(String, String)> {
         described.extend(operations(item).map(|(method, _)| (method.to_uppercase(), path.clone())));
     }
     described
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_committed_description_is_that_of_the_server() {
+        let committed = include_str!("../../../docs/openapi.json");
+        let renew = "write it anew: curl -o docs/openapi.json http://127.0.0.1:8080/openapi.json";
+        assert!(committed == text().expect("JSON"), "docs/openapi.json is another; {renew}");
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own_that_a_person_would_choose() {
+        let mut names = BTreeSet::new();
+        for (path, item) in &mut Description::openapi().paths.paths {
+            for (method, operation) in operations(item) {
+                let name = operation.operation_id.clone().expect("a name");
+                assert!(name.chars().all(|char| char.is_ascii_alphabetic()), "{method} {path}: {name}");
+                assert!(names.insert(name.clone()), "{name} is the name of two");
+            }
+        }
+    }
 }

@@ -40,12 +40,22 @@ impl Problem {
             response.insert_header((X_REQUEST_ID, id));
         }
         let Meaning { status, title, is_retryable: retryable } = meaning;
-        let kind = paths::problem(slug.as_str());
+        let (kind, code) = (paths::problem(slug.as_str()), slug.to_string());
         let (title, detail) = (title.to_owned(), detail.to_owned());
         response
             .content_type("application/problem+json")
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .json(api::Problem { kind, title, status, detail, instance, retryable, deleted_at: None, restart: None })
+            .json(api::Problem {
+                kind,
+                code,
+                title,
+                status,
+                detail,
+                instance,
+                retryable,
+                deleted_at: None,
+                restart: None,
+            })
     }
 }

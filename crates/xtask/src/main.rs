@@ -3,11 +3,13 @@
 mod bench;
 mod cache;
 mod client;
+mod clients;
 mod deploy;
 mod engines;
 mod fixtures;
 mod lint_answers;
 mod log;
+mod node;
 mod planted;
 mod power_cut;
 mod process;
@@ -45,6 +47,8 @@ enum Command {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Generates clients from the description of a freshly started server, and has each do what an app does.
+    Clients,
     /// Asks a freshly started server for every kind of answer, and lints them.
     LintAnswers,
     /// Runs the engines that the AWS adapters are tested against.
@@ -90,6 +94,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::Clients => clients::run(),
         Command::LintAnswers => lint_answers::run(),
         Command::Bench(options) => bench::run(&options),
         Command::PowerCut(options) => power_cut::run(&options),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Engines};
 use crate::workspace::cargo;
-use crate::{deploy, lint_answers, program, schemathesis};
+use crate::{clients, deploy, lint_answers, program, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
@@ -27,6 +27,7 @@ pub fn run() -> Result<()> {
     let tally = steps.time("tests", || count_tests(&engines))?;
     engines.stop()?;
     steps.time("answers", lint_answers::run)?;
+    steps.time("clients", clients::run)?;
     steps.time("fuzz-api", || schemathesis::run(&[]))?;
     steps.print();
     println!("{tally}");

@@ -9,7 +9,7 @@ mod web;
 use std::fmt;
 
 use serde_json::Value;
-use tapebase_api::Problem;
+use tapebase_api::{Problem, paths};
 
 pub use self::{tcp::Tcp, web::Web};
 
@@ -95,7 +95,8 @@ impl Response {
         let problem: Problem = serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("not a problem document: {error}: {self:?}"));
         assert_eq!(problem.status, self.status, "{self:?}");
-        problem.slug().map_or(problem.kind, |slug| slug.to_string())
+        assert_eq!(problem.kind, paths::problem(&problem.code), "{self:?}");
+        problem.code
     }
 
     /// Its status, and the slug of the problem it tells of, as in `404 not-found`.

@@ -198,6 +198,7 @@ impl ResponseError for Problem {
         }
         let body = api::Problem {
             kind: paths::problem(self.slug.as_str()),
+            code: self.slug.to_string(),
             title: meaning.title.to_owned(),
             status: meaning.status,
             detail: self.detail.clone().into_owned(),

@@ -23,7 +23,7 @@ use crate::{
 type Answer = Result<HttpResponse, Problem>;
 
 /// Make an account and sign in
-#[utoipa::path(post, path = "/v1/auth/signup", tag = "Accounts", security(()), request_body = api::Credentials, responses(
+#[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 201, description = "Signed up and in", body = api::Grant, headers(("Location" = String, description = "The user"))),
     (status = 400, description = "Bad email address, password or body"),
     (status = 403, description = "Sign-up is closed"),
@@ -45,7 +45,7 @@ pub async fn sign_up(
 /// Sign in
 ///
 /// The answer and its time are the same for an unknown address and a wrong password.
-#[utoipa::path(post, path = "/v1/auth/login", tag = "Accounts", security(()), request_body = api::Credentials, responses(
+#[utoipa::path(post, path = "/v1/auth/login", operation_id = "signIn", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
 ))]
@@ -64,7 +64,7 @@ pub async fn log_in(
 }
 
 /// End the session in use
-#[utoipa::path(post, path = "/v1/auth/logout", tag = "Accounts", responses(
+#[utoipa::path(post, path = "/v1/auth/logout", operation_id = "signOut", tag = "Accounts", responses(
     (status = 204, description = "Its token is worthless now"),
 ))]
 pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
@@ -73,7 +73,7 @@ pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::
 }
 
 /// Who I am
-#[utoipa::path(get, path = "/v1/me", tag = "Accounts", responses(
+#[utoipa::path(get, path = "/v1/me", operation_id = "getMe", tag = "Accounts", responses(
     (status = 200, description = "The user signed in, how much they have, and how much they may have", body = api::Me),
 ))]
 pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
@@ -82,7 +82,7 @@ pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
 }
 
 /// Where I am signed in
-#[utoipa::path(get, path = "/v1/me/sessions", tag = "Accounts", params(PageQuery), responses(
+#[utoipa::path(get, path = "/v1/me/sessions", operation_id = "listSessions", tag = "Accounts", params(PageQuery), responses(
     (status = 200, description = "Some sessions, the newest first, and where to go on", body = api::SessionPage),
 ))]
 pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
@@ -92,7 +92,7 @@ pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<
 }
 
 /// Sign out everywhere, here too
-#[utoipa::path(delete, path = "/v1/me/sessions", tag = "Accounts", responses(
+#[utoipa::path(delete, path = "/v1/me/sessions", operation_id = "signOutEverywhere", tag = "Accounts", responses(
     (status = 204, description = "All tokens are worthless now"),
 ))]
 pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
@@ -101,7 +101,7 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks
 }
 
 /// One of my sessions
-#[utoipa::path(get, path = "/v1/me/sessions/{id}", tag = "Accounts",
+#[utoipa::path(get, path = "/v1/me/sessions/{id}", operation_id = "getSession", tag = "Accounts",
     params(("id" = String, Path, description = "The session's id")), responses(
     (status = 200, description = "The session", body = api::Session),
     (status = 404, description = "No such session"),
@@ -113,7 +113,7 @@ pub async fn session(caller: Caller, path: web::Path<String>, services: web::Dat
 }
 
 /// Sign out somewhere
-#[utoipa::path(delete, path = "/v1/me/sessions/{id}", tag = "Accounts",
+#[utoipa::path(delete, path = "/v1/me/sessions/{id}", operation_id = "signOutSession", tag = "Accounts",
     params(("id" = String, Path, description = "The session's id")), responses(
     (status = 204, description = "Its token is worthless now"),
     (status = 404, description = "No such session"),

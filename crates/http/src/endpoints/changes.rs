@@ -33,7 +33,7 @@ pub struct ChangesQuery {
 /// What has changed
 ///
 /// Recordings as they are now, and the ids of those that were deleted, in the order of their last change.
-#[utoipa::path(get, path = "/v1/changes", tag = "Changes", params(ChangesQuery), responses(
+#[utoipa::path(get, path = "/v1/changes", operation_id = "listChanges", tag = "Changes", params(ChangesQuery), responses(
     (status = 200, description = "Some changes, and where to go on", body = api::Changes),
     (status = 410, description = "The cursor is of no use any more: begin anew, as the problem says"),
 ))]

@@ -36,7 +36,7 @@ type Answer = Result<HttpResponse, Problem>;
 ///
 /// The answer says where to send its parts, in any order and at once if you like. Then complete it.
 /// Announcing the same again under the same id answers the same plan with fresh links.
-#[utoipa::path(post, path = "/v1/direct", tag = "Direct uploads", request_body = api::CreateUpload, responses(
+#[utoipa::path(post, path = "/v1/direct", operation_id = "createDirectUpload", tag = "Direct uploads", request_body = api::CreateUpload, responses(
     (status = 201, description = "Send the parts", body = api::UploadPlan, headers(("Location" = String, description = "The upload"))),
     (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = api::UploadPlan),
     (status = 409, description = "The id has other content, or its recording was deleted"),
@@ -71,7 +71,7 @@ pub async fn plan(
 ///
 /// Uploads that were announced and not completed yet, and which of their parts are here. They take up the quota until
 /// they are completed or aborted, or have expired and are removed.
-#[utoipa::path(get, path = "/v1/direct", tag = "Direct uploads", params(PageQuery), responses(
+#[utoipa::path(get, path = "/v1/direct", operation_id = "listDirectUploads", tag = "Direct uploads", params(PageQuery), responses(
     (status = 200, description = "Some uploads, in the order of their ids, and where to go on", body = api::PendingUploadPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
@@ -83,7 +83,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
 /// One upload under way
 ///
 /// To go on with it, announce the same again under its id: that gives fresh links for its parts.
-#[utoipa::path(get, path = "/v1/direct/{id}", tag = "Direct uploads",
+#[utoipa::path(get, path = "/v1/direct/{id}", operation_id = "getDirectUpload", tag = "Direct uploads",
     params(("id" = String, Path, description = "The upload's id")),
     responses(
         (status = 200, description = "The upload, and which of its parts are here", body = api::PendingUpload),
@@ -143,7 +143,7 @@ pub struct TicketQuery {
 /// Send a part
 ///
 /// Only where a plan's link leads here; links to elsewhere are answered there. Sent again, the last one counts.
-#[utoipa::path(put, path = "/v1/direct/{id}/parts/{number}", tag = "Direct uploads", security(()),
+#[utoipa::path(put, path = "/v1/direct/{id}/parts/{number}", operation_id = "uploadPart", tag = "Direct uploads", security(()),
     params(
         ("id" = String, Path, description = "The upload's id"),
         ("number" = String, Path, description = "The part, from 1"),
@@ -190,7 +190,7 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
 /// Complete an upload
 ///
 /// Once every part is there, this makes the recording. Safe to repeat.
-#[utoipa::path(post, path = "/v1/direct/{id}/complete", tag = "Direct uploads",
+#[utoipa::path(post, path = "/v1/direct/{id}/complete", operation_id = "completeDirectUpload", tag = "Direct uploads",
     params(("id" = String, Path, description = "The upload's id")),
     responses(
         (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
@@ -210,7 +210,7 @@ pub async fn complete(
 }
 
 /// Abort an upload
-#[utoipa::path(delete, path = "/v1/direct/{id}", tag = "Direct uploads",
+#[utoipa::path(delete, path = "/v1/direct/{id}", operation_id = "abortDirectUpload", tag = "Direct uploads",
     params(("id" = String, Path, description = "The upload's id")),
     responses(
         (status = 204, description = "It is over, and what was sent is gone"),

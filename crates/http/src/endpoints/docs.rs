@@ -14,7 +14,7 @@ use crate::answers::{document::Document, problem::Problem};
 const HTML: &str = include_str!("docs.html");
 
 /// This description, to be read
-#[utoipa::path(get, path = "/docs", tag = "Server", security(()), responses(
+#[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "Server", security(()), responses(
     (status = 200, description = "A page", body = String, content_type = "text/html"),
     (status = 304, description = "A tag in If-None-Match is the current one"),
 ))]

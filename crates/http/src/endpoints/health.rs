@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The process runs
-#[utoipa::path(get, path = "/healthz", tag = "Server", security(()), responses(
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "Server", security(()), responses(
     (status = 200, description = "It does", body = api::Health),
 ))]
 pub async fn healthz() -> HttpResponse {
@@ -21,7 +21,7 @@ pub async fn healthz() -> HttpResponse {
 }
 
 /// The stores answer
-#[utoipa::path(get, path = "/readyz", tag = "Server", security(()), responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "Server", security(()), responses(
     (status = 200, description = "They do, or did less than a second ago", body = api::Readiness),
     (status = 503, description = "One does not"),
     (status = 507, description = "One is full"),
@@ -41,7 +41,7 @@ pub async fn readyz(
 }
 
 /// What a problem's type means
-#[utoipa::path(get, path = "/problems/{slug}", tag = "Server", security(()),
+#[utoipa::path(get, path = "/problems/{slug}", operation_id = "getProblem", tag = "Server", security(()),
     params(("slug" = String, Path, description = "The last part of a problem's type")), responses(
     (status = 200, description = "In plain words", body = String, content_type = "text/plain"),
     (status = 304, description = "A tag in If-None-Match is the current one"),

@@ -47,7 +47,7 @@ type Answer = Result<HttpResponse, Failure>;
 /// Sign in with a social id
 ///
 /// Refused unless the operator switched it on: whoever knows the id is let in.
-#[utoipa::path(get, path = "/login", tag = "2018", security(()),
+#[utoipa::path(get, path = "/login", operation_id = "legacyLogin", tag = "Legacy", security(()),
     params(
         ("social_id" = String, Query, description = "The id at the social network"),
         ("social_type" = String, Query, description = "The network, without an underscore"),
@@ -77,7 +77,7 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: w
 }
 
 /// Upload a recording
-#[utoipa::path(put, path = "/record/{id}", tag = "2018", security(("seed" = [])),
+#[utoipa::path(put, path = "/record/{id}", operation_id = "legacyUpload", tag = "Legacy", security(("seed" = [])),
     params(("id" = String, Path, description = "The recording's name: here the client chooses it")),
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
@@ -106,7 +106,7 @@ pub async fn put(
 }
 
 /// My recordings, all of them, the oldest first
-#[utoipa::path(get, path = "/record/list", tag = "2018", security(("seed" = [])), responses(
+#[utoipa::path(get, path = "/record/list", operation_id = "legacyList", tag = "Legacy", security(("seed" = [])), responses(
     (status = 200, description = "`{\"records\": [{\"id\", \"user_id\", \"file_name\", \"created_at\"}]}`", body = Object),
 ))]
 pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer {
@@ -125,10 +125,10 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
 }
 
 /// Play or download a recording
-#[utoipa::path(get, path = "/record/{id}", tag = "2018", security(("seed" = [])),
+#[utoipa::path(get, path = "/record/{id}", operation_id = "legacyDownload", tag = "Legacy", security(("seed" = [])),
     params(("id" = String, Path, description = "The recording's id, as listed")), responses(
-    (status = 200, description = "The bytes", body = String, content_type = "*/*"),
-    (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
+    (status = 200, description = "The bytes", content((String = "application/octet-stream"), (String = "audio/*"), (String = "video/*"))),
+    (status = 206, description = "The bytes asked for", content((String = "application/octet-stream"), (String = "audio/*"), (String = "video/*"))),
     (status = 304, description = "A tag in If-None-Match is the current one"),
     (status = 404, description = "`{\"result\": \"fail\"}`"),
     (status = 412, description = "No tag in If-Match is the current one"),
@@ -141,7 +141,7 @@ pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer 
 }
 
 /// Delete a recording
-#[utoipa::path(delete, path = "/record/{id}", tag = "2018", security(("seed" = [])),
+#[utoipa::path(delete, path = "/record/{id}", operation_id = "legacyDelete", tag = "Legacy", security(("seed" = [])),
     params(("id" = String, Path, description = "The recording's id, as listed")), responses(
     (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
     (status = 404, description = "`{\"result\": \"fail\"}`"),

@@ -35,11 +35,10 @@ use crate::{
 
 type Answer = Result<HttpResponse, Problem>;
 
-/// Upload a recording under an id of my own
+/// Upload a recording under an id that the client chooses
 ///
-/// Safe to repeat: the same content under the same id again answers the same recording, whatever name
-/// the repetition has.
-#[utoipa::path(put, path = "/v1/recordings/{id}", tag = "Recordings",
+/// Safe to repeat: the same content under the same id again answers the same recording, whatever name the repetition has.
+#[utoipa::path(put, path = "/v1/recordings/{id}", operation_id = "uploadRecording", tag = "Recordings",
     params(
         ("id" = String, Path, description = "A ULID or a hyphenated UUID, in any letter case; answered in its canonical one", min_length = 26, max_length = 36),
         UploadQuery,
@@ -51,7 +50,7 @@ type Answer = Result<HttpResponse, Problem>;
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no recording of this id"),
         ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
     ),
-    request_body(description = "The audio itself; what it is declared to be counts where its bytes do not show what it is", content(
+    request_body(description = "The audio itself. The type you declare counts where the bytes do not show what they are", content(
         (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
     )),
     responses(
@@ -77,11 +76,12 @@ pub async fn put(
     Ok(self::stored(&request, stored))
 }
 
-/// Upload a recording
+/// Upload a recording as a form
 ///
-/// With a raw body, or as the file of a `multipart/form-data` form with optional fields `name`, `recorded_at` and
-/// `client_duration_ms` before it or behind it.
-#[utoipa::path(post, path = "/v1/recordings", tag = "Recordings",
+/// The optional fields `name`, `recorded_at` and `client_duration_ms` may come before the file or behind it. The server
+/// chooses the id: a repeated form is another recording, so apps that try again do better with `PUT`. The audio itself as
+/// the body, without a form, is taken here as well.
+#[utoipa::path(post, path = "/v1/recordings", operation_id = "uploadRecordingForm", tag = "Recordings",
     params(
         UploadQuery,
         ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
@@ -89,10 +89,7 @@ pub async fn put(
         ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
         ("Content-Digest" = Option<String>, Header, description = "The same"),
     ),
-    request_body(description = "The audio itself, or a form", content(
-        (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
-        (UploadForm = "multipart/form-data"),
-    )),
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(
         (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
     ))]
@@ -145,7 +142,7 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
 }
 
 /// My recordings
-#[utoipa::path(get, path = "/v1/recordings", tag = "Recordings", params(ListQuery), responses(
+#[utoipa::path(get, path = "/v1/recordings", operation_id = "listRecordings", tag = "Recordings", params(ListQuery), responses(
     (status = 200, description = "Some of them, and where to go on", body = api::RecordingPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
@@ -156,7 +153,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
 }
 
 /// What is known about a recording
-#[utoipa::path(method(get, head), path = "/v1/recordings/{id}", tag = "Recordings",
+#[utoipa::path(method(get, head), path = "/v1/recordings/{id}", operation_id = "getRecording", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
         ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
@@ -183,7 +180,7 @@ pub async fn get(
 }
 
 /// Rename a recording
-#[utoipa::path(patch, path = "/v1/recordings/{id}", tag = "Recordings",
+#[utoipa::path(patch, path = "/v1/recordings/{id}", operation_id = "renameRecording", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
@@ -214,7 +211,7 @@ pub async fn rename(
 }
 
 /// Delete a recording
-#[utoipa::path(delete, path = "/v1/recordings/{id}", tag = "Recordings",
+#[utoipa::path(delete, path = "/v1/recordings/{id}", operation_id = "deleteRecording", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
@@ -238,7 +235,7 @@ pub async fn delete(
 }
 
 /// Play or download a recording
-#[utoipa::path(method(get, head), path = "/v1/recordings/{id}/audio", tag = "Recordings",
+#[utoipa::path(method(get, head), path = "/v1/recordings/{id}/audio", operation_id = "getRecordingAudio", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
         ("Range" = Option<String>, Header, description = "Some bytes only"),
@@ -247,13 +244,13 @@ pub async fn delete(
         ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
     ),
     responses(
-        (status = 200, description = "All of it", body = String, content_type = "*/*", headers(
+        (status = 200, description = "All of it", content((String = "application/octet-stream"), (String = "audio/*"), (String = "video/*")), headers(
             ("ETag" = String, description = "Its SHA-256"), ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
             ("Content-Disposition" = String, description = "Its name"), ("Accept-Ranges" = String, description = "bytes"),
         )),
-        (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
+        (status = 206, description = "The bytes asked for", content((String = "application/octet-stream"), (String = "audio/*"), (String = "video/*"))),
         (status = 304, description = "A tag in If-None-Match is the current one"),
-        (status = 307, description = "It is to be had elsewhere, for a quarter of an hour, without proof of who asks", headers(("Location" = String, description = "Where"))),
+        (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL; send it no `Authorization`"))),
         (status = 404, description = "No such recording"),
         (status = 412, description = "No tag in If-Match is the current one"),
         (status = 416, description = "It is shorter than that"),

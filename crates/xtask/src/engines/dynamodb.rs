@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::curl;
 use super::keeper::Tether;
 use crate::cache::{Installation, sha256, versioned};
+use crate::node::NPM;
 use crate::process::Process;
 use crate::program::{self, Program};
 
@@ -19,7 +20,6 @@ const LAUNCHER: &str = include_str!("../../engines/OnLoopback.java");
 
 pub const JAVA: Program = Program { name: "java", packages: "openjdk-17-jdk-headless" };
 pub const JAVAC: Program = Program { name: "javac", packages: "openjdk-17-jdk-headless" };
-pub const NPM: Program = Program { name: "npm", packages: "npm" };
 
 /// The folder it is installed in, made first if need be.
 pub fn find() -> Result<PathBuf> {

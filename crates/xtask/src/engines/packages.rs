@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::curl::CURL;
-use super::dynamodb::{self, JAVA, JAVAC, NPM};
+use super::dynamodb::{self, JAVA, JAVAC};
+use crate::node::{NODE, NPM};
 use crate::process::SETPRIV;
 use crate::python::{self, Environment};
 
@@ -37,7 +38,7 @@ impl Packages {
 /// Fails early, and says what to install, when the engines cannot be installed or started here.
 pub fn require_programs() -> Result<()> {
     python::require()?;
-    [JAVA, JAVAC, NPM, CURL, SETPRIV].iter().try_for_each(|program| program.command().map(drop))
+    [JAVA, JAVAC, NODE, NPM, CURL, SETPRIV].iter().try_for_each(|program| program.command().map(drop))
 }
 
 fn seaweedfs(home: &Path) -> PathBuf {
