@@ -2,34 +2,36 @@
 
 mod checksum;
 mod users;
+mod values;
 
 use std::sync::LazyLock;
 
-use chrono::{DateTime, FixedOffset};
 use rusqlite::{
     Row,
-    types::{ToSqlOutput, Type, Value, ValueRef},
+    types::{ToSqlOutput, Value, ValueRef},
 };
 use tapebase_domain::{
     blob::BlobRef,
     details::Details,
-    digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
-    ports::BoxError,
     quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
-    time::Timestamp,
 };
 
+use self::values::{
+    Column, broken, digest, local_time, number, offset, optional_number, optional_time_value, parsed, text, time,
+    time_value,
+};
 pub use self::{
     checksum::add_function as add_checksum_function,
     users::{
         FIND_SESSION, INSERT_SESSION, INSERT_USER, SESSION, USER, account, bind_account, bind_session, identity,
         session, user_id,
     },
+    values::micros,
 };
 
 /// The columns of a recording, the checksum over the others at the end, as it is in every table here. What comes later
@@ -325,100 +327,6 @@ pub fn forgotten(row: &Row<'_>, skip: usize) -> rusqlite::Result<ChangeNumber> {
     Ok(number)
 }
 
-pub fn micros<Z: chrono::TimeZone>(time: &DateTime<Z>) -> i64 {
-    time.timestamp_micros()
-}
-
-fn text(value: &str) -> ToSqlOutput<'_> {
-    ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes()))
-}
-
-/// What is larger than SQLite's integers is none that anybody has stored.
-fn number(value: u64) -> ToSqlOutput<'static> {
-    ToSqlOutput::Owned(Value::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
-}
-
-fn optional_number(value: Option<u32>) -> ToSqlOutput<'static> {
-    ToSqlOutput::Owned(value.into())
-}
-
-fn time_value<Z: chrono::TimeZone>(time: &DateTime<Z>) -> ToSqlOutput<'static> {
-    ToSqlOutput::Owned(Value::Integer(micros(time)))
-}
-
-fn optional_time_value(time: Option<Timestamp>) -> ToSqlOutput<'static> {
-    time.map_or(ToSqlOutput::Owned(Value::Null), |time| time_value(&time))
-}
-
-fn offset(time: &DateTime<FixedOffset>) -> ToSqlOutput<'static> {
-    ToSqlOutput::Owned(Value::Integer(time.offset().local_minus_utc().into()))
-}
-
-/// A value of a row that was read.
-#[derive(Clone, Copy)]
-struct Column<'r> {
-    place: usize,
-    value: ValueRef<'r>,
-}
-
-impl<'r> Column<'r> {
-    fn of(row: &'r Row<'_>, place: usize) -> rusqlite::Result<Self> {
-        Ok(Self { place, value: row.get_ref(place)? })
-    }
-
-    fn text(self) -> rusqlite::Result<&'r str> {
-        self.value.as_str().map_err(|error| broken(self.place, error))
-    }
-
-    fn number<T: TryFrom<i64, Error: Into<BoxError>>>(self) -> rusqlite::Result<T> {
-        let number = self.value.as_i64().map_err(|error| broken(self.place, error))?;
-        number.try_into().map_err(|error| broken(self.place, error))
-    }
-
-    fn digest(self) -> rusqlite::Result<Sha256> {
-        let bytes = self.value.as_blob().map_err(|error| broken(self.place, error))?;
-        Sha256::from_slice(bytes).ok_or_else(|| broken(self.place, "not a digest"))
-    }
-
-    fn time(self) -> rusqlite::Result<Timestamp> {
-        DateTime::from_timestamp_micros(self.number()?).ok_or_else(|| broken(self.place, "not a time"))
-    }
-
-    /// On the clock that is as far east of UTC as `offset` says.
-    fn local_time(self, offset: Self) -> rusqlite::Result<DateTime<FixedOffset>> {
-        let zone = FixedOffset::east_opt(offset.number()?).ok_or_else(|| broken(offset.place, "not an offset"))?;
-        Ok(self.time()?.with_timezone(&zone))
-    }
-
-    fn optional<T>(self, read: impl FnOnce(Self) -> rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
-        if self.value == ValueRef::Null { Ok(None) } else { read(self).map(Some) }
-    }
-
-    fn parsed<T, E: Into<BoxError>>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> rusqlite::Result<T> {
-        parse(self.text()?).map_err(|error| broken(self.place, error))
-    }
-}
-
-fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha256> {
-    Column::of(row, column)?.digest()
-}
-
-fn local_time(row: &Row<'_>, column: usize, offset_column: usize) -> rusqlite::Result<DateTime<FixedOffset>> {
-    Column::of(row, column)?.local_time(Column::of(row, offset_column)?)
-}
-
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Column::of(row, column)?.time()
-}
-
-fn parsed<T, E: Into<BoxError>>(
-    row: &Row<'_>,
-    column: usize,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> rusqlite::Result<T> {
-    Column::of(row, column)?.parsed(parse)
-}
-
 /// Whether a row is damaged, and not the database as a whole.
 pub fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
@@ -452,8 +360,4 @@ pub fn readable<T>(
         tracing::error!(what, left_out, %cause, "damaged rows are left out: run `tapebase verify`");
     }
     Ok(found)
-}
-
-fn broken(column: usize, error: impl Into<BoxError>) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
