@@ -98,11 +98,11 @@ impl Modify for Common {
         for (path, item) in paths {
             name_head(item);
             for (method, operation) in operations(item) {
+                simplify_security(operation);
                 simplify_parameters(operation);
                 audio::describe(operation);
                 failures::describe(path, method, operation);
                 headers::describe(operation);
-                simplify_security(operation);
             }
         }
         document.components.get_or_insert_default().headers = headers::all();

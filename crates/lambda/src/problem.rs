@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::header::{self, HeaderName, HeaderValue},
 };
-use tapebase_api::{self as api, Slug, paths};
+use tapebase_api::Slug;
 use tapebase_http::Meaning;
 
 /// Names the request in every answer.
@@ -39,23 +39,10 @@ impl Problem {
             instance = format!("urn:uuid:{}", id.to_str().unwrap_or_default());
             response.insert_header((X_REQUEST_ID, id));
         }
-        let Meaning { status, title, is_retryable: retryable } = meaning;
-        let (kind, code) = (paths::problem(slug.as_str()), slug.to_string());
-        let (title, detail) = (title.to_owned(), detail.to_owned());
         response
             .content_type("application/problem+json")
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .json(api::Problem {
-                kind,
-                code,
-                title,
-                status,
-                detail,
-                instance,
-                retryable,
-                deleted_at: None,
-                restart: None,
-            })
+            .json(Meaning::document(slug, detail.to_owned(), instance))
     }
 }

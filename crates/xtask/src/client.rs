@@ -1,5 +1,7 @@
 //! A client of servers on this machine.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
@@ -20,6 +22,13 @@ pub fn post(url: &str, token: Option<&str>, content: &Value) -> Result<Value> {
     let answer = response.body_mut().read_to_string()?;
     ensure!(response.status().is_success(), "the server answers {}: {answer}", response.status());
     Ok(serde_json::from_str(&answer)?)
+}
+
+/// Writes the description of the API that this server gives into a folder.
+pub fn save_description(address: &str, folder: &Path) -> Result<PathBuf> {
+    let file = folder.join("openapi.json");
+    std::fs::write(&file, agent().get(format!("{address}/openapi.json")).call()?.body_mut().read_to_vec()?)?;
+    Ok(file)
 }
 
 /// A member of an answer that is a text.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::client::agent;
+use crate::client::save_description;
 use crate::node::{NODE, Packages};
 use crate::program::succeed;
 use crate::python::{self, Environment};
@@ -34,9 +34,7 @@ pub fn run() -> Result<()> {
     let (packages, python) = (PACKAGES.find()?, ENVIRONMENT.find()?);
     let folder = tempfile::tempdir()?;
     let mut server = Server::start(&server::build()?, folder.path(), &[])?;
-    let description = folder.path().join("openapi.json");
-    let text = agent().get(format!("{}/openapi.json", server.address())).call()?.body_mut().read_to_vec()?;
-    std::fs::write(&description, text)?;
+    save_description(server.address(), folder.path())?;
     let outcome = openapi_fetch(&packages, folder.path(), server.address())
         .context("openapi-typescript and openapi-fetch")
         .and_then(|()| hey_api(&packages, folder.path(), server.address()).context("@hey-api/openapi-ts"))

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::client::{agent, sign_up};
+use crate::client::{save_description, sign_up};
 use crate::python::{self, Environment};
 use crate::server::{self, Server};
 use crate::workspace;
@@ -35,8 +35,7 @@ pub fn run(options: &[OsString]) -> Result<()> {
 
 /// Fails unless the description is valid `OpenAPI`.
 fn validate(python: &Path, address: &str, folder: &Path) -> Result<()> {
-    let description = folder.join("openapi.json");
-    std::fs::write(&description, agent().get(format!("{address}/openapi.json")).call()?.body_mut().read_to_vec()?)?;
+    let description = save_description(address, folder)?;
     let status = Command::new(python).args(["-m", "openapi_spec_validator"]).arg(description).status();
     let status = status.context("openapi-spec-validator does not start")?;
     ensure!(status.success(), "the OpenAPI description is not valid ({status})");

@@ -96,7 +96,7 @@ impl Response {
             .unwrap_or_else(|error| panic!("not a problem document: {error}: {self:?}"));
         assert_eq!(problem.status, self.status, "{self:?}");
         assert_eq!(problem.kind, paths::problem(&problem.code), "{self:?}");
-        problem.code
+        problem.slug().unwrap_or_else(|| panic!("no code there is: {self:?}")).to_string()
     }
 
     /// Its status, and the slug of the problem it tells of, as in `404 not-found`.

@@ -91,6 +91,23 @@ impl Meaning {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// The document that tells a client of it.
+    #[must_use]
+    pub fn document(slug: Slug, detail: String, instance: String) -> api::Problem {
+        let Self { status, title, is_retryable } = Self::of(slug);
+        api::Problem {
+            kind: paths::problem(slug.as_str()),
+            code: slug.to_string(),
+            title: title.to_owned(),
+            status,
+            detail,
+            instance,
+            retryable: is_retryable,
+            deleted_at: None,
+            restart: None,
+        }
+    }
+
     /// What `Retry-After` says, if the problem passes by itself.
     #[must_use]
     pub const fn retry_after_seconds(self) -> Option<u8> {
@@ -197,15 +214,9 @@ impl ResponseError for Problem {
             response.force_close();
         }
         let body = api::Problem {
-            kind: paths::problem(self.slug.as_str()),
-            code: self.slug.to_string(),
-            title: meaning.title.to_owned(),
-            status: meaning.status,
-            detail: self.detail.clone().into_owned(),
-            instance: request_log::current_request_urn(),
-            retryable: meaning.is_retryable,
             deleted_at: self.deleted_at,
             restart: self.restart.map(str::to_owned),
+            ..Meaning::document(self.slug, self.detail.clone().into_owned(), request_log::current_request_urn())
         };
         response.content_type("application/problem+json").json(body)
     }

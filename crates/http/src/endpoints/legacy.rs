@@ -127,8 +127,8 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
 /// Play or download a recording
 #[utoipa::path(get, path = "/record/{id}", operation_id = "legacyDownload", tag = "Legacy", security(("seed" = [])),
     params(("id" = String, Path, description = "The recording's id, as listed")), responses(
-    (status = 200, description = "The bytes", content((String = "application/octet-stream"), (String = "audio/*"), (String = "video/*"))),
-    (status = 206, description = "The bytes asked for", content((String = "application/octet-stream"), (String = "audio/*"), (String = "video/*"))),
+    (status = 200, description = "The bytes", body = String, content_type = "*/*"),
+    (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
     (status = 304, description = "A tag in If-None-Match is the current one"),
     (status = 404, description = "`{\"result\": \"fail\"}`"),
     (status = 412, description = "No tag in If-Match is the current one"),

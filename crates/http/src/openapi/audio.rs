@@ -3,6 +3,8 @@
 use utoipa::openapi::{Content, KnownFormat, Object, RefOr, Required, Schema, SchemaFormat, Type, path::Operation};
 
 const OCTET_STREAM: &str = "application/octet-stream";
+/// What a recording is of: generators make bytes of the first, and nothing of `*/*`.
+const OF_RECORDINGS: [&str; 3] = [OCTET_STREAM, "audio/*", "video/*"];
 
 /// Says of every body of audio that it is binary. OpenAPI 3.1 would have no schema for it; generators make a text of
 /// that, or nothing, and bytes of `format: binary`, as OpenAPI 3.0 had it.
@@ -16,6 +18,9 @@ pub fn describe(operation: &mut Operation) {
     }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
+            if let Some(audio) = response.content.shift_remove("*/*") {
+                response.content.extend(OF_RECORDINGS.map(|media_type| (media_type.to_owned(), audio.clone())));
+            }
             response.content.iter_mut().for_each(describe_content);
         }
     }

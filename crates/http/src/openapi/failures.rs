@@ -1,6 +1,6 @@
 //! What every request of a kind can fail with.
 
-use utoipa::openapi::{Content, Object, Ref, RefOr, Response, SecurityRequirement, Type, path::Operation};
+use utoipa::openapi::{Content, Object, Ref, RefOr, Response, Type, path::Operation};
 
 /// Adds the failures that operations like this one have in common, and says what all of its failures are answered with.
 pub fn describe(path: &str, method: &str, operation: &mut Operation) {
@@ -21,7 +21,7 @@ pub fn describe(path: &str, method: &str, operation: &mut Operation) {
 }
 
 fn add_common(method: &str, operation: &mut Operation) {
-    let is_public = operation.security.as_deref() == Some(&[SecurityRequirement::default()]);
+    let is_public = operation.security.as_ref().is_some_and(Vec::is_empty);
     let takes_body = operation.request_body.is_some();
     let writes = !matches!(method, "get" | "head");
     let mut add = |status: &str, description: &str| {

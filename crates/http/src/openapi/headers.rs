@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::{Header, HeaderBuilder, Object, Ref, RefOr, Response, Type, path::Operation};
+use utoipa::openapi::{Content, Header, HeaderBuilder, Object, Ref, RefOr, Response, Type, path::Operation};
 
 /// Name, description, example, and the answers that have it.
 type Described = (&'static str, &'static str, &'static str, fn(&str, &Response) -> bool);
@@ -46,9 +46,7 @@ pub fn describe(operation: &mut Operation) {
 /// Whether it is about one recording, whose version it tells then.
 fn has_recording(response: &Response) -> bool {
     let is_recording = |content: &RefOr<_>| match content {
-        RefOr::T(utoipa::openapi::Content { schema: Some(RefOr::Ref(schema)), .. }) => {
-            schema.ref_location.ends_with("/Recording")
-        }
+        RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => schema.ref_location.ends_with("/Recording"),
         _ => false,
     };
     response.content.values().any(is_recording)
