@@ -330,10 +330,17 @@ mod tests {
     async fn what_comes_after_a_change_happens_though_nobody_waits_for_it() {
         let writer = writer();
         let (sender, heard) = oneshot::channel();
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let insert_once_told = move |connection: &Connection| {
+            held.recv().expect("told");
+            insert(1)(connection)
+        };
 
-        let mut change = Box::pin(writer.write_then(insert(1), move || sender.send(()).expect("somebody listens")));
+        let mut change =
+            Box::pin(writer.write_then(insert_once_told, move || sender.send(()).expect("somebody listens")));
         assert!(futures_util::poll!(&mut change).is_pending());
         drop(change);
+        go_on.send(()).expect("it waits");
 
         heard.await.expect("it happened");
         assert_eq!(count(&writer).await, 1);
