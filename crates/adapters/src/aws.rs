@@ -87,7 +87,7 @@ impl Sdk {
         let sending = config.clone().timeout_config(timeouts(SEND_ATTEMPT, SEND_CALL));
         let clients = [config, sending, public].map(|config| aws_sdk_s3::Client::from_conf(config.build()));
         let [client, sender, signer] = clients;
-        Ok(S3::new(client, sender, signer, place.clone(), dialect.without_checksums))
+        Ok(S3::new(client, sender, signer, place.clone(), dialect))
     }
 
     async fn config(&self) -> Result<&SdkConfig, BoxError> {

@@ -11,6 +11,7 @@
 //! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
 
 mod blobs;
+mod cors;
 mod doctor;
 mod error;
 mod links;
@@ -22,7 +23,7 @@ mod upload;
 use aws_sdk_s3::Client;
 use tapebase_domain::{blob::BlobRef, memory::Budget, ports::BlobError};
 
-use crate::blob_name;
+use crate::{blob_name, s3_dialect::S3Dialect};
 
 /// Blobs below one prefix of one bucket.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct S3 {
     signer: Client,
     place: Place,
     without_checksums: bool,
+    /// Whose pages may send parts; any if there are none.
+    allowed_origins: Vec<String>,
     memory: Budget,
 }
 
@@ -79,8 +82,9 @@ impl S3 {
     /// Blobs at `place`, over `client`, or `sender` where it takes longer; links are signed by `signer`, which
     /// differs if clients reach the store elsewhere.
     #[must_use]
-    pub fn new(client: Client, sender: Client, signer: Client, place: Place, without_checksums: bool) -> Self {
-        Self { client, sender, signer, place, without_checksums, memory: Budget::unlimited() }
+    pub fn new(client: Client, sender: Client, signer: Client, place: Place, dialect: &S3Dialect) -> Self {
+        let S3Dialect { without_checksums, allowed_origins, .. } = dialect.clone();
+        Self { client, sender, signer, place, without_checksums, allowed_origins, memory: Budget::unlimited() }
     }
 
     /// The same, where memory is short now and then.

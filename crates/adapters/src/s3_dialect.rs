@@ -11,4 +11,6 @@ pub struct S3Dialect {
     pub without_checksums: bool,
     /// Whether clients download from the store itself.
     pub redirect: bool,
+    /// The origins whose pages may send to the store; any if there are none.
+    pub allowed_origins: Vec<String>,
 }

@@ -82,6 +82,26 @@ async fn setup_changes_nothing_the_second_time_and_the_doctor_finds_nothing_wron
 }
 
 #[tokio::test]
+async fn setup_brings_the_origins_that_may_send_parts_up_to_date() {
+    let place = Place::parse(&format!("origins-{:016x}", u64::from_be_bytes(random_bytes()))).expect("a place");
+    let store = async |origins: &[&str]| {
+        let allowed_origins = origins.iter().map(ToString::to_string).collect();
+        Sdk::default().s3(&place, &S3Dialect { allowed_origins, ..dialect() }).await.expect("a region is set")
+    };
+    let cors = |findings: Vec<Finding>| findings.into_iter().find(|it| it.what.contains("CORS")).expect("looked at");
+    store(&[]).await.set_up().await;
+
+    // Any other origins were too many, and others are too few.
+    for origins in [&["https://a.example"][..], &["https://a.example", "https://b.example"], &["https://b.example"]] {
+        let store = store(origins).await;
+        assert!(!cors(store.diagnose().await).is_fine(), "{origins:?}");
+        assert_eq!(cors(store.set_up().await).outcome, Outcome::Done, "{origins:?}");
+        assert!(cors(store.diagnose().await).is_fine(), "{origins:?}");
+        assert_eq!(cors(store.set_up().await).outcome, Outcome::AlreadyRight, "{origins:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_doctor_misses_a_bucket_and_makes_none() {
     let place = Place::parse(&format!("missing-{:016x}", u64::from_be_bytes(random_bytes()))).expect("a place");
     let store = Sdk::default().s3(&place, &dialect()).await.expect("a region is set");

@@ -54,6 +54,7 @@ slugs! {
     SignupClosed "signup-closed",
     UntrustedSocialId "untrusted-social-id",
     InvalidLink "invalid-link",
+    CrossOriginRefused "cross-origin-refused",
     NotFound "not-found",
     MethodNotAllowed "method-not-allowed",
     BodyTimeout "body-timeout",

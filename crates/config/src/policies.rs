@@ -23,6 +23,7 @@ impl Config {
             public_endpoint: self.s3.public_endpoint.as_ref().map(|url| url.expose().to_owned()),
             without_checksums: self.s3.checksums == Checksums::None,
             redirect: self.downloads == Some(Downloads::Redirect),
+            allowed_origins: self.http.allowed_origins.texts(),
         };
         let memory = Budget::new(self.limits.memory.as_u64());
         Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?.with_memory(memory))
@@ -63,6 +64,7 @@ impl Config {
             body_bytes: None,
             public_url: self.public_url.clone(),
             proxies: self.http.proxies.clone(),
+            allowed_origins: self.http.allowed_origins.clone(),
             routes_2018: self.routes_2018,
         }
     }

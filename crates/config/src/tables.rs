@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
-use tapebase_http::Proxies;
+use tapebase_http::{Origins, Proxies};
 
 use crate::{Url, memory};
 
@@ -48,6 +48,8 @@ pub enum Checksums {
 pub struct HttpConfig {
     /// The proxies whose `Forwarded` and `X-Forwarded-…` count.
     pub proxies: Proxies,
+    /// The origins whose pages may use the API.
+    pub allowed_origins: Origins,
 }
 
 /// Who may come in, and for how long.

@@ -8,11 +8,13 @@
 
 mod answers;
 mod bodies;
+mod cors;
 mod endpoints;
 mod failures;
+mod layers;
 mod memory;
 mod openapi;
-pub mod request_log;
+mod request_log;
 mod requests;
 pub mod routes;
 mod tasks;
@@ -20,7 +22,9 @@ mod tasks;
 pub use self::{
     answers::problem::Meaning,
     failures::Failures,
+    layers::wrapped,
     requests::{
+        origins::{InvalidOrigin, Origins},
         place::{InvalidPublicUrl, PublicUrl},
         proxies::{InvalidProxy, Proxies},
     },
@@ -58,6 +62,8 @@ pub struct HttpPolicy {
     pub public_url: Option<PublicUrl>,
     /// The proxies in front whose word on that counts.
     pub proxies: Proxies,
+    /// The origins whose pages may use the API.
+    pub allowed_origins: Origins,
     /// Whether the routes of 2018 are there.
     pub routes_2018: bool,
 }

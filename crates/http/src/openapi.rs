@@ -4,6 +4,8 @@ mod audio;
 mod failures;
 mod headers;
 
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use actix_web::{HttpRequest, HttpResponse};
@@ -160,10 +162,29 @@ pub fn described() -> std::collections::BTreeSet<(String, String)> {
     described
 }
 
+/// The names of the headers that requests may bring, and that answers may have.
+#[cfg(test)]
+pub fn described_headers() -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut sent, mut answered) = (BTreeSet::new(), BTreeSet::new());
+    for item in Description::openapi().paths.paths.values_mut() {
+        for (_, operation) in operations(item) {
+            for parameter in operation.parameters.iter().flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                if parameter.parameter_in == ParameterIn::Header {
+                    sent.insert(parameter.name.to_ascii_lowercase());
+                }
+            }
+            for response in operation.responses.responses.values() {
+                let RefOr::T(response) = response else { continue };
+                answered.extend(response.headers.keys().map(|name| name.to_ascii_lowercase()));
+            }
+        }
+    }
+    (sent, answered)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]

@@ -6,16 +6,16 @@ use actix_web::{
     App, Error,
     body::MessageBody,
     dev::{AppConfig, ServiceResponse},
-    middleware::from_fn,
     web::ServiceConfig,
 };
-use tapebase_http::request_log;
+use tapebase_http::{Origins, wrapped};
 
 /// Starts the app, once for all invocations.
 pub async fn start(
     routes: impl FnOnce(&mut ServiceConfig),
+    origins: &Origins,
 ) -> anyhow::Result<impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error>> {
-    let app = App::new().wrap(from_fn(request_log::identify)).configure(routes);
+    let app = wrapped(App::new(), origins).configure(routes);
     let service = app.into_factory().new_service(AppConfig::default()).await;
     service.map_err(|()| anyhow::anyhow!("the app does not start"))
 }

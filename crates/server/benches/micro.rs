@@ -26,7 +26,7 @@ use tapebase_domain::{
     ports::{Clock as _, Ports, SystemClock},
     user::{Email, Password},
 };
-use tapebase_http::{Tasks, request_log, routes::routes};
+use tapebase_http::{Tasks, routes::routes, wrapped};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -71,7 +71,7 @@ impl Backend {
     async fn app(&self) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
         let tasks = Tasks::new(Handle::current(), usize::MAX);
         let routes = routes(self.services.clone(), self.ports.clone(), self.config.http_policy(), tasks);
-        init_service(App::new().wrap(from_fn(request_log::identify)).configure(routes)).await
+        init_service(wrapped(App::new(), &self.config.http.allowed_origins).configure(routes)).await
     }
 
     fn get(&self, path: &str) -> TestRequest {

@@ -18,7 +18,7 @@ use tapebase_domain::{
     ports::{BlobStore, Clock, RecordStore, causes},
     sweep::Sweep,
 };
-use tapebase_http::{Failures, Tasks, request_log, routes::routes};
+use tapebase_http::{Failures, Tasks, routes::routes, wrapped};
 use tokio::{
     runtime::Handle,
     select,
@@ -49,6 +49,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!(cause = causes(&error), "how much audio is damaged is not known yet");
     }
     let (http_policy, timeouts) = (config.http_policy(), config.timeouts);
+    let origins = http_policy.allowed_origins.clone();
     let (sweep, damage, changes) = (services.sweep.clone(), services.damage.clone(), services.changes.clone());
     let (failures, clock) = (Failures::default(), ports.clock.clone());
     let shown = failures.clone();
@@ -58,11 +59,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let door = Door::new(&config);
     let at_the_door = Data::new(door.clone());
     let server = HttpServer::new(move || {
-        App::new()
+        let app = App::new().wrap(from_fn(connections::track));
+        wrapped(app, &origins)
             .app_data(Data::new(shown.clone()))
             .app_data(at_the_door.clone())
-            .wrap(from_fn(connections::track))
-            .wrap(from_fn(request_log::identify))
             .configure(routes.clone())
     })
     .on_connect(move |socket, data| door.watch(socket, data))

@@ -8,10 +8,10 @@ use std::{error::Error, future::Future};
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, CorsConfiguration,
-        CorsRule, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
+        CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
         PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-        ServerSideEncryptionConfiguration, ServerSideEncryptionRule, builders::CorsRuleBuilder,
+        ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
     },
 };
 
@@ -44,7 +44,7 @@ impl S3 {
         let settings = [
             ("nothing in it is public", self.public_access(repairs).boxed()),
             ("it is encrypted at rest", self.encryption(repairs).boxed()),
-            ("browsers may send parts and read their ETag (CORS)", self.cors(repairs).boxed()),
+            ("browsers may send parts and play audio (CORS)", self.cors(repairs).boxed()),
             ("parts nobody puts together are dropped", self.lifecycle(repairs).boxed()),
         ];
         for (what, look) in settings {
@@ -120,18 +120,6 @@ impl S3 {
         repair(is_right, repairs, put.server_side_encryption_configuration(rules).send()).await
     }
 
-    async fn cors(&self, repairs: bool) -> Step {
-        let found = self.client.get_bucket_cors().bucket(&self.place.bucket).send().await;
-        let found = unless_absent(found, "NoSuchCORSConfiguration")?;
-        let mut rules = found.and_then(|found| found.cors_rules).unwrap_or_default();
-        let is_right = rules.iter().any(lets_browsers_send);
-        rules.push(browser_rule()?);
-        let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
-        let put = self.client.put_bucket_cors().bucket(&self.place.bucket);
-        let rules = rules.map_err(|error| failed(causes(&error)))?;
-        repair(is_right, repairs, put.cors_configuration(rules).send()).await
-    }
-
     async fn lifecycle(&self, repairs: bool) -> Step {
         let found = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchLifecycleConfiguration")?;
@@ -153,25 +141,10 @@ impl S3 {
     }
 }
 
-/// Any origin: what counts is the signature in the link.
-fn browser_rule() -> Result<CorsRule, Outcome> {
-    let rule = CorsRule::builder().id("tapebase-browsers").allowed_origins("*").allowed_headers("*");
-    let rule = ["GET", "HEAD", "PUT"].into_iter().fold(rule, CorsRuleBuilder::allowed_methods);
-    let exposed = ["ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"];
-    let rule = exposed.into_iter().fold(rule, CorsRuleBuilder::expose_headers);
-    rule.max_age_seconds(3_600).build().map_err(|error| failed(causes(&error)))
-}
-
 fn drops_parts(rule: &LifecycleRule, prefix: &str) -> bool {
     let covered = rule.filter().and_then(LifecycleRuleFilter::prefix).unwrap_or_default();
     let is_on = rule.status == ExpirationStatus::Enabled && rule.abort_incomplete_multipart_upload.is_some();
     is_on && prefix.starts_with(covered)
-}
-
-fn lets_browsers_send(rule: &CorsRule) -> bool {
-    let has = |list: &[String], wanted: &str| list.iter().any(|item| item.eq_ignore_ascii_case(wanted));
-    let may = |method| has(rule.allowed_methods(), method);
-    may("PUT") && may("GET") && has(rule.allowed_headers(), "*") && has(rule.expose_headers(), "ETag")
 }
 
 pub(super) async fn finding(what: &str, look: BoxFuture<'_, Step>) -> Finding {
@@ -179,7 +152,11 @@ pub(super) async fn finding(what: &str, look: BoxFuture<'_, Step>) -> Finding {
 }
 
 /// Sends `change` if that is needed and wanted; a request that is not sent does nothing.
-async fn repair<T, E>(is_right: bool, repairs: bool, change: impl Future<Output = Result<T, SdkError<E>>>) -> Step
+pub(super) async fn repair<T, E>(
+    is_right: bool,
+    repairs: bool,
+    change: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Step
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -191,7 +168,7 @@ where
 }
 
 /// What S3 answers for a setting that was never made is an error, of this code.
-fn unless_absent<T, E>(found: Result<T, SdkError<E>>, code: &str) -> Result<Option<T>, Outcome>
+pub(super) fn unless_absent<T, E>(found: Result<T, SdkError<E>>, code: &str) -> Result<Option<T>, Outcome>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -203,7 +180,7 @@ where
 }
 
 /// Stores that are like S3 do not know every setting of it.
-fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
+pub(super) fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
     match error.raw_response().map(|response| response.status().as_u16()) {
         Some(501) => Outcome::Unsupported,
         // A HEAD has no body to say why.

@@ -56,6 +56,7 @@ meanings! {
     SignupClosed 403 "Sign-up is closed on this server" retryable: false,
     UntrustedSocialId 403 "This server does not take a social id as proof" retryable: false,
     InvalidLink 403 "The link is not valid, or no longer" retryable: false,
+    CrossOriginRefused 403 "Pages of this origin may not do this" retryable: false,
     NotFound 404 "There is nothing here for you" retryable: false,
     MethodNotAllowed 405 "This resource does not support the method" retryable: false,
     BodyTimeout 408 "The body came too slowly" retryable: true,

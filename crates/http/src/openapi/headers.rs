@@ -7,7 +7,13 @@ use utoipa::openapi::{Content, Header, HeaderBuilder, Object, Ref, RefOr, Respon
 /// Name, description, example, and the answers that have it.
 type Described = (&'static str, &'static str, &'static str, fn(&str, &Response) -> bool);
 
-const HEADERS: [Described; 4] = [
+const HEADERS: [Described; 5] = [
+    (
+        "Content-Range",
+        "Which bytes these are, of how many; with 416, how many there are",
+        "bytes 0-65535/1048576",
+        |status, _| matches!(status, "206" | "416"),
+    ),
     (
         "ETag",
         "The version of the recording, for If-Match and If-None-Match; every change brings another",

@@ -145,6 +145,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::Origins;
 
     fn place(public_url: Option<&str>, fields: &[(&'static str, &str)]) -> Place {
         let policy = HttpPolicy {
@@ -152,6 +153,7 @@ mod tests {
             body_bytes: None,
             public_url: public_url.map(|url| url.parse().expect("a URL")),
             proxies: "10.0.0.0/8".parse().expect("a network"),
+            allowed_origins: Origins::default(),
             routes_2018: true,
         };
         let mut request = TestRequest::default().peer_addr("10.0.0.1:4711".parse().expect("an address"));

@@ -3,13 +3,13 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Serialize};
+
+use super::texts::Texts;
 
 /// Addresses and networks of proxies.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Texts", into = "Texts")]
 pub struct Proxies(Vec<IpNet>);
 
 /// What is neither an address nor a network.
@@ -35,63 +35,34 @@ impl Proxies {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
+}
 
-    fn add(&mut self, text: &str) -> Result<(), InvalidProxy> {
-        let network = match text.parse() {
-            Ok(network) => Some(network),
-            Err(_) => text.parse().ok().map(|address: IpAddr| IpNet::from(address.to_canonical())),
-        };
-        self.0.push(network.ok_or_else(|| InvalidProxy(text.to_owned()))?);
-        Ok(())
+impl TryFrom<Texts> for Proxies {
+    type Error = InvalidProxy;
+
+    fn try_from(texts: Texts) -> Result<Self, InvalidProxy> {
+        let networks = texts.into_vec().into_iter().map(|text| network(&text).ok_or(InvalidProxy(text)));
+        networks.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl From<Proxies> for Texts {
+    fn from(Proxies(networks): Proxies) -> Self {
+        Self::from(networks.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 }
 
 impl FromStr for Proxies {
     type Err = InvalidProxy;
 
-    /// Several are separated by commas.
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
-        let mut proxies = Self::default();
-        for text in text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-            proxies.add(text)?;
-        }
-        Ok(proxies)
+        Texts::from(text).try_into()
     }
 }
 
-impl Serialize for Proxies {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(ToString::to_string))
-    }
-}
-
-impl<'de> Deserialize<'de> for Proxies {
-    /// A list, or one text as the environment has it.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListOrText)
-    }
-}
-
-struct ListOrText;
-
-impl<'de> Visitor<'de> for ListOrText {
-    type Value = Proxies;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("addresses or networks")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Proxies, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Proxies, A::Error> {
-        let mut proxies = Proxies::default();
-        while let Some(text) = list.next_element::<String>()? {
-            proxies.add(text.trim()).map_err(A::Error::custom)?;
-        }
-        Ok(proxies)
-    }
+fn network(text: &str) -> Option<IpNet> {
+    let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    text.parse().ok().or_else(address)
 }
 
 #[cfg(test)]

@@ -14,14 +14,13 @@ use actix_web::{
     body::{self, BodySize, MessageBody},
     dev::{Service, ServiceResponse},
     http::{Method, StatusCode, Uri, header},
-    middleware::from_fn,
     rt::{self, System},
     test::{TestRequest, init_service},
 };
-use tapebase_config::{AuthConfig, Config, Url};
+use tapebase_config::{Config, Url};
 use tapebase_conformance::http::{Client, Request, Response};
 use tapebase_domain::{Services, ports::Ports};
-use tapebase_http::{HttpPolicy, Tasks, request_log, routes::routes};
+use tapebase_http::{HttpPolicy, Tasks, routes::routes, wrapped};
 use tokio::{
     runtime::Handle,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -38,9 +37,9 @@ type Work = (Uri, Request, mpsc::Sender<Response>);
 
 impl InProcess {
     /// Starts the app the server has, over stores in memory.
-    pub fn start(auth: AuthConfig) -> Self {
+    pub fn start(config: Config) -> Self {
         let memory = Some(Url::new("memory:".to_owned()));
-        let config = Config { records: memory.clone(), blobs: memory, auth, ..Config::default() };
+        let config = Config { records: memory.clone(), blobs: memory, ..config };
         let locations = config.locations().expect("memory");
         let ports = System::new().block_on(locations.connect()).expect("stores");
         let services = Services::new(&ports, &config.policy().expect("a policy"));
@@ -71,8 +70,9 @@ fn work(services: Services, ports: Ports, policy: HttpPolicy) -> UnboundedSender
 }
 
 async fn serve(services: Services, ports: Ports, policy: HttpPolicy, mut requests: UnboundedReceiver<Work>) {
+    let origins = policy.allowed_origins.clone();
     let routes = routes(services, ports, policy, Tasks::new(Handle::current(), usize::MAX));
-    let app = Rc::new(init_service(App::new().wrap(from_fn(request_log::identify)).configure(routes)).await);
+    let app = Rc::new(init_service(wrapped(App::new(), &origins).configure(routes)).await);
     while let Some((uri, request, answer)) = requests.recv().await {
         let app = app.clone();
         rt::spawn(async move {

@@ -8,12 +8,12 @@ mod in_process;
 use std::sync::LazyLock;
 
 use in_process::InProcess;
-use tapebase_config::AuthConfig;
+use tapebase_config::{AuthConfig, Config, HttpConfig};
 
 mod api {
-    use super::{AuthConfig, InProcess, LazyLock};
+    use super::{Config, InProcess, LazyLock};
 
-    static APP: LazyLock<InProcess> = LazyLock::new(|| InProcess::start(AuthConfig::default()));
+    static APP: LazyLock<InProcess> = LazyLock::new(|| InProcess::start(Config::default()));
 
     tapebase_conformance::http_tests!((&*APP, ()));
     tapebase_conformance::long_upload_tests!((&*APP, ()));
@@ -22,10 +22,25 @@ mod api {
 
 /// The routes of 2018.
 mod seed {
-    use super::{AuthConfig, InProcess, LazyLock};
+    use super::{AuthConfig, Config, InProcess, LazyLock};
 
-    static APP: LazyLock<InProcess> =
-        LazyLock::new(|| InProcess::start(AuthConfig { trust_social_ids: true, ..AuthConfig::default() }));
+    static APP: LazyLock<InProcess> = LazyLock::new(|| {
+        let auth = AuthConfig { trust_social_ids: true, ..AuthConfig::default() };
+        InProcess::start(Config { auth, ..Config::default() })
+    });
 
     tapebase_conformance::seed_tests!((&*APP, ()));
+}
+
+/// Pages of other origins.
+mod cross_origin {
+    use super::{Config, HttpConfig, InProcess, LazyLock};
+
+    static APP: LazyLock<InProcess> = LazyLock::new(|| {
+        let allowed_origins = "https://app.example.com, capacitor://localhost".parse().expect("origins");
+        let http = HttpConfig { allowed_origins, ..HttpConfig::default() };
+        InProcess::start(Config { http, ..Config::default() })
+    });
+
+    tapebase_conformance::cross_origin_tests!((&*APP, ()));
 }

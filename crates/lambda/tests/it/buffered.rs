@@ -11,3 +11,13 @@ mod cases {
 mod seed {
     tapebase_conformance::seed_tests!((super::SHARED.caller(), ()));
 }
+
+/// Pages of other origins.
+mod cross_origin {
+    use crate::rie::Shared;
+
+    static SHARED: Shared =
+        Shared::new(&[("TAPEBASE_HTTP__ALLOWED_ORIGINS", "https://app.example.com,capacitor://localhost")]);
+
+    tapebase_conformance::cross_origin_tests!((SHARED.caller(), ()));
+}

@@ -14,3 +14,16 @@ fn shared() -> (Tcp, Arc<Server>) {
 tapebase_conformance::http_tests!(shared());
 tapebase_conformance::long_upload_tests!(shared());
 tapebase_conformance::raw_head_tests!(shared());
+
+/// Pages of other origins.
+mod cross_origin {
+    use super::{Arc, Server, Shared, Tcp};
+
+    fn shared() -> (Tcp, Arc<Server>) {
+        static SERVER: Shared = Shared::new();
+        let origins = "https://app.example.com,capacitor://localhost";
+        SERVER.get(|| Server::start(&[("TAPEBASE_HTTP__ALLOWED_ORIGINS", origins)]))
+    }
+
+    tapebase_conformance::cross_origin_tests!(shared());
+}

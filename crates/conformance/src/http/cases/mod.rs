@@ -19,6 +19,7 @@ pub mod announcements;
 pub mod authorization;
 pub mod changes;
 mod contract;
+pub mod cross_origin;
 pub mod digests;
 pub mod direct;
 pub mod fixtures;
@@ -372,6 +373,20 @@ macro_rules! long_upload_tests {
         }
         $crate::http_cases! { $server, under_way:
             the_parts_that_are_here_are_listed,
+        }
+    };
+}
+
+/// More cases, where pages of `https://app.example.com` and `capacitor://localhost` may use the API.
+#[macro_export]
+macro_rules! cross_origin_tests {
+    ($server:expr) => {
+        $crate::http_cases! { $server, cross_origin:
+            a_preflight_is_answered_wherever_it_asks,
+            every_answer_may_be_read,
+            another_origin_is_told_nothing,
+            a_preflight_for_what_nobody_sends_is_refused,
+            whoever_is_no_browser_is_answered_as_ever,
         }
     };
 }

@@ -1,0 +1,36 @@
+//! What every request passes on its way in, whichever front end it came through.
+
+use actix_web::{
+    App, Error,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+};
+
+use crate::{
+    Origins,
+    cors::{self, cors},
+    request_log,
+};
+
+/// The same app, where every request has an id and a line in the log, and pages of these origins may use it.
+#[must_use]
+pub fn wrapped<T, B>(
+    app: App<T>,
+    origins: &Origins,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<T, B>>,
+        Error = Error,
+        InitError = (),
+    > + use<T, B>,
+>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
+        + 'static,
+    B: MessageBody + 'static,
+{
+    app.wrap(cors(origins)).wrap(from_fn(cors::explain)).wrap(from_fn(request_log::identify))
+}
