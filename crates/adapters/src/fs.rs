@@ -37,6 +37,7 @@ mod packs;
 mod parts;
 mod pipeline;
 mod place;
+mod read_buffer;
 mod reading;
 mod salvage;
 mod space;

@@ -26,6 +26,7 @@ use super::{
     name::Location,
     open_file::OpenFile,
     place::Place,
+    read_buffer,
     trailer::Trailer,
 };
 
@@ -123,9 +124,8 @@ impl OpenBlob {
             Lies::Bare | Lies::Trailed => 0,
             Lies::Packed(place) => place.audio(),
         };
-        let mut bytes = vec![0; usize::try_from(range.length).map_err(io::Error::other)?];
-        read_exact_at(&self.file.file, &mut bytes, begins + range.start, wait)?;
-        Ok(bytes.into())
+        let length = usize::try_from(range.length).map_err(io::Error::other)?;
+        read_buffer::filled(length, |bytes| read_exact_at(&self.file.file, bytes, begins + range.start, wait))
     }
 
     /// The bytes of `range`, unless they are to be compared and have other checksums.
