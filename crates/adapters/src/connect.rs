@@ -8,8 +8,8 @@ use std::{path::PathBuf, sync::Arc};
 use tapebase_domain::{
     memory::Budget,
     ports::{
-        BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, Ports,
-        PresignDownloads, RecordStore, Salvage, StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
+        BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, PlaybackKeyStore,
+        Ports, PresignDownloads, RecordStore, Salvage, StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
     },
 };
 
@@ -258,12 +258,13 @@ struct RowPorts {
     inventory: Option<Arc<dyn Inventory>>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
+    playback_keys: Arc<dyn PlaybackKeyStore>,
 }
 
 impl RowPorts {
     fn of<S>(store: Arc<S>) -> Self
     where
-        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + 'static,
+        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + PlaybackKeyStore + 'static,
     {
         Self {
             records: store.clone(),
@@ -271,14 +272,15 @@ impl RowPorts {
             deleted: store.clone(),
             inventory: None,
             uploads: store.clone(),
-            users: store,
+            users: store.clone(),
+            playback_keys: store,
         }
     }
 
     /// Of a store that can list everybody's recordings.
     fn with_inventory<S>(store: Arc<S>) -> Self
     where
-        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + Inventory + 'static,
+        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + PlaybackKeyStore + Inventory + 'static,
     {
         Self { inventory: Some(store.clone()), ..Self::of(store) }
     }
@@ -307,7 +309,7 @@ impl BlobPorts {
 }
 
 fn join(rows: RowPorts, blobs: BlobPorts, memory: Budget) -> Ports {
-    let RowPorts { records, feed, deleted, inventory, uploads, users } = rows;
+    let RowPorts { records, feed, deleted, inventory, uploads, users, playback_keys } = rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
     let (clock, timer) = (Arc::new(SystemClock), Arc::new(TokioTimer));
     let passwords = Arc::new(Argon2id::default());
@@ -325,6 +327,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, memory: Budget) -> Ports {
         clock,
         timer,
         passwords,
+        playback_keys,
         memory,
     }
 }

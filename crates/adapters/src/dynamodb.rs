@@ -13,6 +13,7 @@
 //! | who has an identity | `I#<kind>#<subject>` | `IDENTITY` | |
 //! | session of a token | `T#<hash>` | `SESSION` | |
 //! | the table's own id, and its history | `STORE` | `ID` | |
+//! | what playback links are signed with | `STORE` | `PLAYBACK_KEYS` | |
 //!
 //! `U#<owner>`, `B#<recording>#<kind>` is for what else belongs to a recording, such as a waveform; `by_search` and
 //! `spare` are for what comes.
@@ -24,6 +25,7 @@
 //! | settle | 1 transaction: the upload, the recording, the counters, what was due; 2 over a tombstone |
 //! | release | 1 transaction: the upload, the counters, what was due |
 //! | find, look up, upload, counters | 1 consistent read |
+//! | find to play | 1 call: consistent reads of the recording and of the counters, which have the epoch of its owner's links |
 //! | list a page | 1 consistent query of `by_received` or `by_recorded`; more only past 1 MB |
 //! | edit, move | 1 consistent read, 1 transaction: the recording, the counters |
 //! | remove | 1 consistent read, 1 transaction: the recording, the counters, what is due of its audio |
@@ -51,7 +53,7 @@
 //! they have expired, should no sweep have come by.
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
-//! `dynamodb:GetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
+//! `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
 //! and `tapebase rebuild` needs `Scan` on `sweep`.
 
 mod commit;
@@ -65,8 +67,10 @@ mod items;
 mod keys;
 mod list;
 mod owners;
+mod playback;
 mod query;
 mod records;
+mod remembered;
 mod schema;
 mod sessions;
 mod setup;
@@ -74,28 +78,28 @@ mod transact;
 mod uploads;
 mod users;
 
-use std::time::Instant;
-
 use aws_sdk_dynamodb::Client;
 use tapebase_domain::{
     history::HistoryId,
     id::StoreId,
     ports::{Clock as _, StoreError, SystemClock},
 };
-use tokio::sync::Mutex;
 
 use self::{
     due::Kind,
     errors::from_sdk,
     items::{Item, text},
     owners::Owners,
+    playback::KeyPair,
+    remembered::Remembered,
 };
 
 /// Rows in one table.
 pub struct DynamoDb {
     client: Client,
     table: String,
-    history: Mutex<Option<(Instant, HistoryId)>>,
+    history: Remembered<HistoryId>,
+    playback_keys: Remembered<KeyPair>,
     owners: Owners,
 }
 
@@ -103,7 +107,13 @@ impl DynamoDb {
     /// Rows in `table`, which [`Self::set_up`] has made. Nothing is sent yet.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, history: Mutex::default(), owners: Owners::default() }
+        Self {
+            client,
+            table,
+            history: Remembered::default(),
+            playback_keys: Remembered::default(),
+            owners: Owners::default(),
+        }
     }
 
     /// Reads one item as every write before has left it.

@@ -2,6 +2,7 @@
 
 mod changes;
 mod inventory;
+mod playback_keys;
 mod records;
 mod uploads;
 mod users;
@@ -21,6 +22,7 @@ use tapebase_domain::{
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId, random_bytes},
     pending::{PendingUpload, StagedRef},
+    playback::{LinkEpoch, PlaybackKey},
     ports::{BlobEntry, BlobError, BlobStore, Clock, SystemClock},
     recording::{DigestOrigin, Recording},
     session::{Session, TokenHash},
@@ -43,6 +45,8 @@ struct State {
     history: Option<HistoryId>,
     counters: BTreeMap<UserId, Counters>,
     forgotten: BTreeMap<UserId, ChangeNumber>,
+    link_epochs: BTreeMap<UserId, LinkEpoch>,
+    playback_keys: Vec<PlaybackKey>,
     deleted: BTreeMap<(UserId, RecordingId), Deleted>,
     audio: Vec<(DeletedAudio, Due)>,
     recordings: BTreeMap<(UserId, RecordingId), Recording>,

@@ -33,3 +33,4 @@ tapebase_conformance::record_store_tests!(fresh());
 tapebase_conformance::change_feed_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
+tapebase_conformance::playback_tests!(fresh());

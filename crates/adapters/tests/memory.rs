@@ -19,6 +19,7 @@ tapebase_conformance::blob_store_tests!(fresh());
 tapebase_conformance::staged_blob_tests!(fresh(), Server);
 tapebase_conformance::part_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
+tapebase_conformance::playback_tests!(fresh());
 tapebase_conformance::session_sweep_tests!(fresh());
 
 mod storms {

@@ -21,6 +21,7 @@ tapebase_conformance::change_feed_tests!(fresh());
 tapebase_conformance::inventory_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
+tapebase_conformance::playback_tests!(fresh());
 tapebase_conformance::session_sweep_tests!(fresh());
 
 mod storms {

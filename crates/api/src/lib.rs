@@ -26,7 +26,7 @@ pub use self::{
     accounts::{Credentials, Grant, Me, Session, SessionPage, Usage, User, UserLimits},
     changes::{Change, Changes},
     problem::Problem,
-    recordings::{Recording, RecordingChanges, RecordingPage},
+    recordings::{PlaybackLink, Recording, RecordingChanges, RecordingPage},
     server::{Failure, Health, Readiness},
     slug::Slug,
     uploads::{CreateUpload, PendingUpload, PendingUploadPage, ReceivedPart, UploadPart, UploadPlan},

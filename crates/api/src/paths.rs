@@ -37,8 +37,13 @@ paths! {
     RECORDINGS = "/v1/recordings";
     /// One of them.
     RECORDING = "/v1/recordings/{id}", recording(id: &str);
+    /// A link that plays it.
+    PLAYBACK_LINK = "/v1/recordings/{id}/link";
     /// Its audio.
     RECORDING_AUDIO = "/v1/recordings/{id}/audio", recording_audio(id: &str);
+
+    /// A recording, for whoever has the link: a ticket, and a file's name for players that go by its ending.
+    PLAY = "/v1/play/{ticket}/{file}", play(ticket: &str, file: &str);
 
     /// What has changed of the recordings of whoever asks.
     CHANGES = "/v1/changes";

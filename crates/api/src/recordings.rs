@@ -39,9 +39,26 @@ pub struct Recording {
     /// id, it is mended.
     #[serde(default, serialize_with = "timestamp::optional::serialize", skip_serializing_if = "Option::is_none")]
     pub damaged_at: Option<DateTime<Utc>>,
+    /// A link that plays it; only where it was asked for by `include=link`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<PlaybackLink>,
     /// True in the answer to an upload that took the place of damaged audio, and absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<bool>,
+}
+
+/// A link that plays one recording for whoever has it, without a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaybackLink {
+    /// The absolute URL, for players, `<audio src>` and casting devices; it ends in the usual extension of the audio.
+    #[schema(format = "uri", example = "https://tapes.example.com/v1/play/AQABk…/audio.m4a")]
+    pub url: String,
+    /// The same without scheme and host, for whoever knows better how to reach this server.
+    #[schema(example = "/v1/play/AQABk…/audio.m4a")]
+    pub path: String,
+    /// Until when it plays; sooner if the recording is deleted, or its owner signs out everywhere.
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Some recordings, and where to go on.

@@ -25,6 +25,7 @@ pub mod inventory;
 pub mod links;
 pub mod passwords;
 pub mod pending;
+pub mod playback;
 pub mod records;
 pub mod salvage;
 mod samples;
@@ -349,6 +350,21 @@ macro_rules! user_store_tests {
             close_leaves_another_users_session,
             close_sessions_ends_all_of_a_user_and_nobody_elses,
             leaves_sessions_that_have_not_expired,
+        }
+    };
+}
+
+/// One test per promise about playback links, each on a fresh store of rows: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! playback_tests {
+    ($fresh:expr) => {
+        $crate::row_tests! { $fresh, playback:
+            finds_a_recording_to_play_for_nobody_but_its_owner,
+            the_epoch_of_links_is_another_whenever_their_owner_signs_out_everywhere,
+            the_epoch_of_links_stays_whatever_else_changes,
+            playback_keys_are_the_same_for_all_who_ask_first,
+            a_key_that_is_rotated_counts_until_the_next_time,
         }
     };
 }

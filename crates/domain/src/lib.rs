@@ -3,7 +3,7 @@
 //! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
 //!   [`rebuild`] are the use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
@@ -25,6 +25,7 @@ pub mod media_type;
 pub mod memory;
 pub mod page;
 pub mod pending;
+pub mod playback;
 pub mod ports;
 pub mod quota;
 pub mod readiness;
@@ -51,6 +52,8 @@ pub struct Services {
     pub auth: auth::Auth,
     /// Finding, playing, renaming and deleting recordings.
     pub list: list::List,
+    /// Links that play one recording.
+    pub playback: playback::Playback,
     /// Audio that is missing or damaged.
     pub damage: damage::Damage,
     /// Learning what has changed.
@@ -97,6 +100,7 @@ impl Services {
             direct: direct::Direct::new(ports, waiters.clone(), damage.clone(), policy.limits, patience),
             auth: auth::Auth::new(ports, policy.auth.clone()),
             list: list::List::new(ports, waiters.clone(), damage.clone(), policy.retention),
+            playback: playback::Playback::new(ports),
             damage,
             changes: changes::Changes::new(ports, waiters, policy.wait),
             usage: usage::Usage::new(ports, policy.limits, policy.auth.most_sessions),

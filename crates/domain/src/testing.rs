@@ -15,8 +15,9 @@ use crate::{
     media_type::MediaType,
     memory::Budget,
     ports::{
-        MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher, MockRecordStore,
-        MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
+        MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher,
+        MockPlaybackKeyStore, MockRecordStore, MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess,
+        Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -36,6 +37,7 @@ pub struct TestPorts {
     pub parts: MockPartStore,
     pub users: MockUserStore,
     pub passwords: MockPasswordHasher,
+    pub playback_keys: MockPlaybackKeyStore,
     pub timer: MockTimer,
     now: Timestamp,
 }
@@ -68,6 +70,7 @@ impl TestPorts {
             downloads: None,
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
+            playback_keys: Arc::new(self.playback_keys),
             memory: Budget::unlimited(),
             clock: Arc::new(clock),
             timer: Arc::new(self.timer),

@@ -22,7 +22,7 @@ use utoipa::{
 
 use crate::{
     answers::{document::Document, problem::Problem},
-    endpoints::{accounts, changes, direct, docs, health, legacy, recordings},
+    endpoints::{accounts, changes, direct, docs, health, legacy, playback, recordings},
 };
 
 #[derive(OpenApi)]
@@ -37,6 +37,7 @@ use crate::{
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
+        playback::link, playback::play,
         changes::list,
         direct::plan, direct::list, direct::get, direct::put_part, direct::complete, direct::abort,
         health::healthz, health::readyz, health::problem, description, docs::page,
@@ -46,6 +47,7 @@ use crate::{
     tags(
         (name = "Accounts", description = "Signing up and in, and looking after one's sessions."),
         (name = "Recordings", description = "Everything one does with recordings."),
+        (name = "Playback", description = "Links for players, which send no token."),
         (name = "Changes", description = "Keeping a device and the server alike."),
         (name = "Direct uploads", description = "Sending a recording in parts, past this server where the audio is kept elsewhere."),
         (name = "Server", description = "For operators and the curious."),

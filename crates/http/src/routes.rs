@@ -11,7 +11,7 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
-    endpoints::{accounts, changes, direct, docs, health, legacy, recordings},
+    endpoints::{accounts, changes, direct, docs, health, legacy, playback, recordings},
     openapi,
 };
 
@@ -73,6 +73,8 @@ fn table() -> Vec<Endpoint> {
         at(paths::RECORDING).get(recordings::get).on(Method::PUT, recordings::put)
             .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
         at(paths::RECORDING_AUDIO).get(recordings::audio),
+        at(paths::PLAYBACK_LINK).on(Method::POST, playback::link),
+        at(paths::PLAY).get(playback::play),
 
         at(paths::CHANGES).get(changes::list),
 

@@ -11,10 +11,11 @@ use actix_web::{
 use tapebase_http::{Origins, wrapped};
 
 /// Starts the app, once for all invocations.
-pub async fn start(
-    routes: impl FnOnce(&mut ServiceConfig),
+pub async fn start<R: FnOnce(&mut ServiceConfig)>(
+    routes: R,
     origins: &Origins,
-) -> anyhow::Result<impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error>> {
+) -> anyhow::Result<impl Service<Request, Response = ServiceResponse<impl MessageBody + use<R>>, Error = Error> + use<R>>
+{
     let app = wrapped(App::new(), origins).configure(routes);
     let service = app.into_factory().new_service(AppConfig::default()).await;
     service.map_err(|()| anyhow::anyhow!("the app does not start"))

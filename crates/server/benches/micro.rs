@@ -12,7 +12,6 @@ use actix_web::{
     body::{self, MessageBody},
     dev::{Service, ServiceResponse},
     http::{StatusCode, header},
-    middleware::from_fn,
     rt::{System, SystemRunner},
     test::{TestRequest, init_service},
 };

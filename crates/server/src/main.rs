@@ -11,6 +11,7 @@ mod exclusive;
 mod first_run;
 mod history;
 mod inspect;
+mod keys;
 mod progress;
 mod rebuild;
 mod serve;
@@ -62,6 +63,9 @@ enum Command {
     /// Look after what clients know of changes.
     #[command(subcommand)]
     History(HistoryCommand),
+    /// Look after the keys that playback links are signed with.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Make the rows anew of what audio says of itself, after a database was lost with no backup of it.
     Rebuild(rebuild::Options),
     /// Look after users.
@@ -73,6 +77,12 @@ enum Command {
 enum HistoryCommand {
     /// Have clients begin anew: after the rows were put back by a folder's copy, a snapshot or point-in-time recovery.
     Renew,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Sign with a fresh key; links of the key before still play, those of the one before that no longer.
+    Rotate,
 }
 
 #[derive(Subcommand)]
@@ -124,6 +134,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Restore(options) => backup::restore(&config, &options).await,
         Command::Rebuild(options) => rebuild::run(&config, &options).await,
         Command::History(HistoryCommand::Renew) => history::renew(&config).await,
+        Command::Keys(KeysCommand::Rotate) => keys::rotate(&config).await,
         Command::User(UserCommand::Add { email, id }) => user::add(&config, &email, id).await,
     }
 }

@@ -17,6 +17,7 @@ mod faults;
 mod in_memory;
 pub mod invariant;
 mod ledger;
+mod links;
 mod model;
 mod pieces;
 pub mod plan;

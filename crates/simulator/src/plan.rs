@@ -78,6 +78,10 @@ actions! {
     CloseSession: 1 1 1,
     /// Somebody logs out everywhere.
     LogOutEverywhere: 1 1 1,
+    /// Somebody makes a playback link.
+    MakeLink: 4 4 4,
+    /// Somebody plays by a link they have.
+    PlayLink: 6 6 6,
     /// A device learns what has changed.
     ReadChanges: 8 8 8,
     /// A client hangs up.
@@ -100,6 +104,8 @@ actions! {
     Restart: 2 2 2,
     /// The operator compares rows and audio, and counts anew.
     Verify: 1 2 2,
+    /// The operator rotates the keys of links.
+    RotateKeys: 1 1 1,
     /// The operator makes a backup.
     BackUp: 1 1 3,
     /// The operator restores a backup.

@@ -2,6 +2,7 @@
 
 mod audio;
 mod passwords;
+mod playback_keys;
 mod rows;
 mod users;
 
@@ -44,7 +45,8 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         salvage: None,
         staging: Staging { blobs: reached.clone(), parts },
         downloads: None,
-        users: reached,
+        users: reached.clone(),
+        playback_keys: reached,
         clock: Arc::new(clock.clone()),
         timer: Arc::new(clock.clone()),
         passwords: Arc::new(PlainPasswords),

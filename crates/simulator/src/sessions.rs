@@ -121,9 +121,14 @@ pub async fn log_out_everywhere(client: Client, token: String) {
     let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
     let tokens = client.shared.facts().tokens(client.person);
     let _under_way = LogOut::begin(&client);
-    mark(&client, Openness::Perhaps, |session| tokens.contains(&session.token));
+    let links = client.shared.facts().links.len();
+    let end = |state| {
+        mark(&client, state, |session| tokens.contains(&session.token));
+        client.shared.facts().mark_links(client.person, links, state);
+    };
+    end(Openness::Perhaps);
     match client.services.auth.log_out_everywhere(&caller).await {
-        Ok(()) => mark(&client, Openness::Closed, |session| tokens.contains(&session.token)),
+        Ok(()) => end(Openness::Closed),
         Err(error) => client.excuse_failure(&error),
     }
 }

@@ -35,6 +35,21 @@ pub struct KnownSession {
     pub state: Openness,
 }
 
+/// A playback link that somebody was given.
+#[derive(Debug, Clone)]
+pub struct KnownLink {
+    /// Whose.
+    pub person: Person,
+    /// To which recording.
+    pub id: RecordingId,
+    /// What it has of its own.
+    pub ticket: String,
+    /// Whether it has ended, but for its time.
+    pub state: Openness,
+    /// How often keys were rotated since.
+    pub rotations: u32,
+}
+
 /// Whether a session is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Openness {
@@ -112,6 +127,8 @@ pub struct Facts {
     takes_by_digest: BTreeMap<Sha256, Take>,
     /// Everybody.
     pub people: Vec<PersonState>,
+    /// Every link that anybody was given.
+    pub links: Vec<KnownLink>,
     /// Whether nothing goes wrong any more.
     pub is_healed: bool,
     /// What has happened.
@@ -134,6 +151,7 @@ impl Shared {
             people: (0..people)
                 .map(|_| PersonState { device: Some(Device::default()), ..PersonState::default() })
                 .collect(),
+            links: Vec::new(),
             is_healed: false,
             trace,
             tolerated: tolerated.iter().copied().collect(),

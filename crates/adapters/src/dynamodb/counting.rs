@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure::AllOld, Updat
 use tapebase_domain::{
     history::{ChangeNumber, Counters},
     id::UserId,
+    playback::LinkEpoch,
     ports::StoreError,
     quota::{Quota, weight},
 };
@@ -32,6 +33,8 @@ pub struct Delta {
     pub changed: Option<ChangeNumber>,
     /// Up to which change deletions may be forgotten now.
     pub forgotten: Option<ChangeNumber>,
+    /// Which playback links count now.
+    pub link_epoch: Option<LinkEpoch>,
 }
 
 /// What must hold before.
@@ -77,7 +80,12 @@ impl Delta {
             ("sessions", self.sessions),
             ("tombstones", self.tombstones),
         ];
-        let numbers = [("changed", self.changed), ("forgotten", self.forgotten)];
+        let number_of = |change: Option<ChangeNumber>| change.map(|change| change.0);
+        let numbers = [
+            ("changed", number_of(self.changed)),
+            ("forgotten", number_of(self.forgotten)),
+            ("link_epoch", self.link_epoch.map(|epoch| epoch.0)),
+        ];
         let (mut update, mut add, mut set) = (Update::builder(), Vec::new(), Vec::new());
         // One session may take the place of another: an update of nothing is none that DynamoDB takes.
         let counts_all = |name| name == "sessions" && check.sessions.is_some();
@@ -89,7 +97,7 @@ impl Delta {
         for (name, change) in numbers.into_iter().filter_map(|(name, change)| Some((name, change?))) {
             set.push(format!("#{name} = :{name}"));
             update = update.expression_attribute_names(format!("#{name}"), name);
-            update = update.expression_attribute_values(format!(":{name}"), number(change.0));
+            update = update.expression_attribute_values(format!(":{name}"), number(change));
         }
         let clause = |word: &str, parts: Vec<String>| {
             if parts.is_empty() { String::new() } else { format!("{word} {} ", parts.join(", ")) }

@@ -31,6 +31,7 @@ impl DynamoDb {
             // Each needs what the ones before it did.
             findings.extend([
                 finding("it may read (dynamodb:GetItem)", probe.read().await),
+                finding("it may read several items at once (dynamodb:BatchGetItem)", probe.read_both().await),
                 finding("nothing is overwritten (conditional writes)", probe.write_again().await),
                 finding("it may change items (dynamodb:UpdateItem)", probe.change().await),
                 finding("it may list (dynamodb:Query on the table and its indexes)", probe.query().await),
@@ -91,6 +92,13 @@ impl<'a> Probe<'a> {
         match self.store.get(self.key()).await? {
             Some(_) => Ok(()),
             None => Err("what was just written is not there".into()),
+        }
+    }
+
+    async fn read_both(&self) -> Result<(), BoxError> {
+        match self.store.get_both([self.key(), keys::store()]).await?.len() {
+            0 => Err("what was just written is not there".into()),
+            _ => Ok(()),
         }
     }
 

@@ -1,7 +1,5 @@
 //! `ChangeFeed` in DynamoDB.
 
-use std::time::{Duration, Instant};
-
 use async_trait::async_trait;
 use tapebase_domain::{
     history::{ChangeNumber, Entry, HistoryId},
@@ -16,8 +14,6 @@ use super::{
     keys, query,
 };
 
-/// How long the history is known before it is asked for again: a renewal shows within that time.
-const HISTORY_TTL: Duration = Duration::from_secs(5);
 /// How many queries one list takes at most, where tombstones are to be left out.
 const MOST_QUERIES: usize = 20;
 
@@ -36,16 +32,7 @@ impl ChangeFeed for DynamoDb {
     }
 
     async fn history(&self) -> Result<HistoryId, StoreError> {
-        let mut cached = self.history.lock().await;
-        match *cached {
-            Some((since, history)) if since.elapsed() < HISTORY_TTL => Ok(history),
-            _ => {
-                let since = Instant::now();
-                let history = self.read_history().await?;
-                *cached = Some((since, history));
-                Ok(history)
-            }
-        }
+        self.history.get(|| self.read_history()).await
     }
 
     async fn renew_history(&self) -> Result<HistoryId, StoreError> {
@@ -60,7 +47,7 @@ impl ChangeFeed for DynamoDb {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":history", text(fresh.to_string()));
         update.send().await.map_err(from_sdk)?;
-        *self.history.lock().await = None;
+        self.history.forget().await;
         Ok(fresh)
     }
 }

@@ -13,6 +13,7 @@ use tapebase_domain::{
     id::{RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
+    playback::{LinkEpoch, PlaybackKey},
     ports::StoreError,
     quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -286,6 +287,22 @@ pub fn history(item: &Item) -> Result<HistoryId, StoreError> {
 pub fn store_id(item: &Item) -> Result<StoreId, StoreError> {
     history(item)?;
     Attributes(item).parsed("id", StoreId::parse)
+}
+
+pub fn of_playback_key(key: &PlaybackKey) -> Item {
+    with(keys::playback_keys(), [("current_key", binary(&key.0))])
+}
+
+/// The key that signs playback links, and the one before if there was one.
+pub fn playback_keys(item: &Item) -> Result<(PlaybackKey, Option<PlaybackKey>), StoreError> {
+    let key = |name| Attributes(item).digest(name).map(|bytes| PlaybackKey(bytes.0));
+    let previous = item.contains_key("previous_key").then(|| key("previous_key"));
+    Ok((key("current_key")?, previous.transpose()?))
+}
+
+/// Which playback links of an owner count, in the counters.
+pub fn link_epoch(item: &Item) -> Result<LinkEpoch, StoreError> {
+    Ok(Attributes(item).optional_number("link_epoch")?.map_or_else(LinkEpoch::default, LinkEpoch))
 }
 
 fn of_session_alone(session: &Session) -> [(&'static str, AttributeValue); 6] {

@@ -93,6 +93,10 @@ pub fn store() -> Item {
     key("STORE".to_owned(), "ID".to_owned())
 }
 
+pub fn playback_keys() -> Item {
+    key("STORE".to_owned(), "PLAYBACK_KEYS".to_owned())
+}
+
 pub fn key(pk: String, sk: String) -> Item {
     Item::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
 }

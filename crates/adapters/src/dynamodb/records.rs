@@ -6,6 +6,7 @@ use tapebase_domain::{
     history::{Counters, Entry},
     id::{RecordingId, StoreId, UserId},
     page::PageRequest,
+    playback::LinkEpoch,
     ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
     recording::{Edit, Recording, Revision},
     time::Timestamp,
@@ -46,6 +47,18 @@ impl RecordStore for DynamoDb {
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
         let item = self.get(keys::recording(owner, id)).await?;
         item.as_ref().map(items::recording).transpose()
+    }
+
+    async fn find_to_play(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+    ) -> Result<Option<(Recording, LinkEpoch)>, StoreError> {
+        self.read_to_play(owner, id).await
+    }
+
+    async fn link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError> {
+        self.read_link_epoch(owner).await
     }
 
     async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {

@@ -1,7 +1,7 @@
 //! Sessions: two items each, one that its user lists and one that its token finds.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use tapebase_domain::{id::UserId, ports::StoreError, time::Timestamp};
+use tapebase_domain::{id::UserId, playback::LinkEpoch, ports::StoreError, time::Timestamp};
 
 use super::{
     DynamoDb,
@@ -35,9 +35,20 @@ impl DynamoDb {
 
     /// Ends sessions, all or none; `false` if one of them has ended already.
     pub(super) async fn end_sessions(&self, user: UserId, ending: &[Item]) -> Result<bool, StoreError> {
+        self.end_with(user, ending, Delta::default()).await
+    }
+
+    /// Ends sessions of a user who signs out everywhere, and all links made before; `false` if one of them has ended
+    /// already.
+    pub(super) async fn sign_out(&self, user: UserId, ending: &[Item]) -> Result<bool, StoreError> {
+        self.end_with(user, ending, Delta { link_epoch: Some(LinkEpoch::generate()), ..Delta::default() }).await
+    }
+
+    async fn end_with(&self, user: UserId, ending: &[Item], delta: Delta) -> Result<bool, StoreError> {
         let mut transaction = self.transaction();
         ending.iter().try_for_each(|item| end(&mut transaction, user, item))?;
-        transaction.count(user, &sessions(-(ending.len() as i128)), &Check::default())?;
+        let delta = Delta { sessions: -(ending.len() as i128), ..delta };
+        transaction.count(user, &delta, &Check::default())?;
         Ok(transaction.commit().await?.is_ok())
     }
 

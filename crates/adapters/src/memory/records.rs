@@ -6,6 +6,7 @@ use tapebase_domain::{
     history::{Counters, Deleted, DeletedAudio, Entry},
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest},
+    playback::LinkEpoch,
     ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
     quota::weight,
     recording::{Edit, Recording, Revision},
@@ -17,6 +18,10 @@ use super::{Due, Memory, State};
 impl State {
     pub(super) fn counters(&mut self, owner: UserId) -> &mut Counters {
         self.counters.entry(owner).or_default()
+    }
+
+    fn link_epoch(&self, owner: UserId) -> LinkEpoch {
+        self.link_epochs.get(&owner).copied().unwrap_or_default()
     }
 
     /// Puts a recording in its place, under the next change number: the one way to write one.
@@ -119,6 +124,19 @@ impl RecordStore for Memory {
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
         Ok(self.state().recordings.get(&(owner, id.clone())).cloned())
+    }
+
+    async fn find_to_play(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+    ) -> Result<Option<(Recording, LinkEpoch)>, StoreError> {
+        let state = self.state();
+        Ok(state.recordings.get(&(owner, id.clone())).map(|found| (found.clone(), state.link_epoch(owner))))
+    }
+
+    async fn link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError> {
+        Ok(self.state().link_epoch(owner))
     }
 
     async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
+    playback::LinkEpoch,
     ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
@@ -108,7 +109,9 @@ impl UserStore for Memory {
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        self.state().close_where(|session| session.user == user);
+        let mut state = self.state();
+        state.close_where(|session| session.user == user);
+        state.link_epochs.insert(user, LinkEpoch::generate());
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use tapebase_domain::ports::causes;
 
 use super::{
     S3,
-    setup::{Step, failed, refused, repair, unless_absent},
+    setup::{Step, failed, repair, unless_absent},
 };
 use crate::finding::Outcome;
 

@@ -180,7 +180,7 @@ where
 }
 
 /// Stores that are like S3 do not know every setting of it.
-pub(super) fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
+fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
     match error.raw_response().map(|response| response.status().as_u16()) {
         Some(501) => Outcome::Unsupported,
         // A HEAD has no body to say why.

@@ -7,12 +7,13 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
-const TABLES: [(&str, &[&str]); 5] = [
+const TABLES: [(&str, &[&str]); 6] = [
     ("store", rows::STORE),
     ("users", rows::USER),
     ("sessions", rows::SESSION),
     ("uploads", rows::UPLOAD),
     ("deleted", rows::DELETED),
+    ("playback_keys", rows::PLAYBACK_KEY),
 ];
 
 /// The statement that made each table and index, by its name.

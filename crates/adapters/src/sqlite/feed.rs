@@ -40,7 +40,8 @@ pub fn renew_history(connection: &Connection) -> rusqlite::Result<HistoryId> {
     Ok(fresh)
 }
 
-fn history(connection: &Connection) -> rusqlite::Result<HistoryId> {
+/// Which history the rows are of.
+pub fn history(connection: &Connection) -> rusqlite::Result<HistoryId> {
     connection.prepare_cached("SELECT id, history, checksum FROM store")?.query_row([], rows::history)
 }
 

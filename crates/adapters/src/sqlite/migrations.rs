@@ -20,6 +20,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/5-blocks-at-least.sql")),
     M::up(include_str!("migrations/6-checksums-everywhere.sql")),
     M::up(include_str!("migrations/7-damaged-recordings.sql")),
+    M::up(include_str!("migrations/8-playback-links.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.

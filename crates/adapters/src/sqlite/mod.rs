@@ -17,6 +17,7 @@ mod feed;
 mod files;
 mod inventory;
 mod migrations;
+mod playback;
 mod readers;
 mod records;
 mod rows;

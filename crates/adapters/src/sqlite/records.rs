@@ -7,6 +7,7 @@ use tapebase_domain::{
     history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
     page::{Order, PageRequest, TimeField},
+    playback::LinkEpoch,
     ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
     quota::Excess,
     recording::{Edit, Recording, Revision},
@@ -16,7 +17,9 @@ use tapebase_domain::{
 use super::{
     Outcome, Sqlite,
     commit::{self, Change},
-    counting, rows,
+    counting,
+    playback::link_epoch,
+    rows,
 };
 
 #[async_trait]
@@ -44,6 +47,21 @@ impl RecordStore for Sqlite {
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
         self.readers.look_up(|connection| find(connection, owner, id))
+    }
+
+    async fn find_to_play(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+    ) -> Result<Option<(Recording, LinkEpoch)>, StoreError> {
+        self.readers.look_up(|connection| match find(connection, owner, id)? {
+            Some(recording) => Ok(Some((recording, link_epoch(connection, owner)?))),
+            None => Ok(None),
+        })
+    }
+
+    async fn link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError> {
+        self.readers.look_up(|connection| link_epoch(connection, owner))
     }
 
     async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {

@@ -17,6 +17,7 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
+    playback::PlaybackKey,
     quota::weight,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
 };
@@ -79,6 +80,8 @@ pub const UPLOAD: &[&str] = &[
 pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at", "blob", "checksum"];
 /// The columns of the one row about all others.
 pub const STORE: &[&str] = &["id", "history", "checksum"];
+/// The columns of a key that playback links are signed with.
+pub const PLAYBACK_KEY: &[&str] = &["number", "key", "checksum"];
 /// The columns of an owner's counters.
 pub const COUNTERS: &[&str] =
     &["owner", "bytes", "reserved_bytes", "recordings", "uploads", "sessions", "tombstones", "changed"];
@@ -314,6 +317,12 @@ pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
 pub fn history(row: &Row<'_>) -> rusqlite::Result<HistoryId> {
     verify(row, STORE, 0)?;
     parsed(row, place!(STORE, "history"), HistoryId::parse)
+}
+
+/// A key that playback links are signed with, from the columns of [`PLAYBACK_KEY`].
+pub fn playback_key(row: &Row<'_>) -> rusqlite::Result<PlaybackKey> {
+    verify(row, PLAYBACK_KEY, 0)?;
+    row.get(place!(PLAYBACK_KEY, "key")).map(PlaybackKey)
 }
 
 /// Up to which number tombstones may be forgotten, from the columns `owner`, `forgotten` and `checksum` of `counters`

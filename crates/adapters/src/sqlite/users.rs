@@ -15,7 +15,7 @@ use super::{
     Outcome, Sqlite,
     commit::{self, Delta},
     due::{self, Kind},
-    rows,
+    playback, rows,
 };
 
 /// How many sessions are removed in one transaction.
@@ -136,7 +136,7 @@ impl UserStore for Sqlite {
                 .prepare_cached("DELETE FROM due WHERE owner = ?1 AND kind = ?2")?
                 .execute(params![user.to_string(), Kind::Session.as_str()])?;
             count_sessions(connection, user, -i64::try_from(closed).unwrap_or_default())?;
-            Ok(Outcome::Keep(()))
+            playback::end_links(connection, user).map(Outcome::Keep)
         })
         .await
     }

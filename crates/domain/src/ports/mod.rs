@@ -11,6 +11,7 @@ mod deleted;
 mod inventory;
 mod links;
 mod passwords;
+mod playback_keys;
 mod records;
 mod relay;
 mod salvage;
@@ -32,6 +33,7 @@ pub use self::{
     inventory::MockInventory,
     links::MockPresignDownloads,
     passwords::MockPasswordHasher,
+    playback_keys::MockPlaybackKeyStore,
     records::MockRecordStore,
     salvage::MockSalvage,
     staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
@@ -47,6 +49,7 @@ pub use self::{
     inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
     passwords::{HasherError, PasswordHasher},
+    playback_keys::PlaybackKeyStore,
     records::{InsertError, RecordStore, RevisionError, Terms},
     relay::{Cause, relay},
     salvage::{Salvage, TornWrite},
@@ -94,6 +97,8 @@ pub struct Ports {
     pub downloads: Option<Arc<dyn PresignDownloads>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
+    /// What playback links are signed with.
+    pub playback_keys: Arc<dyn PlaybackKeyStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How to wait.

@@ -8,6 +8,7 @@ use crate::{
     history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
     page::PageRequest,
+    playback::LinkEpoch,
     quota::{Excess, Quota},
     recording::{Edit, Recording, Revision},
     time::Timestamp,
@@ -76,6 +77,17 @@ pub trait RecordStore: Send + Sync {
     /// - It MUST find what was inserted, equal in every field.
     /// - It MUST return `None` for another user's recording.
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError>;
+
+    /// Looks up one recording to be played by a link, and which links of its owner count, in one call.
+    ///
+    /// - It MUST find what was inserted, equal in every field.
+    /// - It MUST return `None` for another user's recording.
+    /// - Both MUST be as every write before has left them.
+    async fn find_to_play(&self, owner: UserId, id: &RecordingId)
+    -> Result<Option<(Recording, LinkEpoch)>, StoreError>;
+
+    /// Which links of an owner count; the default before they sign out everywhere for the first time.
+    async fn link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError>;
 
     /// Looks up what is known under an id.
     ///

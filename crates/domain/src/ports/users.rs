@@ -91,7 +91,8 @@ pub trait UserStore: Send + Sync {
     /// Ends all sessions of a user, at once.
     ///
     /// - After it returns, none of their tokens MUST find anything.
-    /// - It MUST NOT end another user's sessions.
+    /// - After it returns, the epoch of their links MUST be another one, also if they had no session.
+    /// - It MUST NOT end another user's sessions, nor their links.
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError>;
 
     /// Forgets the sessions that expired before `now`, as far as the store does not do so by itself,

@@ -15,6 +15,7 @@ use tapebase_domain::{
     blob::{self, ByteRange, ByteStream},
     list::List,
     memory::{Grant, Purpose},
+    playback::Disposition,
     ports::{BlobError, Presentation, causes},
     recording::Recording,
 };
@@ -36,56 +37,72 @@ const HELD_BYTES: u64 = 256 << 10;
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
 const MAX_RANGES: usize = 16;
 
-/// Answers a GET or HEAD for the bytes of `recording`, or sends the client to where they are.
-pub async fn answer_or_redirect(
-    request: &HttpRequest,
-    list: &List,
-    recording: &Recording,
-) -> Result<HttpResponse, Problem> {
-    let is_proceeding = conditions::weigh_audio(request, &conditions::audio_tag(recording))? == Read::Proceed;
+/// What is played, and how.
+#[derive(Clone, Copy)]
+pub struct Audio<'a> {
+    /// What is known of it.
+    pub recording: &'a Recording,
+    /// What becomes of it in a browser.
+    pub disposition: Disposition,
+}
+
+impl<'a> Audio<'a> {
+    /// To be saved, if it is not a player that asks.
+    pub const fn download(recording: &'a Recording) -> Self {
+        Self { recording, disposition: Disposition::Attachment }
+    }
+
+    fn content_disposition(self) -> String {
+        names::content_disposition(self.disposition, &self.recording.details.name)
+    }
+}
+
+/// Answers a GET or HEAD for the bytes of a recording, or sends the client to where they are.
+pub async fn answer_or_redirect(request: &HttpRequest, list: &List, audio: Audio<'_>) -> Result<HttpResponse, Problem> {
+    let is_proceeding = conditions::weigh_audio(request, &conditions::audio_tag(audio.recording))? == Read::Proceed;
     if is_proceeding
         && request.method() == Method::GET
-        && let Some(elsewhere) = redirect(list, recording).await?
+        && let Some(elsewhere) = redirect(list, audio).await?
     {
         return Ok(elsewhere);
     }
-    answer(request, list, recording).await
+    answer(request, list, audio).await
 }
 
-/// Answers a GET or HEAD for the bytes of `recording`.
-pub async fn answer(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
-    let tag = conditions::audio_tag(recording);
+/// Answers a GET or HEAD for the bytes of a recording.
+pub async fn answer(request: &HttpRequest, list: &List, audio: Audio<'_>) -> Result<HttpResponse, Problem> {
+    let tag = conditions::audio_tag(audio.recording);
     if conditions::weigh_audio(request, &tag)? == Read::NotModified {
         // It may have been renamed since: a 304 brings what is stored up to date (RFC 9110 section 15.4.5).
-        let name = (header::CONTENT_DISPOSITION, names::attachment(&recording.details.name));
+        let name = (header::CONTENT_DISPOSITION, audio.content_disposition());
         return Ok(caching::not_modified(&tag).insert_header(name).finish());
     }
     let is_head = request.method() == Method::HEAD;
     let ranges = if is_head || !conditions::range_applies(request, &tag) {
         None
     } else {
-        requested_ranges(request, recording.size)
+        requested_ranges(request, audio.recording.size)
     };
     match ranges {
-        None if is_head => head_alone(list, recording).await,
-        None => whole(request, list, recording).await,
+        None if is_head => head_alone(list, audio).await,
+        None => whole(request, list, audio).await,
         Some(ranges) if ranges.is_empty() => {
-            Err(Problem::new(Slug::RangeNotSatisfiable, format!("It has {} bytes.", recording.size))
-                .with_header(header::CONTENT_RANGE, format!("bytes */{}", recording.size)))
+            Err(Problem::new(Slug::RangeNotSatisfiable, format!("It has {} bytes.", audio.recording.size))
+                .with_header(header::CONTENT_RANGE, format!("bytes */{}", audio.recording.size)))
         }
-        Some(ranges) if ranges.len() == 1 => part(request, list, recording, ranges[0]).await,
-        Some(ranges) => parts(request, list, recording, ranges).await,
+        Some(ranges) if ranges.len() == 1 => part(request, list, audio, ranges[0]).await,
+        Some(ranges) => parts(request, list, audio, ranges).await,
     }
 }
 
 /// Sends the client to where the audio is, if it is to be had there; ranges are that store's business then.
-async fn redirect(list: &List, recording: &Recording) -> Result<Option<HttpResponse>, Problem> {
+async fn redirect(list: &List, audio: Audio<'_>) -> Result<Option<HttpResponse>, Problem> {
     let presentation = Presentation {
-        content_type: recording.media_type.to_string(),
-        content_disposition: names::attachment(&recording.details.name),
+        content_type: audio.recording.media_type.to_string(),
+        content_disposition: audio.content_disposition(),
     };
-    let Some(link) = list.link(recording, presentation).await? else { return Ok(None) };
-    let mut response = head(StatusCode::TEMPORARY_REDIRECT, recording);
+    let Some(link) = list.link(audio.recording, presentation).await? else { return Ok(None) };
+    let mut response = head(StatusCode::TEMPORARY_REDIRECT, audio);
     // The link expires: nothing may be made of it later.
     Ok(Some(response.insert_header((header::LOCATION, link)).insert_header(NO_STORE).finish()))
 }
@@ -109,35 +126,30 @@ fn requested_ranges(request: &HttpRequest, size: u64) -> Option<Vec<ByteRange>> 
 }
 
 /// The length is announced, and nothing sent.
-async fn head_alone(list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
-    list.look(recording).await?;
-    Ok(all_of(recording, stream::empty()))
+async fn head_alone(list: &List, audio: Audio<'_>) -> Result<HttpResponse, Problem> {
+    list.look(audio.recording).await?;
+    Ok(all_of(audio, stream::empty()))
 }
 
-async fn whole(request: &HttpRequest, list: &List, recording: &Recording) -> Result<HttpResponse, Problem> {
-    let memory = memory_for(request, recording, recording.size).await?;
-    let body = list.play(recording, ByteRange::whole(recording.size)).await?;
-    Ok(all_of(recording, sent(recording, body, memory)))
+async fn whole(request: &HttpRequest, list: &List, audio: Audio<'_>) -> Result<HttpResponse, Problem> {
+    let memory = memory_for(request, audio.recording, audio.recording.size).await?;
+    let body = list.play(audio.recording, ByteRange::whole(audio.recording.size)).await?;
+    Ok(all_of(audio, sent(audio.recording, body, memory)))
 }
 
-fn all_of(recording: &Recording, body: impl Stream<Item = Result<Bytes, BlobError>> + Unpin + 'static) -> HttpResponse {
-    let mut response = head(StatusCode::OK, recording);
-    response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
-    response.body(SizedStream::new(recording.size, body))
+fn all_of(audio: Audio<'_>, body: impl Stream<Item = Result<Bytes, BlobError>> + Unpin + 'static) -> HttpResponse {
+    let mut response = head(StatusCode::OK, audio);
+    response.insert_header((header::CONTENT_TYPE, audio.recording.media_type.as_str()));
+    response.body(SizedStream::new(audio.recording.size, body))
 }
 
-async fn part(
-    request: &HttpRequest,
-    list: &List,
-    recording: &Recording,
-    range: ByteRange,
-) -> Result<HttpResponse, Problem> {
-    let memory = memory_for(request, recording, range.length).await?;
-    let body = list.play(recording, range).await?;
-    let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
-    response.insert_header((header::CONTENT_TYPE, recording.media_type.as_str()));
-    response.insert_header((header::CONTENT_RANGE, content_range(range, recording.size)));
-    Ok(response.body(SizedStream::new(range.length, sent(recording, body, memory))))
+async fn part(request: &HttpRequest, list: &List, audio: Audio<'_>, range: ByteRange) -> Result<HttpResponse, Problem> {
+    let memory = memory_for(request, audio.recording, range.length).await?;
+    let body = list.play(audio.recording, range).await?;
+    let mut response = head(StatusCode::PARTIAL_CONTENT, audio);
+    response.insert_header((header::CONTENT_TYPE, audio.recording.media_type.as_str()));
+    response.insert_header((header::CONTENT_RANGE, content_range(range, audio.recording.size)));
+    Ok(response.body(SizedStream::new(range.length, sent(audio.recording, body, memory))))
 }
 
 /// `multipart/byteranges` (RFC 9110 section 14.6). Each range is opened when it is its turn, but for the
@@ -145,22 +157,25 @@ async fn part(
 async fn parts(
     request: &HttpRequest,
     list: &List,
-    recording: &Recording,
+    audio: Audio<'_>,
     ranges: Vec<ByteRange>,
 ) -> Result<HttpResponse, Problem> {
-    let memory = memory_for(request, recording, recording.size).await?;
+    let memory = memory_for(request, audio.recording, audio.recording.size).await?;
     let boundary = uuid::Uuid::new_v4().simple().to_string();
     let separator = |range: ByteRange| {
-        let content_range = content_range(range, recording.size);
-        format!("\r\n--{boundary}\r\nContent-Type: {}\r\nContent-Range: {content_range}\r\n\r\n", recording.media_type)
+        let content_range = content_range(range, audio.recording.size);
+        format!(
+            "\r\n--{boundary}\r\nContent-Type: {}\r\nContent-Range: {content_range}\r\n\r\n",
+            audio.recording.media_type
+        )
     };
     let parts: Vec<(ByteRange, Bytes)> = ranges.into_iter().map(|range| (range, separator(range).into())).collect();
     let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = parts.iter().map(|(range, separator)| range.length + separator.len() as u64).sum::<u64>();
     let length = length + end.len() as u64;
 
-    let mut first = Some(list.play(recording, parts[0].0).await?);
-    let (list, recording_to_play) = (list.clone(), recording.clone());
+    let mut first = Some(list.play(audio.recording, parts[0].0).await?);
+    let (list, recording_to_play) = (list.clone(), audio.recording.clone());
     let bodies = stream::iter(parts).then(move |(range, separator)| {
         let (list, recording, first) = (list.clone(), recording_to_play.clone(), first.take());
         async move {
@@ -172,19 +187,19 @@ async fn parts(
         }
     });
     let body = Box::pin(bodies.try_flatten().chain(blob::once(end)));
-    let mut response = head(StatusCode::PARTIAL_CONTENT, recording);
+    let mut response = head(StatusCode::PARTIAL_CONTENT, audio);
     response.insert_header((header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}")));
-    Ok(response.body(SizedStream::new(length, sent(recording, body, memory))))
+    Ok(response.body(SizedStream::new(length, sent(audio.recording, body, memory))))
 }
 
 /// The headers every answer with audio has.
-fn head(status: StatusCode, recording: &Recording) -> HttpResponseBuilder {
+fn head(status: StatusCode, audio: Audio<'_>) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
-        .insert_header((header::ETAG, conditions::audio_tag(recording).to_string()))
+        .insert_header((header::ETAG, conditions::audio_tag(audio.recording).to_string()))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((digests::REPR_DIGEST, digests::field(recording.sha256)))
-        .insert_header((header::CONTENT_DISPOSITION, names::attachment(&recording.details.name)))
+        .insert_header((digests::REPR_DIGEST, digests::field(audio.recording.sha256)))
+        .insert_header((header::CONTENT_DISPOSITION, audio.content_disposition()))
         .insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")))
         .insert_header(REVALIDATE);
     response

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::header::ContentType};
 use serde::Serialize;
-use tapebase_api as api;
+use tapebase_api::{self as api, paths};
 use tapebase_domain::{
     auth::Grant,
     changes::ChangesPage,
@@ -10,6 +10,7 @@ use tapebase_domain::{
     history::Entry,
     id::RecordingId,
     page::{Cursor, Page},
+    playback::PlaybackLink,
     quota::Quota,
     recording::Recording,
     session::{Session, SessionPage},
@@ -17,7 +18,7 @@ use tapebase_domain::{
     user::{Identity, User},
 };
 
-use crate::answers::problem::Problem;
+use crate::{answers::problem::Problem, requests::place::Place};
 
 /// A session that just began.
 pub fn grant(grant: &Grant) -> api::Grant {
@@ -150,8 +151,22 @@ pub fn recording(recording: Recording) -> api::Recording {
         received_at: recording.received_at,
         revision: recording.revision.0,
         damaged_at: recording.damaged_at,
+        link: None,
         repaired: None,
     }
+}
+
+/// A link that plays a recording, for whoever finds this server at `place`.
+pub fn link(place: &Place, link: &PlaybackLink) -> api::PlaybackLink {
+    let PlaybackLink { ticket, extension, expires_at } = link;
+    let path = paths::play(ticket, &format!("audio{extension}"));
+    api::PlaybackLink { url: place.url(&path), path: place.path(&path), expires_at: *expires_at }
+}
+
+/// Some recordings with a link each.
+pub fn linked(page: api::RecordingPage, place: &Place, links: &[PlaybackLink]) -> api::RecordingPage {
+    let with_link = |(recording, its)| api::Recording { link: Some(link(place, its)), ..recording };
+    api::RecordingPage { items: page.items.into_iter().zip(links).map(with_link).collect(), ..page }
 }
 
 /// A recording whose audio an upload has put right.

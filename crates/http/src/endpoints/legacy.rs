@@ -35,7 +35,7 @@ use self::list::Walk;
 use crate::{
     Tasks,
     answers::{
-        download,
+        download::{self, Audio},
         problem::{Meaning, Problem},
     },
     bodies::{incoming::Incoming, upload},
@@ -137,7 +137,7 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
 pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
     let recording = find(&request, &caller, &services).await?;
-    download::answer(&request, &services.list, &recording).await.map_err(Failure::result)
+    download::answer(&request, &services.list, Audio::download(&recording)).await.map_err(Failure::result)
 }
 
 /// Delete a recording

@@ -6,4 +6,5 @@ pub mod direct;
 pub mod docs;
 pub mod health;
 pub mod legacy;
+pub mod playback;
 pub mod recordings;

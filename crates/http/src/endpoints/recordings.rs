@@ -5,6 +5,7 @@ use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
     id::RecordingId,
+    playback::{Disposition, Lifetime},
     recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
@@ -13,8 +14,8 @@ use utoipa::ToSchema;
 use crate::{
     Tasks,
     answers::{
-        caching::{self, REVALIDATE},
-        download,
+        caching::{self, NO_STORE, REVALIDATE},
+        download::{self, Audio},
         problem::Problem,
         wire,
     },
@@ -27,6 +28,7 @@ use crate::{
         caller::Caller,
         conditions::{self, Read},
         details::UploadQuery,
+        include::{Include, IncludeQuery},
         list::ListQuery,
         place::Place,
         query,
@@ -146,9 +148,16 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
     (status = 200, description = "Some of them, and where to go on", body = api::RecordingPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
-    let query: ListQuery = query::parse(&request)?;
-    let page = services.list.page(caller.user.id, query.parse()?).await?;
-    let page = wire::page(page);
+    let (query, owner): (ListQuery, _) = (query::parse(&request)?, caller.user.id);
+    let include = query.include;
+    let page = services.list.page(owner, query.parse()?).await?;
+    let page = match include {
+        None => wire::page(page),
+        Some(Include::Link) => {
+            let links = services.playback.links(owner, &page.items).await?;
+            wire::linked(wire::page(page), &Place::of(&request), &links)
+        }
+    };
     wire::list(page.items.len(), &page)
 }
 
@@ -156,7 +165,8 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
 #[utoipa::path(method(get, head), path = "/v1/recordings/{id}", operation_id = "getRecording", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
-        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
+        IncludeQuery,
+        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already; with a link, it is sent all the same"),
         ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
     ),
     responses(
@@ -171,8 +181,13 @@ pub async fn get(
     path: web::Path<String>,
     services: web::Data<Services>,
 ) -> Answer {
+    let IncludeQuery { include } = query::parse(&request)?;
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
     let tag = conditions::revision_tag(&recording);
+    if include == Some(Include::Link) {
+        conditions::weigh(&request, &tag)?;
+        return linked(&request, &services, recording).await;
+    }
     Ok(match conditions::weigh(&request, &tag)? {
         Read::Proceed => found(recording),
         Read::NotModified => caching::not_modified(&tag).finish(),
@@ -262,7 +277,7 @@ pub async fn audio(
     services: web::Data<Services>,
 ) -> Answer {
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
-    download::answer_or_redirect(&request, &services.list, &recording).await
+    download::answer_or_redirect(&request, &services.list, Audio::download(&recording)).await
 }
 
 /// The revision a write depends on, if it has `If-Match`: the current one, which must be among its tags.
@@ -281,8 +296,17 @@ async fn expected_revision(
 }
 
 /// What cannot be an id is the id of nothing.
-fn existing_id(text: &str) -> Result<RecordingId, Problem> {
+pub fn existing_id(text: &str) -> Result<RecordingId, Problem> {
     RecordingId::parse(text).map_err(|_| Problem::new(Slug::NotFound, "You have no recording of this id."))
+}
+
+/// A link expires, whatever the version: it is always sent, and no cache keeps it.
+async fn linked(request: &HttpRequest, services: &Services, recording: Recording) -> Answer {
+    let Recording { owner, id, .. } = &recording;
+    let link = services.playback.link(*owner, id, Lifetime::default(), Disposition::Inline).await?;
+    let link = Some(wire::link(&Place::of(request), &link));
+    let mut response = answer(&recording);
+    Ok(response.insert_header(NO_STORE).json(api::Recording { link, ..wire::recording(recording) }))
 }
 
 fn found(recording: Recording) -> HttpResponse {

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answers::problem::Problem,
-    requests::{query, times},
+    requests::{include::Include, query, times},
 };
 
 const OTHER_LIST: &str = "The cursor is of a list with another by or order: leave them out, or ask for the same.";
@@ -36,6 +36,9 @@ pub struct ListQuery {
     /// Only recordings whose time is before this; RFC 3339.
     #[param(format = DateTime)]
     to: Option<String>,
+    /// `link` for a playback link with each recording.
+    #[param(inline)]
+    pub include: Option<Include>,
 }
 
 #[derive(Deserialize, ToSchema, Clone, Copy)]

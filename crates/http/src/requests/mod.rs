@@ -6,6 +6,7 @@ pub mod details;
 pub mod digests;
 pub mod disposition;
 pub mod forwarded;
+pub mod include;
 pub mod list;
 pub mod names;
 pub mod origins;

@@ -52,7 +52,8 @@ fn do_everything(caller: &Caller) {
     let recording = send(Request::new("POST", "/v1/recordings").body("audio/mp4", "speech")).expect(201).json();
     let target = format!("/v1/recordings/{}", recording["id"].as_str().expect("an id"));
     let _ = send(Request::new("PATCH", &target).json(&json!({"name": "memo.m4a"}))).expect(200);
-    let _ = send(Request::new("GET", "/v1/recordings")).expect(200);
+    let _ = send(Request::new("GET", "/v1/recordings?include=link")).expect(200);
+    let _ = send(Request::new("POST", format!("{target}/link"))).expect(200);
     let _ = upload_directly(caller, &token, b"speech").expect(201);
     let _ = upload_directly(caller, &token, &vec![0; 17 << 20]).expect(201);
     let abandoned = json!({"size": 17 << 20, "sha256": "0".repeat(64)});

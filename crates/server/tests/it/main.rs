@@ -15,6 +15,7 @@ mod flush_errors;
 mod hostile;
 mod http;
 mod limits;
+mod links;
 mod logs;
 mod many;
 mod memory;

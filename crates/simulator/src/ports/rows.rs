@@ -9,6 +9,7 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId},
     page::{Limit, PageRequest},
     pending::PendingUpload,
+    playback::LinkEpoch,
     ports::{
         ChangeFeed, Changes, ChangesRequest, DeletedStore, InsertError, Inventory, InventoryPage, Miscount,
         RecordStore, ReserveError, RevisionError, SettleError, StoreError, Terms, UploadStore,
@@ -37,6 +38,19 @@ impl RecordStore for Reached {
 
     async fn find(&self, owner: UserId, id: &RecordingId) -> Result<Option<Recording>, StoreError> {
         self.gate.call("records.find", async { self.stores.inner().records.find(owner, id).await }).await
+    }
+
+    async fn find_to_play(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+    ) -> Result<Option<(Recording, LinkEpoch)>, StoreError> {
+        let find = async { self.stores.inner().records.find_to_play(owner, id).await };
+        self.gate.call("records.find_to_play", find).await
+    }
+
+    async fn link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError> {
+        self.gate.call("records.link_epoch", async { self.stores.inner().records.link_epoch(owner).await }).await
     }
 
     async fn look_up(&self, owner: UserId, id: &RecordingId) -> Result<Option<Entry>, StoreError> {

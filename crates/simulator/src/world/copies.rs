@@ -15,7 +15,7 @@ use crate::{
     executor::Role,
     in_memory::InMemory,
     invariant::Invariant,
-    shared::{Known, Shared},
+    shared::{Known, Openness, Shared},
     stores::Stores,
 };
 
@@ -105,6 +105,8 @@ impl World {
                 facts.known.model.leave_out(person, id);
             }
         }
+        // The history is another, and the copy has no link that counts here.
+        facts.links.iter_mut().for_each(|link| link.state = Openness::Closed);
         // Sessions and accounts of later have never been there.
         facts.known.sessions.clone_from(&snapshot.known.sessions);
         facts.known.newcomers.clone_from(&snapshot.known.newcomers);

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use tapebase_domain::{quota::Quota, verify::Verify};
 
 use super::{GRACE, LIMITS, SERVERS, SKEW_MINUTES, World, settings};
-use crate::{checks, dice::Dice, executor::Role};
+use crate::{checks, dice::Dice, executor::Role, links};
 
 /// How many calls in ten thousand are refused, or worse, while stores are throttled.
 const THROTTLED: u32 = 5_000;
@@ -97,6 +97,12 @@ impl World {
                 shared.note(&format!("verifying fails: {error}"));
             }
         });
+    }
+
+    pub(super) fn rotate_keys(&mut self, server: usize, dice: &mut Dice) {
+        self.shared.note("the operator rotates the keys of links");
+        let keys = self.servers[server].ports.playback_keys.clone();
+        self.spawn(server, Role::Operator, dice.fork(), links::rotate(self.shared.clone(), keys));
     }
 
     pub(super) fn rot(&mut self, dice: &mut Dice) {

@@ -16,6 +16,7 @@ use crate::{
     client::{Arrival, Client, Declared, Sending},
     device,
     dice::Dice,
+    links,
     model::{Person, Take},
     plan::Level,
     sessions,
@@ -140,6 +141,20 @@ impl World {
         let ids: Vec<_> = self.shared.facts().known.sessions.iter().map(|session| session.id).collect();
         let Some(id) = dice.pick(&ids).copied() else { return };
         self.as_changer(at, dice, |client| sessions::close(client, id));
+    }
+
+    pub(super) fn make_link(&mut self, at: At, dice: &mut Dice) {
+        let id = self.own_id(at.person, dice);
+        self.as_client(at, dice, |client| links::make(client, id));
+    }
+
+    pub(super) fn play_link(&mut self, at: At, dice: &mut Dice) {
+        let own: Vec<_> = {
+            let facts = self.shared.facts();
+            facts.links.iter().filter(|link| link.person == at.person).cloned().collect()
+        };
+        let Some(link) = dice.pick(&own).cloned() else { return };
+        self.as_client(at, dice, |client| links::play(client, link));
     }
 
     pub(super) fn read_changes(&mut self, at: At, dice: &mut Dice) {

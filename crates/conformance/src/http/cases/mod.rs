@@ -29,6 +29,7 @@ pub mod lists;
 pub mod long;
 pub mod names;
 pub mod parts;
+pub mod play_links;
 pub mod playback;
 pub mod problems;
 pub mod ranges;
@@ -293,6 +294,18 @@ macro_rules! http_tests {
             what_was_deleted_and_is_wanted_again_is_a_change_like_others,
             a_deleted_id_is_announced_if_it_is_wanted_again,
             what_is_deleted_while_it_is_sent_in_parts_stays_deleted,
+        }
+        $crate::http_cases! { $server, play_links:
+            a_link_plays_its_recording_without_a_token,
+            whoever_asks_for_a_link_again_is_given_the_same,
+            a_link_can_be_one_to_save_the_file,
+            nobody_is_given_a_link_to_what_is_not_theirs,
+            a_link_lets_nobody_do_anything_else,
+            what_was_no_link_plays_nothing,
+            a_link_ends_when_its_recording_is_deleted,
+            a_link_ends_when_its_owner_signs_out_everywhere,
+            a_link_plays_under_the_new_name,
+            recordings_come_with_links_if_that_is_asked_for,
         }
         $crate::http_cases! { $server, recordings:
             a_recording_is_read_with_its_tag,

@@ -9,6 +9,7 @@ use tapebase_domain::{
     direct::DirectError,
     id::InvalidId,
     list::ListError,
+    playback::PlaybackError,
     ports::{BlobError, StoreError},
     readiness::NotReady,
     recording::InvalidName,
@@ -145,6 +146,19 @@ impl From<ListError> for Problem {
             ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide anew."),
             ListError::Full(cause) => Self::storage_full(cause),
             ListError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<PlaybackError> for Problem {
+    fn from(error: PlaybackError) -> Self {
+        match error {
+            PlaybackError::InvalidLink => Self::new(
+                Slug::InvalidLink,
+                "It is incomplete, or its recording is gone, or its owner has signed out everywhere. Ask for a fresh one.",
+            ),
+            PlaybackError::Expired => Self::new(Slug::InvalidLink, "It has expired. Ask for a fresh one."),
+            PlaybackError::Unavailable(cause) => Self::unavailable(cause),
         }
     }
 }

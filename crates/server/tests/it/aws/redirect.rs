@@ -80,3 +80,31 @@ fn nobody_elses_recording_has_a_link() {
 
     assert_eq!((answer.problem().as_str(), answer.header("location")), ("not-found", None));
 }
+
+#[test]
+fn a_link_leads_to_the_store_which_plays_it_in_the_browser() {
+    let audio: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    let player = Player::with(&audio);
+    let link = |query: &str| {
+        let ask = Request::new("POST", format!("{TARGET}/link{query}")).bearer(&player.token);
+        player.send(&ask).expect(200).json()["path"].as_str().expect("a path").to_owned()
+    };
+
+    for (query, kind) in [("", "inline; "), ("?download=1", "attachment; ")] {
+        let path = link(query);
+        let sent = player.send(&Request::new("GET", &*path)).expect(307);
+        assert_eq!(
+            (sent.header("cache-control"), sent.header("referrer-policy")),
+            (Some("no-store"), Some("no-referrer"))
+        );
+        let location = sent.header("location").expect("somewhere");
+        let answer = Web.send(&Request::new("GET", location).header("Range", "bytes=1000-")).expect(206);
+        assert!(answer.body == audio[1_000..]);
+        assert_eq!(answer.header("content-type"), Some("audio/mp4"));
+        assert!(answer.header("content-disposition").is_some_and(|it| it.starts_with(kind)), "{answer:?}");
+    }
+    let path = link("");
+    let everywhere = Request::new("DELETE", "/v1/me/sessions").bearer(&player.token);
+    let _ = player.send(&everywhere).expect(204);
+    assert_eq!(player.send(&Request::new("GET", &*path)).expect(403).problem(), "invalid-link");
+}

@@ -1,0 +1,100 @@
+//! `PlaybackKeyStore` in DynamoDB, and what is played by links.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use tapebase_domain::{
+    id::{RecordingId, UserId},
+    playback::{LinkEpoch, PlaybackKey, PlaybackKeys},
+    ports::{ChangeFeed as _, PlaybackKeyStore, StoreError},
+    recording::Recording,
+};
+
+use super::{
+    DynamoDb,
+    errors::{Backoff, from_sdk},
+    items::{self, Item, binary},
+    keys,
+};
+
+/// A key, and the one before.
+pub type KeyPair = (PlaybackKey, Option<PlaybackKey>);
+
+#[async_trait]
+impl PlaybackKeyStore for DynamoDb {
+    async fn playback_keys(&self) -> Result<PlaybackKeys, StoreError> {
+        let (current, previous) = self.playback_keys.get(|| self.read_playback_keys()).await?;
+        Ok(PlaybackKeys { history: self.history().await?, current, previous })
+    }
+
+    async fn rotate_playback_keys(&self) -> Result<(), StoreError> {
+        self.read_playback_keys().await?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::playback_keys()))
+            // What is read is what was there before.
+            .update_expression("SET previous_key = current_key, current_key = :fresh")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":fresh", binary(&PlaybackKey::generate().0));
+        update.send().await.map_err(from_sdk)?;
+        self.playback_keys.forget().await;
+        Ok(())
+    }
+}
+
+impl DynamoDb {
+    /// The keys there are, drawn the first time.
+    async fn read_playback_keys(&self) -> Result<KeyPair, StoreError> {
+        if let Some(item) = self.get(keys::playback_keys()).await? {
+            return items::playback_keys(&item);
+        }
+        let fresh = PlaybackKey::generate();
+        let mut drawn = self.transaction();
+        drawn.add(items::of_playback_key(&fresh))?;
+        match drawn.commit().await? {
+            Ok(()) => Ok((fresh, None)),
+            // Somebody else drew one at the same moment.
+            Err(refusal) => items::playback_keys(&refusal.item()?),
+        }
+    }
+
+    /// A recording and the epoch of its owner's links, in one call.
+    pub(super) async fn read_to_play(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+    ) -> Result<Option<(Recording, LinkEpoch)>, StoreError> {
+        let (recording, counters) = (keys::recording(owner, id), keys::counters(owner));
+        let found = self.get_both([recording.clone(), counters.clone()]).await?;
+        let with_key = |key: Item| found.iter().find(move |item| item.get("sk") == key.get("sk"));
+        let Some(recording) = with_key(recording).filter(|item| items::is_alive(item)) else { return Ok(None) };
+        let epoch = with_key(counters).map_or_else(|| Ok(LinkEpoch::default()), items::link_epoch)?;
+        Ok(Some((items::recording(recording)?, epoch)))
+    }
+
+    pub(super) async fn read_link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError> {
+        let item = self.get(keys::counters(owner)).await?;
+        item.as_ref().map_or_else(|| Ok(LinkEpoch::default()), items::link_epoch)
+    }
+
+    /// What there is of two items, as every write before has left them.
+    pub(super) async fn get_both(&self, keys: [Item; 2]) -> Result<Vec<Item>, StoreError> {
+        let (mut found, mut backoff) = (Vec::new(), Backoff::default());
+        let mut wanted = keys.to_vec();
+        loop {
+            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
+            let request = request.build().map_err(|error| StoreError::Unavailable(error.into()))?;
+            let batch = self.client.batch_get_item().request_items(&self.table, request);
+            let answer = batch.send().await.map_err(from_sdk)?;
+            found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+            // DynamoDB answers some of it where it has to throttle.
+            let left = answer.unprocessed_keys.into_iter().flatten();
+            wanted = left.flat_map(|(_, left)| left.keys).collect();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            backoff.wait("the table is throttled").await?;
+        }
+    }
+}

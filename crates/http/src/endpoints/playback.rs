@@ -1,0 +1,111 @@
+//! Playback links: making one, and playing what it is of.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderName, HeaderValue, REFERRER_POLICY},
+    web,
+};
+use serde::Deserialize;
+use tapebase_api::{self as api, Slug};
+use tapebase_domain::{
+    Services,
+    playback::{Disposition, Lifetime},
+};
+use utoipa::IntoParams;
+
+use crate::{
+    answers::{
+        download::{self, Audio},
+        problem::Problem,
+        wire,
+    },
+    endpoints::recordings::existing_id,
+    requests::{caller::Caller, place::Place, query},
+};
+
+type Answer = Result<HttpResponse, Problem>;
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// How a link plays.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LinkQuery {
+    /// `1` or `true`: browsers save the audio instead of playing it.
+    #[param(value_type = Option<bool>)]
+    download: Option<String>,
+    /// For how many seconds it plays, from a minute to a week; a day otherwise.
+    #[param(minimum = 60, maximum = 604_800, default = 86_400)]
+    expires_in: Option<i64>,
+}
+
+/// Create a playback link
+///
+/// Whoever has the link plays this recording without a token: in `<audio src>`, a native player or on a casting device,
+/// ranges included. It ends at `expires_at`, which is up to 4 % later than asked for, so that the same link is given again
+/// meanwhile; at once when the recording is deleted or its owner signs out everywhere. Where audio is in S3 and downloads
+/// are redirected, a presigned URL that a player was sent to before works for 15 minutes at most.
+#[utoipa::path(post, path = "/v1/recordings/{id}/link", operation_id = "createPlaybackLink", tag = "Playback",
+    params(("id" = String, Path, description = "The recording's id"), LinkQuery),
+    responses(
+        (status = 200, description = "The link", body = api::PlaybackLink),
+        (status = 404, description = "No such recording"),
+    ))]
+pub async fn link(
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+) -> Answer {
+    let LinkQuery { download, expires_in } = query::parse(&request)?;
+    let lifetime = expires_in.map_or(Ok(Lifetime::default()), Lifetime::of_seconds);
+    let lifetime = lifetime.map_err(|error| Problem::new(Slug::InvalidParameter, format!("expires_in: {error}.")))?;
+    let disposition = disposition(download.as_deref())?;
+    let link = services.playback.link(caller.user.id, &existing_id(&path)?, lifetime, disposition).await?;
+    Ok(HttpResponse::Ok().json(wire::link(&Place::of(&request), &link)))
+}
+
+fn disposition(download: Option<&str>) -> Result<Disposition, Problem> {
+    match download {
+        None | Some("0" | "false") => Ok(Disposition::Inline),
+        Some("1" | "true") => Ok(Disposition::Attachment),
+        Some(_) => Err(Problem::new(Slug::InvalidParameter, "Send download=1 or leave it out.")),
+    }
+}
+
+/// Play a recording by a link
+///
+/// As `getRecordingAudio` answers, without a token: the ticket says what is played, and for how long.
+#[utoipa::path(method(get, head), path = "/v1/play/{ticket}/{file}", operation_id = "getPlaybackAudio", tag = "Playback",
+    security(()),
+    params(
+        ("ticket" = String, Path, description = "Of a link's `path`"),
+        ("file" = String, Path, description = "Of a link's `path`; players go by its extension", example = "audio.m4a"),
+        ("Range" = Option<String>, Header, description = "Some bytes only"),
+        ("If-Range" = Option<String>, Header, description = "The ETag the range is of"),
+        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
+        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+    ),
+    responses(
+        (status = 200, description = "All of it", body = String, content_type = "*/*", headers(
+            ("ETag" = String, description = "Its SHA-256"), ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
+            ("Content-Disposition" = String, description = "Its name"), ("Accept-Ranges" = String, description = "bytes"),
+        )),
+        (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
+        (status = 304, description = "A tag in If-None-Match is the current one"),
+        (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL"))),
+        (status = 403, description = "The link is not valid, or no longer"),
+        (status = 412, description = "No tag in If-Match is the current one"),
+        (status = 416, description = "It is shorter than that"),
+    ))]
+pub async fn play(request: HttpRequest, path: web::Path<(String, String)>, services: web::Data<Services>) -> Answer {
+    let (ticket, _) = path.into_inner();
+    let (recording, disposition) = services.playback.open(&ticket).await?;
+    let audio = Audio { recording: &recording, disposition };
+    let mut response = download::answer_or_redirect(&request, &services.list, audio).await?;
+    // The link is a secret: it goes into no other site's log, and into no index.
+    let headers = response.headers_mut();
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex, nofollow"));
+    Ok(response)
+}
