@@ -27,7 +27,7 @@ pub use self::{
     changes::{Change, Changes},
     problem::Problem,
     recordings::{PlaybackLink, Recording, RecordingChanges, RecordingPage},
-    server::{Failure, Health, Readiness},
+    server::{About, Failure, Health, Readiness},
     slug::Slug,
     uploads::{CreateUpload, PendingUpload, PendingUploadPage, ReceivedPart, UploadPart, UploadPlan},
 };

@@ -57,6 +57,8 @@ paths! {
     /// The end of it, which makes the recording.
     UPLOAD_COMPLETION = "/v1/direct/{id}/complete", upload_completion(id: &str);
 
+    /// What this is.
+    ROOT = "/";
     /// Whether the process runs.
     HEALTH = "/healthz";
     /// Whether the stores answer.
@@ -67,6 +69,8 @@ paths! {
     DESCRIPTION = "/openapi.json";
     /// The same, to be read.
     DOCS = "/docs";
+    /// What that page is made of.
+    DOCS_FILE = "/docs/{file}";
 
     /// Signing in as in 2018.
     LEGACY_LOGIN = "/login";

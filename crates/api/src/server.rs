@@ -36,3 +36,20 @@ pub struct Failure {
     /// Since when; the log says why.
     pub since: DateTime<Utc>,
 }
+
+/// Which program this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct About {
+    /// Always `Tapebase`.
+    #[schema(example = "Tapebase")]
+    pub name: String,
+    /// Of the program, by semantic versioning.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// Where the reference is.
+    #[schema(example = "/docs")]
+    pub docs: String,
+    /// Where the OpenAPI description is.
+    #[schema(example = "/openapi.json")]
+    pub openapi: String,
+}

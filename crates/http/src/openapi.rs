@@ -22,14 +22,14 @@ use utoipa::{
 
 use crate::{
     answers::{document::Document, problem::Problem},
-    endpoints::{accounts, changes, direct, docs, health, legacy, playback, recordings},
+    endpoints::{about, accounts, changes, direct, docs, health, legacy, playback, recordings},
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Tapebase",
-        description = "The backend for voice-recorder apps: sign up, upload, find again, play back, delete.",
+        description = include_str!("openapi/about.md"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -40,7 +40,7 @@ use crate::{
         playback::link, playback::play,
         changes::list,
         direct::plan, direct::list, direct::get, direct::put_part, direct::complete, direct::abort,
-        health::healthz, health::readyz, health::problem, description, docs::page,
+        about::about, health::healthz, health::readyz, health::problem, description, docs::page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(api::Problem)),

@@ -11,7 +11,7 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
-    endpoints::{accounts, changes, direct, docs, health, legacy, playback, recordings},
+    endpoints::{about, accounts, changes, direct, docs, health, legacy, playback, recordings},
     openapi,
 };
 
@@ -83,11 +83,13 @@ fn table() -> Vec<Endpoint> {
         at(paths::UPLOAD_PART).on(Method::PUT, direct::put_part),
         at(paths::UPLOAD_COMPLETION).on(Method::POST, direct::complete),
 
+        at(paths::ROOT).get(about::about),
         at(paths::HEALTH).get(health::healthz),
         at(paths::READINESS).get(health::readyz),
         at(paths::PROBLEM).get(health::problem),
         at(paths::DESCRIPTION).get(openapi::description),
         at(paths::DOCS).get(docs::page),
+        at(paths::DOCS_FILE).get(docs::file),
 
         of_2018(paths::LEGACY_LOGIN).get(legacy::login),
         of_2018(paths::LEGACY_RECORDS).get(legacy::list),
@@ -158,6 +160,8 @@ mod tests {
         for endpoint in table() {
             routed.extend(endpoint.methods().map(|method| (method.to_string(), endpoint.path.to_owned())));
         }
+        // These are no business of clients.
+        routed.retain(|(_, path)| path != paths::DOCS_FILE);
         let described = openapi::described();
         // Every GET has its HEAD; the description says so only where a client wants to know.
         let is_implied = |(method, path): &(String, String)| {

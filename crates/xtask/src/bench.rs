@@ -2,7 +2,6 @@
 
 mod archive;
 mod contest;
-mod debian;
 mod duel;
 mod folder;
 mod generator;

@@ -1,9 +1,11 @@
 //! The development commands of Tapebase, run as `cargo xtask COMMAND`.
 
 mod bench;
+mod browsers;
 mod cache;
 mod client;
 mod clients;
+mod debian;
 mod deploy;
 mod engines;
 mod fixtures;
@@ -49,6 +51,12 @@ enum Command {
     },
     /// Generates clients from the description of a freshly started server, and has each do what an app does.
     Clients,
+    /// Has Chromium and Firefox use the API from a page of another origin, and the reference at /docs.
+    Browsers {
+        /// A folder for pictures of the reference.
+        #[arg(long)]
+        pictures: Option<PathBuf>,
+    },
     /// Asks a freshly started server for every kind of answer, and lints them.
     LintAnswers,
     /// Runs the engines that the AWS adapters are tested against.
@@ -95,6 +103,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
         Command::Clients => clients::run(),
+        Command::Browsers { pictures } => browsers::run_alone(pictures.as_deref()),
         Command::LintAnswers => lint_answers::run(),
         Command::Bench(options) => bench::run(&options),
         Command::PowerCut(options) => power_cut::run(&options),

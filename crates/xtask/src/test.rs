@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Engines};
 use crate::workspace::cargo;
-use crate::{clients, deploy, lint_answers, program, schemathesis};
+use crate::{browsers, clients, deploy, lint_answers, program, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
@@ -25,6 +25,7 @@ pub fn run() -> Result<()> {
     steps.time("deploy", || deploy::run(None))?;
     let engines = steps.time("engines", Engines::start)?;
     let tally = steps.time("tests", || count_tests(&engines))?;
+    steps.time("browsers", || browsers::run(&engines, None))?;
     engines.stop()?;
     steps.time("answers", lint_answers::run)?;
     steps.time("clients", clients::run)?;

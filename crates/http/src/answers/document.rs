@@ -3,7 +3,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, EntityTag},
+    http::header::{self, ContentEncoding, EntityTag},
 };
 use bytes::Bytes;
 use tapebase_domain::digest::Sha256;
@@ -20,6 +20,7 @@ use crate::{
 pub struct Document {
     media_type: &'static str,
     text: Bytes,
+    is_gzipped: bool,
     tag: EntityTag,
 }
 
@@ -28,18 +29,26 @@ impl Document {
     pub fn new(media_type: &'static str, text: impl Into<Bytes>) -> Self {
         let text = text.into();
         let tag = EntityTag::new_strong(Sha256::of(&text).to_hex());
-        Self { media_type, text, tag }
+        Self { media_type, text, is_gzipped: false, tag }
+    }
+
+    /// One that is compressed already, for browsers: all of them take that.
+    pub fn gzipped(media_type: &'static str, text: &'static [u8]) -> Self {
+        Self { is_gzipped: true, ..Self::new(media_type, text) }
     }
 
     /// Answers a GET or HEAD for it.
     pub fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         Ok(match conditions::weigh(request, &self.tag)? {
             Read::NotModified => caching::not_modified(&self.tag).insert_header(SHARED).finish(),
-            Read::Proceed => HttpResponse::Ok()
-                .content_type(self.media_type)
-                .insert_header((header::ETAG, self.tag.to_string()))
-                .insert_header(SHARED)
-                .body(self.text.clone()),
+            Read::Proceed => {
+                let mut response = HttpResponse::Ok();
+                response.content_type(self.media_type).insert_header((header::ETAG, self.tag.to_string()));
+                if self.is_gzipped {
+                    response.insert_header(ContentEncoding::Gzip);
+                }
+                response.insert_header(SHARED).body(self.text.clone())
+            }
         })
     }
 }

@@ -1,54 +1,64 @@
-//! A page on which the description of the API can be read.
+//! The description of the API, to be read and tried in a browser: a page around Swagger UI, which is part of the program.
 
 use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, HeaderValue},
+    web,
 };
-use data_encoding::BASE64;
-use tapebase_domain::digest::Sha256;
+use tapebase_api::Slug;
 
 use crate::answers::{document::Document, problem::Problem};
 
-const HTML: &str = include_str!("docs.html");
+/// What the page may do: load what is below it, ask this server, play and save what that answers; nothing else.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
-/// This description, to be read
+static PAGE: LazyLock<Document> =
+    LazyLock::new(|| Document::new("text/html; charset=utf-8", include_str!("docs/page.html")));
+
+/// What the page is made of, by name.
+static FILES: LazyLock<[(&str, Document); 4]> = LazyLock::new(|| {
+    const STYLE: &str = "text/css; charset=utf-8";
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    const VIEWER: &[u8] = include_bytes!("../../assets/swagger-ui/swagger-ui-bundle.js.gz");
+    const VIEWER_STYLE: &[u8] = include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz");
+    [
+        ("page.css", Document::new(STYLE, include_str!("docs/page.css"))),
+        ("page.js", Document::new(SCRIPT, include_str!("docs/page.js"))),
+        ("swagger-ui.css", Document::gzipped(STYLE, VIEWER_STYLE)),
+        ("swagger-ui-bundle.js", Document::gzipped(SCRIPT, VIEWER)),
+    ]
+});
+
+/// The API reference
+///
+/// This description in a browser, with every operation to be tried.
 #[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "Server", security(()), responses(
     (status = 200, description = "A page", body = String, content_type = "text/html"),
     (status = 304, description = "A tag in If-None-Match is the current one"),
 ))]
 pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    static PAGE: LazyLock<(Document, String)> =
-        LazyLock::new(|| (Document::new("text/html; charset=utf-8", HTML), policy(HTML)));
-    let (page, policy) = &*PAGE;
-    let policy = HeaderValue::from_str(policy).map_err(Problem::internal)?;
-    let mut response = page.answer(&request)?;
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(response)
-}
-
-/// Lets in the page's own style and script, by their digests, and what the script reads.
-fn policy(html: &str) -> String {
-    let [style, script] = ["style", "script"].map(|element| {
-        let inside =
-            html.split_once(&format!("<{element}>")).and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
-        let (text, _) = inside.unwrap_or_default();
-        format!("'sha256-{}'", BASE64.encode(&Sha256::of(text.as_bytes()).0))
-    });
-    format!("default-src 'none'; connect-src 'self'; style-src {style}; script-src {script}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_policy_has_the_digests_of_the_style_and_the_script() {
-        let policy = policy("<style>a</style><script>b</script>");
-
-        let style = "style-src 'sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs='";
-        let script = "script-src 'sha256-PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0='";
-        assert_eq!(policy, format!("default-src 'none'; connect-src 'self'; {style}; {script}"));
+    // What the page refers to is beside it, whatever a proxy has put before its path.
+    if request.path().ends_with('/') {
+        return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "../docs")).finish());
     }
+    answer(&PAGE, &request)
+}
+
+/// What the page is made of.
+pub async fn file(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let found = FILES.iter().find(|(file, _)| **file == **name);
+    let (_, file) = found.ok_or_else(|| Problem::new(Slug::NotFound, "/docs is made of no such file."))?;
+    answer(file, &request)
+}
+
+fn answer(document: &Document, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut response = document.answer(request)?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
 }

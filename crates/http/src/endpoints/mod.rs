@@ -1,5 +1,6 @@
 //! What answers: one file for each noun of the API, and the routes of 2018.
 
+pub mod about;
 pub mod accounts;
 pub mod changes;
 pub mod direct;

@@ -1,5 +1,7 @@
 //! Paths and methods there are not, and what the server says about itself.
 
+use serde_json::json;
+
 use super::{contract::documented_problems, expect_all, fixtures::fresh_ulid, user::User};
 use crate::http::{Client, Request};
 
@@ -7,7 +9,6 @@ pub fn other_paths_are_not_found(client: &dyn Client) {
     let id = fresh_ulid();
     let recording = format!("/v1/recordings/{id}");
     let targets = [
-        "/",
         "/v1",
         "/v1/",
         "/v1/users",
@@ -136,7 +137,36 @@ pub fn the_description_is_there_to_be_read(client: &dyn Client) {
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     let text = String::from_utf8(page.body).expect("UTF-8");
-    assert!(!text.contains("https://"), "it loads something from elsewhere");
+    assert!(!text.contains("//"), "it loads something from elsewhere");
+    let parts = text.split(['"']).filter(|part| part.starts_with("docs/"));
+    let parts: Vec<_> = parts.map(|part| (format!("/{part}"), part.rsplit('.').next().expect("a type"))).collect();
+    assert_eq!(parts.len(), 4, "{parts:?}");
+    for (target, kind) in parts {
+        let part = client.send(&Request::new("GET", &target)).expect(200);
+        let media_type = part.header("content-type").expect("a type");
+        assert!(
+            media_type.starts_with(if kind == "js" { "text/javascript" } else { "text/css" }),
+            "{target}: {part:?}"
+        );
+        // Swagger UI is kept as it is sent.
+        let is_compressed = part.body.starts_with(&[0x1f, 0x8b]);
+        assert_eq!(part.header("content-encoding") == Some("gzip"), is_compressed, "{target}");
+    }
+    assert_eq!(client.send(&Request::new("GET", "/docs/")).expect(308).header("location"), Some("../docs"));
+    assert_eq!(client.send(&Request::new("GET", "/docs/other.js")).expect(404).problem(), "not-found");
+}
+
+pub fn the_root_leads_browsers_to_the_reference_and_tells_others_what_this_is(client: &dyn Client) {
+    let browser = Request::new("GET", "/").header("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    assert_eq!(client.send(&browser).expect(307).header("location"), Some("/docs"));
+
+    let programs = [Request::new("GET", "/"), Request::new("GET", "/").header("Accept", "*/*")];
+    for request in programs.into_iter().chain([Request::new("GET", "/").header("Accept", "nonsense")]) {
+        let about = client.send(&request).expect(200);
+        assert_eq!(about.header("vary"), Some("accept"));
+        let about = about.json();
+        assert_eq!((&about["name"], &about["docs"]), (&json!("Tapebase"), &json!("/docs")), "{about}");
+    }
 }
 
 pub fn what_the_server_says_of_itself_is_not_sent_again(client: &dyn Client) {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{FILES, Peer, Server, free_address, listening};
-use crate::bench::debian::{Package, libraries};
+use crate::debian::{Package, libraries};
 use crate::process::Process;
 
 const PACKAGE: Package = Package { name: "caddy", program: "usr/bin/caddy", version: &["version"] };

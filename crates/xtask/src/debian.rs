@@ -1,5 +1,6 @@
 //! Programs out of Debian packages, unpacked and not installed.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,7 +59,45 @@ impl Package {
     }
 }
 
-fn unpack(home: &Path, packages: &[&str]) -> Result<()> {
+/// Programs that take more than a library or two: unpacked with all that `apt-get` would install for them here.
+pub struct Bundle {
+    pub name: &'static str,
+    pub packages: &'static [&'static str],
+    /// The paths of the programs.
+    pub programs: &'static [&'static str],
+}
+
+impl Bundle {
+    /// The folder below which the programs are: the root where they are installed, a folder of the cache otherwise.
+    pub fn find(&self) -> Result<PathBuf> {
+        let has_programs = |home: &Path| self.programs.iter().all(|program| home.join(program).is_file());
+        if has_programs(Path::new("/")) {
+            return Ok(PathBuf::from("/"));
+        }
+        Installation {
+            title: self.name,
+            name: versioned(self.name, &self.packages.join(" ")),
+            works: &has_programs,
+            make: &|home| unpack(home, &missing(self.packages)?),
+        }
+        .find()
+    }
+}
+
+/// These packages, and those they need that are not installed.
+fn missing(packages: &[&str]) -> Result<Vec<String>> {
+    let mut simulation = APT_GET.command()?;
+    simulation.args(["install", "--simulate", "--quiet", "--no-install-recommends"]).args(packages);
+    let plan = program::read(&mut simulation).context("`apt-get update` may be needed first")?;
+    Ok(planned(&String::from_utf8(plan)?).map(str::to_owned).collect())
+}
+
+/// The packages that a simulation of `apt-get install` installs.
+fn planned(plan: &str) -> impl Iterator<Item = &str> {
+    plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next())
+}
+
+fn unpack(home: &Path, packages: &[impl AsRef<OsStr>]) -> Result<()> {
     let mut download = APT_GET.command()?;
     download.args(["download", "--quiet", "--option", "APT::Sandbox::User=root"]).args(packages).current_dir(home);
     program::read(&mut download).context("`apt-get update` may be needed first")?;
@@ -88,6 +127,13 @@ fn needed_libraries(depends: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_simulation_says_what_would_be_installed() {
+        let plan = "Reading package lists...\nInst libx (1.0 Debian:12 [amd64])\nInst chromium (148 Debian)\nConf libx (1.0)\n";
+
+        assert_eq!(planned(plan).collect::<Vec<_>>(), ["libx", "chromium"]);
+    }
 
     #[test]
     fn only_libraries_are_taken_along() {
