@@ -114,8 +114,10 @@ fn unpack(home: &Path, packages: &[impl AsRef<OsStr>]) -> Result<()> {
 /// Where the libraries of packages are, as the loader wants to be told.
 pub fn libraries(home: &Path) -> String {
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
-    let folders = ["usr/lib", "lib"].map(|folder| home.join(folder).join(&triple).display().to_string());
-    folders.join(":")
+    let folders = ["usr/lib", "lib"].map(|folder| home.join(folder).join(&triple));
+    // Some keep a library to themselves.
+    let own = folders.iter().map(|folder| folder.join("pulseaudio"));
+    own.chain(folders.clone()).map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":")
 }
 
 /// The libraries among what a package depends on, as `apt-cache depends` lists it.
