@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::Path,
 };
@@ -10,10 +10,6 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tapebase_config::Config;
 use tapebase_domain::session::{SessionToken, TokenForm};
-
-/// Three seconds of speech, to try everything with.
-const SAMPLE: &[u8] = include_bytes!("../assets/hello.m4a");
-const SAMPLE_NAME: &str = "hello.m4a";
 
 /// Makes the data folder, for its owner's eyes only; `true` if there was none.
 fn prepare(data_dir: &Path) -> anyhow::Result<bool> {
@@ -39,57 +35,57 @@ fn make(data_dir: &Path) -> std::io::Result<()> {
     if fs::metadata(data_dir)?.permissions().mode() & 0o077 != 0 {
         tracing::warn!(data_dir = %data_dir.display(), "other users of this machine may look into the data folder");
     }
-    let sample = data_dir.join(SAMPLE_NAME);
-    if !sample.exists() {
-        fs::write(&sample, SAMPLE)?;
-    }
     // The folder's own name must survive a power cut, too.
     File::open(data_dir.join(".."))?.sync_all()
 }
 
-/// Prints a walk through the API that works as it is pasted.
-pub fn print_walk(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
-    // The sample is there, wherever everything else is kept.
-    prepare(&config.data_dir)?;
-    let data_dir = fs::canonicalize(&config.data_dir)?;
+/// Prints where to look, and a walk through the API that works as it is pasted into any shell.
+pub fn print_walk(config: &Config, address: SocketAddr) {
+    let api = config.public_url.clone().map_or_else(|| format!("http://{}", reachable(address)), String::from);
     let (records, blobs) = config.stores();
-    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    say!("\nRows are kept in {records}, audio in {blobs}.\nThe API, to be read and tried in a browser: {api}/docs");
     if !config.auth.open_signup {
-        say!(
-            "\nSign-up is closed: add users with `tapebase user add EMAIL`.\nThe API: http://{host}:{}/docs",
-            address.port()
-        );
-        return Ok(());
+        say!("Sign-up is closed: add users with `tapebase user add EMAIL`.");
+        return;
     }
     let random = SessionToken::generate(TokenForm::Seed);
     let password = &random.expose()[..20];
     say!(
-        r#"
-Rows are kept in {records}, audio in {blobs}. Paste this into another terminal:
+        r#"Or paste this into another terminal, whatever shell it has:
 
-  API=http://{host}:{port}
-  FILE='{sample}'
-  EMAIL="me-$(date +%s)@example.com"
-
+sh -c '
+  API={api}
+  EMAIL=me-$(date +%s)-$$@example.com
+  cd $(mktemp -d)
+  # three seconds of speech
+  curl -sS -O $API/docs/hello.m4a
   # sign up
-  TOKEN=$(curl -sS $API/v1/auth/signup -H 'Content-Type: application/json' \
-    -d '{{"email":"'$EMAIL'","password":"{password}"}}' | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p')
+  TOKEN=$(curl -sS $API/v1/auth/signup -H "Content-Type: application/json" \
+    -d "{{\"email\":\"$EMAIL\",\"password\":\"{password}\"}}" | sed -n "s/.*\"access_token\":\"\([^\"]*\)\".*/\1/p")
   # upload a recording
-  ID=$(curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN" -F "file=@$FILE" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+  ID=$(curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN" -F file=@hello.m4a | sed -n "s/.*\"id\":\"\([^\"]*\)\".*/\1/p")
   # list
   curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN"; echo
-  # fetch its first two bytes, as a player does
-  curl -sS -D - -o /dev/null -r 0-1 $API/v1/recordings/$ID/audio -H "Authorization: Bearer $TOKEN"
+  # ask for a link, and fetch the first two bytes by it, as a player does
+  LINK=$(curl -sS -X POST $API/v1/recordings/$ID/link -H "Authorization: Bearer $TOKEN" | sed -n "s/.*\"url\":\"\([^\"]*\)\".*/\1/p")
+  curl -sS -L -D - -o /dev/null -r 0-1 $LINK
   # download it and compare
-  curl -sS $API/v1/recordings/$ID/audio -H "Authorization: Bearer $TOKEN" | cmp - "$FILE" && echo identical
+  curl -sS -L $LINK | cmp - hello.m4a && echo identical
   # delete it
-  curl -sS -X DELETE -w '%{{http_code}}\n' $API/v1/recordings/$ID -H "Authorization: Bearer $TOKEN"
+  curl -sS -X DELETE -w "%{{http_code}}" $API/v1/recordings/$ID -H "Authorization: Bearer $TOKEN"; echo
+'
 
-The whole API: http://{host}:{port}/docs
-"#,
-        port = address.port(),
-        sample = data_dir.join(SAMPLE_NAME).display().to_string().replace('\'', r"'\''"),
+Next: {api}/docs has every call, docs/guides what apps do with them, docs/configuration.md the settings.
+"#
     );
-    Ok(())
+}
+
+/// Where this machine reaches it.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }

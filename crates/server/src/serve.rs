@@ -84,7 +84,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let address = addresses.first().copied().context("there is no address to listen on")?;
     say!("listening on http://{address}");
     if is_first || io::stdout().is_terminal() {
-        first_run::print_walk(&config, address)?;
+        first_run::print_walk(&config, address);
     }
     let (rows, audio) = config.stores();
     warn_of_risks(&config, &addresses);

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::debian::{Bundle, libraries};
+use crate::debian::{Bundle, in_bundle, libraries};
 use crate::engines::Engines;
 use crate::node::{NODE, Packages};
 use crate::program::{read, succeed};
@@ -75,14 +75,18 @@ impl Browsers {
     fn visit(&self, api: &str, port: &str, options: &[&str]) -> Result<()> {
         NAMES.iter().try_for_each(|(name, program)| {
             succeed(
-                self.node("cross_origin.js")?.arg(name).arg(self.home.join(program)).args([api, port]).args(options),
+                self.node("cross_origin.js")?
+                    .arg(name)
+                    .arg(in_bundle(&self.home, program))
+                    .args([api, port])
+                    .args(options),
             )
         })
     }
 
     fn read_reference(&self, api: &str, pictures: Option<&Path>) -> Result<()> {
         let mut read = self.node("docs.js")?;
-        read.arg(self.home.join(CHROMIUM)).arg(api).args([FIXTURE, VENDORED].map(workspace::path));
+        read.arg(in_bundle(&self.home, CHROMIUM)).arg(api).args([FIXTURE, VENDORED].map(workspace::path));
         succeed(read.args(pictures.map(std::path::absolute).transpose()?))
     }
 

@@ -68,11 +68,12 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// The folder below which the programs are: the root where they are installed, a folder of the cache otherwise.
+    /// The folder below which the programs are that are not installed: the root if all are.
     pub fn find(&self) -> Result<PathBuf> {
-        let has_programs = |home: &Path| self.programs.iter().all(|program| home.join(program).is_file());
-        if has_programs(Path::new("/")) {
-            return Ok(PathBuf::from("/"));
+        let root = Path::new("/");
+        let has_programs = |home: &Path| self.programs.iter().all(|program| in_bundle(home, program).is_file());
+        if has_programs(root) {
+            return Ok(root.to_owned());
         }
         Installation {
             title: self.name,
@@ -84,7 +85,13 @@ impl Bundle {
     }
 }
 
-/// These packages, and those they need that are not installed.
+/// Where a program of a bundle is: it is left out where it is installed.
+pub fn in_bundle(home: &Path, program: &str) -> PathBuf {
+    let unpacked = home.join(program);
+    if unpacked.is_file() { unpacked } else { Path::new("/").join(program) }
+}
+
+/// Those of these packages, and those they need, that are not installed.
 fn missing(packages: &[&str]) -> Result<Vec<String>> {
     let mut simulation = APT_GET.command()?;
     simulation.args(["install", "--simulate", "--quiet", "--no-install-recommends"]).args(packages);

@@ -9,6 +9,7 @@ mod debian;
 mod deploy;
 mod engines;
 mod fixtures;
+mod guides;
 mod lint_answers;
 mod log;
 mod node;
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Generates clients from the description of a freshly started server, and has each do what an app does.
     Clients,
+    /// Runs the commands of the README and the guides, and the walk that a server prints.
+    Guides,
     /// Has Chromium and Firefox use the API from a page of another origin, and the reference at /docs.
     Browsers {
         /// A folder for pictures of the reference.
@@ -103,6 +106,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
         Command::Clients => clients::run(),
+        Command::Guides => guides::run(),
         Command::Browsers { pictures } => browsers::run_alone(pictures.as_deref()),
         Command::LintAnswers => lint_answers::run(),
         Command::Bench(options) => bench::run(&options),

@@ -105,7 +105,8 @@ pub fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
-fn log(folder: &Path) -> PathBuf {
+/// Where it writes what it says.
+pub fn log(folder: &Path) -> PathBuf {
     folder.join("server.log")
 }
 

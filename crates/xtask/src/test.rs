@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Engines};
 use crate::workspace::cargo;
-use crate::{browsers, clients, deploy, lint_answers, program, schemathesis};
+use crate::{browsers, clients, deploy, guides, lint_answers, program, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
@@ -29,6 +29,7 @@ pub fn run() -> Result<()> {
     engines.stop()?;
     steps.time("answers", lint_answers::run)?;
     steps.time("clients", clients::run)?;
+    steps.time("guides", guides::run)?;
     steps.time("fuzz-api", || schemathesis::run(&[]))?;
     steps.print();
     println!("{tally}");

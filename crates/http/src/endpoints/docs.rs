@@ -20,17 +20,19 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 static PAGE: LazyLock<Document> =
     LazyLock::new(|| Document::new("text/html; charset=utf-8", include_str!("docs/page.html")));
 
-/// What the page is made of, by name.
-static FILES: LazyLock<[(&str, Document); 4]> = LazyLock::new(|| {
+/// What the page is made of, by name; and three seconds of speech, to try everything with.
+static FILES: LazyLock<[(&str, Document); 5]> = LazyLock::new(|| {
     const STYLE: &str = "text/css; charset=utf-8";
     const SCRIPT: &str = "text/javascript; charset=utf-8";
     const VIEWER: &[u8] = include_bytes!("../../assets/swagger-ui/swagger-ui-bundle.js.gz");
     const VIEWER_STYLE: &[u8] = include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz");
+    const SAMPLE: &[u8] = include_bytes!("../../assets/hello.m4a");
     [
         ("page.css", Document::new(STYLE, include_str!("docs/page.css"))),
         ("page.js", Document::new(SCRIPT, include_str!("docs/page.js"))),
         ("swagger-ui.css", Document::gzipped(STYLE, VIEWER_STYLE)),
         ("swagger-ui-bundle.js", Document::gzipped(SCRIPT, VIEWER)),
+        ("hello.m4a", Document::new("audio/mp4", SAMPLE)),
     ]
 });
 
