@@ -112,6 +112,10 @@ class Walk:
         self.read(one, status=304, headers=[("If-None-Match", tag)], id=id)
         self.read(one, status=412, headers=[("If-Match", '"x"')], id=id)
         self.read(one, status=404, id=str(uuid4()))
+        self.read(one, id=id, query="?include=link")
+        self.send("POST", one + "/link", status=404, id=str(uuid4()))
+        self.send("POST", one + "/link", status=400, id=id, query="?expires_in=1")
+        self.read("/v1/play/{ticket}/{file}", status=403, ticket="x", file="audio.m4a")
         self.send("PATCH", one, status=200, body={"name": "memo.webm"}, id=id)
         self.send("PATCH", one, status=400, body={"name": ""}, id=id)
         self.send("PATCH", one, status=404, body={"name": "memo"}, id=str(uuid4()))
@@ -129,17 +133,21 @@ class Walk:
             kind, query = [("Content-Type", media_type)], "?name=a%2Fb%25.m4a"
             self.send("PUT", "/v1/recordings/{id}", status=201, body=body, headers=kind, query=query, id=id)
             self.play("/v1/recordings/{id}/audio", body, id)
+            link = json.loads(self.send("POST", "/v1/recordings/{id}/link", status=200, id=id).body)
+            _, _, _, ticket, file = link["path"].split("/")
+            self.play("/v1/play/{ticket}/{file}", body, id, ticket=ticket, file=file)
         self.read("/v1/recordings/{id}/audio", status=404, id=str(uuid4()))
 
-    def play(self, route: str, audio: bytes, id: str) -> None:
-        tag = self.read(route, id=id).header("etag")
-        self.read(route, status=304, headers=[("If-None-Match", tag)], id=id)
-        self.read(route, status=412, headers=[("If-Match", '"x"')], id=id)
-        self.send("GET", route, status=416, headers=[("Range", "bytes=500000-")], id=id)
+    def play(self, route: str, audio: bytes, id: str, **parts: str) -> None:
+        parts = {"id": id, **parts}
+        tag = self.read(route, **parts).header("etag")
+        self.read(route, status=304, headers=[("If-None-Match", tag)], **parts)
+        self.read(route, status=412, headers=[("If-Match", '"x"')], **parts)
+        self.send("GET", route, status=416, headers=[("Range", "bytes=500000-")], **parts)
         if audio:
             for range in ["bytes=0-0", "bytes=1-", "bytes=-2", "bytes=0-1,3-4"]:
-                self.send("GET", route, status=206, headers=[("Range", range), ("If-Range", tag)], id=id)
-            self.send("GET", route, status=200, headers=[("Range", "bytes=0-0"), ("If-Range", '"x"')], id=id)
+                self.send("GET", route, status=206, headers=[("Range", range), ("If-Range", tag)], **parts)
+            self.send("GET", route, status=200, headers=[("Range", "bytes=0-0"), ("If-Range", '"x"')], **parts)
 
     def refused_uploads(self) -> None:
         for method, route in [("POST", "/v1/recordings"), ("PUT", "/v1/recordings/{id}")]:
@@ -205,18 +213,24 @@ class Walk:
             self.read(route, status=304, headers=[("If-None-Match", tag)], slug="internal")
             self.read(route, status=412, headers=[("If-Match", '"x"')], slug="internal")
         self.read("/problems/{slug}", status=404, slug="nothing")
+        self.send("GET", "/docs/", status=308)
+        for file in ["page.css", "page.js", "swagger-ui.css", "swagger-ui-bundle.js", "hello.m4a"]:
+            self.read("/docs/{file}", file=file)
+        self.read("/docs/{file}", status=404, file="nothing")
+        self.read("/")
+        self.read("/", status=307, headers=[("Accept", "text/html")])
         self.read("/healthz")
         self.read("/readyz")
 
     def failures(self) -> None:
         for route, operations in json.loads(self.read("/openapi.json").body)["paths"].items():
-            parts = {"id": str(uuid4()), "number": "1", "slug": "internal"}
+            parts = {"id": str(uuid4()), "number": "1", "slug": "internal", "ticket": "x", "file": "audio.m4a"}
             self.send("TRACE", route, status=405, token="", **parts)
             for method, operation in operations.items():
                 if operation.get("security", [{"token": []}]) == [{"token": []}]:
                     self.send(method.upper(), route, status=401, token="", **parts)
                     self.send(method.upper(), route, status=401, token="Bearer none", **parts)
-        self.read("/", status=404)
+        self.read("/nothing", status=404)
         self.too_many()
         self.without_audio()
 

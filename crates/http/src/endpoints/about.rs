@@ -6,7 +6,7 @@ use actix_web::{
 };
 use tapebase_api::{self as api, paths};
 
-use crate::{answers::caching::SHARED, requests::place::Place};
+use crate::requests::place::Place;
 
 /// What this is
 ///
@@ -20,13 +20,9 @@ pub async fn about(request: HttpRequest) -> HttpResponse {
     let vary = (header::VARY, header::ACCEPT.as_str());
     if prefers_pages(&request) {
         let docs = (header::LOCATION, place.path(paths::DOCS));
-        return HttpResponse::TemporaryRedirect()
-            .insert_header(docs)
-            .insert_header(vary)
-            .insert_header(SHARED)
-            .finish();
+        return HttpResponse::TemporaryRedirect().insert_header(docs).insert_header(vary).finish();
     }
-    HttpResponse::Ok().insert_header(vary).insert_header(SHARED).json(api::About {
+    HttpResponse::Ok().insert_header(vary).json(api::About {
         name: "Tapebase".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         docs: place.path(paths::DOCS),
