@@ -7,6 +7,7 @@ pub mod logging;
 mod memory;
 mod policies;
 mod tables;
+mod units;
 mod url;
 
 use std::{
@@ -133,6 +134,22 @@ impl Config {
         Ok(())
     }
 
+    /// Every setting as it is by default on this machine, as a configuration file that changes nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written down.
+    pub fn example() -> anyhow::Result<String> {
+        let settings = Self::default().in_effect()?;
+        let commented = settings.lines().map(|line| match line.chars().next() {
+            None | Some('[' | '#') => format!("{line}\n"),
+            Some(_) => format!("# {line}\n"),
+        });
+        Ok(format!(
+            "# Every setting of Tapebase, at its default; docs/configuration.md explains each.\n{}",
+            commented.collect::<String>()
+        ))
+    }
+
     /// Every setting that has a value, as a configuration file, and the others as comments.
     fn in_effect(&self) -> anyhow::Result<String> {
         let (records, blobs) = self.stores();
@@ -200,6 +217,20 @@ mod tests {
         for key in document.filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(key, _)| key)) {
             let is_there = in_effect.iter().any(|it| it == key) || text.contains(&format!("# {key} is not set\n"));
             assert!(is_there, "{key} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn the_example_changes_nothing_and_names_every_setting() {
+        let example = Config::example().expect("written down");
+
+        let read: Config = toml::from_str(&example).expect("TOML");
+        let text = |config: &Config| config.in_effect().expect("written down");
+        assert_eq!(text(&read), text(&Config::default()));
+        let table: toml::Table = text(&Config::default()).parse().expect("TOML");
+        for key in keys(&table) {
+            let name = key.rsplit('.').next().expect("a name");
+            assert!(example.contains(&format!("# {name} = ")), "{key}: {example}");
         }
     }
 

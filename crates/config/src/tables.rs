@@ -6,7 +6,10 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use tapebase_http::{Origins, Proxies};
 
-use crate::{Url, memory};
+use crate::{
+    Url, memory,
+    units::{duration, size},
+};
 
 /// How audio gets from S3 to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -61,10 +64,10 @@ pub struct AuthConfig {
     /// Whether knowing a social id is enough to come in.
     pub trust_social_ids: bool,
     /// How long an unused session lasts.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub session_idle: Duration,
     /// How long any session lasts.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub session_absolute: Duration,
 }
 
@@ -84,8 +87,10 @@ impl Default for AuthConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// The most bytes of one recording.
+    #[serde(deserialize_with = "size")]
     pub recording: ByteSize,
     /// The most bytes of one user's recordings together.
+    #[serde(deserialize_with = "size")]
     pub quota: ByteSize,
     /// The most recordings of one user, those under way among them.
     pub recordings: u64,
@@ -98,6 +103,7 @@ pub struct LimitsConfig {
     /// The most connections of one client address at once.
     pub connections_per_address: usize,
     /// The most bytes of bodies in memory at once.
+    #[serde(deserialize_with = "size")]
     pub memory: ByteSize,
 }
 
@@ -121,19 +127,19 @@ impl Default for LimitsConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct TimeoutsConfig {
     /// For the whole head of a request.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub head: Duration,
     /// For the next few kilobytes of a body.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub body: Duration,
     /// For a client that does not take what it asked for.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub send: Duration,
     /// For the next request on a connection.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub keep_alive: Duration,
     /// For requests in flight, once told to stop.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub shutdown: Duration,
 }
 
@@ -154,10 +160,10 @@ impl Default for TimeoutsConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct SweepConfig {
     /// How often.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub every: Duration,
     /// How old audio without a recording must be; longer than any upload takes.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub grace: Duration,
 }
 
@@ -172,7 +178,7 @@ impl Default for SweepConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ChangesConfig {
     /// For how long it is remembered what was deleted.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub deleted: Duration,
 }
 

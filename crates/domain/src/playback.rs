@@ -13,10 +13,11 @@ use chrono::TimeDelta;
 
 pub use self::ticket::{Disposition, InvalidTicket, LinkEpoch, PlaybackKey, PlaybackKeys, Ticket};
 use crate::{
-    id::{RecordingId, UserId},
+    id::RecordingId,
     list::ListError,
-    ports::{BoxError, Clock, PlaybackKeyStore, Ports, RecordStore, StoreError},
+    ports::{BoxError, Clock, PlaybackKeyStore, Ports, RecordStore, StoreError, UserStore},
     recording::Recording,
+    session::Session,
     time::Timestamp,
 };
 
@@ -39,6 +40,17 @@ pub struct Lifetime(TimeDelta);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a link counts for {} to {} seconds", Lifetime::LEAST_SECONDS, Lifetime::MOST_SECONDS)]
 pub struct InvalidLifetime;
+
+/// Why somebody is given no link.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// They have signed out meanwhile: a link that is made now would outlive that.
+    #[error("signed out meanwhile")]
+    SignedOut,
+    /// There is no such recording, or a store failed.
+    #[error(transparent)]
+    List(#[from] ListError),
+}
 
 /// Why a link plays nothing.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +84,8 @@ impl Lifetime {
         }
     }
 
-    /// When a link ends that is asked for at `now`: this much later, and up to a twenty-fourth of it, so that whoever asks
-    /// again within that is given the same link, and caches have what it plays.
+    /// When a link ends that is asked for at `now`: this much later, rounded up to the next multiple of a twenty-fourth of
+    /// it, so that whoever asks again before that is given the same link, and caches have what it plays.
     fn end(self, now: Timestamp) -> Timestamp {
         let step = (self.0.num_seconds() / 24).max(1);
         let end = now.timestamp().saturating_add(self.0.num_seconds());
@@ -93,6 +105,7 @@ impl Default for Lifetime {
 #[derive(Clone)]
 pub struct Playback {
     records: Arc<dyn RecordStore>,
+    users: Arc<dyn UserStore>,
     keys: Arc<dyn PlaybackKeyStore>,
     clock: Arc<dyn Clock>,
 }
@@ -101,35 +114,45 @@ impl Playback {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        let Ports { records, playback_keys, clock, .. } = ports.clone();
-        Self { records, keys: playback_keys, clock }
+        let Ports { records, users, playback_keys, clock, .. } = ports.clone();
+        Self { records, users, keys: playback_keys, clock }
     }
 
-    /// A link to a recording of `owner`.
+    /// A link to a recording of whoever came by `session`.
     ///
     /// # Errors
-    /// [`ListError::NotFound`], [`ListError::Unavailable`].
+    /// [`LinkError`].
     pub async fn link(
         &self,
-        owner: UserId,
+        session: &Session,
         id: &RecordingId,
         lifetime: Lifetime,
         disposition: Disposition,
-    ) -> Result<PlaybackLink, ListError> {
-        let (recording, epoch) = self.records.find_to_play(owner, id).await?.ok_or(ListError::NotFound)?;
-        let keys = self.keys.playback_keys().await?;
+    ) -> Result<PlaybackLink, LinkError> {
+        let found = self.records.find_to_play(session.user, id).await.map_err(ListError::from)?;
+        let (recording, epoch) = found.ok_or(ListError::NotFound)?;
+        self.refuse_signed_out(session).await?;
+        let keys = self.keys.playback_keys().await.map_err(ListError::from)?;
         Ok(self.sign(&recording, epoch, &keys, lifetime, disposition))
     }
 
-    /// A link to each of these recordings, which are all of `owner`.
+    /// A link to each of these recordings, which are all of whoever came by `session`.
     ///
     /// # Errors
-    /// [`ListError::Unavailable`].
-    pub async fn links(&self, owner: UserId, recordings: &[Recording]) -> Result<Vec<PlaybackLink>, ListError> {
-        let epoch = self.records.link_epoch(owner).await?;
-        let keys = self.keys.playback_keys().await?;
+    /// [`LinkError`].
+    pub async fn links(&self, session: &Session, recordings: &[Recording]) -> Result<Vec<PlaybackLink>, LinkError> {
+        let epoch = self.records.link_epoch(session.user).await.map_err(ListError::from)?;
+        self.refuse_signed_out(session).await?;
+        let keys = self.keys.playback_keys().await.map_err(ListError::from)?;
         let sign = |recording| self.sign(recording, epoch, &keys, Lifetime::default(), Disposition::Inline);
         Ok(recordings.iter().map(sign).collect())
+    }
+
+    /// Who signs out everywhere ends every session and every link made before. A request that came before that and is
+    /// still under way must not be given the epoch of after it: whoever has that epoch has a session, too.
+    async fn refuse_signed_out(&self, session: &Session) -> Result<(), LinkError> {
+        let open = self.users.session_of(session.user, session.id).await.map_err(ListError::from)?;
+        open.map(|_| ()).ok_or(LinkError::SignedOut)
     }
 
     fn sign(

@@ -77,7 +77,7 @@ pub async fn explain<B: MessageBody>(
     let Some(refused) = response.response().error().and_then(Error::as_error::<CorsError>) else {
         return Ok(response.map_into_left_body());
     };
-    let detail = format!("{refused} The operator lists origins in http.allowed_origins; /docs has the headers.");
+    let detail = format!("{refused}. http.allowed_origins lists the origins; /docs has the methods and headers.");
     let explained: HttpResponse = Problem::new(Slug::CrossOriginRefused, detail).error_response();
     Ok(response.into_response(explained).map_into_right_body())
 }

@@ -13,6 +13,7 @@ use tapebase_domain::{
     recording::Recording,
 };
 
+use crate::first_run;
 use crate::progress::Progress;
 
 /// How to go about it.
@@ -27,6 +28,7 @@ pub struct Options {
 
 /// Copies the stores into a new folder, beside a running server if need be.
 pub async fn back_up(config: &Config, options: &Options) -> anyhow::Result<()> {
+    first_run::require_stores(config, "nothing to back up")?;
     copy(config, &config.in_folder(&options.folder), options.rate).await
 }
 

@@ -9,6 +9,8 @@ pub async fn renew(config: &Config) -> anyhow::Result<()> {
     first_run::require_stores(config, "nothing that has a history")?;
     let ports = config.locations()?.connect().await?;
     let history = ports.feed.renew_history().await?;
-    say!("The history is {history} now: within ten seconds, clients that ask for changes begin anew.");
+    say!(
+        "The history is {history} now: within ten seconds, clients that ask for changes begin anew, and all playback links end."
+    );
     Ok(())
 }

@@ -20,24 +20,41 @@ mod sweep;
 mod user;
 mod verify;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use rustix::{
     fs::Mode,
     process::{Signal, umask},
 };
-use tapebase_config::Config;
+use tapebase_config::{Config, Listen};
 use tapebase_domain::id::UserId;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// What `--help` ends with.
+const ENVIRONMENT: &str = "\
+Every setting is a variable, too, which goes before the file: TAPEBASE_LISTEN, TAPEBASE_DATA_DIR, TAPEBASE_PUBLIC_URL,
+TAPEBASE_HTTP__ALLOWED_ORIGINS, TAPEBASE_LIMITS__QUOTA, with __ for the dot. `tapebase config example` has all of them,
+docs/configuration.md says what they do. AWS_REGION, AWS_ACCESS_KEY_ID and so on are read as by every program for AWS.";
+
 /// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
 #[derive(Parser)]
-#[command(name = "tapebase", version)]
+#[command(name = "tapebase", version = env!("TAPEBASE_VERSION"), after_help = ENVIRONMENT)]
 struct Cli {
     /// Read this configuration file instead of ./tapebase.toml.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Where to listen, such as 127.0.0.1:8081, instead of what is set.
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    listen: Option<Listen>,
+    /// The folder everything is kept in that has no place of its own, instead of what is set.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -68,6 +85,14 @@ enum Command {
     Keys(KeysCommand),
     /// Make the rows anew of what audio says of itself, after a database was lost with no backup of it.
     Rebuild(rebuild::Options),
+    /// Show what can be set.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a script that completes these commands in a shell.
+    Completions {
+        /// For which.
+        shell: Shell,
+    },
     /// Look after users.
     #[command(subcommand)]
     User(UserCommand),
@@ -83,6 +108,12 @@ enum HistoryCommand {
 enum KeysCommand {
     /// Sign with a fresh key; links of the key before still play, those of the one before that no longer.
     Rotate,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print every setting at its default, as a configuration file to begin with.
+    Example,
 }
 
 #[derive(Subcommand)]
@@ -122,19 +153,36 @@ fn outlive_file_limit() -> io::Result<()> {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    let config = Config::load(cli.config.as_deref())?;
+    // What needs no settings helps with wrong ones.
+    let config = || settings(cli.config.as_deref(), cli.listen, cli.data_dir);
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => Box::pin(serve::run(config)).await,
-        Command::CheckConfig => config.print(),
-        Command::Setup => inspect::set_up(&config).await,
-        Command::Doctor => inspect::diagnose(&config).await,
-        Command::Sweep(options) => sweep::once(&config, &options).await,
-        Command::Verify(options) => verify::run(&config, &options).await,
-        Command::Backup(options) => backup::back_up(&config, &options).await,
-        Command::Restore(options) => backup::restore(&config, &options).await,
-        Command::Rebuild(options) => rebuild::run(&config, &options).await,
-        Command::History(HistoryCommand::Renew) => history::renew(&config).await,
-        Command::Keys(KeysCommand::Rotate) => keys::rotate(&config).await,
-        Command::User(UserCommand::Add { email, id }) => user::add(&config, &email, id).await,
+        Command::Serve => Box::pin(serve::run(config()?)).await,
+        Command::CheckConfig => config()?.print(),
+        Command::Setup => inspect::set_up(&config()?).await,
+        Command::Doctor => inspect::diagnose(&config()?).await,
+        Command::Sweep(options) => sweep::once(&config()?, &options).await,
+        Command::Verify(options) => verify::run(&config()?, &options).await,
+        Command::Backup(options) => backup::back_up(&config()?, &options).await,
+        Command::Restore(options) => backup::restore(&config()?, &options).await,
+        Command::Rebuild(options) => rebuild::run(&config()?, &options).await,
+        Command::History(HistoryCommand::Renew) => history::renew(&config()?).await,
+        Command::Keys(KeysCommand::Rotate) => keys::rotate(&config()?).await,
+        Command::Config(ConfigCommand::Example) => {
+            say!("{}", Config::example()?.trim_end());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tapebase", &mut script);
+            say!("{}", String::from_utf8_lossy(&script).trim_end());
+            Ok(())
+        }
+        Command::User(UserCommand::Add { email, id }) => user::add(&config()?, &email, id).await,
     }
+}
+
+/// What is set in the file and the environment, and on the command line, which goes before both.
+fn settings(file: Option<&Path>, listen: Option<Listen>, data_dir: Option<PathBuf>) -> anyhow::Result<Config> {
+    let config = Config::load(file)?;
+    Ok(Config { listen: listen.unwrap_or(config.listen), data_dir: data_dir.unwrap_or(config.data_dir), ..config })
 }

@@ -68,7 +68,7 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
 
 /// `tapebase sweep`: sweeps once, and prints what was removed.
 pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
-    first_run::prepare_stores(config)?;
+    first_run::require_stores(config, "nothing to sweep")?;
     let sweep = Services::new(&config.locations()?.connect().await?, &config.policy()?).sweep;
     if options.dry_run {
         return show(&sweep).await;

@@ -13,7 +13,7 @@ use tapebase_domain::{
     verify::{Verdict, Verify},
 };
 
-use crate::{progress::Progress, sweep};
+use crate::{first_run, progress::Progress, sweep};
 
 /// How to go about it.
 #[derive(Args)]
@@ -40,6 +40,7 @@ fn parse_place(text: &str) -> anyhow::Result<(UserId, RecordingId)> {
 
 /// Verifies everything, and fails if anything is wrong and stays so.
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
+    first_run::require_stores(config, "nothing to verify")?;
     let (ports, policy) = (config.locations()?.connect().await?, config.policy()?);
     let Some(verify) = Verify::new(&ports, policy.orphan_grace) else {
         bail!("these rows cannot be walked through: verify is for recordings in SQLite");

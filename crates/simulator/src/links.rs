@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use tapebase_domain::{
-    id::RecordingId,
+    id::{RecordingId, UserId},
     list::ListError,
-    playback::{Disposition, Lifetime, PlaybackError, PlaybackLink},
+    playback::{Disposition, Lifetime, LinkError, PlaybackError, PlaybackLink},
     ports::PlaybackKeyStore,
+    recording::Recording,
+    session::Session,
 };
 
 use crate::{
     client::Client,
     invariant::Invariant,
     model::{Answer, Person, Request},
-    shared::{Facts, KnownLink, Openness, Shared},
+    shared::{Facts, KnownLink, KnownSession, Openness, PersonState, Shared},
 };
 
 /// So many rotations of keys end a link.
@@ -21,18 +23,25 @@ const ROTATIONS: u32 = 2;
 
 /// Makes a link to a recording.
 pub async fn make(client: Client, id: RecordingId) {
-    match client.services.playback.link(client.user, &id, Lifetime::default(), Disposition::Inline).await {
+    let before = client.shared.facts().ends_of_links(client.person);
+    let session = client.shared.facts().any_session(client.person, client.user);
+    let Ok(Recording { received_at, .. }) = client.services.list.find(client.user, &id).await else { return };
+    let Some(session) = session else { return };
+    match client.services.playback.link(&session, &id, Lifetime::default(), Disposition::Inline).await {
         Ok(PlaybackLink { ticket, .. }) => {
-            let link = KnownLink { person: client.person, id, ticket, state: Openness::Open, rotations: 0 };
-            client.shared.facts().links.push(link);
+            let mut facts = client.shared.facts();
+            // One that ends all links and is under way may have ended this one, too.
+            let is_certain = before.is_some() && facts.ends_of_links(client.person) == before;
+            let state = if is_certain { Openness::Open } else { Openness::Perhaps };
+            facts.links.push(KnownLink { person: client.person, id, received_at, ticket, state, rotations: 0 });
         }
-        Err(ListError::Unavailable(cause)) => client.excuse_failure(&cause),
-        // It may have been deleted meanwhile, or never been there.
+        Err(LinkError::List(ListError::Unavailable(cause))) => client.excuse_failure(&cause),
+        // It may have been deleted meanwhile, or its owner have signed out.
         Err(error) => client.excuse(&error),
     }
 }
 
-/// Plays a recording by a link of theirs: it must be there, and the link not have ended.
+/// Plays a recording by a link of theirs: it must be there, and the link not have ended; and if neither, it must play.
 pub async fn play(client: Client, link: KnownLink) {
     let asked = client.ask(&link.id, Request::Find);
     match client.services.playback.open(&link.ticket).await {
@@ -45,21 +54,58 @@ pub async fn play(client: Client, link: KnownLink) {
             }
         }
         Err(PlaybackError::Unavailable(cause)) => client.excuse_failure(&cause),
-        // Whether the recording is there or another one under its id, nobody says.
-        Err(PlaybackError::InvalidLink | PlaybackError::Expired) => drop(asked),
+        Err(PlaybackError::Expired) => drop(asked),
+        Err(PlaybackError::InvalidLink) => {
+            drop(asked);
+            let is_there = client.services.list.find(client.user, &link.id).await;
+            let is_same = is_there.is_ok_and(|found| found.received_at == link.received_at);
+            let facts = client.shared.facts();
+            let is_open = facts.links.iter().any(|it| it.ticket == link.ticket && it.state == Openness::Open);
+            drop(facts);
+            if is_same && is_open {
+                client.shared.wrong(Invariant::Answers, format!("a link of {} does not play", link.person));
+            }
+        }
     }
 }
 
 /// Draws another key.
 pub async fn rotate(shared: Shared, keys: Arc<dyn PlaybackKeyStore>) {
-    let known = shared.facts().links.len();
+    let known = shared.facts().begin_rotation();
     match keys.rotate_playback_keys().await {
         Ok(()) => shared.facts().count_rotation(known),
-        Err(error) => shared.note(&format!("the keys are not rotated: {error}")),
+        Err(error) => {
+            shared.note(&format!("the keys are not rotated: {error}"));
+            // They may yet be.
+            shared.facts().is_rotation_lost = true;
+        }
     }
 }
 
 impl Facts {
+    /// How often something has begun that ends links of somebody; `None` while it is under way, or may yet be.
+    fn ends_of_links(&self, person: Person) -> Option<(u32, u32)> {
+        let PersonState { log_outs: (begun, over), is_log_out_lost, .. } = &self.people[person];
+        let is_certain = begun == over && !is_log_out_lost && !self.is_rotation_lost;
+        is_certain.then_some((*begun, self.rotations))
+    }
+
+    /// A session of somebody that is open as far as is known.
+    fn any_session(&self, person: Person, user: UserId) -> Option<Session> {
+        let open = |session: &&KnownSession| session.person == person && session.state == Openness::Open;
+        let KnownSession { id, .. } = self.known.sessions.iter().find(open)?;
+        let now = self.now();
+        let client = String::new();
+        Some(Session { id: *id, user, client, created_at: now, last_used_at: now, expires_at: now, ends_at: now })
+    }
+
+    /// Whatever comes of it, nobody knows any more whether links play that were there before; how many those are.
+    fn begin_rotation(&mut self) -> usize {
+        self.rotations += 1;
+        self.links.iter_mut().for_each(|link| link.state = link.state.max(Openness::Perhaps));
+        self.links.len()
+    }
+
     /// Another key signs than any of the first so many links.
     fn count_rotation(&mut self, known: usize) {
         for link in self.links.iter_mut().take(known) {

@@ -129,7 +129,10 @@ pub async fn log_out_everywhere(client: Client, token: String) {
     end(Openness::Perhaps);
     match client.services.auth.log_out_everywhere(&caller).await {
         Ok(()) => end(Openness::Closed),
-        Err(error) => client.excuse_failure(&error),
+        Err(error) => {
+            client.shared.facts().people[client.person].is_log_out_lost = true;
+            client.excuse_failure(&error);
+        }
     }
 }
 

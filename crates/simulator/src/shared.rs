@@ -42,7 +42,9 @@ pub struct KnownLink {
     pub person: Person,
     /// To which recording.
     pub id: RecordingId,
-    /// What it has of its own.
+    /// When that was stored.
+    pub received_at: Timestamp,
+    /// What opens it.
     pub ticket: String,
     /// Whether it has ended, but for its time.
     pub state: Openness,
@@ -50,7 +52,7 @@ pub struct KnownLink {
     pub rotations: u32,
 }
 
-/// Whether a session is open.
+/// Whether a session or a link is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Openness {
     /// It is.
@@ -97,6 +99,8 @@ pub struct PersonState {
     /// How often they have begun to log out everywhere, and how often that is over: it may end sessions that are just
     /// beginning.
     pub log_outs: (u32, u32),
+    /// Whether one of them may happen later than it was answered.
+    pub is_log_out_lost: bool,
     /// Their other device, unless it is busy.
     pub device: Option<Device>,
 }
@@ -129,6 +133,10 @@ pub struct Facts {
     pub people: Vec<PersonState>,
     /// Every link that anybody was given.
     pub links: Vec<KnownLink>,
+    /// How often keys of links began to be rotated.
+    pub rotations: u32,
+    /// Whether one of them may happen later than it was answered.
+    pub is_rotation_lost: bool,
     /// Whether nothing goes wrong any more.
     pub is_healed: bool,
     /// What has happened.
@@ -152,6 +160,8 @@ impl Shared {
                 .map(|_| PersonState { device: Some(Device::default()), ..PersonState::default() })
                 .collect(),
             links: Vec::new(),
+            rotations: 0,
+            is_rotation_lost: false,
             is_healed: false,
             trace,
             tolerated: tolerated.iter().copied().collect(),

@@ -6,13 +6,13 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
-use crate::debian::{Bundle, in_bundle, libraries};
+use crate::debian::{Bundle, environment, in_bundle};
 use crate::engines::Engines;
 use crate::node::{NODE, Packages};
 use crate::program::{read, succeed};
-use crate::server::{self, Server};
+use crate::server::{self, serve};
 use crate::workspace;
 
 const PACKAGES: Packages = Packages {
@@ -47,21 +47,25 @@ pub fn run_alone(pictures: Option<&Path>) -> Result<()> {
 pub fn run(engines: &Engines, pictures: Option<&Path>) -> Result<()> {
     let (home, drivers) = (BROWSERS.find()?, tempfile::tempdir()?);
     let browsers = Browsers { home, project: project(drivers.path())? };
-    let program = server::build()?;
-    let port = free_port()?.to_string();
-    let allowed = ("TAPEBASE_HTTP__ALLOWED_ORIGINS", format!("http://127.0.0.1:{port}"));
-    let allowed = (allowed.0, allowed.1.as_str());
+    // Each browser has a page of its own.
+    let ports = [free_port()?, free_port()?];
+    let origins = ports.map(|port| format!("http://127.0.0.1:{port}")).join(",");
+    let allowed = ("TAPEBASE_HTTP__ALLOWED_ORIGINS", origins.as_str());
 
-    serve(&program, &[], |api| browsers.visit(api, &port, &["refused"])).context("without the origin")?;
-    serve(&program, &[allowed], |api| {
-        browsers.visit(api, &port, &[])?;
-        browsers.read_reference(api, pictures)
+    serve(&[], |api, _| browsers.visit(api, ports, &["refused"])).context("without the origin")?;
+    serve(&[allowed], |api, _| {
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(|| browsers.read_reference(api, pictures));
+            browsers.visit(api, ports, &[])?;
+            reading.join().map_err(|_| anyhow!("reading the reference panicked"))?
+        })
     })
     .context("on disk")?;
     let on_aws = on_aws(engines, allowed);
     let on_aws: Vec<(&str, &str)> = on_aws.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    read(Command::new(&program).arg("setup").envs(on_aws.iter().copied())).context("making table and bucket")?;
-    serve(&program, &on_aws, |api| browsers.visit(api, &port, &[])).context("where players are redirected to S3")
+    read(Command::new(server::build()?).arg("setup").envs(on_aws.iter().copied()))
+        .context("making table and bucket")?;
+    serve(&on_aws, |api, _| browsers.visit(api, ports, &[])).context("where players are redirected to S3")
 }
 
 /// Where the browsers are, and what drives them.
@@ -71,16 +75,17 @@ struct Browsers {
 }
 
 impl Browsers {
-    /// Each opens a page of another origin that uses the API.
-    fn visit(&self, api: &str, port: &str, options: &[&str]) -> Result<()> {
-        NAMES.iter().try_for_each(|(name, program)| {
-            succeed(
-                self.node("cross_origin.js")?
-                    .arg(name)
-                    .arg(in_bundle(&self.home, program))
-                    .args([api, port])
-                    .args(options),
-            )
+    /// Each opens a page of another origin that uses the API, both at once.
+    fn visit(&self, api: &str, ports: [u16; 2], options: &[&str]) -> Result<()> {
+        let visit = |(name, program): (&str, &str), port: u16| {
+            let mut node = self.node("cross_origin.js")?;
+            node.arg(name).arg(in_bundle(&self.home, program)).args([api, &port.to_string()]).args(options);
+            succeed(&mut node)
+        };
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| visit(NAMES[0], ports[0]));
+            visit(NAMES[1], ports[1])?;
+            first.join().map_err(|_| anyhow!("{} panicked", NAMES[0].0))?
         })
     }
 
@@ -93,9 +98,7 @@ impl Browsers {
     fn node(&self, script: &str) -> Result<Command> {
         let mut node = NODE.command()?;
         node.current_dir(&self.project).arg(script);
-        if self.home != Path::new("/") {
-            node.env("LD_LIBRARY_PATH", libraries(&self.home)).env("FONTCONFIG_PATH", self.home.join("etc/fonts"));
-        }
+        node.envs(environment(&self.home));
         Ok(node)
     }
 }
@@ -108,14 +111,6 @@ fn project(folder: &Path) -> Result<PathBuf> {
     }
     symlink(PACKAGES.find()?.join("node_modules"), folder.join("node_modules"))?;
     Ok(folder.to_owned())
-}
-
-fn serve(program: &Path, settings: &[(&str, &str)], visit: impl FnOnce(&str) -> Result<()>) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut server = Server::start(program, folder.path(), settings)?;
-    let outcome = visit(server.address()).and_then(|()| server.ensure_running());
-    drop(server);
-    outcome.inspect_err(|_| server::print_log(folder.path()))
 }
 
 /// The settings of a server on the engines, in a table and a bucket of its own.

@@ -11,7 +11,7 @@ use crate::client::save_description;
 use crate::node::{NODE, Packages};
 use crate::program::succeed;
 use crate::python::{self, Environment};
-use crate::server::{self, Server};
+use crate::server;
 use crate::workspace;
 
 const PACKAGES: Packages = Packages {
@@ -32,16 +32,12 @@ const FIXTURE: &str = "crates/conformance/fixtures/memo.m4a";
 /// Builds and starts the server, and tries every generator.
 pub fn run() -> Result<()> {
     let (packages, python) = (PACKAGES.find()?, ENVIRONMENT.find()?);
-    let folder = tempfile::tempdir()?;
-    let mut server = Server::start(&server::build()?, folder.path(), &[])?;
-    save_description(server.address(), folder.path())?;
-    let outcome = openapi_fetch(&packages, folder.path(), server.address())
-        .context("openapi-typescript and openapi-fetch")
-        .and_then(|()| hey_api(&packages, folder.path(), server.address()).context("@hey-api/openapi-ts"))
-        .and_then(|()| openapi_python_client(&python, folder.path(), server.address()).context("openapi-python-client"))
-        .and_then(|()| server.ensure_running());
-    drop(server);
-    outcome.inspect_err(|_| server::print_log(folder.path()))
+    server::serve(&[], |address, folder| {
+        save_description(address, folder)?;
+        openapi_fetch(&packages, folder, address).context("openapi-typescript and openapi-fetch")?;
+        hey_api(&packages, folder, address).context("@hey-api/openapi-ts")?;
+        openapi_python_client(&python, folder, address).context("openapi-python-client")
+    })
 }
 
 fn openapi_fetch(packages: &Path, folder: &Path, address: &str) -> Result<()> {

@@ -91,6 +91,11 @@ pub fn in_bundle(home: &Path, program: &str) -> PathBuf {
     if unpacked.is_file() { unpacked } else { Path::new("/").join(program) }
 }
 
+/// What the programs of a bundle want to be told, if some are unpacked.
+pub fn environment(home: &Path) -> Option<(&'static str, String)> {
+    (home != Path::new("/")).then(|| ("LD_LIBRARY_PATH", libraries(home)))
+}
+
 /// Those of these packages, and those they need, that are not installed.
 fn missing(packages: &[&str]) -> Result<Vec<String>> {
     let mut simulation = APT_GET.command()?;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::debian::{Bundle, libraries};
-use crate::server::{self, Server};
+use crate::debian::{Bundle, environment};
+use crate::server;
 use crate::workspace;
 
 const SHELLS: Bundle =
@@ -33,12 +33,8 @@ const WALK: [&str; 4] = ["\"items\":[{", "206 Partial Content", "identical", "20
 
 /// Builds and starts a server, and does all that is written.
 pub fn run() -> Result<()> {
-    let (home, folder) = (SHELLS.find()?, tempfile::tempdir()?);
-    let mut server = Server::start(&server::build()?, folder.path(), &[])?;
-    let address = server.address().to_owned();
-    let outcome = follow(&home, folder.path(), &address).and_then(|()| server.ensure_running());
-    drop(server);
-    outcome.inspect_err(|_| server::print_log(folder.path()))
+    let home = SHELLS.find()?;
+    server::serve(&[], |address, folder| follow(&home, folder, address))
 }
 
 fn follow(home: &Path, folder: &Path, address: &str) -> Result<()> {
@@ -65,9 +61,7 @@ fn paste(home: &Path, shell: &[&str], script: &str, expected: &[&str]) -> Result
     let folder = tempfile::tempdir()?;
     let mut command = Command::new("env");
     command.args(shell).current_dir(folder.path()).env("HOME", folder.path()).env("PATH", path(home)?);
-    if home != Path::new("/") {
-        command.env("LD_LIBRARY_PATH", libraries(home));
-    }
+    command.envs(environment(home));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     child.stdin.take().context("it reads")?.write_all(script.as_bytes())?;
     let output = child.wait_with_output()?;

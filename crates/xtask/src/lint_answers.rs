@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use crate::python::{self, Environment};
-use crate::server::{self, Server};
+use crate::server;
 use crate::{program, workspace};
 
 const ENVIRONMENT: Environment = Environment {
@@ -28,13 +28,10 @@ const SETTINGS: [(&str, &str); 6] = [
 /// Builds and starts the server, asks it for every kind of answer of every route, and fails on any warning.
 pub fn run() -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);
-    let folder = tempfile::tempdir()?;
-    let mut server = Server::start(&server::build()?, folder.path(), &SETTINGS)?;
-    let mut lint = Command::new(python);
-    // Nothing is left in the workspace.
-    lint.arg("-B").arg(workspace::path("crates/xtask/lint_answers"));
-    lint.arg(server.address()).arg(server::data(folder.path()));
-    let outcome = program::succeed(&mut lint).context("linting the answers").and_then(|()| server.ensure_running());
-    drop(server);
-    outcome.inspect_err(|_| server::print_log(folder.path()))
+    server::serve(&SETTINGS, |address, folder| {
+        let mut lint = Command::new(python);
+        // Nothing is left in the workspace.
+        lint.arg("-B").arg(workspace::path("crates/xtask/lint_answers")).arg(address).arg(server::data(folder));
+        program::succeed(&mut lint).context("linting the answers")
+    })
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::client::{save_description, sign_up};
 use crate::python::{self, Environment};
-use crate::server::{self, Server};
+use crate::server;
 use crate::workspace;
 
 const ENVIRONMENT: Environment = Environment {
@@ -23,14 +23,10 @@ const LAST: [&str; 3] = ["POST /v1/auth/logout", "DELETE /v1/me/sessions", "DELE
 /// Builds and starts the server, signs up, and lets Schemathesis loose on it; `options` go to `schemathesis run`.
 pub fn run(options: &[OsString]) -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);
-    let binary = server::build()?;
-    let folder = tempfile::tempdir()?;
-    let mut server = Server::start(&binary, folder.path(), &[])?;
-    let outcome = validate(&python, server.address(), folder.path())
-        .and_then(|()| fuzz_all(&python, server.address(), folder.path(), options))
-        .and_then(|()| server.ensure_running());
-    drop(server);
-    outcome.inspect_err(|_| server::print_log(folder.path()))
+    server::serve(&[], |address, folder| {
+        validate(&python, address, folder)?;
+        fuzz_all(&python, address, folder, options)
+    })
 }
 
 /// Fails unless the description is valid `OpenAPI`.

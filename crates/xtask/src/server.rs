@@ -21,15 +21,26 @@ pub fn build() -> Result<PathBuf> {
     workspace::build(&["test", "--workspace", "--no-run"], "tapebase")
 }
 
+/// Does something with a freshly started server, at its address and with its folder, and shows the end of its log where
+/// that fails.
+pub fn serve(settings: &[(&str, &str)], work: impl FnOnce(&str, &Path) -> Result<()>) -> Result<()> {
+    let (program, folder) = (build()?, tempfile::tempdir()?);
+    let mut server = Server::start(&program, folder.path(), settings)?;
+    let outcome = work(&server.address, folder.path()).and_then(|()| server.ensure_running());
+    drop(server);
+    outcome.inspect_err(|_| print_log(folder.path()))
+}
+
 /// A running server, which ends with this value.
-pub struct Server {
+struct Server {
     child: Child,
+    /// `http://127.0.0.1:PORT`
     address: String,
 }
 
 impl Server {
     /// Starts the server with these settings, its data and its log in `folder`, and waits until it listens.
-    pub fn start(binary: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+    fn start(binary: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let log = File::create(log(folder))?;
         let mut command = Command::new(binary);
         // A developer's own settings must not decide what is found.
@@ -51,13 +62,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, as `http://127.0.0.1:PORT`.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// Fails when the server has ended by itself.
-    pub fn ensure_running(&mut self) -> Result<()> {
+    fn ensure_running(&mut self) -> Result<()> {
         let ended = self.child.try_wait()?;
         ensure!(ended.is_none(), "the server has ended: {ended:?}");
         Ok(())

@@ -209,7 +209,8 @@ impl DynamoDb {
         let mut write = self.transaction();
         match before {
             None => write.add(item)?,
-            Some(before) => write.replace_same(item, before)?,
+            // Neither is counted: what was set since must stay.
+            Some(before) => write.replace_same(item, before, &["forgotten", "link_epoch"])?,
         }
         Ok(write.commit().await?.is_ok())
     }

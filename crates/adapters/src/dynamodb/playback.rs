@@ -1,7 +1,7 @@
 //! `PlaybackKeyStore` in DynamoDB, and what is played by links.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::KeysAndAttributes};
 use tapebase_domain::{
     id::{RecordingId, UserId},
     playback::{LinkEpoch, PlaybackKey, PlaybackKeys},
@@ -27,17 +27,23 @@ impl PlaybackKeyStore for DynamoDb {
     }
 
     async fn rotate_playback_keys(&self) -> Result<(), StoreError> {
-        self.read_playback_keys().await?;
+        let (current, _) = self.read_playback_keys().await?;
+        let fresh = PlaybackKey::generate();
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::playback_keys()))
-            // What is read is what was there before.
-            .update_expression("SET previous_key = current_key, current_key = :fresh")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":fresh", binary(&PlaybackKey::generate().0));
-        update.send().await.map_err(from_sdk)?;
+            .update_expression("SET previous_key = :current, current_key = :fresh")
+            .condition_expression("current_key = :current")
+            .expression_attribute_values(":current", binary(&current.0))
+            .expression_attribute_values(":fresh", binary(&fresh.0));
+        // A try whose answer was lost may have done it, and somebody else may have at the same moment: both have rotated.
+        if let Err(error) = update.send().await
+            && !error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+        {
+            return Err(from_sdk(error));
+        }
         self.playback_keys.forget().await;
         Ok(())
     }

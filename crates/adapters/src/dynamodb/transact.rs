@@ -83,14 +83,19 @@ impl Transaction<'_> {
         self.put(item, condition, values)
     }
 
-    /// Puts an item in the place of another that must be the very same as `before` in everything.
-    pub fn replace_same(&mut self, item: Item, before: &Item) -> Result<(), StoreError> {
+    /// Puts an item in the place of another that must be the very same as `before` in everything, and have none of
+    /// `later` that is not in that.
+    pub fn replace_same(&mut self, item: Item, before: &Item, later: &[&str]) -> Result<(), StoreError> {
         let others = before.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
         let (mut put, mut conditions) = (Put::builder(), vec!["attribute_exists(pk)".to_owned()]);
         for (name, value) in others {
             conditions.push(format!("#{name} = :{name}"));
             put = put.expression_attribute_names(format!("#{name}"), name);
             put = put.expression_attribute_values(format!(":{name}"), value.clone());
+        }
+        for name in later.iter().filter(|name| !before.contains_key(**name)) {
+            conditions.push(format!("attribute_not_exists(#{name})"));
+            put = put.expression_attribute_names(format!("#{name}"), *name);
         }
         let put = put.table_name(&self.store.table).set_item(Some(item)).condition_expression(conditions.join(" AND "));
         self.actions.push(TransactWriteItem::builder().put(put.build().map_err(from_build)?).build());

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::finding::Outcome;
 
-/// What the names of the rules made here begin with.
-const OURS: &str = "tapebase-";
+/// What the rule was called that was for everything.
+const FORMER: &str = "tapebase-browsers";
 
 impl S3 {
     /// Looks at the rules; with `repairs` it brings its own right. Those that others made are kept.
@@ -18,7 +18,10 @@ impl S3 {
         let found = self.client.get_bucket_cors().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchCORSConfiguration")?;
         let mut rules = found.and_then(|found| found.cors_rules).unwrap_or_default();
-        let wanted = [upload_rule(&self.allowed_origins)?, playback_rule()?];
+        let names =
+            ["uploads", "playback"].map(|what| format!("tapebase-{what}-{}", self.place.prefix.replace('/', "-")));
+        let is_ours = |rule: &CorsRule| rule.id().is_some_and(|id| id == FORMER || names.iter().any(|name| name == id));
+        let wanted = [upload_rule(&names[0], &self.allowed_origins)?, playback_rule(&names[1])?];
         let is_missing = |wanted: &CorsRule| !rules.iter().any(|rule| covers(rule, wanted));
         let is_too_much = |rule: &CorsRule| is_ours(rule) && !wanted.iter().any(|wanted| covers(wanted, rule));
         let is_right = !wanted.iter().any(is_missing) && !rules.iter().any(is_too_much);
@@ -32,8 +35,8 @@ impl S3 {
 }
 
 /// Without a list of origins, any may: what counts is the signature in the link.
-fn upload_rule(origins: &[String]) -> Result<CorsRule, Outcome> {
-    let rule = rule("uploads").allowed_methods("PUT").expose_headers("ETag");
+fn upload_rule(name: &str, origins: &[String]) -> Result<CorsRule, Outcome> {
+    let rule = rule(name).allowed_methods("PUT").expose_headers("ETag");
     let rule = if origins.is_empty() {
         rule.allowed_origins("*")
     } else {
@@ -44,19 +47,15 @@ fn upload_rule(origins: &[String]) -> Result<CorsRule, Outcome> {
 
 /// A browser that is redirected from the API calls its origin `null` (Fetch standard, "redirect-tainted"): only a star
 /// lets it in.
-fn playback_rule() -> Result<CorsRule, Outcome> {
-    let rule = ["GET", "HEAD"].into_iter().fold(rule("playback"), CorsRuleBuilder::allowed_methods);
+fn playback_rule(name: &str) -> Result<CorsRule, Outcome> {
+    let rule = ["GET", "HEAD"].into_iter().fold(rule(name), CorsRuleBuilder::allowed_methods);
     let exposed = ["ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"];
     let rule = exposed.into_iter().fold(rule, CorsRuleBuilder::expose_headers);
     rule.allowed_origins("*").build().map_err(|error| failed(causes(&error)))
 }
 
 fn rule(name: &str) -> CorsRuleBuilder {
-    CorsRule::builder().id(format!("{OURS}{name}")).allowed_headers("*").max_age_seconds(3_600)
-}
-
-fn is_ours(rule: &CorsRule) -> bool {
-    rule.id().is_some_and(|id| id.starts_with(OURS))
+    CorsRule::builder().id(name).allowed_headers("*").max_age_seconds(3_600)
 }
 
 /// Whether `rule` lets browsers do everything that `other` does.

@@ -47,15 +47,19 @@ fn keys(connection: &Connection) -> rusqlite::Result<Option<PlaybackKeys>> {
     Ok(Some(PlaybackKeys { history: history(connection)?, current, previous: keys.next() }))
 }
 
-/// Draws a key, and forgets all but the one before.
+/// Draws a key, and forgets all but the one before, and what is damaged.
 fn add(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM playback_keys WHERE checksum <> row_checksum(number, key)", [])?;
     let last: Option<i64> = connection.query_row("SELECT max(number) FROM playback_keys", [], |row| row.get(0))?;
     let number = last.unwrap_or_default().saturating_add(1);
     let key = PlaybackKey::generate();
     connection
         .prepare_cached("INSERT INTO playback_keys (number, key, checksum) VALUES (?1, ?2, row_checksum(?1, ?2))")?
         .execute(params![number, key.0])?;
-    connection.execute("DELETE FROM playback_keys WHERE number < ?1 - 1", [number])?;
+    connection.execute(
+        "DELETE FROM playback_keys WHERE number NOT IN (SELECT number FROM playback_keys ORDER BY number DESC LIMIT 2)",
+        [],
+    )?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     history::HistoryId,
+    id::{SessionId, UserId},
     testing::{TestPorts, recording, timestamp},
 };
 
@@ -25,12 +26,24 @@ fn with(found: &Recording, epoch: LinkEpoch, keys: PlaybackKeys, now: &str) -> P
         Ok(is_it.then(|| (stored.clone(), epoch)))
     });
     ports.records.expect_link_epoch().returning(move |_| Ok(epoch));
+    ports
+        .users
+        .expect_session_of()
+        .returning(|user, id| Ok((id == session().id).then(|| Session { user, ..session() })));
     ports.playback_keys.expect_playback_keys().returning(move || Ok(keys));
     Playback::new(&ports.build())
 }
 
+/// The session of the owner of everything here.
+fn session() -> Session {
+    let now = timestamp(NOW);
+    let id = SessionId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARG").expect("a ULID");
+    let (user, client) = (owner(), String::new());
+    Session { id, user, client, created_at: now, last_used_at: now, expires_at: now, ends_at: now }
+}
+
 async fn link(playback: &Playback, recording: &Recording, disposition: Disposition) -> PlaybackLink {
-    playback.link(recording.owner, &recording.id, Lifetime::default(), disposition).await.expect("a link")
+    playback.link(&session(), &recording.id, Lifetime::default(), disposition).await.expect("a link")
 }
 
 #[tokio::test]
@@ -124,13 +137,27 @@ async fn a_page_of_recordings_has_a_link_each() {
     let stored = recording(owner(), b"audio");
     let playback = with(&stored, EPOCH, keys(), NOW);
 
-    let links = playback.links(owner(), &[stored.clone(), recording(owner(), b"other")]).await.expect("links");
+    let links = playback.links(&session(), &[stored.clone(), recording(owner(), b"other")]).await.expect("links");
 
     assert_eq!(links[0], link(&playback, &stored, Disposition::Inline).await);
     assert_ne!(links[1], links[0]);
     let nobody = UserId::parse("01JD9Z8Q3NVX4T6M2K7C5B1ARF").expect("a ULID");
-    let refused = playback.link(nobody, &stored.id, Lifetime::default(), Disposition::Inline).await;
-    assert!(matches!(refused, Err(ListError::NotFound)));
+    let nobody = Session { user: nobody, ..session() };
+    let refused = playback.link(&nobody, &stored.id, Lifetime::default(), Disposition::Inline).await;
+    assert!(matches!(refused, Err(LinkError::List(ListError::NotFound))));
+}
+
+#[tokio::test]
+async fn whoever_has_signed_out_meanwhile_is_given_no_link() {
+    let stored = recording(owner(), b"audio");
+    let playback = with(&stored, EPOCH, keys(), NOW);
+    let ended = Session { id: SessionId::generate(timestamp(NOW)), ..session() };
+
+    let one = playback.link(&ended, &stored.id, Lifetime::default(), Disposition::Inline).await;
+    let page = playback.links(&ended, std::slice::from_ref(&stored)).await;
+
+    assert!(matches!(one, Err(LinkError::SignedOut)), "{one:?}");
+    assert!(matches!(page, Err(LinkError::SignedOut)), "{page:?}");
 }
 
 #[test]

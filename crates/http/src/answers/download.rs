@@ -47,7 +47,7 @@ pub struct Audio<'a> {
 }
 
 impl<'a> Audio<'a> {
-    /// To be saved, if it is not a player that asks.
+    /// As an attachment: a browser that goes there saves it.
     pub const fn download(recording: &'a Recording) -> Self {
         Self { recording, disposition: Disposition::Attachment }
     }

@@ -18,7 +18,7 @@ use crate::requests::place::Place;
 pub async fn about(request: HttpRequest) -> HttpResponse {
     let place = Place::of(&request);
     let vary = (header::VARY, header::ACCEPT.as_str());
-    if prefers_pages(&request) {
+    if takes_pages(&request) {
         let docs = (header::LOCATION, place.path(paths::DOCS));
         return HttpResponse::TemporaryRedirect().insert_header(docs).insert_header(vary).finish();
     }
@@ -31,6 +31,6 @@ pub async fn about(request: HttpRequest) -> HttpResponse {
 }
 
 /// Whether the client names HTML among what it takes, as browsers do and nobody else.
-fn prefers_pages(request: &HttpRequest) -> bool {
+fn takes_pages(request: &HttpRequest) -> bool {
     Accept::parse(request).is_ok_and(|accept| accept.iter().any(|range| range.item.essence_str() == "text/html"))
 }

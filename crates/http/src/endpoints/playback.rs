@@ -42,8 +42,8 @@ pub struct LinkQuery {
 /// Create a playback link
 ///
 /// Whoever has the link plays this recording without a token: in `<audio src>`, a native player or on a casting device,
-/// ranges included. It ends at `expires_at`, which is up to 4 % later than asked for, so that the same link is given again
-/// meanwhile; at once when the recording is deleted or its owner signs out everywhere. Where audio is in S3 and downloads
+/// ranges included. It ends at `expires_at`, which is up to a twenty-fourth later than asked for, so that the same link is
+/// given again meanwhile; at once when the recording is deleted or its owner signs out everywhere. Where audio is in S3 and downloads
 /// are redirected, a presigned URL that a player was sent to before works for 15 minutes at most.
 #[utoipa::path(post, path = "/v1/recordings/{id}/link", operation_id = "createPlaybackLink", tag = "Playback",
     params(("id" = String, Path, description = "The recording's id"), LinkQuery),
@@ -61,7 +61,7 @@ pub async fn link(
     let lifetime = expires_in.map_or(Ok(Lifetime::default()), Lifetime::of_seconds);
     let lifetime = lifetime.map_err(|error| Problem::new(Slug::InvalidParameter, format!("expires_in: {error}.")))?;
     let disposition = disposition(download.as_deref())?;
-    let link = services.playback.link(caller.user.id, &existing_id(&path)?, lifetime, disposition).await?;
+    let link = services.playback.link(&caller.session, &existing_id(&path)?, lifetime, disposition).await?;
     Ok(HttpResponse::Ok().json(wire::link(&Place::of(&request), &link)))
 }
 

@@ -1,11 +1,12 @@
 //! Endpoints under `/v1/recordings`: everything one does with recordings.
 
+use std::slice;
+
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, http::header, web};
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
     id::RecordingId,
-    playback::{Disposition, Lifetime},
     recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
@@ -154,7 +155,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
     let page = match include {
         None => wire::page(page),
         Some(Include::Link) => {
-            let links = services.playback.links(owner, &page.items).await?;
+            let links = services.playback.links(&caller.session, &page.items).await?;
             wire::linked(wire::page(page), &Place::of(&request), &links)
         }
     };
@@ -184,11 +185,11 @@ pub async fn get(
     let IncludeQuery { include } = query::parse(&request)?;
     let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
     let tag = conditions::revision_tag(&recording);
+    let read = conditions::weigh(&request, &tag)?;
     if include == Some(Include::Link) {
-        conditions::weigh(&request, &tag)?;
-        return linked(&request, &services, recording).await;
+        return linked(&caller, &request, &services, recording).await;
     }
-    Ok(match conditions::weigh(&request, &tag)? {
+    Ok(match read {
         Read::Proceed => found(recording),
         Read::NotModified => caching::not_modified(&tag).finish(),
     })
@@ -301,10 +302,9 @@ pub fn existing_id(text: &str) -> Result<RecordingId, Problem> {
 }
 
 /// A link expires, whatever the version: it is always sent, and no cache keeps it.
-async fn linked(request: &HttpRequest, services: &Services, recording: Recording) -> Answer {
-    let Recording { owner, id, .. } = &recording;
-    let link = services.playback.link(*owner, id, Lifetime::default(), Disposition::Inline).await?;
-    let link = Some(wire::link(&Place::of(request), &link));
+async fn linked(caller: &Caller, request: &HttpRequest, services: &Services, recording: Recording) -> Answer {
+    let links = services.playback.links(&caller.session, slice::from_ref(&recording)).await?;
+    let link = links.first().map(|link| wire::link(&Place::of(request), link));
     let mut response = answer(&recording);
     Ok(response.insert_header(NO_STORE).json(api::Recording { link, ..wire::recording(recording) }))
 }

@@ -96,6 +96,10 @@ fn canonical(text: &str) -> Option<String> {
         return None;
     }
     let host = authority.host().to_ascii_lowercase();
+    let port_text = authority.as_str().get(host.len()..)?;
+    if !port_text.is_empty() && authority.port_u16().is_none() {
+        return None;
+    }
     let port = authority
         .port_u16()
         .filter(|&port| (scheme.as_str(), port) != ("https", 443) && (scheme.as_str(), port) != ("http", 80));
@@ -136,6 +140,8 @@ mod tests {
             "null",
             "https://",
             "https://a.example#b",
+            "https://a.example:84430",
+            "https://a.example:8o80",
         ];
         for text in cases {
             let refused = text.parse::<Origins>().expect_err(text);

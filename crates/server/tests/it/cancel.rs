@@ -174,6 +174,7 @@ impl Ann {
                 let time = text(&recording, "received_at")[..19].replace('T', "_").replace(':', "-");
                 self.phone("DELETE", &format!("/record/{}_{time}_{}.m4a", self.user, id(&recording)))
             }
+            "POST /v1/recordings/{id}/link" => self.request("POST", &format!("/v1/recordings/{}/link", self.upload())),
             other => panic!("say here how to ask {other}"),
         }
     }

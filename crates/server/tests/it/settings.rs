@@ -188,3 +188,67 @@ fn settings_are_printed_without_what_is_secret_in_urls() {
     );
     assert!(text.contains("downloads = \"stream\""), "{text}");
 }
+
+#[test]
+fn a_value_that_is_none_is_refused_with_its_key_and_how_it_is_written() {
+    for (name, value, key, told) in [
+        ("TAPEBASE_LIMITS__QUOTA", "ten gigs", "limits.quota", "write 4 GiB"),
+        ("TAPEBASE_LIMITS__RECORDING", "-1", "limits.recording", "write 4 GiB"),
+        ("TAPEBASE_TIMEOUTS__BODY", "soon", "timeouts.body", "write 30days"),
+        ("TAPEBASE_LISTEN", "8080", "listen", "127.0.0.1:8080"),
+        ("TAPEBASE_HTTP__ALLOWED_ORIGINS", "app.example.com", "http.allowed_origins", "https://app.example.com"),
+        ("TAPEBASE_HTTP__PROXIES", "nginx", "http.proxies", "10.0.0.0/8"),
+    ] {
+        let refused = refusal(&[(name, value)]);
+        assert!(refused.contains(key) && refused.contains(told), "{name}={value}: {refused}");
+    }
+}
+
+#[test]
+fn the_command_line_goes_before_the_environment() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let data = folder.path().join("elsewhere");
+    let arguments = ["--listen", "127.0.0.1:1", "--data-dir", data.to_str().expect("text"), "check-config"];
+
+    let output = run(&folder.path().join("data"), &[], &arguments);
+
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("listen = \"127.0.0.1:1\"") && text.contains("elsewhere"), "{text}");
+    let wrong = run(&folder.path().join("data"), &[], &["--listen", "nowhere"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("127.0.0.1:8080"), "{wrong:?}");
+}
+
+#[test]
+fn commands_in_an_empty_folder_say_so_and_make_nothing() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let backup = folder.path().join("backup");
+    let backup = ["backup", backup.to_str().expect("text")];
+
+    for arguments in [&["sweep"][..], &["verify"], &backup, &["rebuild"], &["history", "renew"], &["keys", "rotate"]] {
+        let output = run(&data, &[], arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("there is no "), "{arguments:?}: {output:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_program_says_what_it_is_and_what_can_be_set() {
+    let said = |arguments: &[&str]| {
+        let folder = TempDir::new().expect("a temporary folder");
+        // Wrong settings keep nobody from being helped.
+        let output = run(&folder.path().join("data"), &[("TAPEBASE_NONSENSE", "1")], arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+
+    let version = said(&["--version"]);
+    assert!(version.starts_with("tapebase 0.") && version.contains("disk and AWS"), "{version}");
+    let help = said(&["--help"]);
+    assert!(help.contains("TAPEBASE_LISTEN") && help.contains("--data-dir"), "{help}");
+    assert!(said(&["config", "example"]).contains("# quota = "));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(said(&["completions", shell]).contains("check-config"), "{shell}");
+    }
+}

@@ -9,7 +9,7 @@ use tapebase_domain::{
     direct::DirectError,
     id::InvalidId,
     list::ListError,
-    playback::PlaybackError,
+    playback::{LinkError, PlaybackError},
     ports::{BlobError, StoreError},
     readiness::NotReady,
     recording::InvalidName,
@@ -146,6 +146,15 @@ impl From<ListError> for Problem {
             ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide anew."),
             ListError::Full(cause) => Self::storage_full(cause),
             ListError::Unavailable(cause) => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::SignedOut => AuthError::InvalidToken.into(),
+            LinkError::List(error) => error.into(),
         }
     }
 }
