@@ -79,9 +79,19 @@ impl Bundle {
             title: self.name,
             name: versioned(self.name, &self.packages.join(" ")),
             works: &has_programs,
-            make: &|home| unpack(home, &missing(self.packages)?),
+            make: &|home| {
+                // What apt knows of packages may be old, or nothing yet.
+                self.unpack(home).or_else(|error| {
+                    program::succeed(APT_GET.command()?.args(["update", "--quiet"])).context(error.to_string())?;
+                    self.unpack(home)
+                })
+            },
         }
         .find()
+    }
+
+    fn unpack(&self, home: &Path) -> Result<()> {
+        unpack(home, &missing(self.packages)?)
     }
 }
 
