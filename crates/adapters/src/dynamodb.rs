@@ -41,7 +41,7 @@
 //! | close a session | 1 consistent read, 1 transaction: the session twice, what was due, the counters |
 //! | look up a session | 1 consistent read |
 //! | list a page of sessions, or of uploads | 1 consistent query; more only past what has expired, or tombstones |
-//! | close all sessions | as many queries, and transactions of 33 sessions, as it takes |
+//! | close all sessions | as many queries, and transactions of 33 sessions, as it takes; 2 more that end playback links |
 //!
 //! Whoever changes a recording in a process that has not yet seen its owner's counters reads them before.
 //!
