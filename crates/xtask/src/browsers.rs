@@ -1,7 +1,6 @@
 //! `cargo xtask browsers`: a recorder app on a page of another origin, and the reference at `/docs`, in Debian's Chromium and
 //! Firefox; where audio is on disk, and where players are redirected to S3.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::debian::{Bundle, environment, in_bundle};
 use crate::engines::Engines;
 use crate::node::{NODE, Packages};
+use crate::process::free_address;
 use crate::program::{read, succeed};
 use crate::server::{self, serve};
 use crate::workspace;
@@ -48,7 +48,7 @@ pub fn run(engines: &Engines, pictures: Option<&Path>) -> Result<()> {
     let (home, drivers) = (BROWSERS.find()?, tempfile::tempdir()?);
     let browsers = Browsers { home, project: project(drivers.path())? };
     // Each browser has a page of its own.
-    let ports = [free_port()?, free_port()?];
+    let ports = [free_address()?.port(), free_address()?.port()];
     let origins = ports.map(|port| format!("http://127.0.0.1:{port}")).join(",");
     let allowed = ("TAPEBASE_HTTP__ALLOWED_ORIGINS", origins.as_str());
 
@@ -125,9 +125,4 @@ fn on_aws(engines: &Engines, allowed: (&str, &str)) -> Vec<(String, String)> {
     ];
     settings.extend(own.map(|(name, value)| (name.to_owned(), value)));
     settings
-}
-
-/// A port that nobody listens on at this moment.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -19,6 +19,7 @@ use tapebase_domain::{
     ports::{BlobError, Presentation, causes},
     recording::Recording,
 };
+use utoipa::{IntoParams, IntoResponses};
 
 use crate::{
     answers::{
@@ -36,6 +37,52 @@ use crate::{
 const HELD_BYTES: u64 = 256 << 10;
 /// More ranges than this in one request are an attack, or a misunderstanding: the whole is sent.
 const MAX_RANGES: usize = 16;
+
+/// What whoever plays may ask with.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "headers are read where they matter, and only described here")]
+#[expect(clippy::doc_markdown, reason = "what is said of them is shown as it is")]
+pub struct PlayingHeaders {
+    /// Some bytes only
+    #[param(rename = "Range")]
+    range: Option<String>,
+    /// The ETag the range is of
+    #[param(rename = "If-Range")]
+    if_range: Option<String>,
+    /// Tags that are known already
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+    /// Tags of which one must be current
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
+/// What they are answered.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "answers are made below, and only described here")]
+pub enum PlayingAnswers {
+    /// All of it
+    #[response(status = 200, content_type = "*/*", headers(
+        ("ETag" = String, description = "Its SHA-256"),
+        ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
+        ("Content-Disposition" = String, description = "Its name"),
+        ("Accept-Ranges" = String, description = "bytes"),
+    ))]
+    Whole(String),
+    /// The bytes asked for
+    #[response(status = 206, content_type = "*/*")]
+    Part(String),
+    /// A tag in If-None-Match is the current one
+    #[response(status = 304)]
+    NotModified,
+    /// No tag in If-Match is the current one
+    #[response(status = 412)]
+    PreconditionFailed,
+    /// It is shorter than that
+    #[response(status = 416)]
+    RangeNotSatisfiable,
+}
 
 /// What is played, and how.
 #[derive(Clone, Copy)]

@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 
 use crate::{
     answers::{
-        download::{self, Audio},
+        download::{self, Audio, PlayingAnswers, PlayingHeaders},
         problem::Problem,
         wire,
     },
@@ -81,22 +81,12 @@ fn disposition(download: Option<&str>) -> Result<Disposition, Problem> {
     params(
         ("ticket" = String, Path, description = "Of a link's `path`"),
         ("file" = String, Path, description = "Of a link's `path`; players go by its extension", example = "audio.m4a"),
-        ("Range" = Option<String>, Header, description = "Some bytes only"),
-        ("If-Range" = Option<String>, Header, description = "The ETag the range is of"),
-        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
-        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+        PlayingHeaders,
     ),
     responses(
-        (status = 200, description = "All of it", body = String, content_type = "*/*", headers(
-            ("ETag" = String, description = "Its SHA-256"), ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
-            ("Content-Disposition" = String, description = "Its name"), ("Accept-Ranges" = String, description = "bytes"),
-        )),
-        (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
-        (status = 304, description = "A tag in If-None-Match is the current one"),
+        PlayingAnswers,
         (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL"))),
         (status = 403, description = "The link is not valid, or no longer"),
-        (status = 412, description = "No tag in If-Match is the current one"),
-        (status = 416, description = "It is shorter than that"),
     ))]
 pub async fn play(request: HttpRequest, path: web::Path<(String, String)>, services: web::Data<Services>) -> Answer {
     let (ticket, _) = path.into_inner();

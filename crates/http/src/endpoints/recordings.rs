@@ -16,7 +16,7 @@ use crate::{
     Tasks,
     answers::{
         caching::{self, NO_STORE, REVALIDATE},
-        download::{self, Audio},
+        download::{self, Audio, PlayingAnswers, PlayingHeaders},
         problem::Problem,
         wire,
     },
@@ -254,22 +254,12 @@ pub async fn delete(
 #[utoipa::path(method(get, head), path = "/v1/recordings/{id}/audio", operation_id = "getRecordingAudio", tag = "Recordings",
     params(
         ("id" = String, Path, description = "The recording's id"),
-        ("Range" = Option<String>, Header, description = "Some bytes only"),
-        ("If-Range" = Option<String>, Header, description = "The ETag the range is of"),
-        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already"),
-        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+        PlayingHeaders,
     ),
     responses(
-        (status = 200, description = "All of it", body = String, content_type = "*/*", headers(
-            ("ETag" = String, description = "Its SHA-256"), ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
-            ("Content-Disposition" = String, description = "Its name"), ("Accept-Ranges" = String, description = "bytes"),
-        )),
-        (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
-        (status = 304, description = "A tag in If-None-Match is the current one"),
+        PlayingAnswers,
         (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL; send it no `Authorization`"))),
         (status = 404, description = "No such recording"),
-        (status = 412, description = "No tag in If-Match is the current one"),
-        (status = 416, description = "It is shorter than that"),
     ))]
 pub async fn audio(
     caller: Caller,

@@ -34,10 +34,12 @@ mod seed {
 
 /// Pages of other origins.
 mod cross_origin {
+    use tapebase_conformance::http::cases::cross_origin::ALLOWED_ORIGINS;
+
     use super::{Config, HttpConfig, InProcess, LazyLock};
 
     static APP: LazyLock<InProcess> = LazyLock::new(|| {
-        let allowed_origins = "https://app.example.com, capacitor://localhost".parse().expect("origins");
+        let allowed_origins = ALLOWED_ORIGINS.parse().expect("origins");
         let http = HttpConfig { allowed_origins, ..HttpConfig::default() };
         InProcess::start(Config { http, ..Config::default() })
     });

@@ -14,10 +14,11 @@ mod seed {
 
 /// Pages of other origins.
 mod cross_origin {
+    use tapebase_conformance::http::cases::cross_origin::ALLOWED_ORIGINS;
+
     use crate::rie::Shared;
 
-    static SHARED: Shared =
-        Shared::new(&[("TAPEBASE_HTTP__ALLOWED_ORIGINS", "https://app.example.com,capacitor://localhost")]);
+    static SHARED: Shared = Shared::new(&[("TAPEBASE_HTTP__ALLOWED_ORIGINS", ALLOWED_ORIGINS)]);
 
     tapebase_conformance::cross_origin_tests!((SHARED.caller(), ()));
 }

@@ -17,12 +17,13 @@ tapebase_conformance::raw_head_tests!(shared());
 
 /// Pages of other origins.
 mod cross_origin {
+    use tapebase_conformance::http::cases::cross_origin::ALLOWED_ORIGINS;
+
     use super::{Arc, Server, Shared, Tcp};
 
     fn shared() -> (Tcp, Arc<Server>) {
         static SERVER: Shared = Shared::new();
-        let origins = "https://app.example.com,capacitor://localhost";
-        SERVER.get(|| Server::start(&[("TAPEBASE_HTTP__ALLOWED_ORIGINS", origins)]))
+        SERVER.get(|| Server::start(&[("TAPEBASE_HTTP__ALLOWED_ORIGINS", ALLOWED_ORIGINS)]))
     }
 
     tapebase_conformance::cross_origin_tests!(shared());

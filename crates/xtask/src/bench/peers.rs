@@ -6,7 +6,7 @@ mod nginx;
 mod pocketbase;
 mod tapebase;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +15,7 @@ use tapebase_load::{Body, Expect, Ids, Request};
 
 use super::contest::Ask;
 use super::usage::Family;
-use crate::process::Process;
+use crate::process::{Process, free_address};
 use caddy::Caddy;
 use dufs::Dufs;
 use nginx::Nginx;
@@ -159,11 +159,6 @@ fn put(path: &str, server: &Server, length: u32, ids: Ids) -> Ask {
         body: Some(body),
     };
     Ask { request, ids, expect: Expect { status: 201, length: None } }
-}
-
-/// Where a server may listen: a port that nobody uses at this moment.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// A server that has just been started, once it takes connections.

@@ -1,5 +1,4 @@
-//! Pages of another origin, as browsers ask for them (the CORS protocol of the Fetch standard), where
-//! `http.allowed_origins` is `https://app.example.com, capacitor://localhost`.
+//! Pages of another origin, as browsers ask for them (the CORS protocol of the Fetch standard).
 
 use super::{
     fixtures::{MEMO, digest},
@@ -7,6 +6,8 @@ use super::{
 };
 use crate::http::{Client, Request, Response};
 
+/// What `http.allowed_origins` must be for these cases.
+pub const ALLOWED_ORIGINS: &str = "https://app.example.com,capacitor://localhost";
 const APP: &str = "https://app.example.com";
 /// What a page sends and a browser asks for first.
 const SENT: &str = "authorization,content-disposition,content-type,if-match,repr-digest,x-recorded-at";

@@ -391,7 +391,7 @@ macro_rules! long_upload_tests {
     };
 }
 
-/// More cases, where pages of `https://app.example.com` and `capacitor://localhost` may use the API.
+/// More cases, where `http.allowed_origins` is [`ALLOWED_ORIGINS`](crate::http::cases::cross_origin::ALLOWED_ORIGINS).
 #[macro_export]
 macro_rules! cross_origin_tests {
     ($server:expr) => {
