@@ -9,7 +9,7 @@ use actix_web::{
         Method,
         header::{self, HeaderName},
     },
-    middleware::{Condition, Next},
+    middleware::Next,
 };
 use tapebase_api::Slug;
 
@@ -47,22 +47,20 @@ const RESPONSE_HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Middleware that answers preflight requests and tells browsers whose pages may read what is answered; nothing at all
-/// if no origin is allowed.
-pub fn cors(origins: &Origins) -> Condition<Cors> {
+/// Middleware that answers preflight requests and tells browsers whose pages may read what is answered.
+pub fn cors(origins: &Origins) -> Cors {
     let cors = Cors::default()
         .allowed_methods(METHODS)
         .allowed_headers(REQUEST_HEADERS)
         .expose_headers(RESPONSE_HEADERS)
         .block_on_origin_mismatch(false)
         .max_age(MAX_AGE_SECONDS);
-    let cors = match origins {
+    match origins {
         Origins::Any => cors.allow_any_origin().send_wildcard(),
         Origins::Listed(origins) => {
             origins.iter().fold(cors.supports_credentials(), |cors, origin| cors.allowed_origin(origin))
         }
-    };
-    Condition::new(!origins.is_none(), cors)
+    }
 }
 
 /// Middleware around it: says what is wrong with a preflight request, as of any other.

@@ -4,7 +4,7 @@ use actix_web::{
     App, Error,
     body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    middleware::from_fn,
+    middleware::{Condition, from_fn},
 };
 
 use crate::{
@@ -32,5 +32,9 @@ where
         + 'static,
     B: MessageBody + 'static,
 {
-    app.wrap(cors(origins)).wrap(from_fn(cors::explain)).wrap(from_fn(request_log::identify))
+    // Where no other origin is allowed, neither costs a request anything.
+    let is_shared = !origins.is_none();
+    app.wrap(Condition::new(is_shared, cors(origins)))
+        .wrap(Condition::new(is_shared, from_fn(cors::explain)))
+        .wrap(from_fn(request_log::identify))
 }
