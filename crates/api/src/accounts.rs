@@ -12,7 +12,7 @@ use crate::timestamp;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
-    /// Compared without regard to letter case.
+    /// Not case-sensitive.
     #[schema(example = "ann@example.com", max_length = 254, format = Email)]
     pub email: String,
     /// At least 8 characters of any kind.
@@ -20,103 +20,127 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// A session that just began.
+/// A new session and its access token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
-    /// Send it as `Authorization: Bearer …`; it is not shown again.
-    #[schema(example = "tb_7Hc0…")]
+    /// Send it as `Authorization: Bearer TOKEN`. It is shown only once.
+    #[schema(example = "tb_7Hc0vQ2mXkR9dT4sLw8bNz6yJf3gPa1e5uC0iK")]
     pub access_token: String,
     /// Always `Bearer`.
-    #[schema(example = "Bearer")]
+    #[schema(extensions(("x-const" = json!("Bearer"))))]
     pub token_type: String,
-    /// When it ends unless it is used; every use puts that off.
+    /// When the session expires. Using it extends it.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2027-02-21T00:30:11.482000Z")]
     pub expires_at: DateTime<Utc>,
-    /// Whose it is.
+    /// The user who signed in.
     pub user: User,
 }
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
-    /// A ULID.
+    /// The user's id, a ULID.
+    #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     pub id: String,
-    /// Null for users who came by a social id.
+    /// Null for users who signed in with a social id.
+    #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
-    /// When they signed up.
+    /// When the user signed up.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T00:30:11.482000Z")]
     pub created_at: DateTime<Utc>,
 }
 
-/// Who is signed in, how much they have, and how much they may have.
+/// The signed-in user, with usage and limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {
-    /// A ULID.
+    /// The user's id, a ULID.
+    #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     pub id: String,
-    /// Null for users who came by a social id.
+    /// Null for users who signed in with a social id.
+    #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
-    /// When they signed up.
+    /// When the user signed up.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T00:30:11.482000Z")]
     pub created_at: DateTime<Utc>,
-    /// How much they have.
+    /// What the user stores.
     pub usage: Usage,
-    /// How much they may have.
+    /// What the user may store.
     pub limits: UserLimits,
 }
 
-/// How much a user has.
+/// What a user stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
-    /// The bytes of all recordings and of what is announced; each counts as 4,096 at least.
+    /// Size of all recordings and pending direct uploads, in bytes; each counts as at least 4,096.
+    #[schema(example = 53_207_040)]
     pub bytes: u64,
-    /// How many recordings there are.
+    /// Number of recordings.
+    #[schema(example = 38)]
     pub recordings: u64,
-    /// How many direct uploads are under way; see `GET /v1/direct`.
+    /// Number of pending direct uploads; see `listDirectUploads`.
+    #[schema(example = 0)]
     pub uploads: u64,
-    /// How many sessions there are; one that has expired counts until it is removed, within hours.
+    /// Number of sessions. An expired session counts until it is removed, within hours.
+    #[schema(example = 2)]
     pub sessions: u64,
 }
 
-/// How much a user may have.
+/// What a user may store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserLimits {
-    /// The most bytes together.
+    /// Storage quota, in bytes.
+    #[schema(example = 107_374_182_400_u64)]
     pub bytes: u64,
-    /// The most bytes of one recording.
+    /// Maximum size of one recording, in bytes.
+    #[schema(example = 4_294_967_296_u64)]
     pub recording_bytes: u64,
-    /// The most recordings, uploads under way among them.
+    /// Maximum number of recordings, pending direct uploads included.
+    #[schema(example = 1_000_000)]
     pub recordings: u64,
-    /// The most direct uploads under way.
+    /// Maximum number of pending direct uploads.
+    #[schema(example = 1_000)]
     pub uploads: u64,
-    /// The most sessions; the one used least recently ends for one more.
+    /// Maximum number of sessions. One more ends the least recently used one.
+    #[schema(example = 1_000)]
     pub sessions: u64,
 }
 
 /// A signed-in device or app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
-    /// A ULID.
+    /// The session's id, a ULID.
+    #[schema(example = "01JD9YV7D3K8M2P5QWCT6XB4NA")]
     pub id: String,
-    /// The `User-Agent` it signed in with.
+    /// The `User-Agent` that signed in.
+    #[schema(example = "Recorder/3.2 (iPhone; iOS 26.1)")]
     pub client: String,
     /// When it signed in.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T00:30:11.482000Z")]
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the hour.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-29T11:00:00.000000Z")]
     pub last_used_at: DateTime<Utc>,
-    /// When it ends unless it is used.
+    /// When it expires. Using it extends it.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2027-02-27T11:00:00.000000Z")]
     pub expires_at: DateTime<Utc>,
-    /// Whether this very request came by it.
+    /// Whether it is the session of this request.
+    #[schema(example = true)]
     pub current: bool,
 }
 
-/// Some sessions of a user, and where to go on.
+/// A page of sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SessionPage {
-    /// The newest first.
+    /// Newest first.
     pub items: Vec<Session>,
-    /// Send it as `cursor` for the next page; null at the end.
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required, example = json!(null))]
     pub next_cursor: Option<String>,
 }
 

@@ -9,29 +9,35 @@ use crate::{Slug, timestamp};
 /// A problem document (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Names the problem; below the server's address it says in plain words what it means.
+    /// Identifies the problem; a URL relative to the server, at which it is explained.
     #[serde(rename = "type")]
     #[schema(example = "/problems/recording-conflict")]
     pub kind: String,
-    /// What to switch on; it never changes. There may be more of them in a later version.
+    /// The last segment of `type`, to switch on. Codes never change; later versions may add some.
     #[schema(value_type = Slug)]
     pub code: String,
-    /// What is wrong, the same for every occurrence.
+    /// A summary, the same for every occurrence.
+    #[schema(example = "The id belongs to a recording with other audio")]
     pub title: String,
     /// The HTTP status code.
+    #[schema(example = 409)]
     pub status: u16,
     /// What is wrong with this request, and what to do.
+    #[schema(
+        example = "Recording 01JD9Z8Q3NVX4T6M2K7C5B1ARE was stored with other content and stays as it is. Choose a new id."
+    )]
     pub detail: String,
-    /// This occurrence: the request's id, also in `X-Request-Id` and in the server's log.
+    /// The request's id, also in `X-Request-Id` and in the server's log.
+    #[schema(example = "urn:uuid:019ac8f0-6b1e-7c4e-9d2a-3f5b8c7d6e10")]
     pub instance: String,
     /// Whether the same request may succeed later.
+    #[schema(example = false)]
     pub retryable: bool,
-    /// When the recording was deleted, where that is the problem.
+    /// When the recording was deleted, with `recording-deleted`.
     #[serde(serialize_with = "timestamp::optional::serialize", default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime<Utc>>,
-    /// Where to begin anew, where what was known is of no use any more.
+    /// The path at which to start over, with `cursor-expired` and `history-changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/v1/changes")]
     pub restart: Option<String>,
 }
 

@@ -9,68 +9,80 @@ use crate::timestamp;
 /// A recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Recording {
-    /// A ULID or UUID.
+    /// A ULID or UUID, chosen by the client or the server.
     #[schema(example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")]
     pub id: String,
-    /// Byte for byte as it was sent.
+    /// The name, exactly as it was sent.
     #[schema(example = "회의록 3.m4a")]
     pub name: String,
-    /// Without parameters.
+    /// The media type, without parameters.
     #[schema(example = "audio/mp4")]
     pub media_type: String,
-    /// In bytes.
+    /// Size of the audio, in bytes.
+    #[schema(example = 24895)]
     pub size: u64,
-    /// SHA-256 of the bytes, hexadecimal. Once it equals that of the local copy, that copy may go.
-    #[schema(min_length = 64, max_length = 64)]
+    /// SHA-256 of the audio, hexadecimal. Once it equals that of the local copy, that copy may be deleted.
+    #[schema(
+        min_length = 64,
+        max_length = 64,
+        example = "1303461ab868d5ffcb3fe9bcf1d6aff606f63e4c76dacae663608b84d4ea5ebc"
+    )]
     pub sha256: String,
-    /// When it was recorded, on the client's clock and in its time zone.
+    /// When it was recorded, in the time zone of the client.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T09:30:00.000000+09:00")]
     pub recorded_at: DateTime<FixedOffset>,
-    /// How long it plays, in milliseconds; absent unless the client said so, and its own word.
+    /// Duration in milliseconds, as the client stated it; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     pub client_duration_ms: Option<u32>,
-    /// When the server took it in.
+    /// When the server stored it.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T00:31:02.123456Z")]
     pub received_at: DateTime<Utc>,
-    /// Counts the changes of its name, from 1.
+    /// 1, and one more with every change of the name.
+    #[schema(example = 1)]
     pub revision: u64,
-    /// Since when its audio is known to be missing or damaged; absent as long as it is not. Uploaded again under the same
-    /// id, it is mended.
+    /// When its audio was found missing or damaged; absent if it is fine. Uploading it again under its id repairs it.
     #[serde(default, serialize_with = "timestamp::optional::serialize", skip_serializing_if = "Option::is_none")]
     pub damaged_at: Option<DateTime<Utc>>,
-    /// A link that plays it; only where it was asked for by `include=link`.
+    /// A playback link, if requested by `include=link`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<PlaybackLink>,
-    /// True in the answer to an upload that took the place of damaged audio, and absent otherwise.
+    /// True in the response to an upload that replaced damaged audio; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<bool>,
 }
 
-/// A link that plays one recording for whoever has it, without a token.
+/// A URL that plays one recording without a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlaybackLink {
-    /// The absolute URL, for players, `<audio src>` and casting devices; it ends in the usual extension of the audio.
-    #[schema(format = "uri", example = "https://tapes.example.com/v1/play/AQABk…/audio.m4a")]
+    /// The absolute URL, for `<audio src>`, players and casting devices. It ends in the usual file extension of the audio.
+    #[schema(
+        format = "uri",
+        example = "https://tapes.example.com/v1/play/AQABk2F7bSwu3vV0hT9xJg8K5nQzR1cYdE/audio.m4a"
+    )]
     pub url: String,
-    /// The same without scheme and host, for whoever knows better how to reach this server.
-    #[schema(example = "/v1/play/AQABk…/audio.m4a")]
+    /// Its path, for clients that know the server by another address.
+    #[schema(example = "/v1/play/AQABk2F7bSwu3vV0hT9xJg8K5nQzR1cYdE/audio.m4a")]
     pub path: String,
-    /// Until when it plays; sooner if the recording is deleted, or its owner signs out everywhere.
+    /// When it expires. It ends sooner if the recording is deleted or its owner signs out everywhere.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-24T01:00:00.000000Z")]
     pub expires_at: DateTime<Utc>,
 }
 
-/// Some recordings, and where to go on.
+/// A page of recordings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordingPage {
-    /// In the order asked for.
+    /// In the requested order.
     pub items: Vec<Recording>,
-    /// Send it as `cursor` for the next page; null at the end.
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required, example = json!(null))]
     pub next_cursor: Option<String>,
 }
 
-/// What may be changed about a recording.
+/// A change of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordingChanges {

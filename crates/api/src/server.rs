@@ -4,52 +4,58 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A server that takes requests.
+use crate::timestamp;
+
+/// Whether a server can serve requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// How it is, in a word.
-    #[schema(example = "ready")]
+    /// Always `ready`.
+    #[schema(extensions(("x-const" = json!("ready"))))]
     pub status: String,
-    /// How many changes are under way, those included whose clients have left.
+    /// Number of writes in progress, those of disconnected clients included.
+    #[schema(example = 0)]
     pub tasks: usize,
-    /// How many recordings are known to be damaged.
+    /// Number of recordings known to be damaged.
+    #[schema(example = 0)]
     pub damaged: u64,
-    /// What it does in the background without success; requests are answered all the same.
+    /// Background tasks that are failing. Requests are served all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failing: Vec<Failure>,
 }
 
-/// A server that is well.
+/// Whether a server is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// How it is, in a word.
-    #[schema(example = "ok")]
+    /// Always `ok`.
+    #[schema(extensions(("x-const" = json!("ok"))))]
     pub status: String,
 }
 
-/// Something a server does in the background, and fails at.
+/// A background task that is failing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
-    /// What it is.
+    /// The task's name.
     #[schema(example = "sweep")]
     pub task: String,
-    /// Since when; the log says why.
+    /// When it began to fail; the log says why.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-29T11:00:00.000000Z")]
     pub since: DateTime<Utc>,
 }
 
-/// Which program this is.
+/// About this server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct About {
     /// Always `Tapebase`.
-    #[schema(example = "Tapebase")]
+    #[schema(extensions(("x-const" = json!("Tapebase"))))]
     pub name: String,
-    /// Of the program, by semantic versioning.
+    /// The server's version (semantic versioning).
     #[schema(example = "0.1.0")]
     pub version: String,
-    /// Where the reference is.
+    /// Path of the API reference.
     #[schema(example = "/docs")]
     pub docs: String,
-    /// Where the OpenAPI description is.
+    /// Path of the OpenAPI description.
     #[schema(example = "/openapi.json")]
     pub openapi: String,
 }

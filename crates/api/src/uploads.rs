@@ -8,122 +8,150 @@ use utoipa::ToSchema;
 
 use crate::timestamp;
 
-/// A recording that is about to be sent.
+/// A direct upload to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUpload {
-    /// A ULID or UUID of the client's choice; with one, announcing may be repeated safely.
+    /// A ULID or UUID chosen by the client, which makes the request safe to repeat. The server chooses one otherwise.
+    #[schema(example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")]
     pub id: Option<String>,
-    /// Made from the time otherwise.
+    /// The recording's name; made from the time otherwise.
     #[schema(example = "회의록 3.m4a")]
     pub name: Option<String>,
-    /// Default `application/octet-stream`.
+    /// The media type; `application/octet-stream` otherwise.
     #[schema(example = "audio/mp4")]
     pub media_type: Option<String>,
-    /// In bytes.
+    /// Size of the audio, in bytes.
     #[schema(example = 24895)]
     pub size: u64,
-    /// SHA-256 of the bytes, hexadecimal.
-    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    /// SHA-256 of the audio, hexadecimal.
+    #[schema(
+        pattern = "^[0-9a-fA-F]{64}$",
+        example = "1303461ab868d5ffcb3fe9bcf1d6aff606f63e4c76dacae663608b84d4ea5ebc"
+    )]
     pub sha256: String,
-    /// RFC 3339 with an offset; now otherwise.
-    #[schema(format = DateTime)]
+    /// When it was recorded (RFC 3339 with an offset); now otherwise.
+    #[schema(format = DateTime, example = "2026-11-23T09:30:00+09:00")]
     pub recorded_at: Option<String>,
-    /// How long it plays, in milliseconds.
+    /// Duration in milliseconds.
     #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     pub client_duration_ms: Option<u32>,
-    /// Whether it may take the id of a recording that was deleted.
+    /// Whether the id of a deleted recording may be used again.
     #[serde(default)]
     pub again: bool,
 }
 
-/// How to send a recording: each part with a request of its own, in any order.
+/// How to upload a recording: each part with a request of its own, in any order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadPlan {
-    /// The id the recording will have.
+    /// The id of the upload, and later of the recording.
+    #[schema(example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")]
     pub id: String,
-    /// Until when it can be completed: twelve hours, unless the operator says otherwise.
+    /// When the upload expires, by default after twelve hours; null if the recording is stored already.
     #[serde(serialize_with = "timestamp::optional::serialize")]
+    #[schema(required, example = "2026-11-23T12:31:00.000000Z")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Until when the links are good; announcing the recording again gives fresh ones.
+    /// When the part URLs expire; repeat the request for fresh ones. Null if the recording is stored already.
     #[serde(serialize_with = "timestamp::optional::serialize")]
+    #[schema(required, example = "2026-11-23T01:31:00.000000Z")]
     pub links_expire_at: Option<DateTime<Utc>>,
-    /// How many bytes every part has but the last.
+    /// Size of every part except the last, in bytes.
+    #[schema(example = 8_388_608)]
     pub part_size: u64,
-    /// What to send; nothing if the very same recording is stored already.
+    /// The parts to send; empty if the same recording is stored already.
     pub parts: Vec<UploadPart>,
 }
 
-/// A direct upload that is under way. Announce it again, under its id, for fresh links.
+/// A pending direct upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PendingUpload {
-    /// The id the recording will have.
+    /// The id of the upload, and later of the recording.
     #[schema(example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")]
     pub id: String,
-    /// Byte for byte as it was announced, or made from the time.
+    /// The recording's name.
     #[schema(example = "회의록 3.m4a")]
     pub name: String,
-    /// As it was announced.
+    /// The media type.
     #[schema(example = "audio/mp4")]
     pub media_type: String,
-    /// In bytes.
+    /// Size of the audio, in bytes.
     #[schema(example = 24895)]
     pub size: u64,
-    /// SHA-256 of the bytes, hexadecimal.
-    #[schema(min_length = 64, max_length = 64)]
+    /// SHA-256 of the audio, hexadecimal.
+    #[schema(
+        min_length = 64,
+        max_length = 64,
+        example = "1303461ab868d5ffcb3fe9bcf1d6aff606f63e4c76dacae663608b84d4ea5ebc"
+    )]
     pub sha256: String,
-    /// When it was recorded, on the client's clock and in its time zone.
+    /// When it was recorded, in the time zone of the client.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T09:30:00.000000+09:00")]
     pub recorded_at: DateTime<FixedOffset>,
-    /// How long it plays, in milliseconds; absent unless the client said so.
+    /// Duration in milliseconds, as the client stated it; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     pub client_duration_ms: Option<u32>,
-    /// Until when it can be completed; then it is removed, within hours.
+    /// When it expires; it is removed within hours of that.
     #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T12:31:00.000000Z")]
     pub expires_at: DateTime<Utc>,
-    /// How many bytes every part has but the last.
+    /// Size of every part except the last, in bytes.
+    #[schema(example = 8_388_608)]
     pub part_size: u64,
-    /// How many parts there must be.
+    /// Number of parts.
+    #[schema(example = 1)]
     pub part_count: u32,
-    /// Which of them are here, in order.
+    /// The parts received so far, by number.
     pub received_parts: Vec<ReceivedPart>,
 }
 
-/// A part that is here.
+/// A part that was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReceivedPart {
-    /// From 1.
+    /// The part's number, from 1.
+    #[schema(example = 1)]
     pub number: u32,
-    /// How many bytes it has.
+    /// Its size, in bytes.
+    #[schema(example = 24895)]
     pub size: u64,
 }
 
-/// Some uploads under way, and where to go on.
+/// A page of pending direct uploads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PendingUploadPage {
     /// In the order of their ids.
     pub items: Vec<PendingUpload>,
-    /// Send it as `cursor` for the next page; null at the end.
+    /// The `cursor` of the next page; null on the last one.
+    #[schema(required, example = json!(null))]
     pub next_cursor: Option<String>,
 }
 
-/// How to send one part.
+/// How to upload one part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadPart {
-    /// From 1.
+    /// The part's number, from 1.
+    #[schema(example = 1)]
     pub number: u32,
-    /// How many bytes it has; send them with this `Content-Length`, not chunked.
+    /// Its size, in bytes, to send as `Content-Length`; chunked transfer encoding is not supported.
+    #[schema(example = 24895)]
     pub size: u64,
     /// Always `PUT`.
-    #[schema(example = "PUT")]
+    #[schema(extensions(("x-const" = json!("PUT"))))]
     pub method: String,
-    /// Where to. Send no `Authorization` header: the link is the proof, and another store refuses two.
+    /// The URL, which contains its own authorization: send no `Authorization` header, since S3 refuses two.
+    #[schema(
+        format = "uri",
+        example = "https://tapes.example.com/v1/direct/01JD9Z8Q3NVX4T6M2K7C5B1ARE/parts/1?owner=01JD8QKB5T2W9XE6N4RFZ0HYCM&expires=1795397460&signature=kQ3v"
+    )]
     pub url: String,
-    /// The same, if this server takes it, as a path below the address at which you found this API: for clients behind a
-    /// proxy that tells the server nothing of the address they use.
+    /// Its path, if the part goes to this server, for clients that know the server by another address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        example = "/v1/direct/01JD9Z8Q3NVX4T6M2K7C5B1ARE/parts/1?owner=01JD8QKB5T2W9XE6N4RFZ0HYCM&expires=1795397460&signature=kQ3v"
+    )]
     pub path: Option<String>,
-    /// What to send with it, beside the bytes.
+    /// Headers to send with it.
+    #[schema(example = json!({}))]
     pub headers: BTreeMap<String, String>,
 }

@@ -1,6 +1,7 @@
 //! The description of the API, generated from the handlers (OpenAPI 3.1).
 
 mod audio;
+mod examples;
 mod failures;
 mod headers;
 
@@ -14,6 +15,7 @@ use utoipa::{
     Modify, OpenApi,
     openapi::{
         PathItem, RefOr, Schema, SecurityRequirement, Type,
+        extensions::Extensions,
         path::{Operation, ParameterIn},
         schema::SchemaType,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
@@ -30,6 +32,7 @@ use crate::{
     info(
         title = "Tapebase",
         description = include_str!("openapi/about.md"),
+        contact(name = "The Tapebase authors"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -45,24 +48,26 @@ use crate::{
     ),
     components(schemas(api::Problem)),
     tags(
-        (name = "Accounts", description = "Signing up and in, and looking after one's sessions."),
-        (name = "Recordings", description = "Everything one does with recordings."),
-        (name = "Playback", description = "Links for players, which send no token."),
-        (name = "Changes", description = "Keeping a device and the server alike."),
-        (name = "Direct uploads", description = "Sending a recording in parts, past this server where the audio is kept elsewhere."),
-        (name = "Server", description = "For operators and the curious."),
-        (name = "Legacy", description = "The routes of the server of 2018, for its clients."),
+        (name = "Accounts", description = "Sign up, sign in, and manage sessions."),
+        (name = "Recordings", description = "Upload, list, play, rename and delete recordings."),
+        (name = "Playback", description = "Links that play without a token."),
+        (name = "Changes", description = "Keep a device in sync with the server."),
+        (name = "Direct uploads", description = "Upload a recording in parts, straight to S3 where audio is stored there."),
+        (name = "Server", description = "Health checks and documentation."),
+        (name = "Legacy", description = "The 2018 API, for its existing clients."),
     ),
-    servers((url = "/", description = "The server that this description came from")),
+    servers((url = "/", description = "This server")),
     security(("token" = [])),
     modifiers(&Schemes, &Common),
 )]
 struct Description;
 
-/// This description
+/// OpenAPI description
+///
+/// For generators of clients and other tools.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "getDescription", tag = "Server", security(()), responses(
-    (status = 200, description = "OpenAPI 3.1", body = Object),
-    (status = 304, description = "A tag in If-None-Match is the current one"),
+    (status = 200, description = "This description (OpenAPI 3.1)", body = Object, example = json!({"openapi": "3.1.0", "info": {"title": "Tapebase"}, "paths": {}})),
+    (status = 304, description = "The client's version is current (If-None-Match)"),
 ))]
 pub async fn description(request: HttpRequest) -> Result<HttpResponse, Problem> {
     static DESCRIPTION: LazyLock<serde_json::Result<Document>> =
@@ -81,7 +86,7 @@ impl Modify for Schemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-        let words = ApiKeyValue::with_description("Authorization", "`<user_id> <auth_key>`, as `/login` gave them");
+        let words = ApiKeyValue::with_description("Authorization", "`USER_ID AUTH_KEY`, as returned by `/login`");
         components.add_security_scheme("seed", SecurityScheme::ApiKey(ApiKey::Header(words)));
     }
 }
@@ -107,9 +112,25 @@ impl Modify for Common {
                 audio::describe(operation);
                 failures::describe(path, method, operation);
                 headers::describe(operation);
+                if method == "head" {
+                    leave_out_bodies(operation);
+                }
             }
         }
-        document.components.get_or_insert_default().headers = headers::all();
+        let components = document.components.get_or_insert_default();
+        components.headers = headers::all();
+        components.examples = failures::examples();
+        components.schemas.values_mut().for_each(say_constants);
+        examples::describe(document);
+    }
+}
+
+/// utoipa has no word for `const`: where a schema means it, it is called `x-const`.
+fn say_constants(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    object.properties.values_mut().for_each(say_constants);
+    if let Some(constant) = object.extensions.as_mut().and_then(|extensions| extensions.remove("x-const")) {
+        object.extensions = Some(Extensions::from_iter([("const", constant)]));
     }
 }
 
@@ -119,6 +140,15 @@ fn name_head(item: &mut PathItem) {
         && let Some(name) = head.operation_id.as_deref().and_then(|name| name.strip_prefix("get"))
     {
         head.operation_id = Some(format!("head{name}"));
+    }
+}
+
+/// A HEAD is answered as its GET, without the body.
+fn leave_out_bodies(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.content.clear();
+        }
     }
 }
 
@@ -194,6 +224,30 @@ mod tests {
         let committed = include_str!("../../../docs/openapi.json");
         let renew = "write it anew: curl -o docs/openapi.json http://127.0.0.1:8080/openapi.json";
         assert!(committed == text().expect("JSON"), "docs/openapi.json is another; {renew}");
+    }
+
+    #[test]
+    fn every_json_body_and_every_path_has_an_example() {
+        let document = serde_json::to_value(Description::openapi()).expect("JSON");
+        let operations = document["paths"].as_object().into_iter().flatten().flat_map(|(_, item)| {
+            let methods = item.as_object().into_iter().flatten();
+            methods.map(|(_, operation)| operation).filter(|operation| operation.is_object())
+        });
+        for operation in operations {
+            let name = &operation["operationId"];
+            let bodies = operation["responses"].as_object().into_iter().flatten().map(|(_, response)| response);
+            for body in bodies.chain([&operation["requestBody"]]) {
+                for (media_type, content) in body["content"].as_object().into_iter().flatten() {
+                    let is_json = media_type.ends_with("json");
+                    let has_example = content.get("example").or(content.get("examples")).is_some();
+                    assert!(!is_json || has_example, "{name}: {media_type} has no example");
+                }
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let is_in_path = parameter["in"] == "path";
+                assert!(!is_in_path || !parameter["example"].is_null(), "{name}: {} has no example", parameter["name"]);
+            }
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 pub struct Options {
     /// The folder of the backup.
     folder: PathBuf,
-    /// Copy no more than this in a second, such as 50MB.
+    /// Limit copying to this many bytes per second, such as 50MB.
     #[arg(long, value_name = "BYTES")]
     rate: Option<ByteSize>,
 }

@@ -43,7 +43,7 @@ fn make(data_dir: &Path) -> std::io::Result<()> {
 pub fn print_walk(config: &Config, address: SocketAddr) {
     let api = config.public_url.clone().map_or_else(|| format!("http://{}", reachable(address)), String::from);
     let (records, blobs) = config.stores();
-    say!("\nRows are kept in {records}, audio in {blobs}.\nThe API, to be read and tried in a browser: {api}/docs");
+    say!("\nData is stored in {records}, audio in {blobs}.\nAPI reference, to try in a browser: {api}/docs");
     if !config.auth.open_signup {
         say!("Sign-up is closed: add users with `tapebase user add EMAIL`.");
         return;
@@ -51,7 +51,7 @@ pub fn print_walk(config: &Config, address: SocketAddr) {
     let random = SessionToken::generate(TokenForm::Seed);
     let password = &random.expose()[..20];
     say!(
-        r#"Or paste this into another terminal, whatever shell it has:
+        r#"Or paste this into another terminal (any shell):
 
 sh -c '
   API={api}
@@ -66,7 +66,7 @@ sh -c '
   ID=$(curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN" -F file=@hello.m4a | sed -n "s/.*\"id\":\"\([^\"]*\)\".*/\1/p")
   # list
   curl -sS $API/v1/recordings -H "Authorization: Bearer $TOKEN"; echo
-  # ask for a link, and fetch the first two bytes by it, as a player does
+  # create a playback link, and fetch the first two bytes, as a player does
   LINK=$(curl -sS -X POST $API/v1/recordings/$ID/link -H "Authorization: Bearer $TOKEN" | sed -n "s/.*\"url\":\"\([^\"]*\)\".*/\1/p")
   curl -sS -L -D - -o /dev/null -r 0-1 $LINK
   # download it and compare
@@ -75,7 +75,7 @@ sh -c '
   curl -sS -X DELETE -w "%{{http_code}}" $API/v1/recordings/$ID -H "Authorization: Bearer $TOKEN"; echo
 '
 
-Next: {api}/docs has every call, docs/guides what apps do with them, docs/configuration.md the settings.
+Next: {api}/docs for all operations, docs/guides for apps, docs/configuration.md for settings.
 "#
     );
 }

@@ -38,21 +38,21 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// What `--help` ends with.
 const ENVIRONMENT: &str = "\
-Every setting is a variable, too, which goes before the file: TAPEBASE_LISTEN, TAPEBASE_DATA_DIR, TAPEBASE_PUBLIC_URL,
-TAPEBASE_HTTP__ALLOWED_ORIGINS, TAPEBASE_LIMITS__QUOTA, with __ for the dot. `tapebase config example` has all of them,
-docs/configuration.md says what they do. AWS_REGION, AWS_ACCESS_KEY_ID and so on are read as by every program for AWS.";
+Every setting is also an environment variable, which overrides the file: TAPEBASE_LISTEN, TAPEBASE_DATA_DIR,
+TAPEBASE_PUBLIC_URL, TAPEBASE_HTTP__ALLOWED_ORIGINS, TAPEBASE_LIMITS__QUOTA, with __ for the dot. `tapebase config example`
+lists all of them, docs/configuration.md explains them. AWS_REGION, AWS_ACCESS_KEY_ID and so on are read as by every AWS SDK.";
 
-/// The backend for voice-recorder apps: sign up, upload, find again, play back, delete.
+/// The backend for voice-recorder apps: sign up, upload, list, play, delete.
 #[derive(Parser)]
 #[command(name = "tapebase", version = env!("TAPEBASE_VERSION"), after_help = ENVIRONMENT)]
 struct Cli {
     /// Read this configuration file instead of ./tapebase.toml.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to listen, such as 127.0.0.1:8081, instead of what is set.
+    /// Listen on this address, such as 127.0.0.1:8081.
     #[arg(long, global = true, value_name = "HOST:PORT")]
     listen: Option<Listen>,
-    /// The folder everything is kept in that has no place of its own, instead of what is set.
+    /// Keep data in this folder.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -63,66 +63,66 @@ struct Cli {
 enum Command {
     /// Serve the API (the default).
     Serve,
-    /// Check the configuration and print what is in effect.
+    /// Validate the configuration and print the effective settings.
     CheckConfig,
-    /// Make what is missing of the stores, and bring their settings right; may be run again.
+    /// Create what is missing, such as a table or bucket, and correct their settings; safe to repeat.
     Setup,
-    /// Check that the stores have and allow everything that serving needs.
+    /// Check that everything serving needs is there and permitted.
     Doctor,
-    /// Remove what crashes, failed deletes and abandoned uploads left behind, once; the server does so by itself.
+    /// Remove leftovers of crashes, failed deletes and abandoned uploads, once; the server does so hourly.
     Sweep(sweep::Options),
-    /// Read all audio again and compare it with what was uploaded; find what crashes and disks did, and mend it.
+    /// Verify all audio and the database against their checksums, and repair what can be repaired.
     Verify(verify::Options),
-    /// Copy everything into a new folder, whole and verified, beside a running server if need be.
+    /// Make a consistent, verified copy of all data in a new folder, also while the server is running.
     Backup(backup::Options),
-    /// Make the data folder from a backup; there must be none yet.
+    /// Create the data folder from a backup; it must not exist yet.
     Restore(backup::Options),
-    /// Look after what clients know of changes.
+    /// Manage the history that clients synchronize with.
     #[command(subcommand)]
     History(HistoryCommand),
-    /// Look after the keys that playback links are signed with.
+    /// Manage the signing keys of playback links.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Make the rows anew of what audio says of itself, after a database was lost with no backup of it.
+    /// Recreate a lost database, of which there is no backup, from the headers of the stored audio.
     Rebuild(rebuild::Options),
-    /// Show what can be set.
+    /// Show the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print a script that completes these commands in a shell.
+    /// Print a shell completion script.
     Completions {
-        /// For which.
+        /// The shell.
         shell: Shell,
     },
-    /// Look after users.
+    /// Manage users.
     #[command(subcommand)]
     User(UserCommand),
 }
 
 #[derive(Subcommand)]
 enum HistoryCommand {
-    /// Have clients begin anew: after the rows were put back by a folder's copy, a snapshot or point-in-time recovery.
+    /// Have clients start over, after rows were restored by a copy, a snapshot or point-in-time recovery.
     Renew,
 }
 
 #[derive(Subcommand)]
 enum KeysCommand {
-    /// Sign with a fresh key; links of the key before still play, those of the one before that no longer.
+    /// Sign with a new key; links signed with the previous key stay valid, older ones end.
     Rotate,
 }
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Print every setting at its default, as a configuration file to begin with.
+    /// Print a configuration file with every setting at its default.
     Example,
 }
 
 #[derive(Subcommand)]
 enum UserCommand {
-    /// Add a user, also where sign-up is closed; the password is asked for, or read from standard input.
+    /// Add a user, also while sign-up is closed; prompts for the password, or reads it from standard input.
     Add {
-        /// Their email address.
+        /// The email address.
         email: String,
-        /// The user id their recordings are under, after `tapebase rebuild`.
+        /// The id of the owner of recordings found by `tapebase rebuild`.
         #[arg(long, value_name = "ULID", value_parser = UserId::parse)]
         id: Option<UserId>,
     },

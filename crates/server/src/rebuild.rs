@@ -19,10 +19,10 @@ use crate::{first_run, progress::Progress};
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Go on although some audio does not say whose it is: a sweep will remove it.
+    /// Continue although some audio does not name its owner; a sweep will remove it.
     #[arg(long)]
     leave_anonymous: bool,
-    /// Go on although some audio is damaged: a sweep will remove it.
+    /// Continue although some audio is damaged; a sweep will remove it.
     #[arg(long)]
     leave_damaged: bool,
 }

@@ -25,10 +25,10 @@ pub const GO_ON: &str = "look at what would go with `tapebase sweep --dry-run`, 
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Go on though there is suspiciously much audio without a recording: more than 100 pieces, and than one in a thousand.
+    /// Continue although suspiciously much audio has no recording: more than 100 files and more than 0.1 % of all.
     #[arg(long)]
     yes: bool,
-    /// Remove nothing, and print what would be removed.
+    /// Print what would be removed, and remove nothing.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
 }

@@ -18,17 +18,17 @@ use crate::{first_run, progress::Progress, sweep};
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Put right what can be: remove what is nobody's, count anew what everybody has, and restore headers whose audio is sound.
+    /// Repair what can be repaired: remove audio without a recording, correct usage counters and file headers, and reindex.
     #[arg(long)]
     repair: bool,
-    /// With --repair, remove what is nobody's though there is suspiciously much of it: more than 100 pieces, and than one in a
-    /// thousand.
+    /// With --repair, continue although suspiciously much audio has no recording: more than 100 files and more than 0.1 %
+    /// of all.
     #[arg(long, requires = "repair")]
     yes: bool,
-    /// Read no more than this in a second, such as 50MB.
+    /// Limit reading to this many bytes per second, such as 50MB.
     #[arg(long, value_name = "BYTES")]
     rate: Option<ByteSize>,
-    /// Go on behind this recording, where an earlier run was broken off.
+    /// Continue after this recording, where an earlier run was interrupted.
     #[arg(long, value_name = "OWNER/ID", value_parser = parse_place)]
     after: Option<(UserId, RecordingId)>,
 }

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 
+pub use dynamodb::JAVA;
 pub use keeper::Engines;
 pub use packages::require_programs;
 

@@ -1,29 +1,51 @@
-//! `cargo xtask guides`: runs the commands of the README and the guides, and the walk that a server prints, as somebody does
-//! who pastes them.
+//! `cargo xtask guides`: runs the commands of the README, the guides and the deployment, and the walk that a server prints,
+//! as somebody does who pastes them: on disk, on the engines of AWS, and behind a proxy.
+
+mod proxy;
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
 
 use crate::debian::{Bundle, environment};
+use crate::engines::Engines;
 use crate::server;
 use crate::workspace;
 
-const SHELLS: Bundle =
-    Bundle { name: "shells", packages: &["jq", "zsh", "fish"], programs: &["usr/bin/jq", "bin/zsh", "usr/bin/fish"] };
+const PROGRAMS: Bundle = Bundle {
+    name: "guides",
+    packages: &["jq", "zsh", "fish", "nginx"],
+    programs: &["usr/bin/jq", "bin/zsh", "usr/bin/fish", proxy::NGINX],
+};
 
-/// Files with commands, and what those print among other things.
+const README: &str = "README.md";
+
+/// What the commands of the README print among other things.
+const OF_README: &[&str] = &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"];
+
+/// The guides with commands, and what those print.
 const GUIDES: [(&str, &[&str]); 3] = [
-    ("README.md", &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"]),
     ("docs/guides/play.md", &["identical\n206\n", "/v1/play/", "\ninvalid-link\n"]),
     ("docs/guides/errors-and-retries.md", &["\"not-found\"\n201\n200\n"]),
+    (
+        "docs/guides/upload-from-a-phone.md",
+        &["interrupted\nnot-found\n201\n200\n", "\nstored: the local copy may go\n", "\n9958000\n"],
+    ),
 ];
 
-/// What blocks begin with that start servers, which others here do, or test everything, which this is a part of.
-const ELSEWHERE: [&str; 3] = ["cargo run --release\n", "cargo xtask test\n", "export TAPEBASE_RECORDS="];
+/// The block of the README that starts a server on disk, and that on AWS.
+const ON_DISK: &str = "cargo run --release\n";
+const ON_AWS: &str = "export TAPEBASE_RECORDS=";
+/// The one that runs everything, this among it.
+const TESTS: &str = "cargo xtask test\n";
+
+/// The commands of the deployment that do not need an account: between these two sentences.
+const DEPLOYMENT: (&str, &str, &str) = ("deploy/README.md", "See whether it answers", "With sign-up closed");
 
 /// Where the texts expect a server.
 const USUAL: &str = "http://127.0.0.1:8080";
@@ -31,23 +53,120 @@ const USUAL: &str = "http://127.0.0.1:8080";
 /// What the walk prints among other things.
 const WALK: [&str; 4] = ["\"items\":[{", "206 Partial Content", "identical", "204"];
 
-/// Builds and starts a server, and does all that is written.
-pub fn run() -> Result<()> {
-    let home = SHELLS.find()?;
-    server::serve(&[], |address, folder| follow(&home, folder, address))
+/// The same beside engines of its own.
+pub fn run_alone() -> Result<()> {
+    let engines = Engines::start()?;
+    let outcome = run(&engines);
+    engines.stop()?;
+    outcome
 }
 
-fn follow(home: &Path, folder: &Path, address: &str) -> Result<()> {
-    for (file, expected) in GUIDES {
+/// Starts servers as the README says, and does all that is written.
+pub fn run(engines: &Engines) -> Result<()> {
+    let desk = Desk::new(PROGRAMS.find()?, &server::build()?)?;
+    let readme = std::fs::read_to_string(workspace::path(README))?;
+    let start = |begin: &str| blocks(&readme, "sh").find(|block| block.starts_with(begin));
+
+    let on_disk = desk.server(start(ON_DISK).context("the README starts no server")?)?;
+    server::serve_by(on_disk, &[], |address, folder| desk.follow_all(address, folder)).context("on disk")?;
+
+    let on_aws = desk.server(start(ON_AWS).context("the README starts no server on AWS")?)?;
+    let settings: Vec<_> = engines.environment().iter().map(|(name, value)| (&**name, &**value)).collect();
+    server::serve_by(on_aws, &settings, |address, _| desk.follow_on_aws(address)).context("on AWS")?;
+
+    proxy::run(&desk).context("behind nginx")?;
+    ensure_tested_in_browsers()
+}
+
+/// Where somebody pastes commands: the repository as they find it, and what they have installed.
+struct Desk {
+    /// Below which programs are that are not installed.
+    home: PathBuf,
+    /// Stands for the repository, with a program that is built.
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new(home: PathBuf, built: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let release = folder.path().join("target/release");
+        std::fs::create_dir_all(&release)?;
+        symlink(built, release.join("tapebase"))?;
+        symlink(workspace::path("crates"), folder.path().join("crates"))?;
+        // A release takes minutes to build; what is tested has been built already.
+        let cargo = folder.path().join("cargo");
+        std::fs::write(&cargo, "#!/bin/sh\n[ \"$*\" = \"run --release\" ] && exec target/release/tapebase\n")?;
+        std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755))?;
+        Ok(Self { home, folder })
+    }
+
+    /// A command that runs a block, the last line of which serves.
+    fn server(&self, block: &str) -> Result<Command> {
+        let (before, last) = block.trim_end().rsplit_once('\n').unwrap_or(("", block));
+        let mut command = Command::new("bash");
+        let folder = self.folder.path().display();
+        command.arg("-ec").arg(format!("cd '{folder}'\n{before}\nexec {last}")).env("PATH", self.path()?);
+        Ok(command)
+    }
+
+    fn follow_all(&self, address: &str, folder: &Path) -> Result<()> {
+        self.follow(README, OF_README, address)?;
+        for (file, expected) in GUIDES {
+            self.follow(file, expected, address)?;
+        }
+        let printed = std::fs::read_to_string(server::log(folder))?;
+        let walk = walk(&printed).context("the server prints no walk")?;
+        for shell in [&["bash", "--norc"][..], &["dash"], &["zsh", "-f"], &["fish", "--no-config"]] {
+            self.paste(shell, walk, &WALK).with_context(|| format!("the walk in {}", shell[0]))?;
+        }
+        Ok(())
+    }
+
+    fn follow_on_aws(&self, address: &str) -> Result<()> {
+        self.follow(README, OF_README, address)?;
+        let (file, from, to) = DEPLOYMENT;
         let text = std::fs::read_to_string(workspace::path(file))?;
-        let script = format!("set -eu -o pipefail\n{}", script(&text).replace(USUAL, address));
-        paste(home, &["bash", "--norc"], &script, expected).with_context(|| file.to_owned())?;
+        let part = text.split_once(from).and_then(|(_, rest)| Some(rest.split_once(to)?.0)).context(file)?;
+        // Which asks the account for nothing but the function's URL.
+        let account = format!("aws() {{ echo {address}/; }}\n");
+        self.bash(&(account + &script(part)), &["\"ready\"", "\"media_type\":\"audio/mp4\"", "identical\n"])
+            .context(file)
     }
-    let printed = std::fs::read_to_string(server::log(folder))?;
-    let walk = walk(&printed).context("the server prints no walk")?;
-    for shell in [&["bash", "--norc"][..], &["dash"], &["zsh", "-f"], &["fish", "--no-config"]] {
-        paste(home, shell, walk, &WALK).with_context(|| format!("the walk in {}", shell[0]))?;
+
+    /// Runs the commands of a text on a server.
+    fn follow(&self, file: &'static str, expected: &[&str], address: &str) -> Result<()> {
+        let text = std::fs::read_to_string(workspace::path(file))?;
+        self.bash(&script(&text).replace(USUAL, address), expected).context(file)
     }
+
+    fn bash(&self, script: &str, expected: &[&str]) -> Result<()> {
+        self.paste(&["bash", "--norc"], &format!("set -eu -o pipefail\n{script}"), expected)
+    }
+
+    /// Has a shell read the script from its standard input.
+    fn paste(&self, shell: &[&str], script: &str, expected: &[&str]) -> Result<()> {
+        let mut command = Command::new("env");
+        command.args(shell).current_dir(self.folder.path()).env("HOME", self.folder.path()).env("PATH", self.path()?);
+        command.envs(environment(&self.home));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        child.stdin.take().context("it reads")?.write_all(script.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "{} after it printed {printed}", output.status);
+        let missing = expected.iter().find(|expected| !printed.contains(**expected));
+        ensure!(missing.is_none(), "it prints no {missing:?}: {printed}");
+        Ok(())
+    }
+
+    fn path(&self) -> Result<OsString> {
+        let folders = [self.folder.path().to_owned(), self.home.join("usr/bin"), self.home.join("bin")];
+        let usual = std::env::var_os("PATH").unwrap_or_default();
+        Ok(std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&usual)))?)
+    }
+}
+
+/// The guide for web pages is run by browsers, on a page with the same code.
+fn ensure_tested_in_browsers() -> Result<()> {
     let guide = std::fs::read_to_string(workspace::path("docs/guides/web-page.md"))?;
     let page = std::fs::read_to_string(workspace::path("crates/xtask/browsers/page.js"))?;
     let is_tested = |block: &&str| page.contains(block.trim_end());
@@ -56,31 +175,10 @@ fn follow(home: &Path, folder: &Path, address: &str) -> Result<()> {
     Ok(())
 }
 
-/// Has a shell read the script from its standard input, in a folder of its own.
-fn paste(home: &Path, shell: &[&str], script: &str, expected: &[&str]) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut command = Command::new("env");
-    command.args(shell).current_dir(folder.path()).env("HOME", folder.path()).env("PATH", path(home)?);
-    command.envs(environment(home));
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    child.stdin.take().context("it reads")?.write_all(script.as_bytes())?;
-    let output = child.wait_with_output()?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "{} after it printed {printed}", output.status);
-    let missing = expected.iter().find(|expected| !printed.contains(**expected));
-    ensure!(missing.is_none(), "it prints no {missing:?}: {printed}");
-    Ok(())
-}
-
-fn path(home: &Path) -> Result<OsString> {
-    let folders = [home.join("usr/bin"), home.join("bin")];
-    let usual = std::env::var_os("PATH").unwrap_or_default();
-    Ok(std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&usual)))?)
-}
-
-/// The commands of a text, in their order.
+/// The commands of a text for a server that runs, in their order.
 fn script(text: &str) -> String {
-    blocks(text, "sh").filter(|block| !ELSEWHERE.iter().any(|begin| block.starts_with(begin))).collect()
+    let others = [ON_DISK, ON_AWS, TESTS];
+    blocks(text, "sh").filter(|block| !others.iter().any(|begin| block.starts_with(begin))).collect()
 }
 
 /// The blocks of a text in a language.

@@ -7,6 +7,7 @@ mod client;
 mod clients;
 mod debian;
 mod deploy;
+mod description;
 mod engines;
 mod fixtures;
 mod guides;
@@ -52,7 +53,7 @@ enum Command {
     },
     /// Generates clients from the description of a freshly started server, and has each do what an app does.
     Clients,
-    /// Runs the commands of the README and the guides, and the walk that a server prints.
+    /// Runs the commands of the README, the guides and the deployment, and the walk that a server prints.
     Guides,
     /// Has Chromium and Firefox use the API from a page of another origin, and the reference at /docs.
     Browsers {
@@ -60,6 +61,8 @@ enum Command {
         #[arg(long)]
         pictures: Option<PathBuf>,
     },
+    /// Lints docs/openapi.json, and sees what generators make of it for Kotlin, Swift and Dart.
+    LintDescription,
     /// Asks a freshly started server for every kind of answer, and lints them.
     LintAnswers,
     /// Runs the engines that the AWS adapters are tested against.
@@ -106,8 +109,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
         Command::Clients => clients::run(),
-        Command::Guides => guides::run(),
+        Command::Guides => guides::run_alone(),
         Command::Browsers { pictures } => browsers::run_alone(pictures.as_deref()),
+        Command::LintDescription => description::run(),
         Command::LintAnswers => lint_answers::run(),
         Command::Bench(options) => bench::run(&options),
         Command::PowerCut(options) => power_cut::run(&options),

@@ -24,8 +24,17 @@ pub fn build() -> Result<PathBuf> {
 /// Does something with a freshly started server, at its address and with its folder, and shows the end of its log where
 /// that fails.
 pub fn serve(settings: &[(&str, &str)], work: impl FnOnce(&str, &Path) -> Result<()>) -> Result<()> {
-    let (program, folder) = (build()?, tempfile::tempdir()?);
-    let mut server = Server::start(&program, folder.path(), settings)?;
+    serve_by(Command::new(build()?), settings, work)
+}
+
+/// The same with a command that becomes the server.
+pub fn serve_by(
+    command: Command,
+    settings: &[(&str, &str)],
+    work: impl FnOnce(&str, &Path) -> Result<()>,
+) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut server = Server::start(command, folder.path(), settings)?;
     let outcome = work(&server.address, folder.path()).and_then(|()| server.ensure_running());
     drop(server);
     outcome.inspect_err(|_| print_log(folder.path()))
@@ -40,9 +49,8 @@ struct Server {
 
 impl Server {
     /// Starts the server with these settings, its data and its log in `folder`, and waits until it listens.
-    fn start(binary: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+    fn start(mut command: Command, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let log = File::create(log(folder))?;
-        let mut command = Command::new(binary);
         // A developer's own settings must not decide what is found.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TAPEBASE_")) {
             command.env_remove(name);
@@ -56,7 +64,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(log.try_clone()?)
             .spawn()
-            .with_context(|| format!("{} does not start", binary.display()))?;
+            .with_context(|| format!("{} does not start", command.get_program().display()))?;
         let mut server = Self { child, address: String::new() };
         server.address = server.first_words(log).inspect_err(|_| print_log(folder))?;
         Ok(server)
@@ -129,7 +137,7 @@ mod tests {
     fn a_server_that_ends_at_once_is_told() {
         let folder = tempfile::tempdir().unwrap();
 
-        let error = Server::start(Path::new("/bin/true"), folder.path(), &[]).map(drop).unwrap_err();
+        let error = Server::start(Command::new("/bin/true"), folder.path(), &[]).map(drop).unwrap_err();
 
         assert_eq!(error.to_string(), "the server has ended without saying `listening on …`");
     }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Engines};
 use crate::workspace::cargo;
-use crate::{browsers, clients, deploy, guides, lint_answers, program, schemathesis};
+use crate::{browsers, clients, deploy, description, guides, lint_answers, program, schemathesis};
 use tally::Tally;
 
 /// Runs every step in order and stops at the first that fails.
@@ -23,13 +23,14 @@ pub fn run() -> Result<()> {
     })?;
     steps.time("embedded", test_embedded)?;
     steps.time("deploy", || deploy::run(None))?;
+    steps.time("description", description::run)?;
     let engines = steps.time("engines", Engines::start)?;
     let tally = steps.time("tests", || count_tests(&engines))?;
     steps.time("browsers", || browsers::run(&engines, None))?;
+    steps.time("guides", || guides::run(&engines))?;
     engines.stop()?;
     steps.time("answers", lint_answers::run)?;
     steps.time("clients", clients::run)?;
-    steps.time("guides", guides::run)?;
     steps.time("fuzz-api", || schemathesis::run(&[]))?;
     steps.print();
     println!("{tally}");
@@ -87,9 +88,9 @@ impl Steps {
     fn print(&self) {
         println!();
         for (name, elapsed) in &self.0 {
-            println!("{name:<10}{:>10}", seconds(*elapsed));
+            println!("{name:<12}{:>10}", seconds(*elapsed));
         }
-        println!("{:<10}{:>10}", "all", seconds(self.0.iter().map(|(_, elapsed)| *elapsed).sum()));
+        println!("{:<12}{:>10}", "all", seconds(self.0.iter().map(|(_, elapsed)| *elapsed).sum()));
     }
 }
 

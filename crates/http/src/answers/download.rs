@@ -44,16 +44,16 @@ const MAX_RANGES: usize = 16;
 #[expect(dead_code, reason = "headers are read where they matter, and only described here")]
 #[expect(clippy::doc_markdown, reason = "what is said of them is shown as it is")]
 pub struct PlayingHeaders {
-    /// Some bytes only
+    /// The bytes to return, as `bytes=0-65535`
     #[param(rename = "Range")]
     range: Option<String>,
-    /// The ETag the range is of
+    /// Only return a range if the audio has this ETag
     #[param(rename = "If-Range")]
     if_range: Option<String>,
-    /// Tags that are known already
+    /// ETags the client has
     #[param(rename = "If-None-Match")]
     if_none_match: Option<String>,
-    /// Tags of which one must be current
+    /// ETags, one of which the audio must have
     #[param(rename = "If-Match")]
     if_match: Option<String>,
 }
@@ -62,24 +62,24 @@ pub struct PlayingHeaders {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "answers are made below, and only described here")]
 pub enum PlayingAnswers {
-    /// All of it
+    /// The audio
     #[response(status = 200, content_type = "*/*", headers(
-        ("ETag" = String, description = "Its SHA-256"),
-        ("Repr-Digest" = String, description = "The same, as RFC 9530 has it"),
-        ("Content-Disposition" = String, description = "Its name"),
-        ("Accept-Ranges" = String, description = "bytes"),
+        ("ETag" = String, description = "The audio's SHA-256"),
+        ("Repr-Digest" = String, description = "The audio's SHA-256 (RFC 9530)"),
+        ("Content-Disposition" = String, description = "The recording's name"),
+        ("Accept-Ranges" = String, description = "`bytes`"),
     ))]
     Whole(String),
-    /// The bytes asked for
+    /// The requested range of the audio
     #[response(status = 206, content_type = "*/*")]
     Part(String),
-    /// A tag in If-None-Match is the current one
+    /// The client's version is current (If-None-Match)
     #[response(status = 304)]
     NotModified,
-    /// No tag in If-Match is the current one
+    /// The precondition in If-Match failed
     #[response(status = 412)]
     PreconditionFailed,
-    /// It is shorter than that
+    /// The range lies beyond the end
     #[response(status = 416)]
     RangeNotSatisfiable,
 }

@@ -8,12 +8,12 @@ use tapebase_api::{self as api, paths};
 
 use crate::requests::place::Place;
 
-/// What this is
+/// About this server
 ///
-/// Browsers are sent to the reference at `/docs`.
+/// Redirects browsers to the API reference at `/docs`.
 #[utoipa::path(get, path = "/", operation_id = "getAbout", tag = "Server", security(()), responses(
-    (status = 200, description = "Which program this is, and where to read on", body = api::About),
-    (status = 307, description = "For browsers: the reference", headers(("Location" = String, description = "`/docs`"))),
+    (status = 200, description = "Name, version and documentation", body = api::About),
+    (status = 307, description = "Redirect of browsers to the API reference", headers(("Location" = String, description = "`/docs`"))),
 ))]
 pub async fn about(request: HttpRequest) -> HttpResponse {
     let place = Place::of(&request);

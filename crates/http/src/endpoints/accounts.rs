@@ -22,10 +22,12 @@ use crate::{
 
 type Answer = Result<HttpResponse, Problem>;
 
-/// Make an account and sign in
+/// Sign up
+///
+/// Creates an account and signs in.
 #[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::Credentials, responses(
-    (status = 201, description = "Signed up and in", body = api::Grant, headers(("Location" = String, description = "The user"))),
-    (status = 400, description = "Bad email address, password or body"),
+    (status = 201, description = "The account was created", body = api::Grant, headers(("Location" = String, description = "Path of the user"))),
+    (status = 400, description = "The email address, password or body is invalid"),
     (status = 403, description = "Sign-up is closed"),
     (status = 409, description = "The email address is taken"),
 ))]
@@ -44,7 +46,7 @@ pub async fn sign_up(
 
 /// Sign in
 ///
-/// The answer and its time are the same for an unknown address and a wrong password.
+/// The response, and how long it takes, is the same for an unknown email address and a wrong password.
 #[utoipa::path(post, path = "/v1/auth/login", operation_id = "signIn", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
@@ -63,27 +65,33 @@ pub async fn log_in(
     Ok(HttpResponse::Ok().json(wire::grant(&grant)))
 }
 
-/// End the session in use
+/// Sign out
+///
+/// Ends the current session.
 #[utoipa::path(post, path = "/v1/auth/logout", operation_id = "signOut", tag = "Accounts", responses(
-    (status = 204, description = "Its token is worthless now"),
+    (status = 204, description = "The token is revoked"),
 ))]
 pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     tasks.run(caller.user.id, async move { services.auth.log_out(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Who I am
+/// Get the signed-in user
+///
+/// With how much the user stores, and how much is allowed.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getMe", tag = "Accounts", responses(
-    (status = 200, description = "The user signed in, how much they have, and how much they may have", body = api::Me),
+    (status = 200, description = "The user, with usage and limits", body = api::Me),
 ))]
 pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
     let usage = services.usage.of(caller.user.id).await?;
     Ok(HttpResponse::Ok().json(wire::me(&caller.user, &usage)))
 }
 
-/// Where I am signed in
+/// List sessions
+///
+/// The devices and apps that are signed in, newest first.
 #[utoipa::path(get, path = "/v1/me/sessions", operation_id = "listSessions", tag = "Accounts", params(PageQuery), responses(
-    (status = 200, description = "Some sessions, the newest first, and where to go on", body = api::SessionPage),
+    (status = 200, description = "A page of sessions, newest first", body = api::SessionPage),
 ))]
 pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, SessionId::parse)?;
@@ -91,18 +99,22 @@ pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<
     Ok(HttpResponse::Ok().json(wire::sessions(page, &caller.session)))
 }
 
-/// Sign out everywhere, here too
+/// Sign out everywhere
+///
+/// Ends all sessions, the current one included, and all playback links.
 #[utoipa::path(delete, path = "/v1/me/sessions", operation_id = "signOutEverywhere", tag = "Accounts", responses(
-    (status = 204, description = "All tokens are worthless now"),
+    (status = 204, description = "All tokens are revoked"),
 ))]
 pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     tasks.run(caller.user.id, async move { services.auth.log_out_everywhere(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// One of my sessions
+/// Get a session
+///
+/// When it was created and last used, and by which client.
 #[utoipa::path(get, path = "/v1/me/sessions/{id}", operation_id = "getSession", tag = "Accounts",
-    params(("id" = String, Path, description = "The session's id")), responses(
+    params(("id" = String, Path, description = "The session's id", example = "01JD9YV7D3K8M2P5QWCT6XB4NA")), responses(
     (status = 200, description = "The session", body = api::Session),
     (status = 404, description = "No such session"),
 ))]
@@ -112,10 +124,12 @@ pub async fn session(caller: Caller, path: web::Path<String>, services: web::Dat
     Ok(HttpResponse::Ok().json(wire::session(session, &caller.session)))
 }
 
-/// Sign out somewhere
+/// End a session
+///
+/// Signs out one device or app. Playback links stay valid.
 #[utoipa::path(delete, path = "/v1/me/sessions/{id}", operation_id = "signOutSession", tag = "Accounts",
-    params(("id" = String, Path, description = "The session's id")), responses(
-    (status = 204, description = "Its token is worthless now"),
+    params(("id" = String, Path, description = "The session's id", example = "01JD9YV7D3K8M2P5QWCT6XB4NA")), responses(
+    (status = 204, description = "Its token is revoked"),
     (status = 404, description = "No such session"),
 ))]
 pub async fn close_session(

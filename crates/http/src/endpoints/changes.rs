@@ -20,22 +20,23 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ChangesQuery {
-    /// The `cursor` of your last answer; everything there is without one.
+    /// The `cursor` of the previous response. Without one, all recordings are listed.
     cursor: Option<String>,
-    /// How many at most.
+    /// Maximum number of changes.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u64>,
-    /// For how many seconds to wait for a change if there is none; no more than 25 are waited.
+    /// Seconds to wait for a change if there is none (long polling); the server waits at most 25.
     #[param(minimum = 0, maximum = 3_600, default = 0)]
     wait: Option<u64>,
 }
 
-/// What has changed
+/// List changes
 ///
-/// Recordings as they are now, and the ids of those that were deleted, in the order of their last change.
+/// What has changed since the previous request: current recordings, and the ids of deleted ones, in the order of their
+/// last change.
 #[utoipa::path(get, path = "/v1/changes", operation_id = "listChanges", tag = "Changes", params(ChangesQuery), responses(
-    (status = 200, description = "Some changes, and where to go on", body = api::Changes),
-    (status = 410, description = "The cursor is of no use any more: begin anew, as the problem says"),
+    (status = 200, description = "A page of changes", body = api::Changes),
+    (status = 410, description = "The cursor is no longer valid: start over at `restart`"),
 ))]
 pub async fn list(
     caller: Caller,

@@ -32,14 +32,14 @@ use crate::{
 
 type Answer = Result<HttpResponse, Problem>;
 
-/// Announce a recording
+/// Create a direct upload
 ///
-/// The answer says where to send its parts, in any order and at once if you like. Then complete it.
-/// Announcing the same again under the same id answers the same plan with fresh links.
+/// The response says where to send the parts, in any order or in parallel; `completeDirectUpload` comes last. Repeating
+/// the request with the same id returns the same plan with fresh URLs.
 #[utoipa::path(post, path = "/v1/direct", operation_id = "createDirectUpload", tag = "Direct uploads", request_body = api::CreateUpload, responses(
-    (status = 201, description = "Send the parts", body = api::UploadPlan, headers(("Location" = String, description = "The upload"))),
-    (status = 200, description = "Announced before: send what is missing. No parts: it is stored already", body = api::UploadPlan),
-    (status = 409, description = "The id has other content, or its recording was deleted"),
+    (status = 201, description = "The upload was created", body = api::UploadPlan, headers(("Location" = String, description = "Path of the upload"))),
+    (status = 200, description = "The upload exists already; without parts, so does the recording", body = api::UploadPlan),
+    (status = 409, description = "The id belongs to other audio or to a deleted recording"),
 ))]
 pub async fn plan(
     caller: Caller,
@@ -67,12 +67,11 @@ pub async fn plan(
     Ok(response.json(body))
 }
 
-/// What is under way
+/// List pending direct uploads
 ///
-/// Uploads that were announced and not completed yet, and which of their parts are here. They take up the quota until
-/// they are completed or aborted, or have expired and are removed.
+/// Pending uploads count towards the quota until they are completed, aborted or expired.
 #[utoipa::path(get, path = "/v1/direct", operation_id = "listDirectUploads", tag = "Direct uploads", params(PageQuery), responses(
-    (status = 200, description = "Some uploads, in the order of their ids, and where to go on", body = api::PendingUploadPage),
+    (status = 200, description = "A page of uploads, in the order of their ids", body = api::PendingUploadPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, RecordingId::parse)?;
@@ -80,13 +79,13 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
     Ok(HttpResponse::Ok().json(wire::uploads(page)))
 }
 
-/// One upload under way
+/// Get a pending direct upload
 ///
-/// To go on with it, announce the same again under its id: that gives fresh links for its parts.
+/// To resume it, repeat `createDirectUpload` with its id, which returns fresh URLs.
 #[utoipa::path(get, path = "/v1/direct/{id}", operation_id = "getDirectUpload", tag = "Direct uploads",
-    params(("id" = String, Path, description = "The upload's id")),
+    params(("id" = String, Path, description = "The upload's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")),
     responses(
-        (status = 200, description = "The upload, and which of its parts are here", body = api::PendingUpload),
+        (status = 200, description = "The upload and its received parts", body = api::PendingUpload),
         (status = 404, description = "No such upload"),
     ))]
 pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
@@ -128,31 +127,34 @@ fn here(ticket: &PartTicket, signature: &str) -> String {
     format!("{path}?owner={owner}&expires={expires}&signature={signature}")
 }
 
-/// What proves that a part may be sent.
+/// The authorization of a part's URL.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TicketQuery {
-    /// Whose upload it is.
+    /// The upload's owner.
+    #[param(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     owner: String,
-    /// Until when, in seconds since 1970.
+    /// When the URL expires, as Unix time in seconds.
+    #[param(example = 1_795_397_460)]
     expires: i64,
-    /// Of the server, over the others and the path.
+    /// The server's signature over path, owner and expiry.
+    #[param(example = "kQ3vT0mZb8Xw1n5Rf7Yc2A")]
     signature: String,
 }
 
-/// Send a part
+/// Upload a part
 ///
-/// Only where a plan's link leads here; links to elsewhere are answered there. Sent again, the last one counts.
+/// For part URLs that lead to this server; parts may go to S3 instead. A part that is sent again replaces the earlier one.
 #[utoipa::path(put, path = "/v1/direct/{id}/parts/{number}", operation_id = "uploadPart", tag = "Direct uploads", security(()),
     params(
-        ("id" = String, Path, description = "The upload's id"),
-        ("number" = String, Path, description = "The part, from 1"),
+        ("id" = String, Path, description = "The upload's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"),
+        ("number" = u32, Path, description = "The part's number, from 1", minimum = 1, example = 1),
         TicketQuery,
     ),
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
-        (status = 204, description = "Kept"),
-        (status = 403, description = "The link is not valid, or no longer"),
+        (status = 204, description = "The part was stored"),
+        (status = 403, description = "The URL is invalid or has expired"),
     ))]
 pub async fn put_part(
     request: HttpRequest,
@@ -187,16 +189,16 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
     Some((ticket, signature))
 }
 
-/// Complete an upload
+/// Complete a direct upload
 ///
-/// Once every part is there, this makes the recording. Safe to repeat.
+/// Verifies the parts and stores the recording. Safe to repeat.
 #[utoipa::path(post, path = "/v1/direct/{id}/complete", operation_id = "completeDirectUpload", tag = "Direct uploads",
-    params(("id" = String, Path, description = "The upload's id")),
+    params(("id" = String, Path, description = "The upload's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")),
     responses(
-        (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
-        (status = 200, description = "Stored already", body = api::Recording),
+        (status = 201, description = "The recording was stored", body = api::Recording, headers(("Location" = String, description = "Path of the recording"))),
+        (status = 200, description = "The recording was stored by an earlier request", body = api::Recording),
         (status = 404, description = "No such upload"),
-        (status = 409, description = "A part is missing, the parts are not what was announced, or the id has other content"),
+        (status = 409, description = "A part is missing, the digest does not match, or the id belongs to other audio"),
     ))]
 pub async fn complete(
     caller: Caller,
@@ -209,11 +211,13 @@ pub async fn complete(
     Ok(stored(&request, tasks.run(owner, async move { services.direct.complete(owner, &id).await }).await?))
 }
 
-/// Abort an upload
+/// Abort a direct upload
+///
+/// Deletes the parts that were received, and ends its part URLs.
 #[utoipa::path(delete, path = "/v1/direct/{id}", operation_id = "abortDirectUpload", tag = "Direct uploads",
-    params(("id" = String, Path, description = "The upload's id")),
+    params(("id" = String, Path, description = "The upload's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")),
     responses(
-        (status = 204, description = "It is over, and what was sent is gone"),
+        (status = 204, description = "The upload and its parts were deleted"),
         (status = 404, description = "No such upload"),
     ))]
 pub async fn abort(

@@ -36,12 +36,12 @@ static FILES: LazyLock<[(&str, Document); 5]> = LazyLock::new(|| {
     ]
 });
 
-/// The API reference
+/// API reference
 ///
-/// This description in a browser, with every operation to be tried.
+/// Shows this description in a browser, where every operation can be tried.
 #[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "Server", security(()), responses(
-    (status = 200, description = "A page", body = String, content_type = "text/html"),
-    (status = 304, description = "A tag in If-None-Match is the current one"),
+    (status = 200, description = "The page", body = String, content_type = "text/html"),
+    (status = 304, description = "The client's version is current (If-None-Match)"),
 ))]
 pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
     // What the page refers to is beside it, whatever a proxy has put before its path.

@@ -12,19 +12,23 @@ use crate::{
     },
 };
 
-/// The process runs
+/// Liveness check
+///
+/// Does not look at the stores: use it to decide whether to restart the process.
 #[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "Server", security(()), responses(
-    (status = 200, description = "It does", body = api::Health),
+    (status = 200, description = "The process is running", body = api::Health),
 ))]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(api::Health { status: "ok".to_owned() })
 }
 
-/// The stores answer
+/// Readiness check
+///
+/// Asks every store: use it to decide whether to send requests here.
 #[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "Server", security(()), responses(
-    (status = 200, description = "They do, or did less than a second ago", body = api::Readiness),
-    (status = 503, description = "One does not"),
-    (status = 507, description = "One is full"),
+    (status = 200, description = "All stores respond, or did less than a second ago", body = api::Readiness),
+    (status = 503, description = "A store does not respond"),
+    (status = 507, description = "A store is full"),
 ))]
 pub async fn readyz(
     services: web::Data<Services>,
@@ -40,12 +44,14 @@ pub async fn readyz(
     }))
 }
 
-/// What a problem's type means
+/// Explain a problem
+///
+/// What the `type` of a problem document links to.
 #[utoipa::path(get, path = "/problems/{slug}", operation_id = "getProblem", tag = "Server", security(()),
-    params(("slug" = String, Path, description = "The last part of a problem's type")), responses(
-    (status = 200, description = "In plain words", body = String, content_type = "text/plain"),
-    (status = 304, description = "A tag in If-None-Match is the current one"),
-    (status = 404, description = "There is no such problem"),
+    params(("slug" = String, Path, description = "The problem's `code`", example = "not-found")), responses(
+    (status = 200, description = "An explanation", body = String, content_type = "text/plain", example = "not-found (404)\n\nNot found.\nThe same request will fail again.\n"),
+    (status = 304, description = "The client's version is current (If-None-Match)"),
+    (status = 404, description = "No problem has this code"),
 ))]
 pub async fn problem(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let slug = Slug::parse(&path).ok_or_else(|| Problem::new(Slug::NotFound, "There is no problem of this name."))?;

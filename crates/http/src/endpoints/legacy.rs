@@ -46,18 +46,18 @@ type Answer = Result<HttpResponse, Failure>;
 
 /// Sign in with a social id
 ///
-/// Refused unless the operator switched it on: whoever knows the id is let in.
+/// Disabled by default, since it does not verify the social id.
 #[utoipa::path(get, path = "/login", operation_id = "legacyLogin", tag = "Legacy", security(()),
     params(
-        ("social_id" = String, Query, description = "The id at the social network"),
-        ("social_type" = String, Query, description = "The network, without an underscore"),
+        ("social_id" = String, Query, description = "The user's id at the social network", example = "1234567890"),
+        ("social_type" = String, Query, description = "The social network; must not contain an underscore", example = "kakao"),
     ),
     responses(
-        (status = 200, description = "`auth_key` and `user_id`, for `Authorization: <user_id> <auth_key>`", body = Object),
-        (status = 400, description = "A parameter is missing or unusable"),
-        (status = 403, description = "Unverified social ids are not trusted here"),
-        (status = 503, description = "A store does not answer"),
-        (status = 507, description = "No space left"),
+        (status = 200, description = "For `Authorization: USER_ID AUTH_KEY`", body = Object, example = json!({"auth_key": "7Hc0vQ2mXkR9dT4sLw8bNz6yJf3gPa1e", "user_id": "kakao_1234567890"})),
+        (status = 400, description = "A parameter is missing or invalid"),
+        (status = 403, description = "Unverified social ids are not accepted"),
+        (status = 503, description = "A storage backend does not respond"),
+        (status = 507, description = "The storage is full"),
     ))]
 pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     let refuse = |message: &str| Failure::error(Slug::InvalidParameter, message);
@@ -77,12 +77,14 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: w
 }
 
 /// Upload a recording
+///
+/// The client chooses the name. Every request stores another recording; names may repeat.
 #[utoipa::path(put, path = "/record/{id}", operation_id = "legacyUpload", tag = "Legacy", security(("seed" = [])),
-    params(("id" = String, Path, description = "The recording's name: here the client chooses it")),
+    params(("id" = String, Path, description = "The recording's name, chosen by the client", example = "memo.m4a")),
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
-        (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
-        (status = 415, description = "Not `application/octet-stream` or `audio/*`"),
+        (status = 200, description = "The request succeeded", body = Object, example = json!({"result": "success"})),
+        (status = 415, description = "The media type is not `application/octet-stream` or `audio/*`"),
     ))]
 pub async fn put(
     request: HttpRequest,
@@ -105,9 +107,16 @@ pub async fn put(
     Ok(success())
 }
 
-/// My recordings, all of them, the oldest first
+/// List recordings
+///
+/// All of the caller's recordings, oldest first.
 #[utoipa::path(get, path = "/record/list", operation_id = "legacyList", tag = "Legacy", security(("seed" = [])), responses(
-    (status = 200, description = "`{\"records\": [{\"id\", \"user_id\", \"file_name\", \"created_at\"}]}`", body = Object),
+    (status = 200, description = "All recordings, oldest first", body = Object, example = json!({"records": [{
+        "id": "kakao_1234567890_2026-11-23_00-31-02_01JD9Z8Q3NVX4T6M2K7C5B1ARE.m4a",
+        "user_id": "kakao_1234567890",
+        "file_name": "memo.m4a",
+        "created_at": "2026-11-23",
+    }]})),
 ))]
 pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
@@ -125,14 +134,16 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
 }
 
 /// Play or download a recording
+///
+/// Supports range and conditional requests.
 #[utoipa::path(get, path = "/record/{id}", operation_id = "legacyDownload", tag = "Legacy", security(("seed" = [])),
-    params(("id" = String, Path, description = "The recording's id, as listed")), responses(
-    (status = 200, description = "The bytes", body = String, content_type = "*/*"),
-    (status = 206, description = "The bytes asked for", body = String, content_type = "*/*"),
-    (status = 304, description = "A tag in If-None-Match is the current one"),
-    (status = 404, description = "`{\"result\": \"fail\"}`"),
-    (status = 412, description = "No tag in If-Match is the current one"),
-    (status = 416, description = "It is shorter than that"),
+    params(("id" = String, Path, description = "The recording's id, as listed", example = "kakao_1234567890_2026-11-23_00-31-02_01JD9Z8Q3NVX4T6M2K7C5B1ARE.m4a")), responses(
+    (status = 200, description = "The audio", body = String, content_type = "*/*"),
+    (status = 206, description = "The requested range of the audio", body = String, content_type = "*/*"),
+    (status = 304, description = "The client's version is current (If-None-Match)"),
+    (status = 404, description = "No such recording"),
+    (status = 412, description = "The precondition in If-Match failed"),
+    (status = 416, description = "The range lies beyond the end"),
 ))]
 pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer {
     let caller = authenticate(&request, &services).await?;
@@ -141,10 +152,12 @@ pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer 
 }
 
 /// Delete a recording
+///
+/// Deletes the audio, too.
 #[utoipa::path(delete, path = "/record/{id}", operation_id = "legacyDelete", tag = "Legacy", security(("seed" = [])),
-    params(("id" = String, Path, description = "The recording's id, as listed")), responses(
-    (status = 200, description = "`{\"result\": \"success\"}`", body = Object),
-    (status = 404, description = "`{\"result\": \"fail\"}`"),
+    params(("id" = String, Path, description = "The recording's id, as listed", example = "kakao_1234567890_2026-11-23_00-31-02_01JD9Z8Q3NVX4T6M2K7C5B1ARE.m4a")), responses(
+    (status = 200, description = "The request succeeded", body = Object, example = json!({"result": "success"})),
+    (status = 404, description = "No such recording"),
 ))]
 pub async fn delete(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     let caller = authenticate(&request, &services).await?;

@@ -31,22 +31,22 @@ const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LinkQuery {
-    /// `1` or `true`: browsers save the audio instead of playing it.
+    /// Whether browsers save the audio instead of playing it.
     #[param(value_type = Option<bool>)]
     download: Option<String>,
-    /// For how many seconds it plays, from a minute to a week; a day otherwise.
+    /// Seconds until it expires.
     #[param(minimum = 60, maximum = 604_800, default = 86_400)]
     expires_in: Option<i64>,
 }
 
 /// Create a playback link
 ///
-/// Whoever has the link plays this recording without a token: in `<audio src>`, a native player or on a casting device,
-/// ranges included. It ends at `expires_at`, which is up to a twenty-fourth later than asked for, so that the same link is
-/// given again meanwhile; at once when the recording is deleted or its owner signs out everywhere. Where audio is in S3 and downloads
-/// are redirected, a presigned URL that a player was sent to before works for 15 minutes at most.
+/// The link plays this recording without a token, in `<audio src>`, native players and casting devices; range requests are
+/// supported. It expires at `expires_at`, which is up to 1/24 later than requested, so that repeated requests return the
+/// same, cacheable link. It ends at once if the recording is deleted or its owner signs out everywhere; where audio is in
+/// S3 and downloads are redirected, a presigned URL that a player already has works for up to 15 minutes more.
 #[utoipa::path(post, path = "/v1/recordings/{id}/link", operation_id = "createPlaybackLink", tag = "Playback",
-    params(("id" = String, Path, description = "The recording's id"), LinkQuery),
+    params(("id" = String, Path, description = "The recording's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"), LinkQuery),
     responses(
         (status = 200, description = "The link", body = api::PlaybackLink),
         (status = 404, description = "No such recording"),
@@ -75,18 +75,18 @@ fn disposition(download: Option<&str>) -> Result<Disposition, Problem> {
 
 /// Play a recording by a link
 ///
-/// As `getRecordingAudio` answers, without a token: the ticket says what is played, and for how long.
+/// Like `getRecordingAudio`, with the authorization in the path instead of a token.
 #[utoipa::path(method(get, head), path = "/v1/play/{ticket}/{file}", operation_id = "getPlaybackAudio", tag = "Playback",
     security(()),
     params(
-        ("ticket" = String, Path, description = "Of a link's `path`"),
-        ("file" = String, Path, description = "Of a link's `path`; players go by its extension", example = "audio.m4a"),
+        ("ticket" = String, Path, description = "From a link's `path`", example = "AQABk2F7bSwu3vV0hT9xJg8K5nQzR1cYdE"),
+        ("file" = String, Path, description = "From a link's `path`; some players need its extension", example = "audio.m4a"),
         PlayingHeaders,
     ),
     responses(
         PlayingAnswers,
         (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL"))),
-        (status = 403, description = "The link is not valid, or no longer"),
+        (status = 403, description = "The link is invalid or has expired"),
     ))]
 pub async fn play(request: HttpRequest, path: web::Path<(String, String)>, services: web::Data<Services>) -> Answer {
     let (ticket, _) = path.into_inner();

@@ -38,29 +38,30 @@ use crate::{
 
 type Answer = Result<HttpResponse, Problem>;
 
-/// Upload a recording under an id that the client chooses
+/// Upload a recording
 ///
-/// Safe to repeat: the same content under the same id again answers the same recording, whatever name the repetition has.
+/// The client chooses the id, which makes the request safe to repeat: the same audio under the same id returns the
+/// recording that is stored already, whatever the name.
 #[utoipa::path(put, path = "/v1/recordings/{id}", operation_id = "uploadRecording", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "A ULID or a hyphenated UUID, in any letter case; answered in its canonical one", min_length = 26, max_length = 36),
+        ("id" = String, Path, description = "A ULID or a hyphenated UUID; case-insensitive", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE", min_length = 26, max_length = 36),
         UploadQuery,
         AgainQuery,
-        ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
-        ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
-        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
-        ("Content-Digest" = Option<String>, Header, description = "The same"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no recording of this id"),
-        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+        ("X-Recorded-At" = Option<String>, Header, description = "When it was recorded (RFC 3339 with an offset); now otherwise", format = DateTime),
+        ("Content-Disposition" = Option<String>, Header, description = "The recording's name, as `attachment; filename*=UTF-8''memo.m4a`"),
+        ("Repr-Digest" = Option<String>, Header, description = "Digest of the audio, as `sha-256=:BASE64:` (RFC 9530). The upload is refused if it does not match"),
+        ("Content-Digest" = Option<String>, Header, description = "Like `Repr-Digest`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if no recording has this id"),
+        ("If-Match" = Option<String>, Header, description = "ETags, one of which the recording must have"),
     ),
-    request_body(description = "The audio itself. The type you declare counts where the bytes do not show what they are", content(
+    request_body(description = "The audio. Its format is detected; `Content-Type` is used where detection finds none", content(
         (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
     )),
     responses(
-        (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
-        (status = 200, description = "Stored already, by an earlier request", body = api::Recording),
-        (status = 409, description = "The id has other content, or its recording was deleted"),
-        (status = 412, description = "If-Match or If-None-Match rules it out"),
+        (status = 201, description = "The recording was stored", body = api::Recording, headers(("Location" = String, description = "Path of the recording"))),
+        (status = 200, description = "The recording was stored by an earlier request", body = api::Recording),
+        (status = 409, description = "The id belongs to other audio or to a deleted recording"),
+        (status = 412, description = "The precondition in If-Match or If-None-Match failed"),
     ))]
 pub async fn put(
     caller: Caller,
@@ -81,20 +82,13 @@ pub async fn put(
 
 /// Upload a recording as a form
 ///
-/// The optional fields `name`, `recorded_at` and `client_duration_ms` may come before the file or behind it. The server
-/// chooses the id: a repeated form is another recording, so apps that try again do better with `PUT`. The audio itself as
-/// the body, without a form, is taken here as well.
+/// The server chooses the id, so repeating the request stores a second recording; `uploadRecording` is safe to repeat.
+/// The optional fields may come before or after the file. The audio as the body, without a form, is accepted as well, with
+/// the parameters of `uploadRecording`.
 #[utoipa::path(post, path = "/v1/recordings", operation_id = "uploadRecordingForm", tag = "Recordings",
-    params(
-        UploadQuery,
-        ("X-Recorded-At" = Option<String>, Header, description = "RFC 3339 with an offset", format = DateTime),
-        ("Content-Disposition" = Option<String>, Header, description = "The name, as `attachment; filename*=UTF-8''…`"),
-        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:`, checked before it counts"),
-        ("Content-Digest" = Option<String>, Header, description = "The same"),
-    ),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(
-        (status = 201, description = "Stored", body = api::Recording, headers(("Location" = String, description = "The recording"))),
+        (status = 201, description = "The recording was stored", body = api::Recording, headers(("Location" = String, description = "Path of the recording"))),
     ))]
 pub async fn post(
     caller: Caller,
@@ -117,12 +111,13 @@ pub async fn post(
 #[expect(dead_code, reason = "it is read part by part, and only described here")]
 pub struct UploadForm {
     /// The recording's name; the file's name otherwise.
+    #[schema(example = "회의록 3.m4a")]
     name: Option<String>,
-    /// RFC 3339 with an offset.
-    #[schema(format = DateTime)]
+    /// When it was recorded (RFC 3339 with an offset); now otherwise.
+    #[schema(format = DateTime, example = "2026-11-23T09:30:00+09:00")]
     recorded_at: Option<String>,
-    /// How long it plays, in milliseconds.
-    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
+    /// Duration in milliseconds.
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     client_duration_ms: Option<u32>,
     /// The audio.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
@@ -144,9 +139,11 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
     }
 }
 
-/// My recordings
+/// List recordings
+///
+/// The caller's recordings, in pages. To keep a device in sync, use `listChanges`.
 #[utoipa::path(get, path = "/v1/recordings", operation_id = "listRecordings", tag = "Recordings", params(ListQuery), responses(
-    (status = 200, description = "Some of them, and where to go on", body = api::RecordingPage),
+    (status = 200, description = "A page of recordings", body = api::RecordingPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (query, owner): (ListQuery, _) = (query::parse(&request)?, caller.user.id);
@@ -162,19 +159,21 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
     wire::list(page.items.len(), &page)
 }
 
-/// What is known about a recording
+/// Get a recording
+///
+/// The metadata of one recording. Its `sha256` tells whether the local copy may be deleted.
 #[utoipa::path(method(get, head), path = "/v1/recordings/{id}", operation_id = "getRecording", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "The recording's id"),
+        ("id" = String, Path, description = "The recording's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"),
         IncludeQuery,
-        ("If-None-Match" = Option<String>, Header, description = "Tags that are known already; with a link, it is sent all the same"),
-        ("If-Match" = Option<String>, Header, description = "Tags of which one must be current"),
+        ("If-None-Match" = Option<String>, Header, description = "ETags the client has; without effect where a link is included"),
+        ("If-Match" = Option<String>, Header, description = "ETags, one of which the recording must have"),
     ),
     responses(
         (status = 200, description = "The recording", body = api::Recording),
-        (status = 304, description = "A tag in If-None-Match is the current one"),
+        (status = 304, description = "The client's version is current (If-None-Match)"),
         (status = 404, description = "No such recording"),
-        (status = 412, description = "No tag in If-Match is the current one"),
+        (status = 412, description = "The precondition in If-Match failed"),
     ))]
 pub async fn get(
     caller: Caller,
@@ -196,18 +195,20 @@ pub async fn get(
 }
 
 /// Rename a recording
+///
+/// With `If-Match`, only if nobody has renamed it meanwhile.
 #[utoipa::path(patch, path = "/v1/recordings/{id}", operation_id = "renameRecording", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "The recording's id"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
+        ("id" = String, Path, description = "The recording's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the recording (not its audio) must have"),
     ),
     request_body(content(
         (api::RecordingChanges = "application/json"), (api::RecordingChanges = "application/merge-patch+json"),
     )),
     responses(
-        (status = 200, description = "The recording as it is now", body = api::Recording),
+        (status = 200, description = "The renamed recording", body = api::Recording),
         (status = 404, description = "No such recording"),
-        (status = 412, description = "It has changed since"),
+        (status = 412, description = "The recording has another ETag"),
     ))]
 pub async fn rename(
     caller: Caller,
@@ -227,15 +228,17 @@ pub async fn rename(
 }
 
 /// Delete a recording
+///
+/// Deletes the audio, too, and ends its playback links. Other devices see the deletion in `listChanges`.
 #[utoipa::path(delete, path = "/v1/recordings/{id}", operation_id = "deleteRecording", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "The recording's id"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the recording (not of its audio) that it must still have"),
+        ("id" = String, Path, description = "The recording's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the recording (not its audio) must have"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "The recording was deleted"),
         (status = 404, description = "No such recording"),
-        (status = 412, description = "It has changed since"),
+        (status = 412, description = "The recording has another ETag"),
     ))]
 pub async fn delete(
     caller: Caller,
@@ -251,14 +254,16 @@ pub async fn delete(
 }
 
 /// Play or download a recording
+///
+/// Supports range and conditional requests. Where audio is in S3, the response may redirect to it.
 #[utoipa::path(method(get, head), path = "/v1/recordings/{id}/audio", operation_id = "getRecordingAudio", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "The recording's id"),
+        ("id" = String, Path, description = "The recording's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"),
         PlayingHeaders,
     ),
     responses(
         PlayingAnswers,
-        (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL; send it no `Authorization`"))),
+        (status = 307, description = "Redirect to a presigned URL, valid for 15 minutes", headers(("Location" = String, description = "The presigned URL; send no `Authorization` to it"))),
         (status = 404, description = "No such recording"),
     ))]
 pub async fn audio(

@@ -1,23 +1,94 @@
 //! What every request of a kind can fail with.
 
-use utoipa::openapi::{Content, Object, Ref, RefOr, Response, Type, path::Operation};
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tapebase_api::Slug;
+use utoipa::openapi::{
+    Content, Object, Ref, RefOr, Response, Type,
+    example::{Example, ExampleBuilder},
+    path::Operation,
+};
+
+use crate::answers::problem::Meaning;
+
+/// Where examples are that operations refer to.
+const EXAMPLES: &str = "#/components/examples/";
+
+/// The problem that a status usually stands for.
+const USUAL: [(&str, Slug); 15] = [
+    ("400", Slug::InvalidParameter),
+    ("401", Slug::InvalidToken),
+    ("403", Slug::InvalidLink),
+    ("404", Slug::NotFound),
+    ("408", Slug::BodyTimeout),
+    ("409", Slug::RecordingConflict),
+    ("410", Slug::CursorExpired),
+    ("411", Slug::LengthRequired),
+    ("412", Slug::PreconditionFailed),
+    ("413", Slug::TooLarge),
+    ("415", Slug::UnsupportedMediaType),
+    ("416", Slug::RangeNotSatisfiable),
+    ("429", Slug::TooManyRequests),
+    ("503", Slug::Busy),
+    ("507", Slug::QuotaExceeded),
+];
+
+/// The operations that usually fail in another way with it.
+const OTHERS: [(&str, &str, Slug); 7] = [
+    ("signUp", "400", Slug::InvalidEmail),
+    ("signUp", "403", Slug::SignupClosed),
+    ("signUp", "409", Slug::EmailTaken),
+    ("signIn", "401", Slug::WrongCredentials),
+    ("completeDirectUpload", "409", Slug::UploadIncomplete),
+    ("legacyLogin", "403", Slug::UntrustedSocialId),
+    ("getReadiness", "507", Slug::StorageFull),
+];
 
 /// Adds the failures that operations like this one have in common, and says what all of its failures are answered with.
 pub fn describe(path: &str, method: &str, operation: &mut Operation) {
     add_common(method, operation);
     let is_legacy = ["/login", "/record", "/upload"].iter().any(|prefix| path.starts_with(prefix));
+    let name = operation.operation_id.as_deref().unwrap_or_default();
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && status.starts_with(['4', '5'])
         {
-            let (media_type, schema) = if is_legacy {
-                ("application/json", RefOr::T(Object::with_type(Type::Object).into()))
+            let slug = usual(name, status);
+            // Who asks too often is told before anybody looks at the path.
+            let (media_type, content) = if is_legacy && status != "429" {
+                let mut content = Content::new(Some(Object::with_type(Type::Object)));
+                content.example = slug.map(|slug| json!({"error": Meaning::of(slug).title}));
+                ("application/json", content)
             } else {
-                ("application/problem+json", RefOr::Ref(Ref::from_schema_name("Problem")))
+                let mut content = Content::new(Some(Ref::from_schema_name("Problem")));
+                let example = |slug: Slug| (slug.to_string(), RefOr::Ref(Ref::new(format!("{EXAMPLES}{slug}"))));
+                content.examples = slug.map(example).into_iter().collect();
+                ("application/problem+json", content)
             };
-            response.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(schema))));
+            response.content.insert(media_type.to_owned(), RefOr::T(content));
         }
     }
+}
+
+fn usual(operation: &str, status: &str) -> Option<Slug> {
+    let other = OTHERS.iter().find(|(name, of, _)| (*name, *of) == (operation, status)).map(|(_, _, slug)| *slug);
+    other.or_else(|| USUAL.iter().find(|(of, _)| *of == status).map(|(_, slug)| *slug))
+}
+
+/// An example of each problem that operations refer to.
+pub fn examples() -> BTreeMap<String, RefOr<Example>> {
+    // Those of 2018 answer in a form of their own.
+    let others = OTHERS.iter().filter(|(name, ..)| !name.starts_with("legacy")).map(|(.., slug)| *slug);
+    let slugs = USUAL.iter().map(|(_, slug)| *slug).chain(others);
+    slugs.map(|slug| (slug.to_string(), RefOr::T(example(slug)))).collect()
+}
+
+fn example(slug: Slug) -> Example {
+    let title = Meaning::of(slug).title;
+    let instance = "urn:uuid:019ac8f0-6b1e-7c4e-9d2a-3f5b8c7d6e10".to_owned();
+    let document = json!(Meaning::document(slug, format!("{title}."), instance));
+    ExampleBuilder::new().summary(title).value(Some(document)).build()
 }
 
 fn add_common(method: &str, operation: &mut Operation) {
@@ -29,20 +100,21 @@ fn add_common(method: &str, operation: &mut Operation) {
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
     };
     if !is_public {
-        add("400", "A header, parameter or body is malformed");
-        add("401", "Not signed in");
+        add("400", "A header or parameter is invalid");
+        add("401", "The token is missing, invalid or expired");
     }
     if takes_body {
-        add("400", "A header, parameter or body is malformed, damaged or incomplete");
-        add("408", "The body came too slowly");
-        add("411", "The request has neither Content-Length nor Transfer-Encoding");
+        add("400", "A header, parameter or the body is invalid");
+        add("408", "The body was sent too slowly");
+        add("411", "The request needs a Content-Length");
         add("413", "The body is too large");
-        add("415", "The media type is not supported here");
+        add("415", "The media type is not supported");
     }
+    add("429", "Too many requests from the client's address are in progress");
     if !is_public || takes_body {
-        add("503", "The server is busy, or a store does not answer; try again after Retry-After");
+        add("503", "The server is busy or a store does not respond; retry after Retry-After");
         if writes {
-            add("507", "No space left, on the server or in the quota");
+            add("507", "The quota is exceeded or the storage is full");
         }
     }
 }

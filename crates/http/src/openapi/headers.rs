@@ -10,19 +10,18 @@ type Described = (&'static str, &'static str, &'static str, fn(&str, &Response) 
 const HEADERS: [Described; 5] = [
     (
         "Content-Range",
-        "Which bytes these are, of how many; with 416, how many there are",
+        "The returned range and the size of the audio; with 416, the size",
         "bytes 0-65535/1048576",
         |status, _| matches!(status, "206" | "416"),
     ),
-    (
-        "ETag",
-        "The version of the recording, for If-Match and If-None-Match; every change brings another",
-        "\"r1\"",
-        |status, response| status.starts_with('2') && has_recording(response),
-    ),
-    ("Retry-After", "After how many seconds to try again", "2", |status, _| matches!(status, "429" | "503")),
-    ("WWW-Authenticate", "How to sign in (RFC 6750)", "Bearer realm=\"tapebase\"", |status, _| status == "401"),
-    ("X-Request-Id", "The id of this request in the server's log", "019ac8f0-6b1e-7c4e-9d2a-3f5b8c7d6e10", |_, _| true),
+    ("ETag", "The version of the recording, for If-Match and If-None-Match", "\"r1\"", |status, response| {
+        status.starts_with('2') && has_recording(response)
+    }),
+    ("Retry-After", "Seconds to wait before retrying", "2", |status, _| matches!(status, "429" | "503")),
+    ("WWW-Authenticate", "The authentication scheme (RFC 6750)", "Bearer realm=\"tapebase\"", |status, _| {
+        status == "401"
+    }),
+    ("X-Request-Id", "The request's id in the server's log", "019ac8f0-6b1e-7c4e-9d2a-3f5b8c7d6e10", |_, _| true),
 ];
 
 /// Every header that answers refer to.

@@ -24,10 +24,10 @@ const X_RECORDED_AT: HeaderName = HeaderName::from_static("x-recorded-at");
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct UploadQuery {
-    /// The recording's name; wins over `Content-Disposition`. An empty one says nothing.
+    /// The recording's name; takes precedence over `Content-Disposition`.
     #[param(pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     name: Option<String>,
-    /// How long it plays, in milliseconds; kept as the client's own word.
+    /// Duration in milliseconds, stored as stated.
     #[param(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     client_duration_ms: Option<u32>,
 }

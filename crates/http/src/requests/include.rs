@@ -15,7 +15,7 @@ pub enum Include {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IncludeQuery {
-    /// `link` for a playback link.
+    /// `link`: a playback link with the recording.
     #[param(inline)]
     pub include: Option<Include>,
 }

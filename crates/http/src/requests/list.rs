@@ -19,24 +19,24 @@ const OTHER_LIST: &str = "The cursor is of a list with another by or order: leav
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// The time to order and select by: `received` (the default) or `recorded`.
+    /// The time to sort and filter by; `received` by default.
     #[param(inline)]
     by: Option<By>,
-    /// `newest` first (the default) or `oldest` first.
+    /// Sort order; `newest` first by default.
     #[param(inline)]
     order: Option<Direction>,
-    /// How many at most.
+    /// Maximum number of recordings.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u64>,
-    /// The `next_cursor` of the page before, which knows its `by` and `order`.
+    /// The `next_cursor` of the previous page, which includes `by` and `order`.
     cursor: Option<String>,
-    /// Only recordings whose time, as `by` names it, is this or later; RFC 3339.
+    /// Only recordings whose time (see `by`) is this or later (RFC 3339).
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Only recordings whose time is before this; RFC 3339.
+    /// Only recordings whose time is before this (RFC 3339).
     #[param(format = DateTime)]
     to: Option<String>,
-    /// `link` for a playback link with each recording.
+    /// `link`: a playback link with each recording.
     #[param(inline)]
     pub include: Option<Include>,
 }
