@@ -44,7 +44,7 @@ type Answer = Result<HttpResponse, Problem>;
 /// recording that is stored already, whatever the name.
 #[utoipa::path(put, path = "/v1/recordings/{id}", operation_id = "uploadRecording", tag = "Recordings",
     params(
-        ("id" = String, Path, description = "A ULID or a hyphenated UUID; case-insensitive", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE", min_length = 26, max_length = 36),
+        ("id" = String, Path, description = "A ULID or a hyphenated UUID; case-insensitive", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE", pattern = "^([0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"),
         UploadQuery,
         AgainQuery,
         ("X-Recorded-At" = Option<String>, Header, description = "When it was recorded (RFC 3339 with an offset); now otherwise", format = DateTime),
