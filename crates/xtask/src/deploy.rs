@@ -1,4 +1,4 @@
-//! `cargo xtask deploy-lint`: finds mistakes in the deployment template, without an AWS account.
+//! `cargo xtask deploy-lint`: finds mistakes in what people deploy with, without an account or a cluster.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,12 +11,13 @@ use crate::{program, workspace};
 const ENVIRONMENT: Environment = Environment {
     name: "deploy-lint",
     requirements: include_str!("../requirements/deploy.txt"),
-    works: |home| python::runs(home, &["-c", "import samcli, samtranslator"]),
+    works: |home| python::runs(home, &["-c", "import samcli, samtranslator, kubernetes_validate"]),
 };
 
 const REGION: &str = "us-east-1";
 
-/// Lints a template, or the one that is deployed, twice: as it is, and translated to what AWS would see.
+/// Lints a template, or the one that is deployed, twice: as it is, and translated to what AWS would see. And the guide's
+/// resources of Kubernetes.
 pub fn run(template: Option<PathBuf>) -> Result<()> {
     let template = template.unwrap_or_else(|| workspace::path("deploy/aws/template.yaml"));
     ensure!(template.is_file(), "there is no {}", template.display());
@@ -41,5 +42,8 @@ pub fn run(template: Option<PathBuf>) -> Result<()> {
         command(&["-m", "samcli", "validate", "--lint", "--region", REGION, "--template"]).arg(&template),
     )?;
     let script = workspace::path("crates/xtask/lint_translated.py");
-    program::succeed(command(&[]).arg(script).arg(&template).arg(REGION)).context("linting the translated template")
+    program::succeed(command(&[]).arg(script).arg(&template).arg(REGION)).context("linting the translated template")?;
+    let script = workspace::path("crates/xtask/lint_kubernetes.py");
+    let guide = workspace::path("docs/guides/behind-a-proxy.md");
+    program::succeed(command(&[]).arg(script).arg(guide)).context("validating the Kubernetes resources")
 }

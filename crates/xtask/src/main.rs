@@ -86,7 +86,7 @@ enum Command {
         /// Those alone whose names have one of these in them.
         only: Vec<String>,
     },
-    /// Lints deploy/aws/template.yaml, as it is and as AWS would see it.
+    /// Lints deploy/aws/template.yaml, as it is and as AWS would see it, and the guide's resources of Kubernetes.
     DeployLint {
         /// Another template.
         template: Option<PathBuf>,
