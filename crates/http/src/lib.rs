@@ -23,6 +23,7 @@ pub use self::{
     answers::problem::Meaning,
     failures::Failures,
     layers::wrapped,
+    openapi::generate as generate_openapi,
     requests::{
         origins::{InvalidOrigin, Origins},
         place::{InvalidPublicUrl, PublicUrl},
