@@ -29,9 +29,9 @@ pub struct Grant {
     /// Always `Bearer`.
     #[schema(extensions(("x-const" = json!("Bearer"))))]
     pub token_type: String,
-    /// When the session expires. Using it extends it.
+    /// When the session expires. Using it extends it, up to a year by default.
     #[serde(serialize_with = "timestamp::serialize")]
-    #[schema(example = "2027-02-21T00:30:11.482000Z")]
+    #[schema(example = "2026-12-23T00:30:11.482000Z")]
     pub expires_at: DateTime<Utc>,
     /// The user who signed in.
     pub user: User,
@@ -125,9 +125,9 @@ pub struct Session {
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(example = "2026-11-29T11:00:00.000000Z")]
     pub last_used_at: DateTime<Utc>,
-    /// When it expires. Using it extends it.
+    /// When it expires. Using it extends it, up to a year by default.
     #[serde(serialize_with = "timestamp::serialize")]
-    #[schema(example = "2027-02-27T11:00:00.000000Z")]
+    #[schema(example = "2026-12-29T11:00:00.000000Z")]
     pub expires_at: DateTime<Utc>,
     /// Whether it is the session of this request.
     #[schema(example = true)]

@@ -1,7 +1,7 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
 //! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Session`], [`SessionPage`]
-//! - recordings: [`Recording`], [`RecordingPage`], [`RecordingChanges`]
+//! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
 //! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`], [`PendingUpload`], [`PendingUploadPage`]
 //! - the server itself: [`Health`], [`Readiness`], [`Failure`]
@@ -26,7 +26,7 @@ pub use self::{
     accounts::{Credentials, Grant, Me, Session, SessionPage, Usage, User, UserLimits},
     changes::{Change, Changes},
     problem::Problem,
-    recordings::{PlaybackLink, Recording, RecordingChanges, RecordingPage},
+    recordings::{PlaybackLink, Recording, RecordingPage, RecordingUpdate},
     server::{About, Failure, Health, Readiness},
     slug::Slug,
     uploads::{CreateUpload, PendingUpload, PendingUploadPage, ReceivedPart, UploadPart, UploadPlan},

@@ -24,7 +24,7 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request, and what to do.
     #[schema(
-        example = "Recording 01JD9Z8Q3NVX4T6M2K7C5B1ARE was stored with other content and stays as it is. Choose a new id."
+        example = "Recording 01JD9Z8Q3NVX4T6M2K7C5B1ARE was stored with other audio and stays as it is. Choose a new id."
     )]
     pub detail: String,
     /// The request's id, also in `X-Request-Id` and in the server's log.

@@ -82,10 +82,10 @@ pub struct RecordingPage {
     pub next_cursor: Option<String>,
 }
 
-/// A change of a recording.
+/// New values of a recording's fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RecordingChanges {
+pub struct RecordingUpdate {
     /// The new name.
     #[schema(example = "Interview with Ann.m4a", min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     pub name: String,

@@ -36,7 +36,7 @@ pub struct CreateUpload {
     /// Duration in milliseconds.
     #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64, example = 3120)]
     pub client_duration_ms: Option<u32>,
-    /// Whether the id of a deleted recording may be used again.
+    /// Store the recording even if one of this id was deleted.
     #[serde(default)]
     pub again: bool,
 }
@@ -56,7 +56,7 @@ pub struct UploadPlan {
     #[schema(required, example = "2026-11-23T01:31:00.000000Z")]
     pub links_expire_at: Option<DateTime<Utc>>,
     /// Size of every part except the last, in bytes.
-    #[schema(example = 8_388_608)]
+    #[schema(example = 16_777_216)]
     pub part_size: u64,
     /// The parts to send; empty if the same recording is stored already.
     pub parts: Vec<UploadPart>,
@@ -97,7 +97,7 @@ pub struct PendingUpload {
     #[schema(example = "2026-11-23T12:31:00.000000Z")]
     pub expires_at: DateTime<Utc>,
     /// Size of every part except the last, in bytes.
-    #[schema(example = 8_388_608)]
+    #[schema(example = 16_777_216)]
     pub part_size: u64,
     /// Number of parts.
     #[schema(example = 1)]
@@ -133,7 +133,7 @@ pub struct UploadPart {
     /// The part's number, from 1.
     #[schema(example = 1)]
     pub number: u32,
-    /// Its size, in bytes, to send as `Content-Length`; chunked transfer encoding is not supported.
+    /// Its size, in bytes, to send as `Content-Length`; S3 does not accept chunked transfer encoding.
     #[schema(example = 24895)]
     pub size: u64,
     /// Always `PUT`.
@@ -145,7 +145,8 @@ pub struct UploadPart {
         example = "https://tapes.example.com/v1/direct/01JD9Z8Q3NVX4T6M2K7C5B1ARE/parts/1?owner=01JD8QKB5T2W9XE6N4RFZ0HYCM&expires=1795397460&signature=kQ3v"
     )]
     pub url: String,
-    /// Its path, if the part goes to this server, for clients that know the server by another address.
+    /// Its path below the base URL of this API, if the part goes to this server, for clients that know the server by another
+    /// address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         example = "/v1/direct/01JD9Z8Q3NVX4T6M2K7C5B1ARE/parts/1?owner=01JD8QKB5T2W9XE6N4RFZ0HYCM&expires=1795397460&signature=kQ3v"

@@ -23,7 +23,6 @@ pub use self::{
     answers::problem::Meaning,
     failures::Failures,
     layers::wrapped,
-    openapi::generate as generate_openapi,
     requests::{
         origins::{InvalidOrigin, Origins},
         place::{InvalidPublicUrl, PublicUrl},
@@ -48,7 +47,7 @@ pub fn forwarded_client(request: &HttpRequest, proxies: &Proxies) -> Option<IpAd
 /// The answer to a client that has too many requests under way already.
 #[must_use]
 pub fn too_many_requests() -> HttpResponse {
-    let detail = "Your address has as many requests under way as one may. Wait for some to end.";
+    let detail = "This address has the maximum number of requests in progress. Wait for some to finish.";
     Problem::new(Slug::TooManyRequests, detail).error_response()
 }
 

@@ -27,9 +27,9 @@ pub async fn grant(memory: &Budget, user: UserId, purpose: Purpose, bytes: u64) 
     timeout(PATIENCE, memory.take(user, purpose, bytes)).await.map_err(|_| {
         let detail = match purpose {
             Purpose::Receiving => {
-                "More is under way than this server has memory for. Nothing of the body was read; try again."
+                "The server has no memory left for this request. Nothing of the body was read; try again."
             }
-            Purpose::Sending => "More is played than this server has memory for. Try again.",
+            Purpose::Sending => "The server has no memory left for this response. Try again.",
         };
         Problem::new(Slug::Busy, detail)
     })

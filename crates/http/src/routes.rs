@@ -162,7 +162,7 @@ mod tests {
         }
         // These are no business of clients.
         routed.retain(|(_, path)| path != paths::DOCS_FILE);
-        let described = openapi::described();
+        let described = openapi::generator::described();
         // Every GET has its HEAD; the description says so only where a client wants to know.
         let is_implied = |(method, path): &(String, String)| {
             method == "HEAD" && described.contains(&("GET".to_owned(), path.clone()))

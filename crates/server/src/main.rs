@@ -52,7 +52,7 @@ struct Cli {
     /// Listen on this address, such as 127.0.0.1:8081.
     #[arg(long, global = true, value_name = "HOST:PORT")]
     listen: Option<Listen>,
-    /// Keep data in this folder.
+    /// Keep data without a location of its own in this folder.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -69,13 +69,13 @@ enum Command {
     Setup,
     /// Check that everything serving needs is there and permitted.
     Doctor,
-    /// Remove leftovers of crashes, failed deletes and abandoned uploads, once; the server does so hourly.
+    /// Remove leftovers of crashes, failed deletes and abandoned uploads, once; the server does so by itself.
     Sweep(sweep::Options),
-    /// Verify all audio and the database against their checksums, and repair what can be repaired.
+    /// Verify all audio and the database against their checksums; with --repair, repair what can be repaired.
     Verify(verify::Options),
     /// Make a consistent, verified copy of all data in a new folder, also while the server is running.
     Backup(backup::Options),
-    /// Create the data folder from a backup; it must not exist yet.
+    /// Create the data folder from a backup; it must be missing or empty.
     Restore(backup::Options),
     /// Manage the history that clients synchronize with.
     #[command(subcommand)]

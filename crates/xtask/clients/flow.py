@@ -26,7 +26,7 @@ from tapebase_client.models import (
     Grant,
     Problem,
     Recording,
-    RecordingChanges,
+    RecordingUpdate,
     RecordingPage,
     UploadForm,
     UploadPlan,
@@ -79,7 +79,7 @@ def main() -> None:
     assert isinstance(part, File) and part.payload.read() == AUDIO[100:200], part
 
     tag = get_recording.sync_detailed(ids[0], client=client).headers["ETag"]
-    changes = RecordingChanges(name="Interview.m4a")
+    changes = RecordingUpdate(name="Interview.m4a")
     renamed = rename_recording.sync(ids[0], client=client, body=changes, if_match=tag)
     assert isinstance(renamed, Recording) and renamed.name == "Interview.m4a", renamed
     late = rename_recording.sync(ids[0], client=client, body=changes, if_match=tag)

@@ -16,8 +16,8 @@ const ENVIRONMENT: Environment = Environment {
 
 const REGION: &str = "us-east-1";
 
-/// Lints a template, or the one that is deployed, twice: as it is, and translated to what AWS would see. And the guide's
-/// resources of Kubernetes.
+/// Lints a template, or the one that is deployed, twice: as it is, and translated to what AWS would see. Lints the Kubernetes
+/// resources of the guide, too.
 pub fn run(template: Option<PathBuf>) -> Result<()> {
     let template = template.unwrap_or_else(|| workspace::path("deploy/aws/template.yaml"));
     ensure!(template.is_file(), "there is no {}", template.display());

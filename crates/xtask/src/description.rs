@@ -55,7 +55,7 @@ const GENERATED: [Generated; 3] = [
     ),
 ];
 
-/// Fails on any warning of a linter, and on any audio that is none.
+/// Fails on any warning of a linter, and where a generator makes anything but bytes of audio.
 pub fn run() -> Result<()> {
     let (home, description) = (PACKAGES.find()?, workspace::path("docs/openapi.json"));
     lint(&home, &description)?;
@@ -80,7 +80,7 @@ fn lint(home: &Path, description: &Path) -> Result<()> {
     succeed(spectral.arg("--ruleset").arg(rules).arg(description)).context("Spectral")
 }
 
-/// All of them in one Java.
+/// All of them in one JVM, the start of which takes longest.
 fn generate(folder: &Path, description: &Path) -> Result<()> {
     let mut java = JAVA.command()?;
     java.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar"]).arg(archive()?);

@@ -25,16 +25,17 @@ const PROGRAMS: Bundle = Bundle {
 
 const README: &str = "README.md";
 
-/// What the commands of the README print among other things.
-const OF_README: &[&str] = &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"];
-
-/// The guides with commands, and what those print.
-const GUIDES: [(&str, &[&str]); 3] = [
+/// The texts with commands, and what those print among other things.
+const GUIDES: [(&str, &[&str]); 4] = [
+    (README, &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"]),
     ("docs/guides/play.md", &["identical\n206\n", "/v1/play/", "\ninvalid-link\n"]),
     ("docs/guides/errors-and-retries.md", &["\"not-found\"\n201\n200\n"]),
     (
         "docs/guides/upload-from-a-phone.md",
-        &["interrupted\nnot-found\n201\n200\n", "\nstored: the local copy may go\n", "\n9958000\n"],
+        &[
+            "interrupted\nnot-found\n201\n200\nstored: the local copy may go\n",
+            "\nuploading part 1\nuploading part 2\nuploading part 3\n19916000\n",
+        ],
     ),
 ];
 
@@ -47,13 +48,16 @@ const TESTS: &str = "cargo xtask test\n";
 /// The commands of the deployment that do not need an account: between these two sentences.
 const DEPLOYMENT: (&str, &str, &str) = ("deploy/README.md", "See whether it answers", "With sign-up closed");
 
+/// For how long a text may take, in seconds: a server that does not answer must not have everybody wait for ever.
+const PATIENCE: &str = "120";
+
 /// Where the texts expect a server.
 const USUAL: &str = "http://127.0.0.1:8080";
 
 /// What the walk prints among other things.
 const WALK: [&str; 4] = ["\"items\":[{", "206 Partial Content", "identical", "204"];
 
-/// The same beside engines of its own.
+/// Runs the guides beside engines of its own.
 pub fn run_alone() -> Result<()> {
     let engines = Engines::start()?;
     let outcome = run(&engines);
@@ -110,10 +114,7 @@ impl Desk {
     }
 
     fn follow_all(&self, address: &str, folder: &Path) -> Result<()> {
-        self.follow(README, OF_README, address)?;
-        for (file, expected) in GUIDES {
-            self.follow(file, expected, address)?;
-        }
+        self.follow_guides(address)?;
         let printed = std::fs::read_to_string(server::log(folder))?;
         let walk = walk(&printed).context("the server prints no walk")?;
         for shell in [&["bash", "--norc"][..], &["dash"], &["zsh", "-f"], &["fish", "--no-config"]] {
@@ -123,7 +124,7 @@ impl Desk {
     }
 
     fn follow_on_aws(&self, address: &str) -> Result<()> {
-        self.follow(README, OF_README, address)?;
+        self.follow_guides(address)?;
         let (file, from, to) = DEPLOYMENT;
         let text = std::fs::read_to_string(workspace::path(file))?;
         let part = text.split_once(from).and_then(|(_, rest)| Some(rest.split_once(to)?.0)).context(file)?;
@@ -131,6 +132,10 @@ impl Desk {
         let account = format!("aws() {{ echo {address}/; }}\n");
         self.bash(&(account + &script(part)), &["\"ready\"", "\"media_type\":\"audio/mp4\"", "identical\n"])
             .context(file)
+    }
+
+    fn follow_guides(&self, address: &str) -> Result<()> {
+        GUIDES.iter().try_for_each(|(file, expected)| self.follow(file, expected, address))
     }
 
     /// Runs the commands of a text on a server.
@@ -145,8 +150,13 @@ impl Desk {
 
     /// Has a shell read the script from its standard input.
     fn paste(&self, shell: &[&str], script: &str, expected: &[&str]) -> Result<()> {
-        let mut command = Command::new("env");
-        command.args(shell).current_dir(self.folder.path()).env("HOME", self.folder.path()).env("PATH", self.path()?);
+        let mut command = Command::new("timeout");
+        command
+            .arg(PATIENCE)
+            .args(shell)
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("PATH", self.path()?);
         command.envs(environment(&self.home));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         child.stdin.take().context("it reads")?.write_all(script.as_bytes())?;

@@ -41,7 +41,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Checks the format, the lints, the deployment, the tests and the running API, in this order.
+    /// Checks everything that has to hold before a change lands.
     Test,
     /// Makes the recordings in crates/conformance/fixtures anew.
     Fixtures,
@@ -86,7 +86,7 @@ enum Command {
         /// Those alone whose names have one of these in them.
         only: Vec<String>,
     },
-    /// Lints deploy/aws/template.yaml, as it is and as AWS would see it, and the guide's resources of Kubernetes.
+    /// Lints deploy/aws/template.yaml, as it is and as AWS would see it, and the Kubernetes resources of the guide.
     DeployLint {
         /// Another template.
         template: Option<PathBuf>,

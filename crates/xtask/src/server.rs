@@ -1,5 +1,6 @@
 //! Builds the server and keeps one running on a free port until it is dropped.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::log::last_words;
 use crate::workspace;
+
+/// What the names of settings begin with.
+const SETTINGS: [&[u8]; 2] = [b"TAPEBASE_", b"AWS_"];
 
 /// How long a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -52,7 +56,8 @@ impl Server {
     fn start(mut command: Command, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let log = File::create(log(folder))?;
         // A developer's own settings must not decide what is found.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TAPEBASE_")) {
+        let is_setting = |name: &OsStr| SETTINGS.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
         let child = command

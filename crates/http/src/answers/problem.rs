@@ -67,7 +67,7 @@ meanings! {
     EmailTaken 409 "The email address is already registered" retryable: false,
     CursorExpired 410 "The cursor has expired" retryable: false,
     HistoryChanged 410 "The server was restored to an earlier state" retryable: false,
-    LengthRequired 411 "A Content-Length is required" retryable: false,
+    LengthRequired 411 "The length of the body is missing" retryable: false,
     PreconditionFailed 412 "The precondition failed" retryable: false,
     TooLarge 413 "The body is too large" retryable: false,
     AnswerTooLarge 413 "The response is too large" retryable: false,
@@ -78,11 +78,11 @@ meanings! {
     AudioDamaged 500 "The audio of this recording is damaged" retryable: false,
     Busy 503 "The server is busy" retryable: true,
     SendAgain 503 "The stored audio is damaged; upload it again" retryable: true,
-    Unavailable 503 "A storage backend does not respond" retryable: true,
+    Unavailable 503 "A store does not respond" retryable: true,
     QuotaExceeded 507 "The storage quota is exceeded" retryable: false,
     TooManyRecordings 507 "The maximum number of recordings is reached" retryable: false,
     TooManyUploads 507 "The maximum number of pending uploads is reached" retryable: false,
-    StorageFull 507 "The server's storage is full" retryable: true,
+    StorageFull 507 "The storage is full" retryable: true,
 }
 
 impl Meaning {

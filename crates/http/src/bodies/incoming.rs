@@ -76,10 +76,7 @@ impl FromRequest for Incoming {
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let most = policy.and_then(|policy| policy.body_bytes).unwrap_or(u64::MAX);
         if length.is_some_and(|length| length > most) {
-            let detail = format!(
-                "At most {most} bytes are taken in one request here: announce the recording at POST /v1/direct, \
-                 and send it where the answer says."
-            );
+            let detail = format!("The maximum in one request is {most} bytes: use POST /v1/direct.");
             return std::future::ready(Err(Problem::new(Slug::TooLarge, detail)));
         }
         std::future::ready(Ok(Self {

@@ -28,7 +28,7 @@ const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-t
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AgainQuery {
-    /// `true` stores the recording even though one of this id was deleted.
+    /// Store the recording even if one of this id was deleted.
     #[serde(default)]
     #[param(default = false)]
     pub again: bool,

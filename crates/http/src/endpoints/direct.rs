@@ -69,7 +69,7 @@ pub async fn plan(
 
 /// List pending direct uploads
 ///
-/// Pending uploads count towards the quota until they are completed, aborted or expired.
+/// Pending uploads count towards the quota until they are completed or aborted, or have expired and are removed.
 #[utoipa::path(get, path = "/v1/direct", operation_id = "listDirectUploads", tag = "Direct uploads", params(PageQuery), responses(
     (status = 200, description = "A page of uploads, in the order of their ids", body = api::PendingUploadPage),
 ))]
@@ -213,7 +213,7 @@ pub async fn complete(
 
 /// Abort a direct upload
 ///
-/// Deletes the parts that were received, and ends its part URLs.
+/// Deletes the parts that were received. Part URLs that lead to this server end; those that lead to S3 expire by themselves.
 #[utoipa::path(delete, path = "/v1/direct/{id}", operation_id = "abortDirectUpload", tag = "Direct uploads",
     params(("id" = String, Path, description = "The upload's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE")),
     responses(

@@ -56,7 +56,7 @@ type Answer = Result<HttpResponse, Failure>;
         (status = 200, description = "For `Authorization: USER_ID AUTH_KEY`", body = Object, example = json!({"auth_key": "7Hc0vQ2mXkR9dT4sLw8bNz6yJf3gPa1e", "user_id": "kakao_1234567890"})),
         (status = 400, description = "A parameter is missing or invalid"),
         (status = 403, description = "Unverified social ids are not accepted"),
-        (status = 503, description = "A storage backend does not respond"),
+        (status = 503, description = "A store does not respond"),
         (status = 507, description = "The storage is full"),
     ))]
 pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
@@ -191,7 +191,7 @@ async fn find(request: &HttpRequest, caller: &Caller, services: &Services) -> Re
 
 async fn authenticate(request: &HttpRequest, services: &Services) -> Result<Caller, Failure> {
     let header = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().trim_ascii());
-    let missing = || Failure::error(Slug::InvalidParameter, "Authorization Header is required.");
+    let missing = || Failure::error(Slug::InvalidParameter, HEADER_REQUIRED);
     let header = header.filter(|header| !header.is_empty()).ok_or_else(missing)?;
     let header = std::str::from_utf8(header).map_err(|_| Failure::unauthorized())?;
     let words: Vec<&str> = header.split_whitespace().collect();
@@ -211,11 +211,9 @@ fn media_type(request: &HttpRequest) -> Result<MediaType, Failure> {
     let accepted = accepted.filter(|media_type| {
         media_type.as_str().starts_with("audio/") || media_type.as_str() == "application/octet-stream"
     });
-    accepted.and_then(|media_type| MediaType::declared([media_type.as_str()]).ok()).ok_or_else(|| {
-        let message = format!("Unsupported media type: {named}");
-        let body = json!({"Code": "UnsupportedMediaType", "Message": message});
-        Failure::new(Problem::new(Slug::UnsupportedMediaType, ""), &body)
-    })
+    accepted
+        .and_then(|media_type| MediaType::declared([media_type.as_str()]).ok())
+        .ok_or_else(|| Failure::unsupported(&named))
 }
 
 fn success() -> HttpResponse {
@@ -234,6 +232,21 @@ fn parameter(request: &HttpRequest, name: &str) -> Result<String, Utf8Error> {
     let value = pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value)).unwrap_or_default();
     percent_decode_str(&value.replace('+', " ")).decode_utf8().map(Into::into)
 }
+
+/// What a failed request of a 2018 client is answered, for the description.
+#[cfg(test)]
+pub fn example(operation: &str, slug: Slug) -> Value {
+    let failure = match (operation, slug) {
+        (_, Slug::InvalidToken) => Failure::unauthorized(),
+        (_, Slug::UnsupportedMediaType) => Failure::unsupported("text/html"),
+        (_, Slug::InvalidParameter) => Failure::error(slug, HEADER_REQUIRED),
+        ("legacyLogin" | "legacyList", _) => Failure::of_error(Problem::new(slug, "")),
+        _ => Failure::result(Problem::new(slug, "")),
+    };
+    serde_json::from_str(&failure.body).unwrap_or_default()
+}
+
+const HEADER_REQUIRED: &str = "Authorization Header is required.";
 
 /// A failed request of a 2018 client: the status is that of the problem, the body is what it knows.
 #[derive(Debug)]
@@ -260,6 +273,12 @@ impl Failure {
     fn result(problem: Problem) -> Self {
         let body = json!({"result": "fail", "error": Meaning::of(problem.slug()).title});
         Self::new(problem, &body)
+    }
+
+    fn unsupported(media_type: &str) -> Self {
+        let message = format!("Unsupported media type: {media_type}");
+        let body = json!({"Code": "UnsupportedMediaType", "Message": message});
+        Self::new(Problem::new(Slug::UnsupportedMediaType, ""), &body)
     }
 
     fn unauthorized() -> Self {

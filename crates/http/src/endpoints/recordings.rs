@@ -54,7 +54,7 @@ type Answer = Result<HttpResponse, Problem>;
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if no recording has this id"),
         ("If-Match" = Option<String>, Header, description = "ETags, one of which the recording must have"),
     ),
-    request_body(description = "The audio. Its format is detected; `Content-Type` is used where detection finds none", content(
+    request_body(description = "The audio. `Content-Type` is a type of audio or absent; the format is detected, and the declared type is used where detection finds none", content(
         (String = "application/octet-stream"), (String = "audio/mp4"), (String = "audio/webm"),
     )),
     responses(
@@ -84,7 +84,7 @@ pub async fn put(
 ///
 /// The server chooses the id, so repeating the request stores a second recording; `uploadRecording` is safe to repeat.
 /// The optional fields may come before or after the file. The audio as the body, without a form, is accepted as well, with
-/// the parameters of `uploadRecording`.
+/// `name`, `client_duration_ms`, `X-Recorded-At`, `Content-Disposition` and the digests of `uploadRecording`.
 #[utoipa::path(post, path = "/v1/recordings", operation_id = "uploadRecordingForm", tag = "Recordings",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(
@@ -133,7 +133,7 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
             .json(wire::recording(recording)),
         Stored::Existing(recording) => found(recording),
         Stored::Repaired(recording) => {
-            tracing::warn!(recording = %recording.id, "damaged audio was mended by a repeated upload");
+            tracing::warn!(recording = %recording.id, "damaged audio was repaired by a repeated upload");
             answer(&recording).json(wire::repaired(recording.clone()))
         }
     }
@@ -203,7 +203,7 @@ pub async fn get(
         ("If-Match" = Option<String>, Header, description = "The ETag that the recording (not its audio) must have"),
     ),
     request_body(content(
-        (api::RecordingChanges = "application/json"), (api::RecordingChanges = "application/merge-patch+json"),
+        (api::RecordingUpdate = "application/json"), (api::RecordingUpdate = "application/merge-patch+json"),
     )),
     responses(
         (status = 200, description = "The renamed recording", body = api::Recording),
@@ -214,7 +214,7 @@ pub async fn rename(
     caller: Caller,
     request: HttpRequest,
     path: web::Path<String>,
-    changes: Json<api::RecordingChanges>,
+    changes: Json<api::RecordingUpdate>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {

@@ -52,7 +52,7 @@ fn require(request: &HttpRequest, tag: &EntityTag, is_same: Comparison) -> Resul
     if is_met || !request.headers().contains_key(header::IF_MATCH) {
         return Ok(());
     }
-    let detail = "No tag in If-Match is the current one. Fetch the recording again and decide anew.";
+    let detail = "No ETag in If-Match is current. Fetch the recording again and decide again.";
     Err(Problem::new(Slug::PreconditionFailed, detail))
 }
 

@@ -68,7 +68,7 @@ impl ListQuery {
             Direction::Oldest => Order::Oldest,
         });
         let cursor = self.cursor.as_deref().map(Cursor::parse).transpose();
-        let cursor = cursor.map_err(|_| invalid("Send as cursor the next_cursor of the page before."))?;
+        let cursor = cursor.map_err(|_| invalid("Send as cursor the next_cursor of the previous page."))?;
         let of_cursor = cursor.as_ref().map(|cursor| (cursor.by, cursor.order));
         let (by, order) = match (of_cursor, by, order) {
             (Some((own, _)), Some(by), _) if own != by => return Err(invalid(OTHER_LIST)),

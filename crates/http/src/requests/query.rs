@@ -43,7 +43,7 @@ pub fn page<T, E>(
     let PageQuery { limit: asked, cursor } = parse(request)?;
     let after = cursor.as_deref().map(parse_cursor).transpose();
     let after = after
-        .map_err(|_| Problem::new(Slug::InvalidParameter, "Send as cursor the next_cursor of the page before."))?;
+        .map_err(|_| Problem::new(Slug::InvalidParameter, "Send as cursor the next_cursor of the previous page."))?;
     Ok((limit(asked)?, after))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{Desk, OF_README, README, USUAL, blocks};
+use super::{Desk, USUAL, blocks};
 use crate::client::agent;
 use crate::debian::{environment, in_bundle};
 use crate::process::{Process, free_address};
@@ -15,17 +15,17 @@ use crate::workspace;
 /// Its path in its Debian package.
 pub const NGINX: &str = "usr/sbin/nginx";
 
-/// Where nginx may write, if it is not installed.
+/// What nginx wants to write to; those it has by default are root's.
 const FOLDERS: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
-/// Runs the README's commands through the proxy, at the address that it gives the server.
+/// Runs all commands through the proxy, at the address that it gives the server.
 pub fn run(desk: &Desk) -> Result<()> {
     let address = free_address()?;
     let url = format!("http://{address}/tapes");
     server::serve(&[("TAPEBASE_PUBLIC_URL", &url)], |upstream, folder| {
         let nginx = start(desk, address, upstream, folder)?;
         nginx.wait_until(|| Ok(agent().get(format!("{url}/healthz")).call().is_ok_and(|it| it.status() == 200)))?;
-        desk.follow(README, &[OF_README, &[&format!("\"url\":\"{url}/v1/play/")]].concat(), &url)
+        desk.follow_guides(&url)
     })
 }
 

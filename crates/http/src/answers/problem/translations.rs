@@ -30,9 +30,7 @@ impl From<BodyError> for Problem {
             BodyError::Stalled => {
                 Self::new(Slug::BodyTimeout, "Nothing was stored. Send the whole body again, without pauses.")
             }
-            BodyError::TooLarge { limit } => {
-                Self::new(Slug::TooLarge, format!("At most {limit} bytes are taken here."))
-            }
+            BodyError::TooLarge { limit } => Self::new(Slug::TooLarge, format!("The maximum is {limit} bytes.")),
             BodyError::OverQuota => {
                 Self::new(Slug::QuotaExceeded, "Nothing was stored. Delete recordings to make room.")
             }
@@ -72,24 +70,22 @@ impl From<UploadError> for Problem {
             ),
             UploadError::Unmet => Self::new(
                 Slug::PreconditionFailed,
-                "Nothing was stored: what If-Match or If-None-Match asks for is not so. Fetch the recording and decide anew.",
+                "Nothing was stored: the precondition in If-Match or If-None-Match failed. Fetch the recording and decide again.",
             ),
             UploadError::Conflict(id) => Self::new(
                 Slug::RecordingConflict,
-                format!("Recording {id} was stored with other content and stays as it is. Choose a new id."),
+                format!("Recording {id} was stored with other audio and stays as it is. Choose a new id."),
             ),
             UploadError::Deleted(deleted) => {
                 let detail = format!(
-                    "Recording {} was deleted and stays so: delete it on the device, too. To store it all the same, say again.",
+                    "Recording {} was deleted. Delete it on the device, too, or upload it with again=true.",
                     deleted.id
                 );
                 Self::new(Slug::RecordingDeleted, detail).with_deleted_at(deleted.deleted_at)
             }
             UploadError::SendAgain(id) => Self::caused_by(
                 Slug::SendAgain,
-                format!(
-                    "The audio of recording {id} turned out to be damaged here. Send it once more: it is stored anew then."
-                ),
+                format!("The stored audio of recording {id} is damaged. Upload it once more, which replaces it."),
                 format!("the audio of recording {id} is missing or damaged").into(),
             ),
             UploadError::DigestMismatch { received } => Self::new(
@@ -98,12 +94,12 @@ impl From<UploadError> for Problem {
             ),
             UploadError::TooManyRecordings { limit } => Self::new(
                 Slug::TooManyRecordings,
-                format!("Nothing was stored. You have {limit} recordings, uploads under way among them: delete some."),
+                format!("Nothing was stored. You have {limit} recordings, pending uploads included: delete some."),
             ),
             UploadError::TooManyUploads { limit } => Self::new(
                 Slug::TooManyUploads,
                 format!(
-                    "Nothing was begun. You have {limit} uploads under way: complete or abort some, GET /v1/direct lists them."
+                    "Nothing was created. You have {limit} pending uploads: complete or abort some; GET /v1/direct lists them."
                 ),
             ),
             UploadError::Full(cause) => Self::storage_full(cause),
@@ -117,19 +113,23 @@ impl From<DirectError> for Problem {
         match error {
             DirectError::Upload(UploadError::DigestMismatch { received }) => Self::new(
                 Slug::UploadMismatch,
-                format!("The upload is over, for what arrived has SHA-256 {}. Announce it again.", received.to_hex()),
+                format!(
+                    "The parts have SHA-256 {}, so the upload was discarded. Start over with POST /v1/direct.",
+                    received.to_hex()
+                ),
             ),
             DirectError::Upload(error) => error.into(),
             DirectError::NotFound => {
-                Self::new(Slug::NotFound, "You have no upload of this id under way. Announce it again.")
+                Self::new(Slug::NotFound, "You have no pending upload of this id. Create it with POST /v1/direct.")
             }
             DirectError::MissingPart { number, count } => Self::new(
                 Slug::UploadIncomplete,
                 format!("Part {number} of {count} is missing. Send it, and complete the upload again."),
             ),
-            DirectError::InvalidLink => {
-                Self::new(Slug::InvalidLink, "Announce the recording again for fresh links, if it is not stored.")
-            }
+            DirectError::InvalidLink => Self::new(
+                Slug::InvalidLink,
+                "If the recording is not stored yet, repeat POST /v1/direct for fresh URLs.",
+            ),
         }
     }
 }
@@ -140,10 +140,10 @@ impl From<ListError> for Problem {
             ListError::NotFound => Self::new(Slug::NotFound, "You have no recording of this id."),
             ListError::Damaged(id) => Self::caused_by(
                 Slug::AudioDamaged,
-                "What is left of the audio is not what was uploaded. Whoever still has it can upload it again under the same id.",
+                "The stored audio is not what was uploaded. An app that still has it can upload it again under the same id.",
                 format!("the audio of recording {id} is missing or damaged").into(),
             ),
-            ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide anew."),
+            ListError::Changed => Self::new(Slug::PreconditionFailed, "Fetch the recording again and decide again."),
             ListError::Full(cause) => Self::storage_full(cause),
             ListError::Unavailable(cause) => Self::unavailable(cause),
         }
@@ -164,9 +164,9 @@ impl From<PlaybackError> for Problem {
         match error {
             PlaybackError::InvalidLink => Self::new(
                 Slug::InvalidLink,
-                "It is incomplete, or its recording is gone, or its owner has signed out everywhere. Ask for a fresh one.",
+                "It is incomplete, its recording was deleted, or its owner has signed out everywhere. Request a fresh one.",
             ),
-            PlaybackError::Expired => Self::new(Slug::InvalidLink, "It has expired. Ask for a fresh one."),
+            PlaybackError::Expired => Self::new(Slug::InvalidLink, "It has expired. Request a fresh one."),
             PlaybackError::Unavailable(cause) => Self::unavailable(cause),
         }
     }
@@ -176,7 +176,7 @@ impl From<ChangesError> for Problem {
     fn from(error: ChangesError) -> Self {
         match error {
             ChangesError::InvalidCursor => {
-                Self::new(Slug::InvalidParameter, "Send as cursor the cursor of your page before, as it was.")
+                Self::new(Slug::InvalidParameter, "Send as cursor the cursor of your previous response, unchanged.")
             }
             ChangesError::CursorExpired => Self::new(
                 Slug::CursorExpired,
@@ -197,14 +197,14 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::SignupClosed => Self::new(Slug::SignupClosed, "Ask the operator of this server for an account."),
-            AuthError::EmailTaken => Self::new(Slug::EmailTaken, "Log in instead, or sign up with another."),
+            AuthError::EmailTaken => Self::new(Slug::EmailTaken, "Sign in instead, or use another email address."),
             AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
                 .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
             AuthError::UntrustedSocialId => Self::new(
                 Slug::UntrustedSocialId,
                 "Anybody can know a social id. Sign up with email and password, or ask the operator.",
             ),
-            AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Log in again.")
+            AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
             AuthError::Busy => Self::new(Slug::Busy, "Try again in a moment."),
             AuthError::Full(cause) => Self::storage_full(cause),

@@ -14,15 +14,16 @@ type Schemas = BTreeMap<String, RefOr<Schema>>;
 
 /// Gives every body that is JSON an example, unless it has one already.
 pub fn describe(document: &mut OpenApi) {
-    let schemas = document.components.as_ref().map(|components| components.schemas.clone()).unwrap_or_default();
-    for item in document.paths.paths.values_mut() {
+    let OpenApi { components: Some(components), paths, .. } = document else { return };
+    let schemas = &components.schemas;
+    for item in paths.paths.values_mut() {
         for (_, operation) in operations(item) {
             if let Some(RefOr::T(body)) = &mut operation.request_body {
-                body.content.values_mut().for_each(|content| add(content, &schemas));
+                body.content.values_mut().for_each(|content| add(content, schemas));
             }
             for response in operation.responses.responses.values_mut() {
                 let RefOr::T(response) = response else { continue };
-                response.content.values_mut().for_each(|content| add(content, &schemas));
+                response.content.values_mut().for_each(|content| add(content, schemas));
             }
         }
     }

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tapebase_api::Slug;
+use tapebase_api::{self as api, Slug, paths};
 use utoipa::openapi::{
     Content, Object, Ref, RefOr, Response, Type,
     example::{Example, ExampleBuilder},
     path::Operation,
 };
 
-use crate::answers::problem::Meaning;
+use crate::{answers::problem::Meaning, endpoints::legacy};
 
 /// Where examples are that operations refer to.
 const EXAMPLES: &str = "#/components/examples/";
 
 /// The problem that a status usually stands for.
-const USUAL: [(&str, Slug); 15] = [
+const USUAL: [(&str, Slug); 16] = [
     ("400", Slug::InvalidParameter),
     ("401", Slug::InvalidToken),
     ("403", Slug::InvalidLink),
@@ -30,19 +30,28 @@ const USUAL: [(&str, Slug); 15] = [
     ("415", Slug::UnsupportedMediaType),
     ("416", Slug::RangeNotSatisfiable),
     ("429", Slug::TooManyRequests),
+    ("500", Slug::AudioDamaged),
     ("503", Slug::Busy),
-    ("507", Slug::QuotaExceeded),
+    ("507", Slug::StorageFull),
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 7] = [
+const OTHERS: [(&str, &str, Slug); 15] = [
+    ("uploadRecording", "400", Slug::DigestMismatch),
+    ("uploadRecording", "507", Slug::QuotaExceeded),
+    ("uploadRecordingForm", "400", Slug::InvalidBody),
+    ("uploadRecordingForm", "507", Slug::QuotaExceeded),
+    ("createDirectUpload", "400", Slug::InvalidBody),
+    ("createDirectUpload", "507", Slug::QuotaExceeded),
     ("signUp", "400", Slug::InvalidEmail),
     ("signUp", "403", Slug::SignupClosed),
     ("signUp", "409", Slug::EmailTaken),
+    ("signIn", "400", Slug::InvalidBody),
     ("signIn", "401", Slug::WrongCredentials),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),
     ("legacyLogin", "403", Slug::UntrustedSocialId),
-    ("getReadiness", "507", Slug::StorageFull),
+    ("legacyLogin", "503", Slug::Unavailable),
+    ("getReadiness", "503", Slug::Unavailable),
 ];
 
 /// Adds the failures that operations like this one have in common, and says what all of its failures are answered with.
@@ -58,7 +67,7 @@ pub fn describe(path: &str, method: &str, operation: &mut Operation) {
             // Who asks too often is told before anybody looks at the path.
             let (media_type, content) = if is_legacy && status != "429" {
                 let mut content = Content::new(Some(Object::with_type(Type::Object)));
-                content.example = slug.map(|slug| json!({"error": Meaning::of(slug).title}));
+                content.example = slug.map(|slug| legacy::example(name, slug));
                 ("application/json", content)
             } else {
                 let mut content = Content::new(Some(Ref::from_schema_name("Problem")));
@@ -87,34 +96,41 @@ pub fn examples() -> BTreeMap<String, RefOr<Example>> {
 fn example(slug: Slug) -> Example {
     let title = Meaning::of(slug).title;
     let instance = "urn:uuid:019ac8f0-6b1e-7c4e-9d2a-3f5b8c7d6e10".to_owned();
-    let document = json!(Meaning::document(slug, format!("{title}."), instance));
-    ExampleBuilder::new().summary(title).value(Some(document)).build()
+    let restart = (slug == Slug::CursorExpired).then(|| paths::CHANGES.to_owned());
+    let document = api::Problem { restart, ..Meaning::document(slug, format!("{title}."), instance) };
+    ExampleBuilder::new().summary(title).value(Some(json!(document))).build()
 }
 
 fn add_common(method: &str, operation: &mut Operation) {
     let is_public = operation.security.as_ref().is_some_and(Vec::is_empty);
     let takes_body = operation.request_body.is_some();
     let writes = !matches!(method, "get" | "head");
+    let name = operation.operation_id.as_deref().unwrap_or_default();
+    let stores = OTHERS.contains(&(name, "507", Slug::QuotaExceeded)) || name.starts_with("legacyUpload");
+    let plays = ["RecordingAudio", "PlaybackAudio", "Download"].iter().any(|end| name.ends_with(end));
     let mut add = |status: &str, description: &str| {
         let responses = &mut operation.responses.responses;
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
     };
+    if takes_body {
+        add("400", "A header, parameter or the body is invalid");
+        add("408", "The body was sent too slowly");
+        add("411", "The request has neither Content-Length nor chunked transfer encoding");
+        add("413", "The body is too large");
+        add("415", "The media type is not supported");
+    }
     if !is_public {
         add("400", "A header or parameter is invalid");
         add("401", "The token is missing, invalid or expired");
     }
-    if takes_body {
-        add("400", "A header, parameter or the body is invalid");
-        add("408", "The body was sent too slowly");
-        add("411", "The request needs a Content-Length");
-        add("413", "The body is too large");
-        add("415", "The media type is not supported");
-    }
     add("429", "Too many requests from the client's address are in progress");
-    if !is_public || takes_body {
+    if plays {
+        add("500", "The audio is damaged");
+    }
+    if !is_public || takes_body || plays {
         add("503", "The server is busy or a store does not respond; retry after Retry-After");
-        if writes {
-            add("507", "The quota is exceeded or the storage is full");
-        }
+    }
+    if writes && (!is_public || takes_body) {
+        add("507", if stores { "The quota is exceeded or the storage is full" } else { "The storage is full" });
     }
 }
