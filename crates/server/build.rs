@@ -16,7 +16,8 @@ fn main() {
         (false, true) => "AWS",
         (false, false) => "memory alone",
     };
-    println!("cargo::rustc-env=TAPEBASE_VERSION={version} ({commit}{stores})");
+    // `cargo run` has it in the environment of the program, too, where no name of a setting may be that is none.
+    println!("cargo::rustc-env=BUILT_AS={version} ({commit}{stores})");
 }
 
 fn commit() -> Option<String> {

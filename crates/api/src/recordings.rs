@@ -87,7 +87,7 @@ pub struct RecordingPage {
 #[serde(deny_unknown_fields)]
 pub struct RecordingUpdate {
     /// The new name.
-    #[schema(example = "Interview with Ann.m4a", min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
+    #[schema(example = "회의록 3.m4a", min_length = 1, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$")]
     pub name: String,
 }
 

@@ -1,8 +1,8 @@
 //! The variables that are settings: those that begin with `TAPEBASE_`, but for what Kubernetes sets.
 
-use std::env;
+use std::{collections::BTreeSet, env};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use config::{Environment, Map};
 
 const PREFIX: &str = "TAPEBASE";
@@ -10,9 +10,21 @@ const PREFIX: &str = "TAPEBASE";
 /// The environment as a source of settings.
 ///
 /// A value stays the text it is until a setting wants a number: a folder may be named `007`.
-pub fn source() -> anyhow::Result<Environment> {
+pub fn source(keys: &BTreeSet<String>) -> anyhow::Result<Environment> {
     let source = Environment::with_prefix(PREFIX).prefix_separator("_").separator("__").ignore_empty(true);
-    Ok(source.source(Some(variables()?)))
+    let variables = variables()?;
+    for name in variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name) {
+        ensure!(
+            is_setting(name, keys),
+            "{name} is no setting: `tapebase config example` lists them, with __ for the dot"
+        );
+    }
+    Ok(source.source(Some(variables)))
+}
+
+fn is_setting(name: &str, keys: &BTreeSet<String>) -> bool {
+    let key = name.strip_prefix(PREFIX).and_then(|name| name.strip_prefix('_')).unwrap_or(name);
+    keys.contains(&key.to_ascii_lowercase().replace("__", "."))
 }
 
 fn variables() -> anyhow::Result<Map<String, String>> {
@@ -52,6 +64,16 @@ fn is_protocol(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_is_called_as_its_key() {
+        let keys = ["listen", "limits.quota"].map(str::to_owned).into();
+
+        assert!(is_setting("TAPEBASE_LISTEN", &keys) && is_setting("TAPEBASE_LIMITS__QUOTA", &keys));
+        for name in ["TAPEBASE_LISTN", "TAPEBASE_LIMITS_QUOTA", "TAPEBASELISTEN", "TAPEBASE_"] {
+            assert!(!is_setting(name, &keys), "{name}");
+        }
+    }
 
     #[test]
     fn what_kubernetes_tells_of_services_is_no_setting() {

@@ -11,6 +11,7 @@ mod units;
 mod url;
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -116,10 +117,8 @@ impl Config {
     }
 
     fn read(files: ConfigBuilder<DefaultState>) -> anyhow::Result<Self> {
-        let config = files.add_source(environment::source()?).build();
-        let config: Self = config.and_then(config::Config::try_deserialize).with_context(|| {
-            "bad configuration (in tapebase.toml, or in a TAPEBASE_ variable, where two underscores stand for the dot)"
-        })?;
+        let config = files.add_source(environment::source(&Self::keys()?)?).build();
+        let config: Self = config.and_then(config::Config::try_deserialize).context("bad configuration")?;
         config.check()?;
         Ok(config)
     }
@@ -150,6 +149,21 @@ impl Config {
         ))
     }
 
+    /// What every setting is called, with dots.
+    fn keys() -> anyhow::Result<BTreeSet<String>> {
+        let text = Self::default().in_effect()?;
+        let mut keys = BTreeSet::new();
+        for (key, value) in text.parse::<toml::Table>()? {
+            match value {
+                toml::Value::Table(inner) => keys.extend(inner.keys().map(|inner| format!("{key}.{inner}"))),
+                _ => drop(keys.insert(key)),
+            }
+        }
+        let unset = text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_suffix(" is not set"));
+        keys.extend(unset.map(str::to_owned));
+        Ok(keys)
+    }
+
     /// Every setting that has a value, as a configuration file, and the others as comments.
     fn in_effect(&self) -> anyhow::Result<String> {
         let (records, blobs) = self.stores();
@@ -167,10 +181,12 @@ impl Config {
         Self { data_dir: folder.to_owned(), records: None, blobs: None, ..self.clone() }
     }
 
-    /// Whether a store is in the data folder.
+    /// Whether a store is where it is unless something else is set.
     #[must_use]
-    pub const fn keeps_data_dir(&self) -> bool {
-        self.records.is_none() || self.blobs.is_none()
+    pub fn keeps_data_dir(&self) -> bool {
+        let (records, blobs) = self.stores();
+        let usual = self.in_folder(&self.data_dir).stores();
+        records == usual.0 || blobs == usual.1
     }
 
     /// The stores' URLs, in the data folder where nothing else is set.
@@ -232,6 +248,20 @@ mod tests {
             let name = key.rsplit('.').next().expect("a name");
             assert!(example.contains(&format!("# {name} = ")), "{key}: {example}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_the_usual_places_changes_nothing() {
+        let (records, blobs) = Config::default().stores();
+        let said = Config { records: Some(records), blobs: Some(blobs), ..Config::default() };
+        let elsewhere = Config {
+            records: Some(Url::new("memory:".into())),
+            blobs: Some(Url::new("memory:".into())),
+            ..Config::default()
+        };
+
+        assert!(said.keeps_data_dir() && Config::default().keeps_data_dir());
+        assert!(!elsewhere.keeps_data_dir());
     }
 
     fn keys(table: &toml::Table) -> Vec<String> {

@@ -24,6 +24,12 @@ pub mod duration {
     }
 
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        const DAY: u64 = 24 * 60 * 60;
+        let seconds = duration.as_secs();
+        if seconds > DAY && seconds.is_multiple_of(DAY) && duration.subsec_nanos() == 0 {
+            // Which would be months and a remainder.
+            return serializer.collect_str(&format_args!("{}days", seconds / DAY));
+        }
         serializer.collect_str(&humantime::format_duration(*duration))
     }
 }

@@ -30,7 +30,7 @@ pub struct Limit(u8);
 
 /// The number is not between 1 and [`Limit::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the limit is not between 1 and {}", Limit::MAX.get())]
+#[error("limit must be between 1 and {}", Limit::MAX.get())]
 pub struct InvalidLimit;
 
 impl Limit {

@@ -38,7 +38,7 @@ pub struct Lifetime(TimeDelta);
 
 /// Links do not count for so long, or so shortly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a link counts for {} to {} seconds", Lifetime::LEAST_SECONDS, Lifetime::MOST_SECONDS)]
+#[error("a link lasts {} to {} seconds", Lifetime::LEAST_SECONDS, Lifetime::MOST_SECONDS)]
 pub struct InvalidLifetime;
 
 /// Why somebody is given no link.

@@ -55,7 +55,7 @@ async fn answer<B: MessageBody>(request: ServiceRequest, next: Next<B>, id: Uuid
     // To find the pattern again is work of its own.
     if enabled!(Level::INFO) {
         let path = response.request().match_pattern().unwrap_or_else(|| "-".into());
-        let duration_us = started.elapsed().as_micros();
+        let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(path, status = response.status().as_u16(), duration_us, "answered");
     }
     Ok(response)

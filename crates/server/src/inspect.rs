@@ -27,7 +27,7 @@ fn advise(config: &Config) {
     if config.http.proxies == Proxies::default() {
         say!(
             "note: http.proxies is not set; with a proxy in front, set it to that proxy's address, or limits for each \
-             client's address do not apply, and what it says of clients is not believed"
+             client's address do not apply, and its X-Forwarded-… headers are ignored"
         );
     }
 }

@@ -44,7 +44,7 @@ lists all of them, docs/configuration.md explains them. AWS_REGION, AWS_ACCESS_K
 
 /// The backend for voice-recorder apps: sign up, upload, list, play, delete.
 #[derive(Parser)]
-#[command(name = "tapebase", version = env!("TAPEBASE_VERSION"), after_help = ENVIRONMENT)]
+#[command(name = "tapebase", version = env!("BUILT_AS"), after_help = ENVIRONMENT)]
 struct Cli {
     /// Read this configuration file instead of ./tapebase.toml.
     #[arg(long, global = true, value_name = "FILE")]

@@ -17,7 +17,7 @@ impl Locations {
         let mut findings = self.look(true).await?;
         if findings.iter().all(Finding::is_fine) {
             let ports = self.open().await?;
-            findings.push(finding("the audio belongs to the rows", ports.pair().await));
+            findings.push(finding("audio and database belong together", ports.pair().await));
         }
         Ok(findings)
     }
@@ -34,7 +34,7 @@ impl Locations {
             findings.push(finding("the rows can be read", records.ping().await));
             findings.push(finding("the users can be read", users.ping().await));
             findings.push(finding("the audio can be read", blobs.ping().await));
-            findings.push(finding("the audio belongs to the rows", ports.check_pair().await));
+            findings.push(finding("audio and database belong together", ports.check_pair().await));
         }
         Ok(findings)
     }

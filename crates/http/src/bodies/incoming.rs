@@ -273,7 +273,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             }
             match serde_json::from_slice(body) {
                 Ok(body) => Ok(Self(body)),
-                Err(error) => Err(Problem::new(Slug::InvalidBody, format!("The JSON does not fit: {error}."))),
+                Err(error) => Err(Problem::new(Slug::InvalidBody, format!("The JSON is invalid: {error}."))),
             }
         })
     }

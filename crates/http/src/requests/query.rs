@@ -20,7 +20,7 @@ pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
     let query = query.split('&').filter(has_value).collect::<Vec<_>>().join("&");
     let parsed =
-        web::Query::<T>::from_query(&query).map_err(|error| invalid(format!("The query does not fit: {error}.")))?;
+        web::Query::<T>::from_query(&query).map_err(|error| invalid(format!("The query is invalid: {error}.")))?;
     Ok(parsed.into_inner())
 }
 

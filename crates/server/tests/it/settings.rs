@@ -3,7 +3,7 @@
 use std::{
     net::TcpListener,
     path::Path,
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -42,7 +42,38 @@ fn what_kubernetes_tells_of_services_stops_no_server() {
 
     let _ = server.send(&Request::new("GET", "/readyz")).expect(200);
 
-    assert!(refusal(&[("TAPEBASE_PORT", "8080")]).contains("port"), "a setting nobody knows is still an error");
+    for unknown in ["TAPEBASE_PORT", "TAPEBASE_LISTN", "TAPEBASE_LIMITS_QUOTA"] {
+        assert!(refusal(&[(unknown, "8080")]).contains(unknown), "a setting nobody knows is named");
+    }
+}
+
+#[test]
+fn what_cargo_hands_over_to_the_program_is_no_wrong_setting() {
+    // `cargo test` hands the same over as `cargo run` does: what the build script has made, too.
+    assert!(std::env::vars_os().any(|(name, _)| name == "BUILT_AS"));
+    let folder = TempDir::new().expect("a temporary folder");
+
+    let mut check = Command::new(env!("CARGO_BIN_EXE_tapebase"));
+    let output = check.arg("check-config").current_dir(folder.path()).output().expect("it runs");
+
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_example_can_be_served_with_every_setting_in_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let example = run(&folder.path().join("data"), &[], &["config", "example"]).stdout;
+    let example = String::from_utf8(example).expect("UTF-8");
+    let is_setting = |line: &&str| line.contains(" = ") && !line.contains("listen") && !line.contains("data_dir");
+    let set: Vec<&str> = example.lines().filter(|line| is_setting(line) || line.starts_with('[')).collect();
+    std::fs::write(folder.path().join("tapebase.toml"), set.join("\n").replace("# ", "")).expect("written");
+    let mut command = command(Path::new("tapebase-data"), &[]);
+    command.current_dir(folder.path());
+
+    let server = Server::run(command, folder.path());
+
+    assert!(folder.path().join("tapebase-data/tapebase.db").exists());
+    assert!(server.terminate().success());
 }
 
 #[test]

@@ -241,7 +241,7 @@ impl From<InvalidPassword> for Problem {
 }
 
 impl From<InvalidId> for Problem {
-    fn from(error: InvalidId) -> Self {
-        Self::new(Slug::InvalidId, format!("Choose another id: {error}."))
+    fn from(_: InvalidId) -> Self {
+        Self::new(Slug::InvalidId, "Choose an id that is a ULID or a UUID.")
     }
 }
