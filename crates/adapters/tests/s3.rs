@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_config::BehaviorVersion;
 use bytes::BytesMut;
 use chrono::TimeDelta;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, future};
 use tapebase_adapters::{
     aws::Sdk,
     connect::S3Dialect,
@@ -79,6 +79,19 @@ async fn setup_changes_nothing_the_second_time_and_the_doctor_finds_nothing_wron
     assert!(again.iter().all(|finding| finding.outcome != Outcome::Done), "{again:?}");
     assert!(examined.iter().all(Finding::is_fine), "{examined:?}");
     assert!(examined.len() > again.len() && store.list(None).await.expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn several_may_set_the_same_bucket_up_at_once() {
+    for _ in 0..5 {
+        let place = Place::parse(&format!("setup-{:016x}", u64::from_be_bytes(random_bytes()))).expect("a place");
+        let store = || async { Sdk::default().s3(&place, &dialect()).await.expect("a region is set") };
+        let stores = future::join_all((0..8).map(|_| store())).await;
+
+        let made = future::join_all(stores.iter().map(S3::set_up)).await;
+
+        assert!(made.iter().flatten().all(Finding::is_fine), "{made:?}");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! It needs `s3:CreateBucket`, `ListBucket` and the `Get…` and `Put…` actions of the settings below on the
 //! bucket; serving does not. Rules that others made are kept.
 
-use std::{error::Error, future::Future};
+use std::{error::Error, future::Future, time::Duration};
 
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
@@ -18,12 +18,17 @@ use aws_sdk_s3::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 
 use tapebase_domain::ports::causes;
+use tokio::time::sleep;
 
 use super::{S3, error};
 use crate::finding::{Finding, Outcome};
 
 /// After how many days S3 itself drops parts nobody put together; the sweeper does so earlier.
 const ABORT_AFTER_DAYS: i32 = 2;
+
+/// How often to ask for a bucket that somebody else is creating at this moment, and how long to wait in between.
+const MOST_TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of one look; what stopped it is an outcome, too.
 pub(super) type Step = Result<Outcome, Outcome>;
@@ -71,12 +76,17 @@ impl S3 {
             let region = BucketLocationConstraint::from(region.as_str());
             CreateBucketConfiguration::builder().location_constraint(region).build()
         });
-        let created = self.client.create_bucket().bucket(bucket).set_create_bucket_configuration(elsewhere);
-        match created.send().await {
-            Ok(_) => Ok(Outcome::Done),
-            // Somebody else was first, or this program in a try whose answer was lost.
-            Err(error) if error::has_code(&error, "BucketAlreadyOwnedByYou") => Ok(Outcome::AlreadyRight),
-            Err(error) => Err(refused(&error)),
+        let create = self.client.create_bucket().bucket(bucket).set_create_bucket_configuration(elsewhere);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match create.clone().send().await {
+                Ok(_) => return Ok(Outcome::Done),
+                // Somebody else was first, or this program in a try whose answer was lost.
+                Err(error) if error::has_code(&error, "BucketAlreadyOwnedByYou") => return Ok(Outcome::AlreadyRight),
+                Err(error) if tries < MOST_TRIES && is_being_created(&error) => sleep(PAUSE).await,
+                Err(error) => return Err(refused(&error)),
+            }
         }
     }
 
@@ -177,6 +187,11 @@ where
         Err(error) if error::has_code(&error, code) => Ok(None),
         Err(error) => Err(refused(&error)),
     }
+}
+
+/// Whether somebody else is creating the bucket at this moment: Amazon answers the first then, `SeaweedFS` the second.
+fn is_being_created<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error::has_code(error, "OperationAborted") || error::has_code(error, "NoSuchBucket")
 }
 
 /// Stores that are like S3 do not know every setting of it.

@@ -279,7 +279,7 @@ fn the_log_reminds_of_damage_until_it_is_mended() {
     let _ = scene.put(&token).expect(200);
     assert_eq!(scene.damaged(), 0);
     let lines = fs::read_to_string(&log).expect("read");
-    let is_told = lines.lines().any(|line| line.contains(&scene.id) && line.contains("damaged audio was mended"));
+    let is_told = lines.lines().any(|line| line.contains(&scene.id) && line.contains("damaged audio was repaired"));
     assert!(is_told, "{lines}");
     let sweeps = || fs::read_to_string(&log).expect("read").matches("\"swept\"").count();
     let wait_for_sweeps = |more| {
