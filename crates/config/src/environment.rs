@@ -10,16 +10,20 @@ const PREFIX: &str = "TAPEBASE";
 /// The environment as a source of settings.
 ///
 /// A value stays the text it is until a setting wants a number: a folder may be named `007`.
-pub fn source(keys: &BTreeSet<String>) -> anyhow::Result<Environment> {
+pub fn source() -> anyhow::Result<Environment> {
     let source = Environment::with_prefix(PREFIX).prefix_separator("_").separator("__").ignore_empty(true);
-    let variables = variables()?;
-    for name in variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name) {
+    Ok(source.source(Some(variables()?)))
+}
+
+/// Fails at a variable that has the name of no setting.
+pub fn require_settings(keys: &BTreeSet<String>) -> anyhow::Result<()> {
+    for name in variables()?.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name) {
         ensure!(
             is_setting(name, keys),
             "{name} is no setting: `tapebase config example` lists them, with __ for the dot"
         );
     }
-    Ok(source.source(Some(variables)))
+    Ok(())
 }
 
 fn is_setting(name: &str, keys: &BTreeSet<String>) -> bool {
@@ -30,7 +34,8 @@ fn is_setting(name: &str, keys: &BTreeSet<String>) -> bool {
 fn variables() -> anyhow::Result<Map<String, String>> {
     let mut variables = Map::new();
     for (name, value) in env::vars_os() {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let is_ours = |name: &&str| name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('_'));
+        let Some(name) = name.to_str().filter(is_ours) else { continue };
         let value = value.into_string().map_err(|value| anyhow!("{name} is not UTF-8: {}", value.display()))?;
         if !is_of_kubernetes(name, &value) {
             variables.insert(name.to_owned(), value);

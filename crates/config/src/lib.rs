@@ -117,8 +117,11 @@ impl Config {
     }
 
     fn read(files: ConfigBuilder<DefaultState>) -> anyhow::Result<Self> {
-        let config = files.add_source(environment::source(&Self::keys()?)?).build();
-        let config: Self = config.and_then(config::Config::try_deserialize).context("bad configuration")?;
+        let config = files.add_source(environment::source()?).build();
+        let config: Self = config.and_then(config::Config::try_deserialize).or_else(|error| {
+            environment::require_settings(&Self::keys()?)?;
+            Err(error).context("bad configuration")
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -152,16 +155,8 @@ impl Config {
     /// What every setting is called, with dots.
     fn keys() -> anyhow::Result<BTreeSet<String>> {
         let text = Self::default().in_effect()?;
-        let mut keys = BTreeSet::new();
-        for (key, value) in text.parse::<toml::Table>()? {
-            match value {
-                toml::Value::Table(inner) => keys.extend(inner.keys().map(|inner| format!("{key}.{inner}"))),
-                _ => drop(keys.insert(key)),
-            }
-        }
         let unset = text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_suffix(" is not set"));
-        keys.extend(unset.map(str::to_owned));
-        Ok(keys)
+        Ok(keys(&text.parse()?).into_iter().chain(unset.map(str::to_owned)).collect())
     }
 
     /// Every setting that has a value, as a configuration file, and the others as comments.
@@ -199,6 +194,18 @@ impl Config {
             self.blobs.clone().unwrap_or_else(|| in_data_dir("file", "blobs")),
         )
     }
+}
+
+/// What the values of a table are called, those of the tables in it with a dot.
+fn keys(table: &toml::Table) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (key, value) in table {
+        match value.as_table() {
+            Some(inner) => keys.extend(inner.keys().map(|inner| format!("{key}.{inner}"))),
+            None => keys.push(key.clone()),
+        }
+    }
+    keys
 }
 
 #[cfg(test)]
@@ -262,16 +269,5 @@ mod tests {
 
         assert!(said.keeps_data_dir() && Config::default().keeps_data_dir());
         assert!(!elsewhere.keeps_data_dir());
-    }
-
-    fn keys(table: &toml::Table) -> Vec<String> {
-        let mut keys = Vec::new();
-        for (key, value) in table {
-            match value.as_table() {
-                Some(inner) => keys.extend(inner.keys().map(|inner| format!("{key}.{inner}"))),
-                None => keys.push(key.clone()),
-            }
-        }
-        keys
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::markdown::blocks;
 use crate::python::{self, Environment};
 use crate::{program, workspace};
 
@@ -44,6 +45,8 @@ pub fn run(template: Option<PathBuf>) -> Result<()> {
     let script = workspace::path("crates/xtask/lint_translated.py");
     program::succeed(command(&[]).arg(script).arg(&template).arg(REGION)).context("linting the translated template")?;
     let script = workspace::path("crates/xtask/lint_kubernetes.py");
-    let guide = workspace::path("docs/guides/behind-a-proxy.md");
-    program::succeed(command(&[]).arg(script).arg(guide)).context("validating the Kubernetes resources")
+    let guide = std::fs::read_to_string(workspace::path("docs/guides/behind-a-proxy.md"))?;
+    let resources = folder.path().join("resources.yaml");
+    std::fs::write(&resources, blocks(&guide, "yaml").collect::<Vec<_>>().join("---\n"))?;
+    program::succeed(command(&[]).arg(script).arg(resources)).context("validating the Kubernetes resources")
 }

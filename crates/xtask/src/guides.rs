@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::debian::{Bundle, environment};
 use crate::engines::Engines;
+use crate::markdown::blocks;
 use crate::server;
 use crate::workspace;
 
@@ -189,18 +190,6 @@ fn ensure_tested_in_browsers() -> Result<()> {
 fn script(text: &str) -> String {
     let others = [ON_DISK, ON_AWS, TESTS];
     blocks(text, "sh").filter(|block| !others.iter().any(|begin| block.starts_with(begin))).collect()
-}
-
-/// The blocks of a text in a language.
-fn blocks<'text>(text: &'text str, language: &str) -> impl Iterator<Item = &'text str> {
-    let fence = format!("```{language}\n");
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (_, from) = rest.split_once(&fence)?;
-        let (block, after) = from.split_once("```\n")?;
-        rest = after;
-        Some(block)
-    })
 }
 
 /// The command among what a server prints.

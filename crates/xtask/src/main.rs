@@ -13,6 +13,7 @@ mod fixtures;
 mod guides;
 mod lint_answers;
 mod log;
+mod markdown;
 mod node;
 mod planted;
 mod power_cut;

@@ -149,6 +149,7 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
 /// Where a server may listen: a port that nobody uses at this moment.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)

@@ -83,13 +83,13 @@ impl Modify for Common {
             operation.operation_id = Some("legacyUploadRecord".to_owned());
         }
         paths.insert("/upload/record/{id}".to_owned(), alias);
-        for (path, item) in paths {
+        for item in paths.values_mut() {
             describe_head(item);
             for (method, operation) in operations(item) {
                 simplify_security(operation);
                 simplify_parameters(operation);
                 audio::describe(operation);
-                failures::describe(path, method, operation);
+                failures::describe(method, operation);
                 headers::describe(operation);
             }
             item.head.iter_mut().for_each(leave_out_bodies);

@@ -38,6 +38,8 @@ fn what_kubernetes_tells_of_services_stops_no_server() {
         ("TAPEBASE_PORT_8080_TCP_PROTO", "tcp"),
         ("TAPEBASE_PORT_8080_TCP_PORT", "8080"),
         ("TAPEBASE_PORT_8080_TCP_ADDR", "10.0.0.11"),
+        // Nor does what only begins alike.
+        ("TAPEBASELINE", "1"),
     ]);
 
     let _ = server.send(&Request::new("GET", "/readyz")).expect(200);

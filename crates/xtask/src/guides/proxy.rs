@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{Desk, USUAL, blocks};
+use super::{Desk, USUAL};
 use crate::client::agent;
 use crate::debian::{environment, in_bundle};
+use crate::markdown::blocks;
 use crate::process::{Process, free_address};
 use crate::server;
 use crate::workspace;

@@ -12,6 +12,9 @@ use utoipa::openapi::{
 
 use crate::{answers::problem::Meaning, endpoints::legacy};
 
+/// What the names of operations of 2018 begin with, which answer in a form of their own.
+const LEGACY: &str = "legacy";
+
 /// Where examples are that operations refer to.
 const EXAMPLES: &str = "#/components/examples/";
 
@@ -55,10 +58,10 @@ const OTHERS: [(&str, &str, Slug); 15] = [
 ];
 
 /// Adds the failures that operations like this one have in common, and says what all of its failures are answered with.
-pub fn describe(path: &str, method: &str, operation: &mut Operation) {
+pub fn describe(method: &str, operation: &mut Operation) {
     add_common(method, operation);
-    let is_legacy = ["/login", "/record", "/upload"].iter().any(|prefix| path.starts_with(prefix));
     let name = operation.operation_id.as_deref().unwrap_or_default();
+    let is_legacy = name.starts_with(LEGACY);
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && status.starts_with(['4', '5'])
@@ -87,8 +90,7 @@ fn usual(operation: &str, status: &str) -> Option<Slug> {
 
 /// An example of each problem that operations refer to.
 pub fn examples() -> BTreeMap<String, RefOr<Example>> {
-    // Those of 2018 answer in a form of their own.
-    let others = OTHERS.iter().filter(|(name, ..)| !name.starts_with("legacy")).map(|(.., slug)| *slug);
+    let others = OTHERS.iter().filter(|(name, ..)| !name.starts_with(LEGACY)).map(|(.., slug)| *slug);
     let slugs = USUAL.iter().map(|(_, slug)| *slug).chain(others);
     slugs.map(|slug| (slug.to_string(), RefOr::T(example(slug)))).collect()
 }
