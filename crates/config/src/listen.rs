@@ -19,7 +19,7 @@ pub struct Listen {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "listen must be a host and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080; \
-     :8080 is that port on every address of this machine, not {0:?}"
+     :8080 is that port on every IPv4 address of this machine, not {0:?}"
 )]
 pub struct InvalidListen(String);
 

@@ -4,14 +4,16 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 
 import { launch } from "./browser.js";
+import { follow } from "./guide.js";
 
 const [browserName, executable, api, port, refused] = process.argv.slice(2);
-const TYPES = { "/page.html": "text/html", "/page.js": "text/javascript" };
+const TYPES = { "/page.html": "text/html", "/page.js": "text/javascript", "/guide.html": "text/html" };
 
 const pages = createServer(async ({ url }, response) => {
   const type = TYPES[url];
   response.writeHead(type ? 200 : 404, { "Content-Type": type ?? "text/plain" });
-  response.end(type ? await readFile(new URL(`.${url}`, import.meta.url)) : "");
+  const text = type ? await readFile(new URL(`.${url}`, import.meta.url), "utf8") : "";
+  response.end(text.replace('"http://127.0.0.1:8080"', JSON.stringify(api)));
 });
 await new Promise((resolve) => pages.listen(Number(port), "127.0.0.1", resolve));
 const browser = await launch(browserName, executable);
@@ -24,6 +26,8 @@ try {
     console.log(`${browserName}: refused where the origin is not allowed`);
   } else {
     console.log(`${browserName}: ${await page.evaluate(`everything(${JSON.stringify(api)})`)}`);
+    await follow(browser, `http://127.0.0.1:${port}/guide.html`);
+    console.log(`${browserName}: the guide's page records, plays, and loses nothing with its tab`);
   }
 } finally {
   await browser.close();

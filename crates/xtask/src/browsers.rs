@@ -1,5 +1,5 @@
-//! `cargo xtask browsers`: a recorder app on a page of another origin, and the reference at `/docs`, in Debian's Chromium and
-//! Firefox; where audio is on disk, and where players are redirected to S3.
+//! `cargo xtask browsers`: a recorder app on a page of another origin, the page of a guide, and the reference at `/docs`, in
+//! Debian's Chromium and Firefox; where audio is on disk, and where players are redirected to S3.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::debian::{Bundle, environment, in_bundle};
 use crate::engines::Engines;
+use crate::markdown::blocks;
 use crate::node::{NODE, Packages};
 use crate::process::free_address;
 use crate::program::{read, succeed};
@@ -34,6 +35,9 @@ const FIXTURE: &str = "crates/conformance/fixtures/memo.m4a";
 
 /// Where Swagger UI is kept.
 const VENDORED: &str = "crates/http/assets/swagger-ui";
+
+/// The text with a page that is used, too.
+const GUIDE: &str = "docs/guides/web-page.md";
 
 /// The same beside engines of its own.
 pub fn run_alone(pictures: Option<&Path>) -> Result<()> {
@@ -109,6 +113,8 @@ fn project(folder: &Path) -> Result<PathBuf> {
         let file = file?;
         std::fs::copy(file.path(), folder.join(file.file_name()))?;
     }
+    let guide = std::fs::read_to_string(workspace::path(GUIDE))?;
+    std::fs::write(folder.join("guide.html"), blocks(&guide, "html").next().context(GUIDE)?)?;
     symlink(PACKAGES.find()?.join("node_modules"), folder.join("node_modules"))?;
     Ok(folder.to_owned())
 }

@@ -79,8 +79,7 @@ pub fn run(engines: &Engines) -> Result<()> {
     let settings: Vec<_> = engines.environment().iter().map(|(name, value)| (&**name, &**value)).collect();
     server::serve_by(on_aws, &settings, |address, _| desk.follow_on_aws(address)).context("on AWS")?;
 
-    proxy::run(&desk).context("behind nginx")?;
-    ensure_tested_in_browsers()
+    proxy::run(&desk).context("behind nginx")
 }
 
 /// Where somebody pastes commands: the repository as they find it, and what they have installed.
@@ -174,16 +173,6 @@ impl Desk {
         let usual = std::env::var_os("PATH").unwrap_or_default();
         Ok(std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&usual)))?)
     }
-}
-
-/// The guide for web pages is run by browsers, on a page with the same code.
-fn ensure_tested_in_browsers() -> Result<()> {
-    let guide = std::fs::read_to_string(workspace::path("docs/guides/web-page.md"))?;
-    let page = std::fs::read_to_string(workspace::path("crates/xtask/browsers/page.js"))?;
-    let is_tested = |block: &&str| page.contains(block.trim_end());
-    let untested = blocks(&guide, "js").find(|block| !is_tested(block));
-    ensure!(untested.is_none(), "docs/guides/web-page.md has code that no browser runs: {untested:?}");
-    Ok(())
 }
 
 /// The commands of a text for a server that runs, in their order.

@@ -8,12 +8,17 @@ mod in_process;
 use std::sync::LazyLock;
 
 use in_process::InProcess;
-use tapebase_config::{AuthConfig, Config, HttpConfig};
+use tapebase_config::{AuthConfig, Config, HttpConfig, LimitsConfig};
 
 mod api {
-    use super::{Config, InProcess, LazyLock};
+    use tapebase_conformance::http::cases::announcements::QUOTA;
 
-    static APP: LazyLock<InProcess> = LazyLock::new(|| InProcess::start(Config::default()));
+    use super::{Config, InProcess, LazyLock, LimitsConfig};
+
+    static APP: LazyLock<InProcess> = LazyLock::new(|| {
+        let limits = LimitsConfig { quota: QUOTA.0.parse().expect("a size"), ..LimitsConfig::default() };
+        InProcess::start(Config { limits, ..Config::default() })
+    });
 
     tapebase_conformance::http_tests!((&*APP, ()));
     tapebase_conformance::long_upload_tests!((&*APP, ()));

@@ -1,8 +1,11 @@
 //! Every case of the API, and of the routes of 2018, with answers in one piece.
 
+use tapebase_conformance::http::cases::announcements::QUOTA;
+
 use crate::rie::Shared;
 
-static SHARED: Shared = Shared::new(&[("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")]);
+static SHARED: Shared =
+    Shared::new(&[("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true"), ("TAPEBASE_LIMITS__QUOTA", QUOTA.0)]);
 
 mod cases {
     tapebase_conformance::http_tests!((super::SHARED.caller(), ()));

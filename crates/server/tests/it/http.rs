@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tapebase_conformance::http::Tcp;
+use tapebase_conformance::http::{Tcp, cases::announcements::QUOTA};
 
 use crate::server::{Server, Shared};
 
 fn shared() -> (Tcp, Arc<Server>) {
     static SERVER: Shared = Shared::new();
-    SERVER.get(|| Server::start(&[]))
+    SERVER.get(|| Server::start(&[("TAPEBASE_LIMITS__QUOTA", QUOTA.0)]))
 }
 
 tapebase_conformance::http_tests!(shared());

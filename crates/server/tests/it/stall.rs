@@ -158,11 +158,19 @@ impl<'server> Flood<'server> {
     fn wait_for(&self, number: usize, refusal: &mpsc::Sender<()>) -> Waiting {
         let (id, request) = self.upload(number);
         let token = self.tokens[number % USERS].clone();
-        let answer = self.server.tcp().try_send(&request);
-        if answer.as_ref().is_some_and(|answer| answer.status == 503 && answer.problem() == "busy") {
-            // Only the first is waited for.
-            let _ = refusal.send(());
-        }
+        let since = Instant::now();
+        let answer = loop {
+            let answer = self.server.tcp().try_send(&request);
+            let refused_as = |code| answer.as_ref().is_some_and(|it| it.status == 503 && it.problem() == code);
+            if refused_as("busy") {
+                // Only the first is waited for.
+                let _ = refusal.send(());
+            }
+            // A machine with too much to do may be too slow for a token to be looked up: that is asked again.
+            if !refused_as("unavailable") || since.elapsed() > LONG {
+                break answer;
+            }
+        };
         Waiting { token, id, answer }
     }
 

@@ -19,8 +19,9 @@ use crate::{
 /// The largest recording a server takes that is not told otherwise.
 const LARGEST: u64 = 4 << 30;
 
-/// How much a user has there.
-const QUOTA: u64 = 100 << 30;
+/// What `limits.quota` has to be, as a setting and in bytes: a few of the largest recordings, each of which costs an S3
+/// store hundreds of signatures.
+pub const QUOTA: (&str, u64) = ("9GiB", 9 << 30);
 
 pub fn a_plan_says_how_to_send_every_part(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
@@ -304,7 +305,7 @@ pub fn uploads_under_way_take_up_the_quota(client: &dyn Client) {
 
 /// Announces so much that so many bytes are left.
 pub(super) fn fill_quota_but(user: &User, left: usize) {
-    let mut left_to_fill = QUOTA - left as u64;
+    let mut left_to_fill = QUOTA.1 - left as u64;
     while left_to_fill > 0 {
         let size = left_to_fill.min(LARGEST);
         let _ = user.send(announce(&announcement_but("size", size))).expect(201);

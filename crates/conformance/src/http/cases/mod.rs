@@ -6,7 +6,7 @@
 //! tapebase_conformance::http_tests!(server());
 //! ```
 //!
-//! The expression is a [`Client`] and whatever must outlive it.
+//! The expression is a [`Client`] and whatever must outlive it; `limits.quota` has to be [`announcements::QUOTA`] there.
 //! A front end that sees heads as they are sent runs `raw_head_tests!` as well, and one that takes requests of
 //! 8 MiB `long_upload_tests!`.
 //! Every case has accounts of its own, so that all can run on one server, at once and again.

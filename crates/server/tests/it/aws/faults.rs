@@ -13,7 +13,7 @@ use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, Fault, Faults},
     engines,
-    http::{Request, Response, Tcp, Web},
+    http::{Request, Response, Tcp, Web, cases::fixtures::noise},
 };
 use tapebase_domain::{
     digest::Sha256,
@@ -50,9 +50,10 @@ const SIZES: [usize; 16] = {
         300 * KIB,
         300 * KIB,
         9 << 20,
-        17 << 20,
+        LARGEST,
     ]
 };
+const LARGEST: usize = 17 << 20;
 /// A client gives up after this many tries; it must never come to that.
 const TRIES: usize = 60;
 
@@ -115,6 +116,8 @@ struct App {
     tcp: Tcp,
     token: String,
     user: UserId,
+    /// Every upload is a part of it that starts somewhere else.
+    noise: Vec<u8>,
     acknowledged: Mutex<HashMap<RecordingId, Sha256>>,
 }
 
@@ -123,7 +126,8 @@ impl App {
         let token = server.sign_up("ann");
         let me = server.send(&Request::new("GET", "/v1/me").bearer(&token)).expect(200).json();
         let user = UserId::parse(me["id"].as_str().expect("an id")).expect("an id");
-        Self { tcp: server.tcp(), token, user, acknowledged: Mutex::default() }
+        let noise = noise(usize::from(u16::MAX) + LARGEST);
+        Self { tcp: server.tcp(), token, user, noise, acknowledged: Mutex::default() }
     }
 
     /// Uploads one recording, every fourth past the server, and deletes every eighth again.
@@ -131,7 +135,8 @@ impl App {
         let id = RecordingId::generate(SystemClock.now());
         let [choice, way, seed] = random_bytes();
         let size = SIZES[usize::from(choice) % SIZES.len()];
-        let audio: Vec<u8> = (0..=u8::MAX).map(|byte| byte ^ seed).cycle().take(size).collect();
+        let start = usize::from(u16::from_be_bytes([way, seed]));
+        let audio = self.noise[start..start + size].to_vec();
         if way % 4 == 0 {
             self.upload_directly(&id, &audio);
         } else {
@@ -155,7 +160,7 @@ impl App {
         let part_size = plan["part_size"].as_u64().and_then(|size| usize::try_from(size).ok()).expect("a size");
         let parts = plan["parts"].as_array().expect("a list");
         for (number, part) in parts.iter().enumerate() {
-            let bytes = audio[number * part_size..].iter().take(part_size).copied().collect();
+            let bytes = audio[number * part_size..audio.len().min((number + 1) * part_size)].to_vec();
             let url = part["url"].as_str().expect("a link");
             let headers = part["headers"].as_object().expect("headers").iter();
             let send = Request { body: bytes, ..Request::new("PUT", url) };

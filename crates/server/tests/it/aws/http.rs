@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use tapebase_conformance::http::Tcp;
+use tapebase_conformance::http::{Tcp, cases::announcements::QUOTA};
 
 use super::stores;
 use crate::server::{Server, Shared};
 
 fn shared() -> (Tcp, Arc<Server>) {
     static SERVER: Shared = Shared::new();
-    SERVER.get(|| stores::serve(&[]))
+    SERVER.get(|| stores::serve(&[("TAPEBASE_LIMITS__QUOTA", QUOTA.0)]))
 }
 
 tapebase_conformance::http_tests!(shared());
