@@ -20,6 +20,18 @@ pub struct Credentials {
     pub password: String,
 }
 
+/// The password to have from now on, and the one so far.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password so far.
+    #[schema(example = "correct horse battery staple", max_length = 1024)]
+    pub current_password: String,
+    /// The new password: at least 8 characters of any kind.
+    #[schema(example = "wrong donkey capacitor clip", min_length = 8, max_length = 1024)]
+    pub new_password: String,
+}
+
 /// A new session and its access token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
@@ -152,6 +164,14 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Without the passwords, which are in no log that way.
+impl fmt::Debug for PasswordChange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { current_password: _, new_password: _ } = self;
+        formatter.debug_struct("PasswordChange").finish_non_exhaustive()
+    }
+}
+
 /// Without the token, which is in no log that way.
 impl fmt::Debug for Grant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,11 +195,13 @@ mod tests {
     #[test]
     fn secrets_print_as_redacted() {
         let credentials = Credentials { email: "ann@example.com".into(), password: "s3cret".into() };
+        let (current_password, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
+        let change = PasswordChange { current_password, new_password };
         let user = User { id: "01JD9Z8Q3NVX4T6M2K7C5B1ARE".into(), email: None, created_at: DateTime::UNIX_EPOCH };
         let (access_token, token_type) = ("tb_s3cret".to_owned(), "Bearer".to_owned());
         let grant = Grant { access_token, token_type, expires_at: DateTime::UNIX_EPOCH, user };
 
-        let printed = format!("{credentials:?} {grant:?}");
+        let printed = format!("{credentials:?} {grant:?} {change:?}");
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

@@ -23,7 +23,7 @@ mod timestamp;
 mod uploads;
 
 pub use self::{
-    accounts::{Credentials, Grant, Me, Session, SessionPage, Usage, User, UserLimits},
+    accounts::{Credentials, Grant, Me, PasswordChange, Session, SessionPage, Usage, User, UserLimits},
     changes::{Change, Changes},
     problem::Problem,
     recordings::{PlaybackLink, Recording, RecordingPage, RecordingUpdate},

@@ -28,6 +28,8 @@ paths! {
     LOG_OUT = "/v1/auth/logout";
     /// Who is signed in.
     ME = "/v1/me";
+    /// What they sign in with.
+    PASSWORD = "/v1/me/password";
     /// Where they are signed in.
     SESSIONS = "/v1/me/sessions";
     /// One of their sessions.

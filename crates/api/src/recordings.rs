@@ -66,7 +66,7 @@ pub struct PlaybackLink {
     /// Its path, for clients that know the server by another address.
     #[schema(example = "/v1/play/AQABk2F7bSwu3vV0hT9xJg8K5nQzR1cYdE/audio.m4a")]
     pub path: String,
-    /// When it expires. It ends sooner if the recording is deleted or its owner signs out everywhere.
+    /// When it expires. It ends sooner if the recording is deleted, or its owner signs out everywhere or changes the password.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(example = "2026-11-24T01:00:00.000000Z")]
     pub expires_at: DateTime<Utc>,

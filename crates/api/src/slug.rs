@@ -51,6 +51,7 @@ slugs! {
     Unauthenticated "unauthenticated",
     InvalidToken "invalid-token",
     WrongCredentials "wrong-credentials",
+    WrongPassword "wrong-password",
     SignupClosed "signup-closed",
     UntrustedSocialId "untrusted-social-id",
     InvalidLink "invalid-link",

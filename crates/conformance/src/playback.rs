@@ -7,6 +7,7 @@ use tapebase_domain::{
     playback::LinkEpoch,
     ports::{PlaybackKeyStore, RecordStore, UserStore},
     recording::Recording,
+    user::{Account, PasswordHash},
 };
 use tokio::task::JoinSet;
 
@@ -31,7 +32,8 @@ pub async fn finds_a_recording_to_play_for_nobody_but_its_owner(store: Arc<dyn R
     assert_eq!(store.find_to_play(stored.owner, &stored.id).await.expect("an answer"), None);
 }
 
-/// Close sessions MUST change the epoch of that user's links, with any number of sessions and with none.
+/// Close sessions and change password MUST change the epoch of that user's links, with any number of sessions and with
+/// none.
 pub async fn the_epoch_of_links_is_another_whenever_their_owner_signs_out_everywhere(store: Arc<dyn Rows>) {
     let (ann, bob) = (sign_up(&*store).await, sign_up(&*store).await);
     let (stored, of_bob) = (insert(&*store, ann).await, insert(&*store, bob).await);
@@ -40,7 +42,12 @@ pub async fn the_epoch_of_links_is_another_whenever_their_owner_signs_out_everyw
         for _ in 0..sessions {
             UserStore::open_session(&*store, session(ann), token(), u64::MAX).await.expect("opened");
         }
-        store.close_sessions(ann).await.expect("closed");
+        if sessions == 40 {
+            let to = PasswordHash::new("hers".to_owned());
+            assert!(store.change_password(ann, None, to, None).await.expect("an answer"));
+        } else {
+            store.close_sessions(ann).await.expect("closed");
+        }
 
         let (_, epoch) = store.find_to_play(ann, &stored.id).await.expect("an answer").expect("it is there");
         assert_eq!(store.link_epoch(ann).await.expect("an answer"), epoch);
@@ -94,7 +101,7 @@ pub async fn a_key_that_is_rotated_counts_until_the_next_time(store: Arc<dyn Row
 }
 
 async fn sign_up(store: &dyn Rows) -> UserId {
-    let account = account(social("google", &stranger().to_string()));
+    let account = Account { password: None, ..account(social("google", &stranger().to_string())) };
     let user = account.user.id;
     store.create(account).await.expect("created");
     user

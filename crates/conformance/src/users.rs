@@ -1,17 +1,19 @@
 //! What a [`UserStore`] promises, apart from surviving a power cut, which no test in a process can show.
 
+mod passwords;
 mod sessions;
 
 use std::sync::Arc;
 
 use tapebase_domain::{
     ports::{CreateError, UserStore},
+    session::{Session, TokenHash},
     user::{Account, Identity, PasswordHash, User},
 };
 use tokio::task::JoinSet;
 
-pub use self::sessions::*;
-use crate::samples::{account, email, local, social, stranger};
+pub use self::{passwords::*, sessions::*};
+use crate::samples::{account, email, local, social, stranger, token};
 
 /// Find MUST find the account that was created, equal in every field.
 pub async fn finds_the_account_that_was_created_equal_in_every_field(store: Arc<dyn UserStore>) {
@@ -109,9 +111,22 @@ async fn create(store: &Arc<dyn UserStore>, account: Account) -> Account {
     account
 }
 
+/// More sessions than anybody begins here.
+const MOST: u64 = 1_000;
+
 /// Creates a user with an identity nobody else has.
 async fn sign_up(store: &Arc<dyn UserStore>) -> User {
     create(store, account(social("google", &stranger().to_string()))).await.user
+}
+
+async fn open(store: &Arc<dyn UserStore>, session: &Session) -> TokenHash {
+    let token = token();
+    store.open_session(session.clone(), token, MOST).await.expect("opened");
+    token
+}
+
+async fn find_session(store: &Arc<dyn UserStore>, token: TokenHash) -> Option<(User, Session)> {
+    store.session(token).await.expect("an answer")
 }
 
 async fn all_are_different_users(store: &Arc<dyn UserStore>, identities: impl IntoIterator<Item = Identity>) {

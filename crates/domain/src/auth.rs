@@ -1,5 +1,6 @@
 //! Use case: sign up, log in, and know who is asking.
 
+mod password;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,9 @@ pub enum AuthError {
     /// There is no such user, or the password is not theirs; which of both is not told.
     #[error("wrong email address or password")]
     WrongCredentials,
+    /// It is not the caller's password, or they have none.
+    #[error("wrong password")]
+    WrongPassword,
     /// A social id alone is not proof enough here.
     #[error("unverified social ids are not trusted")]
     UntrustedSocialId,
@@ -150,14 +154,14 @@ impl Auth {
     /// # Errors
     /// [`AuthError::WrongCredentials`], or a failing port.
     pub async fn log_in(&self, email: Email, password: Password, client: &str) -> Result<Grant, AuthError> {
-        let account = self.users.find(&Identity::Email(email)).await?;
+        let identity = Identity::Email(email);
+        let account = self.users.find(&identity).await?;
         let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
-        let is_right = self.passwords.verify(password, hash).await?;
-        match user {
-            Some(user) if is_right => self.open_session(user, client, TokenForm::Prefixed).await,
-            _ => Err(AuthError::WrongCredentials),
-        }
+        let is_right = self.passwords.verify(password, hash.clone()).await?;
+        let user = user.filter(|_| is_right).ok_or(AuthError::WrongCredentials)?;
+        let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
+        self.require_password(&identity, &hash, grant).await
     }
 
     /// Signs in whoever knows a social id, making an account the first time; off unless the operator trusts it.

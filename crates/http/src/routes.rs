@@ -66,6 +66,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::LOG_IN).on(Method::POST, accounts::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
         at(paths::ME).get(accounts::me),
+        at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
         at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
 

@@ -126,6 +126,12 @@ enum UserCommand {
         #[arg(long, value_name = "ULID", value_parser = UserId::parse)]
         id: Option<UserId>,
     },
+    /// Change a user's password, which ends their sessions and playback links; prompts for it, or reads it from standard
+    /// input.
+    Password {
+        /// The email address.
+        email: String,
+    },
 }
 
 // What outlives its worker goes on here, and what it begins of the network and the disk ends here.
@@ -178,6 +184,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::User(UserCommand::Add { email, id }) => user::add(&config()?, &email, id).await,
+        Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }
 }
 

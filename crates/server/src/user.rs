@@ -1,7 +1,8 @@
-//! `tapebase user add`: the operator's way to make accounts.
+//! `tapebase user`: the operator's way to make accounts, and to let in whoever has forgotten their password.
 
 use std::io::{self, IsTerminal as _};
 
+use anyhow::ensure;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
@@ -25,9 +26,24 @@ pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Re
     Ok(())
 }
 
-fn read_password() -> io::Result<String> {
+/// Replaces somebody's password by one from the terminal or standard input, and ends all their sessions and links.
+pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
+    let email = Email::parse(email)?;
+    first_run::require_stores(config, "it has no user whose password could be changed")?;
+    let password = Password::parse(&read_password()?)?;
+    let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
+    let is_changed = services.auth.set_password(email, password).await?;
+    ensure!(is_changed, "no user has this email address");
+    say!("changed the password; all sessions and playback links of this user have ended");
+    Ok(())
+}
+
+/// Asked twice on a terminal, where nobody sees what they type.
+fn read_password() -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ");
+        let password = rpassword::prompt_password("Password: ")?;
+        ensure!(rpassword::prompt_password("Again: ")? == password, "the passwords differ");
+        return Ok(password);
     }
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;

@@ -78,6 +78,8 @@ actions! {
     CloseSession: 1 1 1,
     /// Somebody logs out everywhere.
     LogOutEverywhere: 1 1 1,
+    /// Somebody changes their password.
+    ChangePassword: 1 1 1,
     /// Somebody makes a playback link.
     MakeLink: 4 4 4,
     /// Somebody plays by a link they have.

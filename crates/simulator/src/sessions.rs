@@ -120,15 +120,30 @@ pub async fn log_out(client: Client, token: String) {
 pub async fn log_out_everywhere(client: Client, token: String) {
     let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
     let tokens = client.shared.facts().tokens(client.person);
-    let _under_way = LogOut::begin(&client);
+    end_all(&client, &tokens, client.services.auth.log_out_everywhere(&caller)).await;
+}
+
+/// Changes the password, to the same: what of others is open ends with it, and one's own session stays.
+pub async fn change_password(client: Client, token: String) {
+    let Ok(caller) = client.services.auth.authenticate(&token).await else { return };
+    let (Ok(current), Ok(new)) = (Password::parse(PASSWORD), Password::parse(PASSWORD)) else { return };
+    let mut tokens = client.shared.facts().tokens(client.person);
+    tokens.retain(|other| *other != token);
+    end_all(&client, &tokens, client.services.auth.change_password(&caller, current, new)).await;
+}
+
+/// Does what ends the sessions of these tokens, and all links.
+async fn end_all(client: &Client, tokens: &[String], act: impl Future<Output = Result<(), AuthError>>) {
+    let _under_way = LogOut::begin(client);
     let links = client.shared.facts().links.len();
     let end = |state| {
-        mark(&client, state, |session| tokens.contains(&session.token));
+        mark(client, state, |session| tokens.contains(&session.token));
         client.shared.facts().mark_links(client.person, links, state);
     };
     end(Openness::Perhaps);
-    match client.services.auth.log_out_everywhere(&caller).await {
+    match act.await {
         Ok(()) => end(Openness::Closed),
+        Err(error @ AuthError::WrongPassword) => client.shared.wrong(Invariant::Tokens, error.to_string()),
         Err(error) => {
             client.shared.facts().people[client.person].is_log_out_lost = true;
             client.excuse_failure(&error);

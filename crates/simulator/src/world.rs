@@ -366,6 +366,7 @@ impl World {
             Action::LogOut => self.change_with_token(at, dice, sessions::log_out),
             Action::CloseSession => self.close_session(at, dice),
             Action::LogOutEverywhere => self.change_with_token(at, dice, sessions::log_out_everywhere),
+            Action::ChangePassword => self.change_with_token(at, dice, sessions::change_password),
             Action::MakeLink => self.make_link(at, dice),
             Action::PlayLink => self.play_link(at, dice),
             Action::ReadChanges => self.read_changes(at, dice),

@@ -84,6 +84,13 @@ class Walk:
         self.token = self.sign_in("ann")
         self.send("POST", "/v1/auth/logout", status=204, body=b"", token=self.sign_in("ann"))
         self.read("/v1/me")
+        password = "/v1/me/password"
+        change = {"current_password": PASSWORD, "new_password": PASSWORD}
+        self.send("PUT", password, status=400, body={**change, "new_password": "short"})
+        wrong = {"current_password": "something else", "new_password": "another password"}
+        self.send("PUT", password, status=403, body=wrong)
+        self.send("PUT", password, status=204, body=change)
+        self.sign_in("ann")
         sessions = json.loads(self.read("/v1/me/sessions").body)["items"]
         self.send("GET", "/v1/me/sessions", status=400, query="?limit=0")
         other = next(session["id"] for session in sessions if not session["current"])

@@ -1,7 +1,12 @@
 //! Sessions: two items each, one that its user lists and one that its token finds.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use tapebase_domain::{id::UserId, playback::LinkEpoch, ports::StoreError, time::Timestamp};
+use tapebase_domain::{
+    id::{SessionId, UserId},
+    playback::LinkEpoch,
+    ports::StoreError,
+    time::Timestamp,
+};
 
 use super::{
     DynamoDb,
@@ -12,8 +17,10 @@ use super::{
     transact::Transaction,
 };
 
+/// How often to look for sessions that began while the others were ended.
+const MOST_ROUNDS: usize = 20;
 /// A transaction takes 100 actions: three for each session that ends, and one to count.
-pub const ENDED_AT_ONCE: usize = 33;
+const ENDED_AT_ONCE: usize = 33;
 /// The same, beside three for a session that begins.
 pub const ENDED_FOR_ONE: usize = 32;
 
@@ -36,6 +43,27 @@ impl DynamoDb {
     /// Ends sessions, all or none; `false` if one of them has ended already.
     pub(super) async fn end_sessions(&self, user: UserId, ending: &[Item]) -> Result<bool, StoreError> {
         self.end_with(user, ending, Delta::default()).await
+    }
+
+    /// Ends all sessions of a user but `kept`, and all links made before.
+    pub(super) async fn end_all_but(&self, user: UserId, kept: Option<SessionId>) -> Result<(), StoreError> {
+        // Links end first, whatever becomes of the sessions.
+        self.sign_out(user, &[]).await?;
+        let kept = kept.map(|id| keys::session(user, id));
+        // Until there is none left, for others may begin meanwhile.
+        for _ in 0..MOST_ROUNDS {
+            let mut sessions = query::all(self.sessions_of(user)).await?;
+            sessions.retain(|item| kept.as_ref().is_none_or(|kept| item.get("sk") != kept.get("sk")));
+            if sessions.is_empty() {
+                // A session that ended by itself since may have been given links.
+                return self.sign_out(user, &[]).await.map(|_| ());
+            }
+            for some in sessions.chunks(ENDED_AT_ONCE) {
+                // What was refused is looked at again in the next round.
+                self.sign_out(user, some).await?;
+            }
+        }
+        Err(StoreError::Unavailable("sessions begin faster than they end".into()))
     }
 
     /// Ends sessions of a user who signs out everywhere, and all links made before; `false` if one of them has ended

@@ -154,6 +154,18 @@ impl Transaction<'_> {
 
     /// Changes an item that must be there.
     pub fn change(&mut self, key: Item, update: &str, names: &[(&str, &str)], values: Item) -> Result<(), StoreError> {
+        self.change_if(key, update, "attribute_exists(pk)", names, values)
+    }
+
+    /// Changes an item that must be as `condition` says, with `values` for the placeholders of both.
+    pub fn change_if(
+        &mut self,
+        key: Item,
+        update: &str,
+        condition: &str,
+        names: &[(&str, &str)],
+        values: Item,
+    ) -> Result<(), StoreError> {
         let update = names
             .iter()
             .fold(Update::builder(), |update, (placeholder, name)| {
@@ -162,12 +174,9 @@ impl Transaction<'_> {
             .table_name(&self.store.table)
             .set_key(Some(key))
             .update_expression(update)
-            .condition_expression("attribute_exists(pk)")
-            .set_expression_attribute_values(Some(values))
-            .build()
-            .map_err(from_build)?;
-        self.actions.push(TransactWriteItem::builder().update(update).build());
-        Ok(())
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values));
+        self.push_update(update)
     }
 
     /// Counts what an owner has more of or less, on condition that `check` holds.

@@ -7,7 +7,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, User},
+    user::{Account, Identity, PasswordHash, User},
 };
 
 use super::{
@@ -15,13 +15,10 @@ use super::{
     counting::Check,
     due::Due,
     errors::Backoff,
-    items::{self, Item, micros},
+    items::{self, Item, micros, text},
     keys, query,
-    sessions::{ENDED_AT_ONCE, ENDED_FOR_ONE, end, sessions},
+    sessions::{ENDED_FOR_ONE, end, sessions},
 };
-
-/// How often to look for sessions that began while the others were ended.
-const MOST_ROUNDS: usize = 20;
 
 #[async_trait]
 impl UserStore for DynamoDb {
@@ -36,6 +33,28 @@ impl UserStore for DynamoDb {
         let Some(owned) = self.get(keys::identity(identity)).await? else { return Ok(None) };
         let account = self.get(keys::account(items::owner_of_identity(&owned)?)).await?;
         account.as_ref().map(items::account).transpose()
+    }
+
+    async fn change_password(
+        &self,
+        user: UserId,
+        from: Option<PasswordHash>,
+        to: PasswordHash,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StoreError> {
+        let mut values = Item::from([(":to".to_owned(), text(to.expose()))]);
+        let is_same = if let Some(from) = from {
+            values.insert(":from".to_owned(), text(from.expose()));
+            "password = :from"
+        } else {
+            "attribute_exists(pk) AND attribute_not_exists(password)"
+        };
+        let mut change = self.transaction();
+        change.change_if(keys::account(user), "SET password = :to", is_same, &[], values)?;
+        if change.commit().await?.is_err() {
+            return Ok(false);
+        }
+        self.end_all_but(user, kept).await.map(|()| true)
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
@@ -126,21 +145,7 @@ impl UserStore for DynamoDb {
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        // Links end first, whatever becomes of the sessions.
-        self.sign_out(user, &[]).await?;
-        // Until there is none left, for others may begin meanwhile.
-        for _ in 0..MOST_ROUNDS {
-            let sessions = query::all(self.sessions_of(user)).await?;
-            if sessions.is_empty() {
-                // A session that ended by itself since may have been given links.
-                return self.sign_out(user, &[]).await.map(|_| ());
-            }
-            for some in sessions.chunks(ENDED_AT_ONCE) {
-                // What was refused is looked at again in the next round.
-                self.sign_out(user, some).await?;
-            }
-        }
-        Err(StoreError::Unavailable("sessions begin faster than they end".into()))
+        self.end_all_but(user, None).await
     }
 
     async fn remove_expired_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -8,7 +8,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, User},
+    user::{Account, Identity, PasswordHash, User},
 };
 
 use super::{Memory, State};
@@ -53,6 +53,23 @@ impl UserStore for Memory {
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         Ok(self.state().account(identity).cloned())
+    }
+
+    async fn change_password(
+        &self,
+        user: UserId,
+        from: Option<PasswordHash>,
+        to: PasswordHash,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(account) = state.accounts.get_mut(&user).filter(|account| account.password == from) else {
+            return Ok(false);
+        };
+        account.password = Some(to);
+        state.close_where(|session| session.user == user && Some(session.id) != kept);
+        state.link_epochs.insert(user, LinkEpoch::generate());
+        Ok(true)
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, User},
+    user::{Account, Identity, PasswordHash, User},
 };
 
 use super::{
@@ -40,6 +40,29 @@ impl UserStore for Sqlite {
             let mut statement = connection.prepare_cached(&query)?;
             statement.query_row(rows::identity(identity), |row| rows::account(row, 0)).optional()
         })
+    }
+
+    async fn change_password(
+        &self,
+        user: UserId,
+        from: Option<PasswordHash>,
+        to: PasswordHash,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StoreError> {
+        self.change_sessions(user, move |connection| {
+            let changed = connection
+                .prepare_cached(
+                    "UPDATE users SET password = ?3, checksum = row_checksum(id, network, subject, ?3, created_at) \
+                     WHERE id = ?1 AND password IS ?2 \
+                     AND checksum = row_checksum(id, network, subject, password, created_at)",
+                )?
+                .execute(params![user.to_string(), from.as_ref().map(PasswordHash::expose), to.expose()])?;
+            if changed == 1 {
+                end_all_but(connection, user, kept)?;
+            }
+            Ok(Outcome::Keep(changed == 1))
+        })
+        .await
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
@@ -129,16 +152,7 @@ impl UserStore for Sqlite {
     }
 
     async fn close_sessions(&self, user: UserId) -> Result<(), StoreError> {
-        self.change_sessions(user, move |connection| {
-            let closed =
-                connection.prepare_cached("DELETE FROM sessions WHERE user = ?1")?.execute([user.to_string()])?;
-            connection
-                .prepare_cached("DELETE FROM due WHERE owner = ?1 AND kind = ?2")?
-                .execute(params![user.to_string(), Kind::Session.as_str()])?;
-            count_sessions(connection, user, -i64::try_from(closed).unwrap_or_default())?;
-            playback::end_links(connection, user).map(Outcome::Keep)
-        })
-        .await
+        self.change_sessions(user, move |connection| end_all_but(connection, user, None).map(Outcome::Keep)).await
     }
 
     /// A few at a time: whoever writes meanwhile is held up by no more than that.
@@ -189,6 +203,19 @@ fn close(connection: &Connection, user: UserId, id: &str) -> rusqlite::Result<bo
         count_sessions(connection, user, -1)?;
     }
     Ok(closed == 1)
+}
+
+/// Ends all sessions of a user but `kept`, and all their links.
+fn end_all_but(connection: &Connection, user: UserId, kept: Option<SessionId>) -> rusqlite::Result<()> {
+    let (owner, kept) = (user.to_string(), kept.map(|id| id.to_string()));
+    let closed = connection
+        .prepare_cached("DELETE FROM sessions WHERE user = ?1 AND id IS NOT ?2")?
+        .execute(params![owner, kept])?;
+    connection
+        .prepare_cached("DELETE FROM due WHERE owner = ?1 AND kind = ?2 AND reference IS NOT ?3")?
+        .execute(params![owner, Kind::Session.as_str(), kept])?;
+    count_sessions(connection, user, -i64::try_from(closed).unwrap_or_default())?;
+    playback::end_links(connection, user)
 }
 
 /// Ends the sessions of a user that were used least recently, past so many and beside the one that has just begun.

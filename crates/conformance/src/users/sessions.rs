@@ -7,18 +7,15 @@ use tapebase_domain::{
     id::SessionId,
     page::Limit,
     ports::{Clock as _, SystemClock, UserStore},
-    session::{Session, TokenHash},
+    session::Session,
     time::Timestamp,
     user::User,
 };
 
 use tokio::task::JoinSet;
 
-use super::sign_up;
+use super::{find_session, open, sign_up};
 use crate::samples::{local, noon, session, token};
-
-/// More sessions than anybody begins here.
-const MOST: u64 = 1_000;
 
 /// Session MUST find the session that was opened, equal in every field.
 pub async fn finds_the_session_that_was_opened_equal_in_every_field(store: Arc<dyn UserStore>) {
@@ -31,7 +28,7 @@ pub async fn finds_the_session_that_was_opened_equal_in_every_field(store: Arc<d
     }
 
     for (token, expected) in opened {
-        assert_eq!(find(&store, token).await, Some(expected));
+        assert_eq!(find_session(&store, token).await, Some(expected));
     }
 }
 
@@ -40,7 +37,7 @@ pub async fn finds_no_session_under_another_token(store: Arc<dyn UserStore>) {
     let user = sign_up(&store).await;
     open(&store, &session(user.id)).await;
 
-    assert_eq!(find(&store, token()).await, None);
+    assert_eq!(find_session(&store, token()).await, None);
 }
 
 /// Session MUST find the session even past its expiry: deciding is the caller's business.
@@ -50,7 +47,7 @@ pub async fn finds_a_session_even_past_its_expiry(store: Arc<dyn UserStore>) {
     let expired = Session { expires_at, ends_at, ..session(user.id) };
     let token = open(&store, &expired).await;
 
-    assert_eq!(find(&store, token).await, Some((user.clone(), expired.clone())));
+    assert_eq!(find_session(&store, token).await, Some((user.clone(), expired.clone())));
     assert_eq!(sessions(&store, &user).await, [expired]);
 }
 
@@ -65,8 +62,8 @@ pub async fn touch_changes_last_used_at_and_expires_at_and_nothing_else(store: A
     store.touch_session(user.id, active.id, last_used_at, expires_at).await.expect("touched");
 
     let touched = Session { last_used_at, expires_at, ..active };
-    assert_eq!(find(&store, active_token).await, Some((user.clone(), touched)));
-    assert_eq!(find(&store, idle_token).await, Some((user, idle)));
+    assert_eq!(find_session(&store, active_token).await, Some((user.clone(), touched)));
+    assert_eq!(find_session(&store, idle_token).await, Some((user, idle)));
 }
 
 /// Touch MUST change only the session of the user it names.
@@ -77,7 +74,7 @@ pub async fn touch_leaves_another_users_session(store: Arc<dyn UserStore>) {
 
     store.touch_session(bob.id, hers.id, noon(), noon()).await.expect("nothing to touch");
 
-    assert_eq!(find(&store, token).await, Some((ann, hers)));
+    assert_eq!(find_session(&store, token).await, Some((ann, hers)));
 }
 
 /// Touch MUST NOT bring back a session that was closed.
@@ -89,7 +86,7 @@ pub async fn touch_does_not_bring_back_a_closed_session(store: Arc<dyn UserStore
 
     store.touch_session(user.id, closed.id, noon(), closed.expires_at).await.expect("nothing to touch");
 
-    assert_eq!(find(&store, token).await, None);
+    assert_eq!(find_session(&store, token).await, None);
     assert_eq!(sessions(&store, &user).await, []);
 }
 
@@ -106,7 +103,7 @@ pub async fn open_ends_the_session_that_was_used_least_recently_for_one_more(sto
 
     let mut are_there = Vec::new();
     for token in tokens {
-        are_there.push(find(&store, token).await.is_some());
+        are_there.push(find_session(&store, token).await.is_some());
     }
     assert_eq!(are_there, [true, false, true, false, true]);
 }
@@ -136,7 +133,7 @@ pub async fn open_ends_no_session_of_another_user(store: Arc<dyn UserStore>) {
     let newer = Session { last_used_at: noon(), ..session(bob.id) };
     store.open_session(newer.clone(), token(), 1).await.expect("opened");
 
-    assert_eq!(find(&store, her_token).await, Some((ann, hers)));
+    assert_eq!(find_session(&store, her_token).await, Some((ann, hers)));
     assert_eq!(sessions(&store, &bob).await, [newer]);
 }
 
@@ -244,8 +241,8 @@ pub async fn close_makes_the_token_find_nothing(store: Arc<dyn UserStore>) {
 
     assert!(close(&store, &user, closed.id).await);
 
-    assert_eq!(find(&store, closed_token).await, None);
-    assert_eq!(find(&store, left_token).await, Some((user.clone(), left.clone())));
+    assert_eq!(find_session(&store, closed_token).await, None);
+    assert_eq!(find_session(&store, left_token).await, Some((user.clone(), left.clone())));
     assert_eq!(sessions(&store, &user).await, [left]);
 }
 
@@ -273,10 +270,10 @@ pub async fn close_sessions_ends_all_of_a_user_and_nobody_elses(store: Arc<dyn U
     store.close_sessions(ann.id).await.expect("closed");
 
     for token in hers {
-        assert_eq!(find(&store, token).await, None);
+        assert_eq!(find_session(&store, token).await, None);
     }
     assert_eq!(sessions(&store, &ann).await, []);
-    assert_eq!(find(&store, his_token).await, Some((bob, his)));
+    assert_eq!(find_session(&store, his_token).await, Some((bob, his)));
 }
 
 /// Close MUST NOT end another user's session.
@@ -287,7 +284,7 @@ pub async fn close_leaves_another_users_session(store: Arc<dyn UserStore>) {
 
     assert!(!close(&store, &bob, hers.id).await);
 
-    assert_eq!(find(&store, token).await, Some((ann, hers)));
+    assert_eq!(find_session(&store, token).await, Some((ann, hers)));
 }
 
 /// Removing expired sessions MUST leave the sessions that have not expired.
@@ -308,7 +305,7 @@ pub async fn leaves_sessions_that_have_not_expired(store: Arc<dyn UserStore>) {
 
     assert!(removed <= 2, "{removed} were removed");
     for (token, session) in left {
-        assert_eq!(find(&store, token).await, Some(session));
+        assert_eq!(find_session(&store, token).await, Some(session));
     }
 }
 
@@ -327,22 +324,12 @@ pub async fn removes_expired_sessions_and_leaves_the_others(store: Arc<dyn UserS
     assert_eq!(store.remove_expired_sessions(noon()).await.expect("removed"), 4);
 
     for token in expired {
-        assert_eq!(find(&store, token).await, None);
+        assert_eq!(find_session(&store, token).await, None);
     }
     for (token, session) in left {
-        assert_eq!(find(&store, token).await, Some(session));
+        assert_eq!(find_session(&store, token).await, Some(session));
     }
     assert_eq!(store.remove_expired_sessions(noon()).await.expect("removed"), 0);
-}
-
-async fn open(store: &Arc<dyn UserStore>, session: &Session) -> TokenHash {
-    let token = token();
-    store.open_session(session.clone(), token, MOST).await.expect("opened");
-    token
-}
-
-async fn find(store: &Arc<dyn UserStore>, token: TokenHash) -> Option<(User, Session)> {
-    store.session(token).await.expect("an answer")
 }
 
 async fn sessions(store: &Arc<dyn UserStore>, user: &User) -> Vec<Session> {

@@ -76,7 +76,7 @@ async fn a_session_is_kept_under_the_hash_of_its_token() {
     let now = ports.now();
     let account = account(&ports);
     let (kept, opened) = std::sync::mpsc::channel();
-    ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
+    ports.users.expect_find().times(2).returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
     ports.users.expect_open_session().returning(move |session, hash, most| {
         assert_eq!(most, 7);
@@ -232,4 +232,122 @@ async fn a_busy_hasher_is_no_wrong_password() {
     let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
 
     assert!(matches!(granted, Err(AuthError::Busy)));
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_while_it_was_checked_lets_nobody_in() {
+    let mut ports = TestPorts::at(NOW);
+    let before = account(&ports);
+    let after = Account { password: Some(PasswordHash::new("another".into())), ..before.clone() };
+    let id = before.user.id;
+    ports.users.expect_find().times(1).returning(move |_| Ok(Some(before.clone())));
+    ports.users.expect_find().times(1).returning(move |_| Ok(Some(after.clone())));
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
+    ports.users.expect_open_session().times(1).returning(|_, _, _| Ok(()));
+    ports.users.expect_close_session().with(eq(id), always()).times(1).returning(|_, _| Ok(true));
+
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+
+    assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+}
+
+/// Somebody who is signed in, with the password `hers`.
+fn signed_in(ports: &mut TestPorts) -> Caller {
+    let account = account(ports);
+    let user = account.user.clone();
+    ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
+    ports.passwords.expect_hash().returning(|password| Ok(PasswordHash::new(password.expose().to_owned())));
+    Caller { session: session_of(&user, ports.now()), user }
+}
+
+fn new_password() -> Password {
+    Password::parse("wrong donkey").expect("long enough")
+}
+
+#[tokio::test]
+async fn a_changed_password_keeps_the_session_that_changed_it() {
+    let mut ports = TestPorts::at(NOW);
+    let caller = signed_in(&mut ports);
+    let (user, session) = (caller.user.id, caller.session.id);
+    ports.passwords.expect_verify().with(eq(password()), always()).times(1).returning(|_, _| Ok(true));
+    let (from, to) = (PasswordHash::new("hers".into()), PasswordHash::new("wrong donkey".into()));
+    ports
+        .users
+        .expect_change_password()
+        .with(eq(user), eq(Some(from)), eq(to), eq(Some(session)))
+        .times(1)
+        .returning(|_, _, _, _| Ok(true));
+
+    let changed = Auth::new(&ports.build(), policy()).change_password(&caller, password(), new_password()).await;
+
+    assert!(changed.is_ok(), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_change_that_is_asked_for_again_ends_what_was_left() {
+    let mut ports = TestPorts::at(NOW);
+    let caller = signed_in(&mut ports);
+    ports.passwords.expect_verify().with(eq(password()), always()).returning(|_, _| Ok(false));
+    ports.passwords.expect_verify().with(eq(new_password()), always()).returning(|_, _| Ok(true));
+    let hers = PasswordHash::new("hers".into());
+    ports
+        .users
+        .expect_change_password()
+        .with(always(), eq(Some(hers.clone())), eq(hers), always())
+        .times(1)
+        .returning(|_, _, _, _| Ok(true));
+
+    let changed = Auth::new(&ports.build(), policy()).change_password(&caller, password(), new_password()).await;
+
+    assert!(changed.is_ok(), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_changes_none() {
+    let mut ports = TestPorts::at(NOW);
+    let caller = signed_in(&mut ports);
+    ports.passwords.expect_verify().returning(|_, _| Ok(false));
+    ports.users.expect_change_password().never();
+
+    let changed = Auth::new(&ports.build(), policy()).change_password(&caller, password(), new_password()).await;
+
+    assert!(matches!(changed, Err(AuthError::WrongPassword)), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_change_that_comes_second_is_judged_by_what_the_first_has_made() {
+    for is_same in [true, false] {
+        let mut ports = TestPorts::at(NOW);
+        let caller = signed_in(&mut ports);
+        ports.passwords.expect_verify().times(1).returning(|_, _| Ok(true));
+        ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(false));
+        ports.passwords.expect_verify().with(eq(password()), always()).returning(|_, _| Ok(false));
+        ports.passwords.expect_verify().with(eq(new_password()), always()).returning(move |_, _| Ok(is_same));
+        ports.users.expect_change_password().times(usize::from(is_same)).returning(|_, _, _, _| Ok(true));
+
+        let changed = Auth::new(&ports.build(), policy()).change_password(&caller, password(), new_password()).await;
+
+        assert_eq!(changed.is_ok(), is_same, "{changed:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_operator_changes_whatever_password_there_is_by_now() {
+    let mut ports = TestPorts::at(NOW);
+    signed_in(&mut ports);
+    ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(false));
+    ports.users.expect_change_password().times(1).returning(|_, _, _, kept| Ok(kept.is_none()));
+    let auth = Auth::new(&ports.build(), policy());
+
+    assert!(auth.set_password(email(), new_password()).await.expect("changed"));
+}
+
+#[tokio::test]
+async fn nobody_has_no_password_to_change() {
+    let mut ports = TestPorts::at(NOW);
+    ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
+    ports.users.expect_find().returning(|_| Ok(None));
+    let auth = Auth::new(&ports.build(), policy());
+
+    assert!(!auth.set_password(email(), new_password()).await.expect("looked up"));
 }

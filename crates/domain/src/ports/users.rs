@@ -8,7 +8,7 @@ use crate::{
     page::Limit,
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, User},
+    user::{Account, Identity, PasswordHash, User},
 };
 
 /// Why a user was not added.
@@ -37,6 +37,23 @@ pub trait UserStore: Send + Sync {
     ///
     /// - It MUST find the account that was created, equal in every field.
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError>;
+
+    /// Replaces a user's password by another, and ends their sessions but `kept`.
+    ///
+    /// - It MUST answer `false`, and change nothing, unless `from` is their password, however many change it at once.
+    /// - After it returns, none of the tokens of their other sessions MUST find anything.
+    /// - After it returns, the epoch of their links MUST be another one.
+    /// - It MUST NOT end another user's sessions, nor their links.
+    ///
+    /// One transaction changes the password; where a store cannot end all sessions in it, they end afterwards. Where
+    /// that fails, doing it again with the new password as both ends them.
+    async fn change_password(
+        &self,
+        user: UserId,
+        from: Option<PasswordHash>,
+        to: PasswordHash,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StoreError>;
 
     /// Begins a session that `token` opens.
     ///

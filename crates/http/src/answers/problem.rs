@@ -53,6 +53,7 @@ meanings! {
     Unauthenticated 401 "Authentication is required" retryable: false,
     InvalidToken 401 "The token is invalid, expired or revoked" retryable: false,
     WrongCredentials 401 "Wrong email address or password" retryable: false,
+    WrongPassword 403 "Wrong password" retryable: false,
     SignupClosed 403 "Sign-up is closed" retryable: false,
     UntrustedSocialId 403 "Unverified social ids are not accepted" retryable: false,
     InvalidLink 403 "The link is invalid or has expired" retryable: false,

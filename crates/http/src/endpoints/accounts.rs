@@ -1,4 +1,4 @@
-//! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's sessions.
+//! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's password and sessions.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use tapebase_api::{self as api, Slug, paths};
@@ -85,6 +85,27 @@ pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::
 pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
     let usage = services.usage.of(caller.user.id).await?;
     Ok(HttpResponse::Ok().json(wire::me(&caller.user, &usage)))
+}
+
+/// Change the password
+///
+/// Ends all other sessions and all playback links; the current session stays. If the response was lost, repeat the request.
+#[utoipa::path(put, path = "/v1/me/password", operation_id = "changePassword", tag = "Accounts", request_body = api::PasswordChange, responses(
+    (status = 204, description = "The password is changed, and all other tokens are revoked"),
+    (status = 400, description = "The new password or the body is invalid"),
+    (status = 403, description = "The current password is wrong"),
+))]
+pub async fn change_password(
+    caller: Caller,
+    body: Json<api::PasswordChange>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
+    let new = Password::parse(&body.0.new_password)?;
+    // What can be nobody's password is not theirs.
+    let current = Password::parse(&body.0.current_password).map_err(|_| AuthError::WrongPassword)?;
+    tasks.run(caller.user.id, async move { services.auth.change_password(&caller, current, new).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// List sessions

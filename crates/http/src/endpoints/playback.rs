@@ -43,8 +43,9 @@ pub struct LinkQuery {
 ///
 /// The link plays this recording without a token, in `<audio src>`, native players and casting devices; range requests are
 /// supported. It expires at `expires_at`, which is up to 1/24 later than requested, so that repeated requests return the
-/// same, cacheable link. It ends at once if the recording is deleted or its owner signs out everywhere; where audio is in
-/// S3 and downloads are redirected, a presigned URL that a player already has works for up to 15 minutes more.
+/// same, cacheable link. It ends at once if the recording is deleted, or its owner signs out everywhere or changes the
+/// password; where audio is in S3 and downloads are redirected, a presigned URL that a player already has works for up to 15
+/// minutes more.
 #[utoipa::path(post, path = "/v1/recordings/{id}/link", operation_id = "createPlaybackLink", tag = "Playback",
     params(("id" = String, Path, description = "The recording's id", example = "01JD9Z8Q3NVX4T6M2K7C5B1ARE"), LinkQuery),
     responses(

@@ -33,7 +33,7 @@ use crate::{
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
-        accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me,
+        accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::change_password,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
@@ -45,7 +45,7 @@ use crate::{
     ),
     components(schemas(api::Problem)),
     tags(
-        (name = "Accounts", description = "Sign up, sign in, and manage sessions."),
+        (name = "Accounts", description = "Sign up, sign in, change the password, and manage sessions."),
         (name = "Recordings", description = "Upload, list, play, rename and delete recordings."),
         (name = "Playback", description = "Links that play without a token."),
         (name = "Changes", description = "Keep a device in sync with the server."),

@@ -144,6 +144,9 @@ impl Ann {
             "POST /v1/auth/signup" => sign_up(&fresh_email("bob"), PASSWORD),
             "POST /v1/auth/login" => log_in(&self.email, PASSWORD),
             "POST /v1/auth/logout" => Request::new("POST", "/v1/auth/logout").bearer(&self.another_session()),
+            "PUT /v1/me/password" => Request::new("PUT", "/v1/me/password")
+                .bearer(&self.somebody_else())
+                .json(&json!({"current_password": PASSWORD, "new_password": "another password"})),
             "DELETE /v1/me/sessions" => Request::new("DELETE", "/v1/me/sessions").bearer(&self.somebody_else()),
             "DELETE /v1/me/sessions/{id}" => {
                 let token = self.another_session();

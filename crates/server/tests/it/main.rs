@@ -32,5 +32,6 @@ mod stop;
 mod strace;
 mod sweep;
 mod sync;
+mod users;
 mod verify;
 mod wire;

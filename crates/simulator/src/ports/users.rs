@@ -7,7 +7,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, User},
+    user::{Account, Identity, PasswordHash, User},
 };
 
 use super::Reached;
@@ -21,6 +21,17 @@ impl UserStore for Reached {
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         self.gate.call("users.find", async { self.stores.inner().users.find(identity).await }).await
+    }
+
+    async fn change_password(
+        &self,
+        user: UserId,
+        from: Option<PasswordHash>,
+        to: PasswordHash,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StoreError> {
+        let change = async { self.stores.inner().users.change_password(user, from, to, kept).await };
+        self.gate.call_with_room("users.change_password", change).await
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {

@@ -29,6 +29,7 @@ pub mod lists;
 pub mod long;
 pub mod names;
 pub mod parts;
+pub mod passwords;
 pub mod play_links;
 pub mod playback;
 pub mod problems;
@@ -95,6 +96,16 @@ macro_rules! http_tests {
             credentials_have_at_most_64_kib,
             credentials_come_as_json,
             one_is_told_how_much_one_has_and_may_have,
+        }
+        $crate::http_cases! { $server, passwords:
+            a_changed_password_is_the_one_that_signs_in,
+            changing_a_password_ends_all_other_sessions_and_links,
+            changing_a_password_again_is_answered_the_same,
+            the_same_change_many_times_at_once_is_one,
+            a_password_is_changed_by_whoever_knows_it,
+            a_password_is_changed_to_one_that_can_be,
+            one_of_many_at_once_changes_a_password,
+            changing_a_password_takes_one_who_is_signed_in,
         }
         $crate::http_cases! { $server, sessions:
             sessions_are_listed_the_newest_first,

@@ -200,6 +200,9 @@ impl From<AuthError> for Problem {
             AuthError::EmailTaken => Self::new(Slug::EmailTaken, "Sign in instead, or use another email address."),
             AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
                 .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
+            AuthError::WrongPassword => {
+                Self::new(Slug::WrongPassword, "This is not the current password, or the account has none.")
+            }
             AuthError::UntrustedSocialId => Self::new(
                 Slug::UntrustedSocialId,
                 "Anybody can know a social id. Sign up with email and password, or ask the operator.",

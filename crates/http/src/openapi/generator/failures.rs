@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 15] = [
+const OTHERS: [(&str, &str, Slug); 17] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -51,6 +51,8 @@ const OTHERS: [(&str, &str, Slug); 15] = [
     ("signUp", "409", Slug::EmailTaken),
     ("signIn", "400", Slug::InvalidBody),
     ("signIn", "401", Slug::WrongCredentials),
+    ("changePassword", "400", Slug::InvalidPassword),
+    ("changePassword", "403", Slug::WrongPassword),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),
     ("legacyLogin", "403", Slug::UntrustedSocialId),
     ("legacyLogin", "503", Slug::Unavailable),

@@ -1,0 +1,63 @@
+//! Changing a password.
+
+use super::{Auth, AuthError, Caller, Grant};
+use crate::user::{Email, Identity, Password, PasswordHash};
+
+impl Auth {
+    /// Replaces the caller's password, and ends their other sessions and all links.
+    ///
+    /// It may be asked for again, as by whoever got no answer: the new password is the current one by then.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongPassword`], or a failing port.
+    pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
+        loop {
+            let account = self.users.find(&caller.user.identity).await?;
+            let from = account.and_then(|account| account.password).ok_or(AuthError::WrongPassword)?;
+            let to = if self.passwords.verify(current.clone(), from.clone()).await? {
+                self.passwords.hash(new.clone()).await?
+            } else if self.passwords.verify(new.clone(), from.clone()).await? {
+                from.clone()
+            } else {
+                return Err(AuthError::WrongPassword);
+            };
+            // Refused, it was changed meanwhile, perhaps by the same request, sent twice.
+            if self.users.change_password(caller.user.id, Some(from), to, Some(caller.session.id)).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Replaces somebody's password, and ends all their sessions and links: the operator's way. `false` if nobody has
+    /// this email address.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn set_password(&self, email: Email, new: Password) -> Result<bool, AuthError> {
+        let (identity, to) = (Identity::Email(email), self.passwords.hash(new).await?);
+        while let Some(account) = self.users.find(&identity).await? {
+            // Refused, it was changed meanwhile.
+            if self.users.change_password(account.user.id, account.password, to.clone(), None).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Ends a session again that has begun by a password which was changed while it was checked.
+    ///
+    /// Changing a password ends what has begun before; what begins afterwards sees that it was changed.
+    pub(super) async fn require_password(
+        &self,
+        identity: &Identity,
+        checked: &PasswordHash,
+        grant: Grant,
+    ) -> Result<Grant, AuthError> {
+        let account = self.users.find(identity).await?;
+        if account.and_then(|account| account.password).as_ref() == Some(checked) {
+            return Ok(grant);
+        }
+        self.users.close_session(grant.user.id, grant.session.id).await?;
+        Err(AuthError::WrongCredentials)
+    }
+}
