@@ -97,7 +97,7 @@ impl Intercept for Meter {
 /// Read and write units of each call. An item in an index is written there too, and where its key there changes, written
 /// twice. AWS charges double for what is written in a transaction; in one that writes an index, this engine counts four
 /// times, but not every item: what AWS would charge by its rules stands beside it.
-const COSTS: [(&str, f64, f64); 17] = [
+const COSTS: [(&str, f64, f64); 18] = [
     // The recording, four entries, the counters: 12.
     ("insert the first", 1.0, 24.0),
     ("insert", 0.0, 24.0),
@@ -116,6 +116,8 @@ const COSTS: [(&str, f64, f64); 17] = [
     ("settle", 0.0, 32.0),
     ("sign up", 0.0, 4.0),
     ("find an account", 2.0, 0.0),
+    // As much as to find one.
+    ("find no account", 2.0, 0.0),
     // The session twice, what is due with its entry, the counters: 10.
     ("open a session", 1.0, 12.0),
     ("authenticate", 1.0, 0.0),
@@ -172,6 +174,8 @@ async fn calls_cost_what_they_should() {
     note("sign up");
     UserStore::find(&store, &account.user.identity).await.expect("found");
     note("find an account");
+    UserStore::find(&store, &crate::samples::account().user.identity).await.expect("looked up");
+    note("find no account");
     let (begun, token) = session(account.user.id);
     store.open_session(begun.clone(), token, MANY).await.expect("opened");
     note("open a session");

@@ -6,6 +6,7 @@ mod http;
 mod memory;
 mod rebuild;
 mod redirect;
+mod secrets;
 mod seed;
 mod stall;
 mod stores;

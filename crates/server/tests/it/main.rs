@@ -23,6 +23,7 @@ mod names;
 mod old_folder;
 mod players;
 mod rebuild;
+mod secrets;
 mod seed;
 mod server;
 mod settings;

@@ -1,0 +1,105 @@
+//! A log at the most talkative level has no secret of anybody in it.
+
+use std::fs::{self, File};
+
+use serde_json::{Value, json};
+use tapebase_conformance::http::{Request, Web, text};
+use tapebase_domain::digest::Sha256;
+use tempfile::TempDir;
+
+use crate::server::{Server, command};
+
+const PASSWORDS: [&str; 3] = ["first correct horse", "second correct horse", "third correct horse"];
+/// What every hash of a password begins with.
+const HASH: &str = "$argon2";
+
+#[test]
+fn a_log_at_trace_has_no_secret() {
+    expect_no_secret(&[]);
+}
+
+/// Does what needs secrets on a server with these settings, and looks for them in its log.
+pub fn expect_no_secret(settings: &[(&str, &str)]) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (data_dir, log) = (folder.path().join("data"), folder.path().join("log"));
+    let own = [("TAPEBASE_LOG__FILTER", "trace"), ("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")];
+    let mut command = command(&data_dir, &[settings, &own].concat());
+    command.stderr(File::create(&log).expect("made"));
+    let server = Server::run(command, &data_dir);
+
+    let secrets = use_secrets(&server);
+
+    assert!(server.terminate().success());
+    let log = fs::read_to_string(&log).expect("read");
+    assert!(log.contains("\"TRACE\"") && log.contains("/v1/me/password"), "it is a log at trace");
+    for secret in &secrets {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{secret} is in the log: {}", lines[0]);
+    }
+}
+
+/// Everything that passes through the server and is nobody else's business.
+fn use_secrets(server: &Server) -> Vec<String> {
+    let mut secrets = vec![HASH.to_owned()];
+    secrets.extend(PASSWORDS.map(str::to_owned));
+    let credentials = |password: &str| json!({"email": "ann@example.com", "password": password});
+    let enter = |path: &str, password: &str| server.send(&Request::new("POST", path).json(&credentials(password)));
+    let token = text(&enter("/v1/auth/signup", PASSWORDS[0]).expect(201).json(), "access_token").to_owned();
+    assert_eq!(enter("/v1/auth/login", PASSWORDS[2]).status, 401);
+    let other = text(&enter("/v1/auth/login", PASSWORDS[0]).expect(200).json(), "access_token").to_owned();
+    let change = json!({"current_password": PASSWORDS[0], "new_password": PASSWORDS[1]});
+    let _ = server.send(&Request::new("PUT", "/v1/me/password").bearer(&token).json(&change)).expect(204);
+
+    let phone = Request::new("GET", "/login?social_id=1&social_type=X");
+    let key = text(&server.send(&phone).expect(200).json(), "auth_key").to_owned();
+    let list = Request::new("GET", "/record/list").header("Authorization", format!("X_1 {key}"));
+    let _ = server.send(&list).expect(200);
+
+    let played = upload_and_play(server, &token);
+    let sent = send_directly(server, &token);
+    for opened in [token, other, key] {
+        let hash = Sha256::of(opened.as_bytes());
+        secrets.extend([opened, hash.to_hex(), hash.to_hex().to_uppercase()]);
+    }
+    secrets.extend([played, sent]);
+    secrets
+}
+
+/// What signs a playback link.
+fn upload_and_play(server: &Server, token: &str) -> String {
+    let upload = Request::new("POST", "/v1/recordings").bearer(token).body("audio/mp4", b"speech".to_vec());
+    let id = text(&server.send(&upload).expect(201).json(), "id").to_owned();
+    let ask = Request::new("POST", format!("/v1/recordings/{id}/link")).bearer(token);
+    let link = server.send(&ask).expect(200).json();
+    let path = text(&link, "path");
+    let _ = server.send(&Request::new("GET", path)).expect(200);
+    path.split('/').nth(3).expect("a ticket").to_owned()
+}
+
+/// What signs a part's URL.
+fn send_directly(server: &Server, token: &str) -> String {
+    let audio = b"speech in parts".to_vec();
+    let announcement = json!({"size": audio.len(), "sha256": Sha256::of(&audio).to_hex(), "media_type": "audio/mp4"});
+    let plan = Request::new("POST", "/v1/direct").bearer(token).json(&announcement);
+    let plan = server.send(&plan).expect(201).json();
+    let part = &plan["parts"][0];
+    let headers = part["headers"].as_object().expect("headers").iter();
+    let path = part["path"].as_str();
+    let send = Request { body: audio, ..Request::new("PUT", path.unwrap_or_else(|| text(part, "url"))) };
+    let send = headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()));
+    // What is kept in S3 is sent there.
+    let answer = if path.is_some() { server.send(&send) } else { Web.try_send(&send).expect("an answer") };
+    assert!(matches!(answer.status, 200 | 204), "{answer:?}");
+    let complete = format!("/v1/direct/{}/complete", text(&plan, "id"));
+    let _ = server.send(&Request::new("POST", complete).bearer(token)).expect(201);
+    signature(part)
+}
+
+fn signature(part: &Value) -> String {
+    let (_, query) = text(part, "url").split_once('?').expect("a query");
+    let signature = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| matches!(name.to_ascii_lowercase().as_str(), "signature" | "x-amz-signature"));
+    signature.expect("a signature").1.to_owned()
+}
