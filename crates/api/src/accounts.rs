@@ -116,7 +116,7 @@ pub struct UserLimits {
     #[schema(example = 1_000)]
     pub uploads: u64,
     /// Maximum number of sessions. One more ends the least recently used one.
-    #[schema(example = 1_000)]
+    #[schema(example = 100)]
     pub sessions: u64,
 }
 

@@ -114,7 +114,7 @@ impl Default for LimitsConfig {
             quota: ByteSize::gib(100),
             recordings: 1_000_000,
             uploads: 1_000,
-            sessions: 1_000,
+            sessions: 100,
             connections: 4_096,
             connections_per_address: 512,
             memory: memory::quarter(),

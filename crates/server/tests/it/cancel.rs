@@ -50,7 +50,9 @@ fn whoever_hangs_up_leaves_nothing_half_done() {
     hang_up_everywhere(&server, &Locations::parse(&database, &blobs, S3Dialect::default()).expect("they are known"));
 }
 
-pub const SETTINGS: [(&str, &str); 1] = [("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")];
+/// None of so many sessions ends for another one.
+pub const SETTINGS: [(&str, &str); 2] =
+    [("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true"), ("TAPEBASE_LIMITS__SESSIONS", "1000")];
 
 /// Asks every endpoint that changes something, hangs up, and looks at what is left.
 pub fn hang_up_everywhere(server: &Server, stores: &Locations) {
