@@ -32,8 +32,8 @@ pub async fn finds_a_recording_to_play_for_nobody_but_its_owner(store: Arc<dyn R
     assert_eq!(store.find_to_play(stored.owner, &stored.id).await.expect("an answer"), None);
 }
 
-/// Close sessions and change password MUST change the epoch of that user's links, with any number of sessions and with
-/// none.
+/// Close sessions, with any number of sessions and with none, and change password MUST change the epoch of that user's
+/// links.
 pub async fn the_epoch_of_links_is_another_whenever_their_owner_signs_out_everywhere(store: Arc<dyn Rows>) {
     let (ann, bob) = (sign_up(&*store).await, sign_up(&*store).await);
     let (stored, of_bob) = (insert(&*store, ann).await, insert(&*store, bob).await);

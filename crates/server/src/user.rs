@@ -34,7 +34,7 @@ pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
     let is_changed = services.auth.set_password(email, password).await?;
     ensure!(is_changed, "no user has this email address");
-    say!("changed the password; all sessions and playback links of this user have ended");
+    say!("changed the password; all sessions and playback links of this user end within seconds");
     Ok(())
 }
 

@@ -14,7 +14,36 @@ export async function follow(browser, url) {
   await beginToRecord(page);
   // Nothing has been uploaded of what it records.
   await page.close();
-  await isListed(await signIn(browser, url, "login"), 2);
+  const again = await signIn(browser, url, "login");
+  await isListed(again, 2);
+
+  await keepOneThatWasDeleted(again);
+  await again.close();
+  const last = await signIn(browser, url, "login");
+  // Neither holds that up what is recorded, nor does it come back.
+  await beginToRecord(last);
+  await last.click("#stop");
+  await isListed(last, 3);
+}
+
+/** Deletes a recording, as on another device, of which the page has not heard that it is stored. */
+async function keepOneThatWasDeleted(page) {
+  await page.evaluate(async () => {
+    const { fetch } = window;
+    const isForgotten = new Promise((resolve) => {
+      window.fetch = async (url, options) => {
+        const response = await fetch(url, options);
+        if (options?.method !== "PUT") return response;
+        await fetch(url, { method: "DELETE", headers: { Authorization: options.headers.Authorization } });
+        resolve();
+        throw new TypeError("the response is lost");
+      };
+    });
+    document.querySelector("#record").click();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    document.querySelector("#stop").click();
+    await isForgotten;
+  });
 }
 
 async function signIn(browser, url, button) {

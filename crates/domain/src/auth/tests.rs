@@ -303,6 +303,36 @@ async fn a_change_that_is_asked_for_again_ends_what_was_left() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_changed_to_itself_keeps_its_hash() {
+    let mut ports = TestPorts::at(NOW);
+    let caller = signed_in(&mut ports);
+    ports.passwords.expect_verify().times(1).returning(|_, _| Ok(true));
+    let hers = PasswordHash::new("hers".into());
+    ports
+        .users
+        .expect_change_password()
+        .with(always(), eq(Some(hers.clone())), eq(hers), always())
+        .times(1)
+        .returning(|_, _, _, _| Ok(true));
+
+    let changed = Auth::new(&ports.build(), policy()).change_password(&caller, password(), password()).await;
+
+    assert!(changed.is_ok(), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_password_that_others_change_all_the_time_costs_no_hash_without_end() {
+    let mut ports = TestPorts::at(NOW);
+    let caller = signed_in(&mut ports);
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
+    ports.users.expect_change_password().times(3).returning(|_, _, _, _| Ok(false));
+
+    let changed = Auth::new(&ports.build(), policy()).change_password(&caller, password(), new_password()).await;
+
+    assert!(matches!(changed, Err(AuthError::Busy)), "{changed:?}");
+}
+
+#[tokio::test]
 async fn a_wrong_password_changes_none() {
     let mut ports = TestPorts::at(NOW);
     let caller = signed_in(&mut ports);
