@@ -12,7 +12,7 @@ impl Auth {
     /// It may be asked for again, as by whoever got no answer: the new password is the current one by then.
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`], or a failing port.
+    /// [`AuthError::WrongPassword`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
     pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
         for _ in 0..MOST_TRIES {
             let account = self.users.find(&caller.user.identity).await?;

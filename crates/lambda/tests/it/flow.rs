@@ -1,7 +1,7 @@
 //! What an app does, with the function as it is deployed: parts and playback go past it.
 
 use serde_json::json;
-use tapebase_conformance::http::{Client, Request, Response, Web};
+use tapebase_conformance::http::{Client, Request, Response, Web, cases::sending::put};
 use tapebase_domain::digest::Sha256;
 
 use crate::{
@@ -67,10 +67,7 @@ pub fn upload_directly(caller: &Caller, token: &str, audio: &[u8]) -> Response {
         let size = part["size"].as_u64().and_then(|size| usize::try_from(size).ok()).expect("a size");
         let (bytes, left) = rest.split_at(size);
         rest = left;
-        let send = Request { body: bytes.to_vec(), ..Request::new("PUT", part["url"].as_str().expect("a link")) };
-        let headers = part["headers"].as_object().expect("headers").iter();
-        let send = headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()));
-        let _ = Web.send(&send).expect(200);
+        let _ = put(&Web, part, bytes).expect(200);
     }
     let id = plan["id"].as_str().expect("an id");
     caller.send(&Request::new("POST", format!("/v1/direct/{id}/complete")).bearer(token))

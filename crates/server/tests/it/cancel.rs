@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 use socket2::SockRef;
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::http::{
-    Client as _, Request, Response, Tcp, Web,
+    Client as _, Request, Response, Tcp,
     cases::{
         fixtures::fresh_ulid,
+        sending::{own_target, put, request_to, url},
         user::{fresh_email, id, log_in, sign_up, token},
     },
     text,
@@ -237,12 +238,7 @@ impl Ann {
     fn sent(&self) -> String {
         let audio = audio();
         let (id, part) = self.announce(&audio);
-        let request = request_of(&part, audio);
-        // The host of a link to the server is the one that this test calls it by.
-        let answer = match here(&request.target) {
-            Some(target) => self.send(&Request { target, ..request }),
-            None => Web.send(&request),
-        };
+        let answer = put(&self.tcp, &part, &audio);
         assert!(matches!(answer.status, 200 | 204), "{answer:?}");
         id
     }
@@ -250,9 +246,8 @@ impl Ann {
     /// A part, sent here: a store that takes parts itself is asked for nothing by way of this server.
     fn part(&self, audio: &[u8]) -> Request {
         let (id, part) = self.announce(audio);
-        let request = request_of(&part, audio.to_vec());
-        let target = here(&request.target).unwrap_or_else(|| format!("/v1/direct/{id}/parts/1"));
-        Request { target, ..request }
+        let elsewhere = format!("/v1/direct/{id}/parts/1");
+        request_to(own_target(url(&part)).unwrap_or(&elsewhere), &part, audio.to_vec())
     }
 
     /// Ends what is still under way, and waits for the answers.
@@ -317,16 +312,4 @@ impl Ann {
 
 fn announcement(id: &str, audio: &[u8]) -> Value {
     json!({"id": id, "size": audio.len(), "sha256": Sha256::of(audio).to_hex()})
-}
-
-/// The request a plan asks for.
-fn request_of(part: &Value, audio: Vec<u8>) -> Request {
-    let headers = part["headers"].as_object().expect("headers").iter();
-    let send = Request { body: audio, ..Request::new("PUT", text(part, "url")) };
-    headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()))
-}
-
-/// The path of a link that leads to the server, not to a store.
-fn here(url: &str) -> Option<String> {
-    url.find("/v1/direct/").map(|begin| url[begin..].to_owned())
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::{Output, Stdio},
@@ -12,7 +11,7 @@ use serde_json::json;
 use tapebase_conformance::http::Request;
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::server::{Server, command, type_password};
 
 /// What is uploaded: under which id, and how many bytes. Two that share a pack, and two that have files of their own.
 pub const UPLOADS: [(&str, usize); 4] = [
@@ -54,10 +53,8 @@ pub fn sign_up(server: &Server, name: &str) -> (String, String) {
 /// Gives somebody the account back that their recordings are under.
 pub fn add_user(data_dir: &Path, settings: &[(&str, &str)], name: &str, id: &str) -> Output {
     let mut add = command(data_dir, settings);
-    add.args(["user", "add", &format!("{name}@example.com"), "--id", id]).stdin(Stdio::piped());
-    let mut child = add.stderr(Stdio::piped()).spawn().expect("it starts");
-    child.stdin.take().expect("piped").write_all(b"correct horse\n").expect("written");
-    child.wait_with_output().expect("it ends")
+    add.args(["user", "add", &format!("{name}@example.com"), "--id", id]);
+    type_password(add, "correct horse")
 }
 
 pub fn log_in(server: &Server, name: &str) -> String {

@@ -3,7 +3,11 @@
 use std::fs::{self, File};
 
 use serde_json::{Value, json};
-use tapebase_conformance::http::{Request, Web, text};
+use tapebase_conformance::http::{
+    Request,
+    cases::sending::{put, url},
+    text,
+};
 use tapebase_domain::digest::Sha256;
 use tempfile::TempDir;
 
@@ -83,12 +87,7 @@ fn send_directly(server: &Server, token: &str) -> String {
     let plan = Request::new("POST", "/v1/direct").bearer(token).json(&announcement);
     let plan = server.send(&plan).expect(201).json();
     let part = &plan["parts"][0];
-    let headers = part["headers"].as_object().expect("headers").iter();
-    let path = part["path"].as_str();
-    let send = Request { body: audio, ..Request::new("PUT", path.unwrap_or_else(|| text(part, "url"))) };
-    let send = headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()));
-    // What is kept in S3 is sent there.
-    let answer = if path.is_some() { server.send(&send) } else { Web.try_send(&send).expect("an answer") };
+    let answer = put(&server.tcp(), part, &audio);
     assert!(matches!(answer.status, 200 | 204), "{answer:?}");
     let complete = format!("/v1/direct/{}/complete", text(&plan, "id"));
     let _ = server.send(&Request::new("POST", complete).bearer(token)).expect(201);
@@ -96,7 +95,7 @@ fn send_directly(server: &Server, token: &str) -> String {
 }
 
 fn signature(part: &Value) -> String {
-    let (_, query) = text(part, "url").split_once('?').expect("a query");
+    let (_, query) = url(part).split_once('?').expect("a query");
     let signature = query
         .split('&')
         .filter_map(|pair| pair.split_once('='))

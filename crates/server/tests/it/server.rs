@@ -1,10 +1,10 @@
 //! Starts the program, and ends it, in every way there is.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
@@ -37,6 +37,14 @@ pub fn command(data_dir: &Path, settings: &[(&str, &str)]) -> Command {
         .current_dir(env!("CARGO_TARGET_TMPDIR"));
     command.envs(settings.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
+}
+
+/// Runs a command that reads a password, to its end.
+pub fn type_password(mut command: Command, password: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // What is refused before is not read.
+    let _ = child.stdin.take().expect("piped").write_all(format!("{password}\n").as_bytes());
+    child.wait_with_output().expect("it ends")
 }
 
 impl Server {

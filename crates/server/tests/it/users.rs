@@ -1,16 +1,15 @@
 //! The operator looks after users, while the server runs.
 
 use std::{
-    io::Write as _,
     path::Path,
-    process::{Output, Stdio},
+    process::Output,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 use tapebase_conformance::http::Request;
 
-use crate::server::{Server, command};
+use crate::server::{Server, command, type_password};
 
 const NEW: &str = "wrong donkey capacitor clip";
 /// For how long another process may take a token for that of an open session.
@@ -57,13 +56,6 @@ fn the_operator_is_told_why_a_password_is_not_changed() {
 
 fn change(data_dir: &Path, email: &str, password: &str) -> Output {
     let mut command = command(data_dir, &[]);
-    let mut child = command
-        .args(["user", "password", email])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    // What is refused before is not read.
-    let _ = child.stdin.take().expect("piped").write_all(format!("{password}\n").as_bytes());
-    child.wait_with_output().expect("it ends")
+    command.args(["user", "password", email]);
+    type_password(command, password)
 }

@@ -5,10 +5,9 @@ use tapebase_domain::pending::Parts;
 
 use super::{
     at_once,
-    direct::{
-        announce, announce_as, announcement, announcement_but, complete, damaged, parts, plan, send, upload, url,
-    },
+    direct::{announce, announce_as, announcement, announcement_but, complete, damaged, parts, plan, send, upload},
     fixtures::{FIXTURES, MEMO, fresh_ulid, fresh_uuid, sha256},
+    sending::url,
     user::{User, id},
 };
 use crate::{

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::{
     at_once, expect_all,
     fixtures::{MEMO, fresh_ulid, fresh_uuid, sha256},
+    sending::{own_target, put, url},
     user::{User, id},
 };
-use crate::http::{Client, Request, Response, Web};
+use crate::http::{Client, Request, Response};
 
 /// What has to be said about audio.
 pub(super) fn announcement(audio: &[u8]) -> Value {
@@ -53,36 +54,10 @@ fn number(value: &Value, member: &str) -> usize {
     usize::try_from(number).expect("it fits in memory")
 }
 
-pub(super) fn url(part: &Value) -> &str {
-    part["url"].as_str().unwrap_or_else(|| panic!("no URL: {part}"))
-}
-
 /// The bytes of a part of this number.
 pub(super) fn bytes<'a>(plan: &Value, audio: &'a [u8], index: usize) -> &'a [u8] {
     let start = index * number(plan, "part_size");
     &audio[start..audio.len().min(start + number(plan, "part_size"))]
-}
-
-/// The path and query of a URL, if it leads to the server itself.
-pub(super) fn own_target(url: &str) -> Option<&str> {
-    let target = match url.split_once("://") {
-        Some((_, rest)) => &rest[rest.find('/')?..],
-        None => url,
-    };
-    target.starts_with("/v1/direct/").then_some(target)
-}
-
-/// Sends bytes to where a link leads, with nothing but what the link says.
-pub(super) fn put_to(client: &dyn Client, url: &str, part: &Value, bytes: &[u8]) -> Response {
-    let (client, target) = own_target(url).map_or((&Web as &dyn Client, url), |target| (client, target));
-    let request = Request { body: bytes.to_vec(), ..Request::new("PUT", target) };
-    let headers = part["headers"].as_object().unwrap_or_else(|| panic!("no headers: {part}"));
-    let headers = headers.iter().map(|(name, value)| (name, value.as_str().expect("text")));
-    client.send(&headers.fold(request, |request, (name, value)| request.header(name, value)))
-}
-
-pub(super) fn put(client: &dyn Client, part: &Value, bytes: &[u8]) -> Response {
-    put_to(client, url(part), part, bytes)
 }
 
 #[track_caller]

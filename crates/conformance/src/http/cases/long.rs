@@ -5,8 +5,9 @@ use serde_json::json;
 use super::{
     announcements::fill_quota_but,
     at_once,
-    direct::{abort, announce, announce_as, announcement, bytes, complete, damaged, is_taken, parts, plan, put, send},
+    direct::{abort, announce, announce_as, announcement, bytes, complete, damaged, is_taken, parts, plan, send},
     fixtures::{MEMO, fresh_ulid, noise, sha256},
+    sending::put,
     user::{User, id},
 };
 use crate::http::Client;

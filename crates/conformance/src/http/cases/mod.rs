@@ -35,6 +35,7 @@ pub mod playback;
 pub mod problems;
 pub mod ranges;
 pub mod recordings;
+pub mod sending;
 pub mod sessions;
 pub mod types;
 pub mod under_way;

@@ -5,10 +5,10 @@ use tapebase_domain::pending::Parts;
 
 use super::{
     direct::{
-        abort, announce, announce_as, announcement_but, complete, damaged, is_refused, own_target, parts, plan, put,
-        put_to, send, upload, url,
+        abort, announce, announce_as, announcement_but, complete, damaged, is_refused, parts, plan, send, upload,
     },
     fixtures::{MEMO, sha256},
+    sending::{own_target, put, put_to, url},
     user::{User, id},
 };
 use crate::http::{Client, Request, Web};

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    direct::{abort, announce, announcement, bytes, complete, parts, plan, put, send},
+    direct::{abort, announce, announcement, bytes, complete, parts, plan, send},
     fixtures::{MEMO, noise, sha256},
+    sending::put,
     user::{User, id},
 };
 use crate::http::{Client, Request};

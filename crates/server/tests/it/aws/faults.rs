@@ -13,7 +13,13 @@ use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, Fault, Faults},
     engines,
-    http::{Request, Response, Tcp, Web, cases::fixtures::noise},
+    http::{
+        Request, Response, Tcp, Web,
+        cases::{
+            fixtures::noise,
+            sending::{request_to, url},
+        },
+    },
 };
 use tapebase_domain::{
     digest::Sha256,
@@ -161,10 +167,7 @@ impl App {
         let parts = plan["parts"].as_array().expect("a list");
         for (number, part) in parts.iter().enumerate() {
             let bytes = audio[number * part_size..audio.len().min((number + 1) * part_size)].to_vec();
-            let url = part["url"].as_str().expect("a link");
-            let headers = part["headers"].as_object().expect("headers").iter();
-            let send = Request { body: bytes, ..Request::new("PUT", url) };
-            let send = headers.fold(send, |send, (name, value)| send.header(name, value.as_str().unwrap_or_default()));
+            let send = request_to(url(part), part, bytes);
             let is_sent = (0..TRIES).any(|_| Web.try_send(&send).is_some_and(|answer| answer.status == 200));
             assert!(is_sent, "the store takes no part of {id}");
         }
