@@ -2,10 +2,11 @@
 //! as somebody does who pastes them: on disk, on the engines of AWS, and behind a proxy.
 
 mod proxy;
+mod release;
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,6 +18,7 @@ use crate::engines::Engines;
 use crate::markdown::blocks;
 use crate::server;
 use crate::workspace;
+pub use release::Build;
 
 const PROGRAMS: Bundle = Bundle {
     name: "guides",
@@ -60,22 +62,23 @@ const WALK: [&str; 4] = ["\"items\":[{", "206 Partial Content", "identical", "20
 
 /// Runs the guides beside engines of its own.
 pub fn run_alone() -> Result<()> {
+    let built = Build::begin()?.finish()?;
     let engines = Engines::start()?;
-    let outcome = run(&engines);
+    let outcome = run(&engines, &built);
     engines.stop()?;
     outcome
 }
 
 /// Starts servers as the README says, and does all that is written.
-pub fn run(engines: &Engines) -> Result<()> {
-    let desk = Desk::new(PROGRAMS.find()?, &server::build()?)?;
+pub fn run(engines: &Engines, built: &Path) -> Result<()> {
+    let desk = Desk::new(PROGRAMS.find()?, built)?;
     let readme = std::fs::read_to_string(workspace::path(README))?;
     let start = |begin: &str| blocks(&readme, "sh").find(|block| block.starts_with(begin));
 
-    let on_disk = desk.server(start(ON_DISK).context("the README starts no server")?)?;
+    let on_disk = desk.server(start(ON_DISK).context("the README starts no server")?, &workspace::path(""))?;
     server::serve_by(on_disk, &[], |address, folder| desk.follow_all(address, folder)).context("on disk")?;
 
-    let on_aws = desk.server(start(ON_AWS).context("the README starts no server on AWS")?)?;
+    let on_aws = desk.server(start(ON_AWS).context("the README starts no server on AWS")?, desk.folder.path())?;
     let settings: Vec<_> = engines.environment().iter().map(|(name, value)| (&**name, &**value)).collect();
     server::serve_by(on_aws, &settings, |address, _| desk.follow_on_aws(address)).context("on AWS")?;
 
@@ -86,7 +89,7 @@ pub fn run(engines: &Engines) -> Result<()> {
 struct Desk {
     /// Below which programs are that are not installed.
     home: PathBuf,
-    /// Stands for the repository, with a program that is built.
+    /// Stands for the repository in what does not build it: files that are left in it do no harm.
     folder: TempDir,
 }
 
@@ -97,19 +100,16 @@ impl Desk {
         std::fs::create_dir_all(&release)?;
         symlink(built, release.join("tapebase"))?;
         symlink(workspace::path("crates"), folder.path().join("crates"))?;
-        // A release takes minutes to build; what is tested has been built already.
-        let cargo = folder.path().join("cargo");
-        std::fs::write(&cargo, "#!/bin/sh\n[ \"$*\" = \"run --release\" ] && exec target/release/tapebase\n")?;
-        std::fs::set_permissions(&cargo, PermissionsExt::from_mode(0o755))?;
         Ok(Self { home, folder })
     }
 
     /// A command that runs a block, the last line of which serves.
-    fn server(&self, block: &str) -> Result<Command> {
+    fn server(&self, block: &str, folder: &Path) -> Result<Command> {
         let (before, last) = block.trim_end().rsplit_once('\n').unwrap_or(("", block));
         let mut command = Command::new("bash");
-        let folder = self.folder.path().display();
+        let folder = folder.display();
         command.arg("-ec").arg(format!("cd '{folder}'\n{before}\nexec {last}")).env("PATH", self.path()?);
+        release::cheaply(&mut command);
         Ok(command)
     }
 
@@ -169,7 +169,7 @@ impl Desk {
     }
 
     fn path(&self) -> Result<OsString> {
-        let folders = [self.folder.path().to_owned(), self.home.join("usr/bin"), self.home.join("bin")];
+        let folders = [self.home.join("usr/bin"), self.home.join("bin")];
         let usual = std::env::var_os("PATH").unwrap_or_default();
         Ok(std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&usual)))?)
     }
