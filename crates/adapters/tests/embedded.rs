@@ -16,11 +16,12 @@ use tapebase_domain::{
     page::PageRequest,
     pending::Parts,
     ports::{
-        Assembled, BlobError, BlobStore as _, Clock as _, PartStore as _, RecordStore, StagedBlobs as _, SystemClock,
-        UserStore,
+        Assembled, BlobError, BlobStore as _, Clock as _, Inventory, PartStore as _, RecordStore, StagedBlobs as _,
+        SystemClock, UserStore,
     },
     recording::Revision,
-    user::{Account, Email, Identity, User},
+    session::TokenHash,
+    user::{Account, Email, Identity, PasswordHash, User},
 };
 use tempfile::TempDir;
 
@@ -36,10 +37,7 @@ fn whose() -> Provenance {
 fn account() -> Account {
     let now = SystemClock.now();
     let email = Email::parse("ann@example.com").expect("an address");
-    Account {
-        user: User { id: UserId::generate(now), identity: Identity::Email(email), created_at: now },
-        password: None,
-    }
+    Account { user: User::new(UserId::generate(now), Identity::Email(email), now), password: None }
 }
 
 fn parse(records: &str, blobs: &str) -> Result<Locations, ConnectError> {
@@ -59,7 +57,7 @@ async fn a_database_reopens_with_everything_in_it() {
 
     let reopened = Sqlite::open(&path).expect("opened");
 
-    assert_eq!(UserStore::find(&reopened, &account.user.identity).await.expect("read"), Some(account));
+    assert_eq!(UserStore::account(&reopened, account.user.id).await.expect("read"), Some(account));
 }
 
 #[test]
@@ -105,6 +103,46 @@ async fn recordings_of_an_older_version_are_taken_over() {
 }
 
 #[tokio::test]
+async fn users_of_an_older_version_keep_what_they_sign_in_with() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let (ann, bob, nobody) = ("01JD9Z8Q3NVX4T6M2K7C5B1ARE", "01JD9Z8Q3NVX4T6M2K7C5B1ARF", "01JD9Z8Q3NVX4T6M2K7C5B1ARG");
+    let old = rusqlite::Connection::open(&path).expect("made");
+    old.pragma_update(None, "foreign_keys", false).expect("written");
+    old.execute_batch(include_str!("../src/sqlite/migrations/1-recordings-and-users.sql")).expect("version 1");
+    let add = "INSERT INTO users VALUES (?1, ?2, ?3, ?4, 5)";
+    old.execute(add, rusqlite::params![ann, "", "ann@example.com", "hash"]).expect("inserted");
+    old.execute(add, rusqlite::params![bob, "X", "1", None::<String>]).expect("inserted");
+    let add = "INSERT INTO sessions VALUES (?1, ?2, ?3, 'phone', 5, 6, 7, 8)";
+    for (number, user) in [(1_u8, ann), (2, bob), (3, nobody)] {
+        let token = Sha256::of(&[number]);
+        old.execute(add, rusqlite::params![token.0, format!("01JD9Z8Q3NVX4T6M2K7C5B1AS{number}"), user])
+            .expect("inserted");
+    }
+    old.pragma_update(None, "user_version", 1).expect("written");
+    drop(old);
+
+    let store = Sqlite::open(&path).expect("taken over");
+
+    let user = |id: &str| UserId::parse(id).expect("a ULID");
+    for (id, number, password) in [(ann, 1, Some("hash")), (bob, 2, None)] {
+        let account = store.account(user(id)).await.expect("read").expect("there");
+        let [linked] = &account.user.identities[..] else { panic!("{account:?}") };
+        assert_eq!((linked.id.to_string(), linked.linked_at), (id.to_owned(), account.user.created_at));
+        assert_eq!(account.password.as_ref().map(PasswordHash::expose), password);
+        assert_eq!(UserStore::find(&store, &linked.identity).await.expect("read").as_ref(), Some(&account));
+        let session = store.session(TokenHash(Sha256::of(&[number]))).await.expect("read").expect("there");
+        assert_eq!((session.user, session.client.as_str()), (user(id), "phone"));
+    }
+    assert_eq!(
+        store.account(user(ann)).await.expect("read").expect("there").user.email().map(Email::as_str),
+        Some("ann@example.com")
+    );
+    assert_eq!(store.session(TokenHash(Sha256::of(&[3]))).await.expect("read"), None);
+    assert_eq!(Inventory::unreadable(&store).await.expect("looked through"), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_part_is_kept_although_a_copy_has_left_out_its_empty_folder() {
     let folder = TempDir::new().expect("a temporary folder");
     let store = Fs::open(&folder.path().join("blobs")).expect("made");
@@ -128,10 +166,8 @@ async fn what_two_processes_write_is_all_kept() {
         .map(|n| {
             let email = Email::parse(&format!("{n}@example.com")).expect("an address");
             let User { created_at, .. } = account().user;
-            Account {
-                user: User { id: UserId::generate(created_at), identity: Identity::Email(email), created_at },
-                password: None,
-            }
+            let user = User::new(UserId::generate(created_at), Identity::Email(email), created_at);
+            Account { user, password: None }
         })
         .collect();
     let writes = accounts.iter().enumerate().map(|(n, account)| {
@@ -143,7 +179,7 @@ async fn what_two_processes_write_is_all_kept() {
     }
 
     for account in accounts {
-        assert_eq!(UserStore::find(&one, &account.user.identity).await.expect("read"), Some(account));
+        assert_eq!(UserStore::account(&one, account.user.id).await.expect("read"), Some(account));
     }
 }
 

@@ -138,7 +138,7 @@ async fn nobody_is_let_in_by_a_damaged_row() {
     let path = folder.path().join("rows.db");
     let now = SystemClock.now();
     let identity = Identity::Email(Email::parse("ann@example.com").expect("an address"));
-    let user = User { id: UserId::generate(now), identity, created_at: now };
+    let user = User::new(UserId::generate(now), identity.clone(), now);
     let (token, other) = (TokenHash(Sha256::of(b"token")), TokenHash(Sha256::of(b"other")));
     let sessions = [1, 2].map(|number| Session {
         id: SessionId::generate(now + Duration::from_millis(number)),
@@ -170,7 +170,7 @@ async fn nobody_is_let_in_by_a_damaged_row() {
     assert_eq!(rows.unreadable().await.expect("looked through").len(), 1);
 
     assert_eq!(change("UPDATE users SET password = 'another'"), Ok(1));
-    assert!(UserStore::find(&rows, &user.identity).await.is_err());
+    assert!(UserStore::find(&rows, &identity).await.is_err());
 }
 
 #[tokio::test]

@@ -120,6 +120,45 @@ pub struct UserLimits {
     pub sessions: u64,
 }
 
+/// What a user can sign in with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Identity {
+    /// The identity's id, a ULID.
+    #[schema(example = "01JD8QKB5T9R2C4D6F8H0J1K3M")]
+    pub id: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: IdentityKind,
+    /// Where the user has it; null for an email address.
+    #[schema(required, example = json!(null))]
+    pub provider: Option<String>,
+    /// The email address, or the user's id at the provider.
+    #[schema(example = "ann@example.com")]
+    pub subject: String,
+    /// When it was linked to the user.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T00:30:11.482000Z")]
+    pub linked_at: DateTime<Utc>,
+}
+
+/// A kind of identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(example = "email")]
+pub enum IdentityKind {
+    /// An email address, with a password.
+    Email,
+    /// An id at a social network, as the 2018 clients send it.
+    Social,
+}
+
+/// Everything a user can sign in with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Identities {
+    /// In the order in which they were linked.
+    pub items: Vec<Identity>,
+}
+
 /// A signed-in device or app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Session {

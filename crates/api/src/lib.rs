@@ -1,6 +1,6 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
 //! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`], [`PendingUpload`], [`PendingUploadPage`]
@@ -23,7 +23,10 @@ mod timestamp;
 mod uploads;
 
 pub use self::{
-    accounts::{Credentials, Grant, Me, PasswordChange, Session, SessionPage, Usage, User, UserLimits},
+    accounts::{
+        Credentials, Grant, Identities, Identity, IdentityKind, Me, PasswordChange, Session, SessionPage, Usage, User,
+        UserLimits,
+    },
     changes::{Change, Changes},
     problem::Problem,
     recordings::{PlaybackLink, Recording, RecordingPage, RecordingUpdate},

@@ -30,6 +30,10 @@ paths! {
     ME = "/v1/me";
     /// What they sign in with.
     PASSWORD = "/v1/me/password";
+    /// Everything they can sign in with.
+    IDENTITIES = "/v1/me/identities";
+    /// One of these.
+    IDENTITY = "/v1/me/identities/{id}", identity(id: &str);
     /// Where they are signed in.
     SESSIONS = "/v1/me/sessions";
     /// One of their sessions.

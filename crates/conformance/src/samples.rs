@@ -8,7 +8,7 @@ use tapebase_domain::{
     details::Details,
     digest::Sha256,
     history::ChangeNumber,
-    id::{RecordingId, SessionId, UserId},
+    id::{IdentityId, RecordingId, SessionId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::Terms,
@@ -16,7 +16,7 @@ use tapebase_domain::{
     recording::{DigestOrigin, Edit, Recording, RecordingName, Revision},
     session::{Session, SessionToken, TokenForm, TokenHash},
     time::Timestamp,
-    user::{Account, Email, Identity, PasswordHash, SocialId, User},
+    user::{Account, Email, Identity, LinkedIdentity, PasswordHash, SocialId, User},
 };
 
 /// The instant around which everything happens.
@@ -143,8 +143,13 @@ pub fn assert_same_plan(found: Option<&PendingUpload>, expected: &PendingUpload)
 
 /// Somebody with this identity and a password.
 pub fn account(identity: Identity) -> Account {
-    let user = User { id: stranger(), identity, created_at: noon() };
+    let user = User::new(stranger(), identity, noon());
     Account { user, password: Some(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned())) }
+}
+
+/// An identity that was linked at noon.
+pub fn linked(identity: Identity) -> LinkedIdentity {
+    LinkedIdentity { id: IdentityId::generate(noon()), identity, linked_at: noon() }
 }
 
 /// An email address as an identity.

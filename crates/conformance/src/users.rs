@@ -1,5 +1,6 @@
 //! What a [`UserStore`] promises, apart from surviving a power cut, which no test in a process can show.
 
+mod identities;
 mod passwords;
 mod sessions;
 
@@ -12,7 +13,7 @@ use tapebase_domain::{
 };
 use tokio::task::JoinSet;
 
-pub use self::{passwords::*, sessions::*};
+pub use self::{identities::*, passwords::*, sessions::*};
 use crate::samples::{account, email, local, social, stranger, token};
 
 /// Find MUST find the account that was created, equal in every field.
@@ -31,7 +32,7 @@ pub async fn finds_the_account_that_was_created_equal_in_every_field(store: Arc<
         let user = User { created_at: local("2001-02-03T04:05:06.000007Z").to_utc(), ..account(identity).user };
         let created = create(&store, Account { user, password }).await;
 
-        let found = store.find(&created.user.identity).await.expect("an answer").expect("it is there");
+        let found = store.find(&created.user.identities[0].identity).await.expect("an answer").expect("it is there");
 
         let hash = |account: &Account| account.password.as_ref().map(|password| password.expose().to_owned());
         assert_eq!(found.user, created.user);
@@ -125,7 +126,7 @@ async fn open(store: &Arc<dyn UserStore>, session: &Session) -> TokenHash {
     token
 }
 
-async fn find_session(store: &Arc<dyn UserStore>, token: TokenHash) -> Option<(User, Session)> {
+async fn find_session(store: &Arc<dyn UserStore>, token: TokenHash) -> Option<Session> {
     store.session(token).await.expect("an answer")
 }
 
@@ -136,6 +137,6 @@ async fn all_are_different_users(store: &Arc<dyn UserStore>, identities: impl In
     }
 
     for account in created {
-        assert_eq!(store.find(&account.user.identity).await.expect("an answer"), Some(account));
+        assert_eq!(store.find(&account.user.identities[0].identity).await.expect("an answer"), Some(account));
     }
 }

@@ -1,5 +1,6 @@
 //! Use case: sign up, log in, and know who is asking.
 
+mod identities;
 mod password;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,15 @@ pub enum AuthError {
     /// There is no such user, or the password is not theirs; which of both is not told.
     #[error("wrong email address or password")]
     WrongCredentials,
+    /// The caller's session began too long ago for what they ask.
+    #[error("the session began too long ago")]
+    NotRecent,
+    /// Without it the user could not sign in any more.
+    #[error("it is the user's only identity")]
+    LastIdentity,
+    /// The user has as many identities as one may have.
+    #[error("the user has {} identities", User::MOST_IDENTITIES)]
+    TooManyIdentities,
     /// It is not the caller's password, or they have none.
     #[error("wrong password")]
     WrongPassword,
@@ -79,10 +89,13 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Who it is.
-    pub user: User,
+    pub user: UserId,
     /// By which session.
     pub session: Session,
 }
+
+/// How often an account is looked at that others change all the time: each look costs hashes.
+const MOST_TRIES: usize = 3;
 
 /// Lets users in.
 #[derive(Clone)]
@@ -187,7 +200,7 @@ impl Auth {
     pub async fn authenticate(&self, token: &str) -> Result<Caller, AuthError> {
         let token = SessionToken::parse(token).map_err(|_| AuthError::InvalidToken)?;
         let found = self.users.session(token.hash()).await?;
-        let (user, mut session) = found.ok_or(AuthError::InvalidToken)?;
+        let mut session = found.ok_or(AuthError::InvalidToken)?;
         let now = self.clock.now();
         if session.expires_at <= now || session.ends_at <= now {
             return Err(AuthError::InvalidToken);
@@ -195,11 +208,11 @@ impl Auth {
         if now - session.last_used_at >= Self::TOUCH_AFTER {
             let expires_at = session.ends_at.min(now + self.policy.idle);
             // Not being able to note it, on a full disk for instance, is no reason to refuse the caller.
-            if self.users.touch_session(user.id, session.id, now, expires_at).await.is_ok() {
+            if self.users.touch_session(session.user, session.id, now, expires_at).await.is_ok() {
                 (session.last_used_at, session.expires_at) = (now, expires_at);
             }
         }
-        Ok(Caller { user, session })
+        Ok(Caller { user: session.user, session })
     }
 
     /// Ends the session the caller came by.
@@ -207,7 +220,7 @@ impl Auth {
     /// # Errors
     /// A failing port.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), AuthError> {
-        self.close_session(caller.user.id, caller.session.id).await.map(|_| ())
+        self.close_session(caller.user, caller.session.id).await.map(|_| ())
     }
 
     /// Ends all sessions of the caller, the one they came by too.
@@ -215,7 +228,7 @@ impl Auth {
     /// # Errors
     /// A failing port.
     pub async fn log_out_everywhere(&self, caller: &Caller) -> Result<(), AuthError> {
-        Ok(self.users.close_sessions(caller.user.id).await?)
+        Ok(self.users.close_sessions(caller.user).await?)
     }
 
     /// One session of `user` that is still open.
@@ -269,7 +282,7 @@ impl Auth {
         identity: Identity,
         password: Option<PasswordHash>,
     ) -> Result<User, CreateError> {
-        let user = User { id, identity, created_at: self.clock.now() };
+        let user = User::new(id, identity, self.clock.now());
         self.users.create(Account { user: user.clone(), password }).await?;
         Ok(user)
     }

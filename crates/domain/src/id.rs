@@ -93,6 +93,10 @@ pub struct UserId(Ulid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Ulid);
 
+/// Names one of the identities of a user; a ULID. That of a user who was there before identities had names is the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdentityId(Ulid);
+
 /// Tells one row store from every other, for as long as its rows live; a ULID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreId(Ulid);
@@ -125,6 +129,7 @@ macro_rules! server_chosen_id {
 
 server_chosen_id!(UserId);
 server_chosen_id!(SessionId);
+server_chosen_id!(IdentityId);
 server_chosen_id!(StoreId);
 
 impl UserId {
@@ -132,6 +137,12 @@ impl UserId {
     #[must_use]
     pub const fn to_bits(self) -> u128 {
         self.0.0
+    }
+
+    /// The name of their first identity, if it was given none.
+    #[must_use]
+    pub const fn first_identity(self) -> IdentityId {
+        IdentityId(self.0)
     }
 
     /// The user these 128 bits name.

@@ -4,17 +4,67 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::{id::UserId, time::Timestamp};
+use crate::{
+    id::{IdentityId, UserId},
+    time::Timestamp,
+};
 
 /// Someone who has recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The server's name for them.
     pub id: UserId,
-    /// Their own name for themselves.
-    pub identity: Identity,
+    /// What they sign in with: at least one, in the order in which they were linked.
+    pub identities: Vec<LinkedIdentity>,
     /// When they signed up.
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// The most identities of one user.
+    pub const MOST_IDENTITIES: usize = 20;
+
+    /// Somebody who signs up with this identity, and has no other yet.
+    #[must_use]
+    pub fn new(id: UserId, identity: Identity, created_at: Timestamp) -> Self {
+        let linked = LinkedIdentity { id: IdentityId::generate(created_at), identity, linked_at: created_at };
+        Self { id, identities: vec![linked], created_at }
+    }
+
+    /// Whether they have an identity.
+    #[must_use]
+    pub fn has(&self, identity: &Identity) -> bool {
+        self.identities.iter().any(|linked| linked.identity == *identity)
+    }
+
+    /// The email address that was linked first.
+    #[must_use]
+    pub fn email(&self) -> Option<&Email> {
+        self.identities.iter().find_map(|linked| match &linked.identity {
+            Identity::Email(email) => Some(email),
+            Identity::Social(_) => None,
+        })
+    }
+
+    /// The social id that was linked first.
+    #[must_use]
+    pub fn social_id(&self) -> Option<&SocialId> {
+        self.identities.iter().find_map(|linked| match &linked.identity {
+            Identity::Social(social) => Some(social),
+            Identity::Email(_) => None,
+        })
+    }
+}
+
+/// An identity that a user has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedIdentity {
+    /// Its public name.
+    pub id: IdentityId,
+    /// What they sign in with.
+    pub identity: Identity,
+    /// Since when.
+    pub linked_at: Timestamp,
 }
 
 /// What a user signs in with; belongs to one user at most.

@@ -11,7 +11,7 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
-    endpoints::{about, accounts, changes, direct, docs, health, legacy, playback, recordings},
+    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, playback, recordings},
     openapi,
 };
 
@@ -67,6 +67,8 @@ fn table() -> Vec<Endpoint> {
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
         at(paths::ME).get(accounts::me),
         at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
+        at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
+        at(paths::IDENTITY).on(Method::DELETE, identities::unlink),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
         at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
 

@@ -120,7 +120,7 @@ fn use_cases(criterion: &mut Criterion) {
         actix.0.block_on(ask(&app, backend.put(id, 100), StatusCode::CREATED));
     }
     let Services { auth, list, .. } = &backend.services;
-    let owner = actix.0.block_on(auth.authenticate(&backend.token)).expect("known").user.id;
+    let owner = actix.0.block_on(auth.authenticate(&backend.token)).expect("known").user;
     let page = || PageRequest {
         by: TimeField::Received,
         order: Order::Newest,

@@ -12,7 +12,10 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt as _, TryFutureExt as _, future::poll_fn, stream};
 use tapebase_domain::{
     blob::ByteStream,
-    ports::{BlobError, BoxError, CreateError, InsertError, ReserveError, RevisionError, SettleError, StoreError},
+    ports::{
+        BlobError, BoxError, CreateError, InsertError, ReserveError, RevisionError, SettleError, StoreError,
+        UpdateError,
+    },
 };
 
 use crate::{
@@ -353,4 +356,4 @@ macro_rules! failure_of_rows {
     };
 }
 
-failure_of_rows!(StoreError, InsertError, RevisionError, ReserveError, SettleError, CreateError);
+failure_of_rows!(StoreError, InsertError, RevisionError, ReserveError, SettleError, CreateError, UpdateError);

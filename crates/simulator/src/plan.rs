@@ -80,6 +80,8 @@ actions! {
     LogOutEverywhere: 1 1 1,
     /// Somebody changes their password.
     ChangePassword: 1 1 1,
+    /// Somebody links another email address, and unlinks it.
+    ChangeIdentities: 1 1 1,
     /// Somebody makes a playback link.
     MakeLink: 4 4 4,
     /// Somebody plays by a link they have.

@@ -3,7 +3,7 @@
 use std::mem::replace;
 
 use tapebase_domain::{
-    auth::AuthError,
+    auth::{AuthError, Caller},
     id::SessionId,
     page::Limit,
     user::{Email, Password},
@@ -89,7 +89,7 @@ pub async fn present(client: Client, token: String) {
     let answer = client.services.auth.authenticate(&token).await;
     let Some((_, after)) = known(&client, &token) else { return };
     let wrong = match answer {
-        Ok(caller) if caller.user.id != client.user => Some("opens the session of somebody else"),
+        Ok(caller) if caller.user != client.user => Some("opens the session of somebody else"),
         Ok(_) if before == Openness::Closed => Some("is accepted after it was revoked"),
         Ok(_) if is_gone => Some("opens a session that is not there any more"),
         Err(AuthError::InvalidToken) if after == Openness::Open => Some("is refused, and nobody has revoked it"),
@@ -130,6 +130,42 @@ pub async fn change_password(client: Client, token: String) {
     let mut tokens = client.shared.facts().tokens(client.person);
     tokens.retain(|other| *other != token);
     end_all(&client, &tokens, client.services.auth.change_password(&caller, current, new)).await;
+}
+
+/// Signs in, and links another email address, which signs in as well until it is unlinked.
+pub async fn change_identities(client: Client) {
+    let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
+    let auth = &client.services.auth;
+    let log_in = async |email| auth.log_in(email, password.clone(), "web").await;
+    let Ok(grant) = log_in(email).await else { return };
+    let Ok(other) = Email::parse(&format!("{}@example.com", grant.session.id)) else { return };
+    let caller = Caller { user: grant.session.user, session: grant.session };
+    let linked = match auth.link_email(&caller, other.clone(), password.clone()).await {
+        Ok(linked) => linked,
+        Err(error) => return judge(&client, error),
+    };
+    if let Err(AuthError::WrongCredentials) = log_in(other.clone()).await {
+        client.shared.wrong(Invariant::Tokens, format!("a linked address of {} does not sign in", client.person));
+    }
+    match auth.unlink(&caller, linked.id).await {
+        Ok(true) => {}
+        Ok(false) => client.shared.wrong(Invariant::Tokens, format!("{} has lost an identity", client.person)),
+        Err(error) => return judge(&client, error),
+    }
+    if log_in(other).await.is_ok() {
+        client.shared.wrong(Invariant::Tokens, format!("an address that {} has unlinked signs in", client.person));
+    }
+}
+
+/// Clocks that are set make a session old.
+fn judge(client: &Client, error: AuthError) {
+    match error {
+        AuthError::NotRecent => client.shared.note(&format!("{} is told that {error}", client.person)),
+        AuthError::WrongPassword | AuthError::EmailTaken | AuthError::LastIdentity => {
+            client.shared.wrong(Invariant::Tokens, format!("{} is told that {error}", client.person));
+        }
+        error => client.excuse(&error),
+    }
 }
 
 /// Does what ends the sessions of these tokens, and all links.

@@ -90,6 +90,7 @@ class Walk:
         wrong = {"current_password": "something else", "new_password": "another password"}
         self.send("PUT", password, status=403, body=wrong)
         self.send("PUT", password, status=204, body=change)
+        self.identities()
         self.sign_in("ann")
         sessions = json.loads(self.read("/v1/me/sessions").body)["items"]
         self.send("GET", "/v1/me/sessions", status=400, query="?limit=0")
@@ -100,6 +101,21 @@ class Walk:
         self.send("DELETE", "/v1/me/sessions/{id}", status=404, id=other)
         self.send("DELETE", "/v1/me/sessions", status=204)
         self.token = self.sign_in("ann")
+
+    def identities(self) -> None:
+        all_of_them, one = "/v1/me/identities", "/v1/me/identities/{id}"
+        other = {"email": "anna@example.com", "password": PASSWORD}
+        linked = json.loads(self.send("POST", all_of_them, status=201, body=other).body)
+        self.send("POST", all_of_them, status=400, body={**other, "email": "anna"})
+        self.send("POST", all_of_them, status=403, body={**other, "password": "something else"})
+        bob = {**other, "email": "bob@example.com"}
+        self.send("POST", "/v1/auth/signup", status=201, body=bob)
+        self.send("POST", all_of_them, status=409, body=bob)
+        self.read(all_of_them)
+        self.send("DELETE", one, status=204, id=linked["id"])
+        self.send("DELETE", one, status=404, id=linked["id"])
+        last = json.loads(self.read(all_of_them).body)["items"][0]
+        self.send("DELETE", one, status=409, id=last["id"])
 
     def recordings(self) -> None:
         one = "/v1/recordings/{id}"

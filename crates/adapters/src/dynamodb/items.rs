@@ -10,7 +10,7 @@ use tapebase_domain::{
     blob::BlobRef,
     details::Details,
     history::{ChangeNumber, Counters, Deleted, Entry, HistoryId},
-    id::{RecordingId, SessionId, StoreId, UserId},
+    id::{IdentityId, RecordingId, SessionId, StoreId, UserId},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     playback::{LinkEpoch, PlaybackKey},
@@ -19,7 +19,7 @@ use tapebase_domain::{
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Email, Identity, PasswordHash, SocialId, User},
+    user::{Account, Email, Identity, LinkedIdentity, PasswordHash, SocialId, User},
 };
 
 use self::attributes::{Attributes, broken};
@@ -189,25 +189,49 @@ pub fn counters(item: &Item) -> Result<(Counters, ChangeNumber), StoreError> {
 }
 
 pub fn of_account(account: &Account) -> Item {
-    let mut item = with(keys::account(account.user.id), of_identity(&account.user.identity));
-    item.insert("created_at".to_owned(), micros(account.user.created_at));
-    if let Some(password) = &account.password {
+    let Account { user, password } = account;
+    let identities = user.identities.iter().map(|linked| AttributeValue::M(of_linked_identity(linked)));
+    let mut item = with(keys::account(user.id), [("identities", AttributeValue::L(identities.collect()))]);
+    item.insert("created_at".to_owned(), micros(user.created_at));
+    if let Some(password) = password {
         item.insert("password".to_owned(), text(password.expose()));
     }
     item
 }
 
 pub fn account(item: &Item) -> Result<Account, StoreError> {
-    let item = Attributes(item);
-    let id = item.parsed_after("pk", "U#", UserId::parse)?;
-    let user = User { id, identity: identity(item)?, created_at: item.time("created_at")? };
-    let password = item.optional_text("password")?;
+    let attributes = Attributes(item);
+    let id = attributes.parsed_after("pk", "U#", UserId::parse)?;
+    let created_at = attributes.time("created_at")?;
+    let identities = if let Some(items) = attributes.optional_items("identities")? {
+        items.map(|item| linked_identity(item?)).collect::<Result<_, _>>()?
+    } else {
+        // Before there could be several, it was in the account itself.
+        vec![LinkedIdentity { id: id.first_identity(), identity: identity(attributes)?, linked_at: created_at }]
+    };
+    let password = attributes.optional_text("password")?;
+    let user = User { id, identities, created_at };
     Ok(Account { user, password: password.map(|phc| PasswordHash::new(phc.to_owned())) })
 }
 
+fn of_linked_identity(linked: &LinkedIdentity) -> Item {
+    let mut item: Item = named(of_identity(&linked.identity)).collect();
+    item.extend(named([("id", text(linked.id.to_string())), ("linked_at", micros(linked.linked_at))]));
+    item
+}
+
+fn linked_identity(item: &Item) -> Result<LinkedIdentity, StoreError> {
+    let item = Attributes(item);
+    Ok(LinkedIdentity {
+        id: item.parsed("id", IdentityId::parse)?,
+        identity: identity(item)?,
+        linked_at: item.time("linked_at")?,
+    })
+}
+
 /// Who has an identity.
-pub fn of_owned_identity(user: &User) -> Item {
-    with(keys::identity(&user.identity), [("user", text(user.id.to_string()))])
+pub fn of_owned_identity(user: UserId, identity: &Identity) -> Item {
+    with(keys::identity(identity), [("user", text(user.to_string()))])
 }
 
 pub fn owner_of_identity(item: &Item) -> Result<UserId, StoreError> {
@@ -232,23 +256,16 @@ pub fn token(item: &Item) -> Result<TokenHash, StoreError> {
     Attributes(item).digest("token").map(TokenHash)
 }
 
-/// A session as its token finds it, with all there is to say about its user, so that one read authenticates.
-pub fn of_opened_session(session: &Session, token: TokenHash, user: &User) -> Item {
+/// A session as its token finds it.
+pub fn of_opened_session(session: &Session, token: TokenHash) -> Item {
     let mut item = with(keys::token(token), of_session_alone(session));
-    item.extend(named([
-        ("session", text(session.id.to_string())),
-        ("user", text(user.id.to_string())),
-        ("user_created_at", micros(user.created_at)),
-    ]));
-    item.extend(named(of_identity(&user.identity)));
+    item.extend(named([("session", text(session.id.to_string())), ("user", text(session.user.to_string()))]));
     item
 }
 
-pub fn opened_session(item: &Item) -> Result<(User, Session), StoreError> {
+pub fn opened_session(item: &Item) -> Result<Session, StoreError> {
     let item = Attributes(item);
-    let id = item.parsed("user", UserId::parse)?;
-    let user = User { id, identity: identity(item)?, created_at: item.time("user_created_at")? };
-    Ok((user, session_alone(item, item.parsed("session", SessionId::parse)?, id)?))
+    session_alone(item, item.parsed("session", SessionId::parse)?, item.parsed("user", UserId::parse)?)
 }
 
 /// From when on the table may forget a session by itself.

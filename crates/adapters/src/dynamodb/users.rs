@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{Clock as _, CreateError, StoreError, SystemClock, UserStore},
+    ports::{Clock as _, CreateError, StoreError, SystemClock, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash, User},
+    user::{Account, Identity, PasswordHash},
 };
 
 use super::{
@@ -23,8 +23,10 @@ use super::{
 #[async_trait]
 impl UserStore for DynamoDb {
     async fn create(&self, account: Account) -> Result<(), CreateError> {
-        let mut create = self.transaction();
-        create.add(items::of_owned_identity(&account.user))?;
+        let (mut create, user) = (self.transaction(), &account.user);
+        for linked in &user.identities {
+            create.add(items::of_owned_identity(user.id, &linked.identity))?;
+        }
         create.add(items::of_account(&account))?;
         create.commit().await?.map_err(|_| CreateError::Taken)
     }
@@ -35,8 +37,32 @@ impl UserStore for DynamoDb {
         // Whether somebody has an identity must not be told by how long it takes, nor by how many calls: nobody's account
         // is looked up like somebody's.
         let owner = owner.unwrap_or_else(|| UserId::generate(SystemClock.now()));
-        let account = self.get(keys::account(owner)).await?;
-        account.as_ref().map(items::account).transpose()
+        UserStore::account(self, owner).await
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        let item = self.get(keys::account(user)).await?;
+        item.as_ref().map(items::account).transpose()
+    }
+
+    async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {
+        let user = from.user.id;
+        let item = self.get(keys::account(user)).await?.ok_or(UpdateError::Changed)?;
+        if items::account(&item)? != from {
+            return Err(UpdateError::Changed);
+        }
+        let mut update = self.transaction();
+        update.replace_same(items::of_account(&to), &item, &["identities", "password"])?;
+        for linked in from.user.identities.iter().filter(|linked| !to.user.has(&linked.identity)) {
+            update.take_out(keys::identity(&linked.identity))?;
+        }
+        for linked in to.user.identities.iter().filter(|linked| !from.user.has(&linked.identity)) {
+            update.add(items::of_owned_identity(user, &linked.identity))?;
+        }
+        update.commit().await?.map_err(|refusal| match refusal.action {
+            0 => UpdateError::Changed,
+            _ => UpdateError::Taken,
+        })
     }
 
     async fn change_password(
@@ -62,38 +88,36 @@ impl UserStore for DynamoDb {
     }
 
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError> {
-        let account = self.get(keys::account(session.user)).await?;
-        let account = account.ok_or_else(|| StoreError::Unavailable("no such user".into()))?;
-        let user = items::account(&account)?.user;
+        let user = session.user;
         // Where there are as many as there may be, those that were used least recently end for it, in the same
         // transaction; whoever was faster may have ended them, or taken their places.
         let (mut ending, mut turn, mut backoff) = (Vec::new(), None, Backoff::default());
         loop {
             let mut begin = self.transaction();
-            begin.add(items::of_opened_session(&session, token, &user))?;
+            begin.add(items::of_opened_session(&session, token))?;
             begin.add(items::of_session(&session, token))?;
-            Due::session(user.id, session.id).schedule(&mut begin, session.expires_at)?;
+            Due::session(user, session.id).schedule(&mut begin, session.expires_at)?;
             let own_actions = begin.len();
-            ending.iter().try_for_each(|item| end(&mut begin, user.id, item))?;
+            ending.iter().try_for_each(|item| end(&mut begin, user, item))?;
             // Where there are many too many, because there may be fewer than before, some end each time.
             let room = most.max(1) - 1 + ending.len() as u64;
             let sessions_before = (ending.len() < ENDED_FOR_ONE).then_some(room);
             let check = Check { sessions: sessions_before, ..Check::default() };
-            begin.count(user.id, &sessions(1 - ending.len() as i128), &check)?;
+            begin.count(user, &sessions(1 - ending.len() as i128), &check)?;
             match begin.commit().await? {
                 Ok(()) => return Ok(()),
                 Err(refusal) if refusal.action < own_actions => {
                     return Err(StoreError::Unavailable("another session has this id".into()));
                 }
                 // In this process they queue from here on: only servers get in each other's way.
-                Err(_) if turn.is_none() => turn = Some(self.turn(user.id).await),
+                Err(_) if turn.is_none() => turn = Some(self.turn(user).await),
                 Err(_) => backoff.wait("sessions begin and end all the time").await?,
             }
-            ending = self.least_recently_used(user.id, most).await?;
+            ending = self.least_recently_used(user, most).await?;
         }
     }
 
-    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
+    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         let item = self.get(keys::token(token)).await?;
         item.as_ref().map(items::opened_session).transpose()
     }

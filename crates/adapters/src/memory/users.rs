@@ -5,7 +5,7 @@ use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
     playback::LinkEpoch,
-    ports::{CreateError, StoreError, UserStore},
+    ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
     user::{Account, Identity, PasswordHash, User},
@@ -15,7 +15,13 @@ use super::{Memory, State};
 
 impl State {
     fn account(&self, identity: &Identity) -> Option<&Account> {
-        self.accounts.values().find(|account| account.user.identity == *identity)
+        self.accounts.values().find(|account| account.user.has(identity))
+    }
+
+    /// Whether somebody but this user has one of the identities.
+    fn is_taken(&self, user: &User) -> bool {
+        let mut others = self.accounts.values().filter(|other| other.user.id != user.id);
+        others.any(|other| user.identities.iter().any(|linked| other.user.has(&linked.identity)))
     }
 
     /// Ends the sessions that were used least recently, so that with one more there are no more than so many.
@@ -44,7 +50,7 @@ impl State {
 impl UserStore for Memory {
     async fn create(&self, account: Account) -> Result<(), CreateError> {
         let mut state = self.state();
-        if state.account(&account.user.identity).is_some() {
+        if state.accounts.contains_key(&account.user.id) || state.is_taken(&account.user) {
             return Err(CreateError::Taken);
         }
         state.accounts.insert(account.user.id, account);
@@ -53,6 +59,22 @@ impl UserStore for Memory {
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         Ok(self.state().account(identity).cloned())
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        Ok(self.state().accounts.get(&user).cloned())
+    }
+
+    async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {
+        let mut state = self.state();
+        if state.accounts.get(&from.user.id) != Some(&from) {
+            return Err(UpdateError::Changed);
+        }
+        if state.is_taken(&to.user) {
+            return Err(UpdateError::Taken);
+        }
+        state.accounts.insert(from.user.id, to);
+        Ok(())
     }
 
     async fn change_password(
@@ -80,10 +102,8 @@ impl UserStore for Memory {
         Ok(())
     }
 
-    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
-        let state = self.state();
-        let session = state.sessions.get(&token);
-        Ok(session.and_then(|session| Some((state.accounts.get(&session.user)?.user.clone(), session.clone()))))
+    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
+        Ok(self.state().sessions.get(&token).cloned())
     }
 
     async fn touch_session(

@@ -7,9 +7,10 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
-const TABLES: [(&str, &[&str]); 6] = [
+const TABLES: [(&str, &[&str]); 7] = [
     ("store", rows::STORE),
     ("users", rows::USER),
+    ("identities", rows::IDENTITY),
     ("sessions", rows::SESSION),
     ("uploads", rows::UPLOAD),
     ("deleted", rows::DELETED),

@@ -21,6 +21,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/6-checksums-everywhere.sql")),
     M::up(include_str!("migrations/7-damaged-recordings.sql")),
     M::up(include_str!("migrations/8-playback-links.sql")),
+    M::up(include_str!("migrations/9-identities.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.
@@ -34,4 +35,27 @@ pub fn keep_servers_away(path: &Path) -> Result<Option<File>, OpenError> {
         return Ok(None);
     }
     serving_lock::try_lock(path)?.map(Some).ok_or(OpenError::ServedByOlder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{faults, rows};
+
+    #[test]
+    fn what_was_damaged_before_stays_so() {
+        let mut connection = Connection::open_in_memory().expect("made");
+        rows::add_checksum_function(&connection).expect("added");
+        Migrations::from_slice(&MIGRATIONS[..8]).to_latest(&mut connection).expect("version 8");
+        for (id, checksum) in [("sound", "row_checksum('sound', '', 'sound', NULL, 5)"), ("damaged", "7")] {
+            let add = format!("INSERT INTO users VALUES ('{id}', '', '{id}', NULL, 5, {checksum})");
+            connection.execute(&add, []).expect("inserted");
+        }
+
+        apply(&mut connection).expect("up to date");
+
+        let found = faults::of_rows(&connection).expect("looked through");
+        let [user, identity] = &found[..] else { panic!("{found:?}") };
+        assert!(user.starts_with("users damaged") && identity.starts_with("identities damaged"), "{found:?}");
+    }
 }

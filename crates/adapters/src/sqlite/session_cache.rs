@@ -13,7 +13,6 @@ use tapebase_domain::{
     id::UserId,
     ports::StoreError,
     session::{Session, TokenHash},
-    user::User,
 };
 
 /// How long an entry lives.
@@ -23,8 +22,6 @@ const CAPACITY: usize = 10_000;
 /// How many changes are remembered: whoever has looked up for longer than so many took is not cached.
 const CHANGES: usize = 1_024;
 
-type Found = (User, Session);
-
 /// The sessions, by the hash of their token.
 #[derive(Clone, Default)]
 pub struct SessionCache {
@@ -33,7 +30,7 @@ pub struct SessionCache {
 
 #[derive(Default)]
 struct State {
-    sessions: HashMap<TokenHash, (Instant, Found)>,
+    sessions: HashMap<TokenHash, (Instant, Session)>,
     /// The tokens of each user's sessions.
     tokens: HashMap<UserId, Vec<TokenHash>>,
     /// How often sessions were changed.
@@ -47,8 +44,8 @@ impl SessionCache {
     pub fn look_up(
         &self,
         token: TokenHash,
-        ask: impl FnOnce() -> Result<Option<Found>, StoreError>,
-    ) -> Result<Option<Found>, StoreError> {
+        ask: impl FnOnce() -> Result<Option<Session>, StoreError>,
+    ) -> Result<Option<Session>, StoreError> {
         let generation = {
             let state = self.lock();
             match state.sessions.get(&token) {
@@ -84,8 +81,8 @@ impl SessionCache {
 
 impl State {
     /// What was read before a change must not be cached after it.
-    fn insert(&mut self, token: TokenHash, found: (Instant, Found), generation: u64) {
-        let user = found.1.0.id;
+    fn insert(&mut self, token: TokenHash, found: (Instant, Session), generation: u64) {
+        let user = found.1.user;
         if self.has_changed(user, generation) {
             return;
         }
@@ -111,24 +108,19 @@ mod tests {
         digest::Sha256,
         id::{SessionId, UserId},
         ports::{Clock as _, SystemClock},
-        user::{Email, Identity},
     };
 
     use super::*;
 
     const TOKEN: TokenHash = TokenHash(Sha256([7; 32]));
 
-    fn found() -> Found {
+    fn found() -> Session {
         let now = SystemClock.now();
-        let email = Email::parse("ann@example.com").expect("an address");
-        let user = User { id: UserId::generate(now), identity: Identity::Email(email), created_at: now };
-        let (id, client) = (SessionId::generate(now), String::new());
-        let session =
-            Session { id, user: user.id, client, created_at: now, last_used_at: now, expires_at: now, ends_at: now };
-        (user, session)
+        let (id, user, client) = (SessionId::generate(now), UserId::generate(now), String::new());
+        Session { id, user, client, created_at: now, last_used_at: now, expires_at: now, ends_at: now }
     }
 
-    fn never() -> Result<Option<Found>, StoreError> {
+    fn never() -> Result<Option<Session>, StoreError> {
         Err(StoreError::Unavailable("it was asked".into()))
     }
 
@@ -139,7 +131,7 @@ mod tests {
 
         assert_eq!(cache.look_up(TOKEN, || Ok(Some(first.clone()))).expect("asked"), Some(first.clone()));
         assert_eq!(cache.look_up(TOKEN, never).expect("cached"), Some(first.clone()));
-        cache.forget(first.0.id);
+        cache.forget(first.user);
 
         assert_eq!(cache.look_up(TOKEN, || Ok(None)).expect("asked"), None);
     }
@@ -159,7 +151,7 @@ mod tests {
 
         let stale = cache.look_up(TOKEN, || {
             let read = found();
-            cache.forget(read.0.id);
+            cache.forget(read.user);
             Ok(Some(read))
         });
 
@@ -174,11 +166,11 @@ mod tests {
 
         // Also one that is looked up while that happens.
         let asked = cache.look_up(TOKEN, || {
-            cache.forget(another.0.id);
+            cache.forget(another.user);
             Ok(Some(first.clone()))
         });
         assert_eq!(asked.expect("asked"), Some(first.clone()));
-        cache.forget(another.0.id);
+        cache.forget(another.user);
 
         assert_eq!(cache.look_up(TOKEN, never).expect("cached"), Some(first));
     }
@@ -189,9 +181,9 @@ mod tests {
 
         let slow = cache.look_up(TOKEN, || {
             let read = found();
-            cache.forget(read.0.id);
+            cache.forget(read.user);
             for _ in 0..CHANGES {
-                cache.forget(found().0.id);
+                cache.forget(found().user);
             }
             Ok(Some(read))
         });

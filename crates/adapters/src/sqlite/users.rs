@@ -5,10 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{CreateError, StoreError, UserStore},
+    ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash, User},
+    user::{Account, Identity, LinkedIdentity, PasswordHash},
 };
 
 use super::{
@@ -28,18 +28,26 @@ impl UserStore for Sqlite {
     async fn create(&self, account: Account) -> Result<(), CreateError> {
         let created = self.writer.write(move |connection| {
             let mut statement = connection.prepare_cached(&rows::INSERT_USER)?;
-            let added = rows::bind_account(&account, |values| statement.execute(params_from_iter(values.iter())))?;
-            Ok(Outcome::Keep(added == 1))
+            let added = rows::bind_user(&account, |values| statement.execute(params_from_iter(values.iter())))?;
+            let is_created = added == 1 && link(connection, account.user.id, &account.user.identities)?;
+            Ok(if is_created { Outcome::Keep(true) } else { Outcome::Undo(false) })
         });
         if created.await? { Ok(()) } else { Err(CreateError::Taken) }
     }
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         self.readers.look_up(|connection| {
-            let query = format!("SELECT {} FROM users WHERE network = ?1 AND subject = ?2", rows::USER.join(", "));
-            let mut statement = connection.prepare_cached(&query)?;
-            statement.query_row(rows::identity(identity), |row| rows::account(row, 0)).optional()
+            let mut statement = connection.prepare_cached(&rows::FIND_ACCOUNT_BY_IDENTITY)?;
+            rows::account(statement.query(rows::identity(identity))?)
         })
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        self.readers.look_up(|connection| account(connection, user))
+    }
+
+    async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {
+        self.writer.write(move |connection| update(connection, &from, &to)).await?
     }
 
     async fn change_password(
@@ -52,9 +60,8 @@ impl UserStore for Sqlite {
         self.change_sessions(user, move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE users SET password = ?3, checksum = row_checksum(id, network, subject, ?3, created_at) \
-                     WHERE id = ?1 AND password IS ?2 \
-                     AND checksum = row_checksum(id, network, subject, password, created_at)",
+                    "UPDATE users SET password = ?3, checksum = row_checksum(id, ?3, created_at) \
+                     WHERE id = ?1 AND password IS ?2 AND checksum = row_checksum(id, password, created_at)",
                 )?
                 .execute(params![user.to_string(), from.as_ref().map(PasswordHash::expose), to.expose()])?;
             if changed == 1 {
@@ -77,13 +84,11 @@ impl UserStore for Sqlite {
         .await
     }
 
-    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
+    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         self.session_cache.look_up(token, || {
             self.readers.look_up(|connection| {
                 let mut statement = connection.prepare_cached(&rows::FIND_SESSION)?;
-                let found = statement.query_map([token.0.0], |row| {
-                    Ok((rows::account(row, rows::SESSION.len())?.user, rows::session(row)?))
-                })?;
+                let found = statement.query_map([token.0.0], rows::session)?;
                 // Whose session is damaged can begin another.
                 rows::readable(found, "sessions", 1).map(|mut found| found.pop())
             })
@@ -189,6 +194,46 @@ impl Sqlite {
     }
 }
 
+fn account(connection: &Connection, user: UserId) -> rusqlite::Result<Option<Account>> {
+    rows::account(connection.prepare_cached(&rows::FIND_ACCOUNT)?.query([user.to_string()])?)
+}
+
+fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Result<Outcome<Result<(), UpdateError>>> {
+    let user = from.user.id;
+    if account(connection, user)?.as_ref() != Some(from) {
+        return Ok(Outcome::Undo(Err(UpdateError::Changed)));
+    }
+    let gone = from.user.identities.iter().filter(|linked| !to.user.has(&linked.identity));
+    for linked in gone {
+        connection
+            .prepare_cached("DELETE FROM identities WHERE network = ?1 AND subject = ?2")?
+            .execute(rows::identity(&linked.identity))?;
+    }
+    let new = to.user.identities.iter().filter(|linked| !from.user.has(&linked.identity));
+    if !link(connection, user, new)? {
+        return Ok(Outcome::Undo(Err(UpdateError::Taken)));
+    }
+    connection
+        .prepare_cached("UPDATE users SET password = ?2, checksum = row_checksum(id, ?2, created_at) WHERE id = ?1")?
+        .execute(params![user.to_string(), to.password.as_ref().map(PasswordHash::expose)])?;
+    Ok(Outcome::Keep(Ok(())))
+}
+
+/// `false` if another user has one of the identities.
+fn link<'a>(
+    connection: &Connection,
+    user: UserId,
+    identities: impl IntoIterator<Item = &'a LinkedIdentity>,
+) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(&rows::INSERT_IDENTITY)?;
+    for linked in identities {
+        if rows::bind_identity(user, linked, |values| statement.execute(params_from_iter(values.iter())))? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn count_sessions(connection: &Connection, user: UserId, more: i64) -> rusqlite::Result<()> {
     commit::count(connection, user, Delta { sessions: more, ..Delta::default() }, None).map(|_| ())
 }
@@ -265,7 +310,7 @@ mod tests {
     use tapebase_domain::{
         digest::Sha256,
         ports::{Clock as _, SystemClock},
-        user::Email,
+        user::{Email, User},
     };
 
     use super::*;
@@ -276,7 +321,7 @@ mod tests {
         let store = Sqlite::open(&folder.path().join("rows.db")).expect("opened");
         let now = SystemClock.now();
         let (past, email) = (now - TimeDelta::days(1), Email::parse("ann@example.com").expect("an address"));
-        let user = User { id: UserId::generate(past), identity: Identity::Email(email), created_at: past };
+        let user = User::new(UserId::generate(past), Identity::Email(email), past);
         let id = user.id;
         store.create(Account { user, password: None }).await.expect("created");
         let sessions = (0..=2 * EXPIRED).map(|number| {

@@ -90,11 +90,15 @@ async fn each_call_takes_the_fewest_requests() {
     let ann = account();
     store.create(ann.clone()).await.expect("created");
     cost(&[("TransactWriteItems", 1)], "sign up").await;
-    UserStore::find(&store, &ann.user.identity).await.expect("found");
+    UserStore::find(&store, &ann.user.identities[0].identity).await.expect("found");
     cost(&[("GetItem", 2)], "find an account").await;
+    UserStore::account(&store, ann.user.id).await.expect("found");
+    cost(&[("GetItem", 1)], "look an account up").await;
+    store.update(ann.clone(), tapebase_domain::user::Account { password: None, ..ann.clone() }).await.expect("updated");
+    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "update an account").await;
     let (begun, token) = session(ann.user.id);
     store.open_session(begun.clone(), token, MANY).await.expect("opened");
-    cost(&[("GetItem", 1), ("TransactWriteItems", 1)], "open a session").await;
+    cost(&[("TransactWriteItems", 1)], "open a session").await;
     store.session(token).await.expect("found");
     cost(&[("GetItem", 1)], "authenticate").await;
     store.touch_session(begun.user, begun.id, begun.created_at, begun.ends_at).await.expect("touched");

@@ -84,7 +84,7 @@ pub fn account() -> Account {
     let id = stranger();
     let identity = Identity::Email(Email::parse(&format!("{id}@example.com")).expect("an address"));
     let hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
-    Account { user: User { id, identity, created_at: now() }, password: Some(PasswordHash::new(hash.to_owned())) }
+    Account { user: User::new(id, identity, now()), password: Some(PasswordHash::new(hash.to_owned())) }
 }
 
 pub fn session(user: UserId) -> (Session, TokenHash) {

@@ -127,7 +127,7 @@ async fn fields_may_be_as_long_as_they_can_be() {
     assert_eq!(store.list(longest.owner, PageRequest::default()).await.expect("listed"), [longest]);
     for network in ["#".repeat(255), "\0".repeat(255), "%".repeat(255)] {
         let identity = Identity::Social(SocialId::parse(network, "\u{1}".repeat(255)).expect("a social id"));
-        let user = User { identity: identity.clone(), ..account().user };
+        let user = User::new(stranger(), identity.clone(), account().user.created_at);
         let account = Account { user, password: None };
         store.create(account.clone()).await.expect("created");
         assert_eq!(UserStore::find(&store, &identity).await.expect("an answer"), Some(account));
@@ -148,4 +148,28 @@ async fn times_of_any_age_are_listed_in_order() {
 
     let micros: Vec<i64> = listed.iter().rev().map(|recording| recording.received_at.timestamp_micros()).collect();
     assert_eq!(micros, times);
+}
+
+#[tokio::test]
+async fn an_account_of_an_older_version_has_the_identity_that_was_in_it() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let (client, table) = (engine::client(&engine::endpoint()), engine::fresh_table().await);
+    let (store, ann) = (DynamoDb::new(client.clone(), table.clone()), account());
+    store.create(ann.clone()).await.expect("created");
+    let Identity::Email(email) = &ann.user.identities[0].identity else { panic!("an email address") };
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let older = client.update_item().table_name(&table).key("pk", text(&format!("U#{}", ann.user.id)));
+    let older =
+        older.key("sk", text("ACCOUNT")).update_expression("REMOVE identities SET network = :none, subject = :it");
+    let older = older.expression_attribute_values(":none", text(""));
+    older.expression_attribute_values(":it", text(email.as_str())).send().await.expect("made older");
+
+    let found = store.account(ann.user.id).await.expect("read").expect("there");
+
+    assert_eq!(found.user.identities[0].id.to_string(), ann.user.id.to_string());
+    assert_eq!((found.user.email(), &found.password), (Some(email), &ann.password));
+    let mut both = found.clone();
+    both.user.identities.extend(account().user.identities);
+    store.update(found, both.clone()).await.expect("updated");
+    assert_eq!(UserStore::find(&store, &both.user.identities[1].identity).await.expect("read"), Some(both));
 }

@@ -1,10 +1,7 @@
 //! Changing a password.
 
-use super::{Auth, AuthError, Caller, Grant};
+use super::{Auth, AuthError, Caller, Grant, MOST_TRIES};
 use crate::user::{Email, Identity, Password, PasswordHash};
-
-/// How often a password is looked at that others change all the time: each look costs hashes.
-const MOST_TRIES: usize = 3;
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -15,8 +12,7 @@ impl Auth {
     /// [`AuthError::WrongPassword`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
     pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
         for _ in 0..MOST_TRIES {
-            let account = self.users.find(&caller.user.identity).await?;
-            let from = account.and_then(|account| account.password).ok_or(AuthError::WrongPassword)?;
+            let from = self.account(caller).await?.password.ok_or(AuthError::WrongPassword)?;
             let to = if current != new && self.passwords.verify(current.clone(), from.clone()).await? {
                 self.passwords.hash(new.clone()).await?
             } else if self.passwords.verify(new.clone(), from.clone()).await? {
@@ -25,7 +21,7 @@ impl Auth {
                 return Err(AuthError::WrongPassword);
             };
             // Refused, it was changed meanwhile, perhaps by the same request, sent twice.
-            if self.users.change_password(caller.user.id, Some(from), to, Some(caller.session.id)).await? {
+            if self.users.change_password(caller.user, Some(from), to, Some(caller.session.id)).await? {
                 return Ok(());
             }
         }
@@ -48,7 +44,8 @@ impl Auth {
         Ok(false)
     }
 
-    /// Ends a session again that has begun by a password which was changed while it was checked.
+    /// Ends a session again that has begun by a password which was changed while it was checked, or an identity that was
+    /// unlinked.
     ///
     /// Changing a password ends what has begun before; what begins afterwards sees that it was changed.
     pub(super) async fn require_password(
@@ -57,8 +54,8 @@ impl Auth {
         checked: &PasswordHash,
         grant: Grant,
     ) -> Result<Grant, AuthError> {
-        let account = self.users.find(identity).await?;
-        if account.and_then(|account| account.password).as_ref() == Some(checked) {
+        let account = self.users.account(grant.user.id).await?;
+        if account.is_some_and(|account| account.user.has(identity) && account.password.as_ref() == Some(checked)) {
             return Ok(grant);
         }
         self.users.close_session(grant.user.id, grant.session.id).await?;

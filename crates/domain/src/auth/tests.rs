@@ -1,3 +1,5 @@
+mod identities;
+
 use mockall::predicate::{always, eq};
 
 use super::*;
@@ -24,7 +26,7 @@ fn password() -> Password {
 }
 
 fn account(ports: &TestPorts) -> Account {
-    let user = User { id: UserId::generate(ports.now()), identity: Identity::Email(email()), created_at: ports.now() };
+    let user = User::new(UserId::generate(ports.now()), Identity::Email(email()), ports.now());
     Account { user, password: Some(PasswordHash::new("hers".into())) }
 }
 
@@ -76,7 +78,9 @@ async fn a_session_is_kept_under_the_hash_of_its_token() {
     let now = ports.now();
     let account = account(&ports);
     let (kept, opened) = std::sync::mpsc::channel();
-    ports.users.expect_find().times(2).returning(move |_| Ok(Some(account.clone())));
+    let known = account.clone();
+    ports.users.expect_find().times(1).returning(move |_| Ok(Some(known.clone())));
+    ports.users.expect_account().times(1).returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
     ports.users.expect_open_session().returning(move |session, hash, most| {
         assert_eq!(most, 7);
@@ -152,7 +156,7 @@ async fn an_expired_token_is_refused() {
         let user = account(&ports).user;
         let mut session = session_of(&user, ports.now());
         end(&mut session, ports.now());
-        ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+        ports.users.expect_session().returning(move |_| Ok(Some(session.clone())));
         let token = SessionToken::generate(TokenForm::Prefixed);
 
         let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
@@ -185,7 +189,7 @@ async fn use_prolongs_a_session_but_not_past_its_end() {
         .with(eq(user.id), eq(session.id), eq(now), eq(now + TimeDelta::days(3)))
         .times(1)
         .returning(|_, _, _, _| Ok(()));
-    ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+    ports.users.expect_session().returning(move |_| Ok(Some(session.clone())));
     let token = SessionToken::generate(TokenForm::Prefixed);
 
     let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
@@ -200,7 +204,7 @@ async fn a_use_that_cannot_be_noted_still_lets_in() {
     let session = session_of(&user, ports.now() - TimeDelta::hours(2));
     let as_read = session.clone();
     ports.users.expect_touch_session().times(1).returning(|_, _, _, _| Err(StoreError::Full("disk full".into())));
-    ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+    ports.users.expect_session().returning(move |_| Ok(Some(session.clone())));
     let token = SessionToken::generate(TokenForm::Prefixed);
 
     let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
@@ -214,7 +218,7 @@ async fn recent_use_costs_no_write() {
     let user = account(&ports).user;
     let session = session_of(&user, ports.now() - TimeDelta::minutes(59));
     ports.users.expect_touch_session().never();
-    ports.users.expect_session().returning(move |_| Ok(Some((user.clone(), session.clone()))));
+    ports.users.expect_session().returning(move |_| Ok(Some(session.clone())));
     let token = SessionToken::generate(TokenForm::Prefixed);
 
     let caller = Auth::new(&ports.build(), policy()).authenticate(token.expose()).await;
@@ -235,29 +239,37 @@ async fn a_busy_hasher_is_no_wrong_password() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_changed_while_it_was_checked_lets_nobody_in() {
-    let mut ports = TestPorts::at(NOW);
-    let before = account(&ports);
-    let after = Account { password: Some(PasswordHash::new("another".into())), ..before.clone() };
-    let id = before.user.id;
-    ports.users.expect_find().times(1).returning(move |_| Ok(Some(before.clone())));
-    ports.users.expect_find().times(1).returning(move |_| Ok(Some(after.clone())));
-    ports.passwords.expect_verify().returning(|_, _| Ok(true));
-    ports.users.expect_open_session().times(1).returning(|_, _, _| Ok(()));
-    ports.users.expect_close_session().with(eq(id), always()).times(1).returning(|_, _| Ok(true));
+async fn what_was_changed_while_it_was_checked_lets_nobody_in() {
+    let changes: [fn(&mut Account); 2] = [
+        |account| account.password = Some(PasswordHash::new("another".into())),
+        |account| account.user.identities.clear(),
+    ];
+    for change in changes {
+        let mut ports = TestPorts::at(NOW);
+        let before = account(&ports);
+        let (mut after, id) = (before.clone(), before.user.id);
+        change(&mut after);
+        ports.users.expect_find().times(1).returning(move |_| Ok(Some(before.clone())));
+        ports.users.expect_account().times(1).returning(move |_| Ok(Some(after.clone())));
+        ports.passwords.expect_verify().returning(|_, _| Ok(true));
+        ports.users.expect_open_session().times(1).returning(|_, _, _| Ok(()));
+        ports.users.expect_close_session().with(eq(id), always()).times(1).returning(|_, _| Ok(true));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
 
-    assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+        assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+    }
 }
 
 /// Somebody who is signed in, with the password `hers`.
 fn signed_in(ports: &mut TestPorts) -> Caller {
     let account = account(ports);
     let user = account.user.clone();
-    ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
+    let known = account.clone();
+    ports.users.expect_find().returning(move |_| Ok(Some(known.clone())));
+    ports.users.expect_account().returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_hash().returning(|password| Ok(PasswordHash::new(password.expose().to_owned())));
-    Caller { session: session_of(&user, ports.now()), user }
+    Caller { session: session_of(&user, ports.now()), user: user.id }
 }
 
 fn new_password() -> Password {
@@ -268,7 +280,7 @@ fn new_password() -> Password {
 async fn a_changed_password_keeps_the_session_that_changed_it() {
     let mut ports = TestPorts::at(NOW);
     let caller = signed_in(&mut ports);
-    let (user, session) = (caller.user.id, caller.session.id);
+    let (user, session) = (caller.user, caller.session.id);
     ports.passwords.expect_verify().with(eq(password()), always()).times(1).returning(|_, _| Ok(true));
     let (from, to) = (PasswordHash::new("hers".into()), PasswordHash::new("wrong donkey".into()));
     ports

@@ -56,7 +56,7 @@ pub use self::{
     staging::{Assembled, PartAccess, PartStore, PresignParts, PresignedRequest, StagedBlobs, Staging},
     timer::Timer,
     uploads::{ReserveError, SettleError, UploadStore},
-    users::{CreateError, UserStore},
+    users::{CreateError, UpdateError, UserStore},
 };
 
 /// The driver's own error, kept for the log.

@@ -8,13 +8,27 @@ use crate::{
     page::Limit,
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash, User},
+    user::{Account, Identity, PasswordHash},
 };
 
 /// Why a user was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// Another user has this identity or id.
+    #[error("the identity is taken")]
+    Taken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an account was not updated.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// It is not, or not any more, as it was to be updated from.
+    #[error("the account has changed")]
+    Changed,
+    /// Another user has one of the identities.
     #[error("the identity is taken")]
     Taken,
     /// The store failed.
@@ -30,13 +44,26 @@ pub enum CreateError {
 pub trait UserStore: Send + Sync {
     /// Adds a user.
     ///
-    /// - It MUST return `Taken` if a user has this identity, however many are created at once.
+    /// - It MUST return `Taken` if a user has one of these identities, however many are created at once.
     async fn create(&self, account: Account) -> Result<(), CreateError>;
 
     /// Looks up who has an identity.
     ///
     /// - It MUST find the account that was created, equal in every field.
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError>;
+
+    /// Looks up a user's account.
+    ///
+    /// - It MUST find the account that was created, equal in every field.
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+
+    /// Gives an account other identities, and another password.
+    ///
+    /// - It MUST return `Changed`, and change nothing, unless the account is `from`, however many update it at once.
+    /// - It MUST return `Taken`, and change nothing, if another user has one of the identities of `to`.
+    /// - After it returns, an identity that is not in `to` MUST be anybody's to have.
+    /// - It MUST leave the user's sessions.
+    async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError>;
 
     /// Replaces a user's password by another, and ends their sessions but `kept`.
     ///
@@ -61,11 +88,11 @@ pub trait UserStore: Send + Sync {
     /// - It MUST end those first that were used least recently, and never the one that begins.
     async fn open_session(&self, session: Session, token: TokenHash, most: u64) -> Result<(), StoreError>;
 
-    /// Looks up the session that `token` opens, and whose it is.
+    /// Looks up the session that `token` opens.
     ///
     /// - It MUST find the session that was opened, equal in every field.
     /// - It MUST find it even past its expiry, until it is forgotten: deciding is the caller's business.
-    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError>;
+    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError>;
 
     /// Notes that a session was used.
     ///

@@ -15,7 +15,7 @@ use tapebase_domain::{
     recording::Recording,
     session::{Session, SessionPage},
     usage::UsageReport,
-    user::{Identity, User},
+    user::{Identity, LinkedIdentity, User},
 };
 
 use crate::{answers::problem::Problem, requests::place::Place};
@@ -32,10 +32,7 @@ pub fn grant(grant: &Grant) -> api::Grant {
 
 /// A user.
 pub fn user(user: &User) -> api::User {
-    let email = match &user.identity {
-        Identity::Email(email) => Some(email.as_str().to_owned()),
-        Identity::Social(_) => None,
-    };
+    let email = user.email().map(|email| email.as_str().to_owned());
     api::User { id: user.id.to_string(), email, created_at: user.created_at }
 }
 
@@ -53,6 +50,21 @@ pub fn me(user: &User, usage: &UsageReport) -> api::Me {
     let recording_bytes = limits.recording_bytes;
     let limits = api::UserLimits { bytes, recording_bytes, recordings, uploads, sessions: *most_sessions };
     api::Me { id, email, created_at, usage, limits }
+}
+
+/// What a user signs in with.
+pub fn identities(user: &User) -> api::Identities {
+    api::Identities { items: user.identities.iter().map(identity).collect() }
+}
+
+/// One of the things a user signs in with.
+pub fn identity(linked: &LinkedIdentity) -> api::Identity {
+    let (kind, provider, subject) = match &linked.identity {
+        Identity::Email(email) => (api::IdentityKind::Email, None, email.as_str()),
+        Identity::Social(social) => (api::IdentityKind::Social, Some(social.network().to_owned()), social.id()),
+    };
+    let (id, subject) = (linked.id.to_string(), subject.to_owned());
+    api::Identity { id, kind, provider, subject, linked_at: linked.linked_at }
 }
 
 /// Some sessions of a user who came by the session `current`, and where to go on.

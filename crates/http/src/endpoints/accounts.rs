@@ -1,6 +1,7 @@
 //! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's password and sessions.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future;
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
@@ -72,7 +73,7 @@ pub async fn log_in(
     (status = 204, description = "The token is revoked"),
 ))]
 pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
-    tasks.run(caller.user.id, async move { services.auth.log_out(&caller).await }).await?;
+    tasks.run(caller.user, async move { services.auth.log_out(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -83,8 +84,8 @@ pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::
     (status = 200, description = "The user, with usage and limits", body = api::Me),
 ))]
 pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
-    let usage = services.usage.of(caller.user.id).await?;
-    Ok(HttpResponse::Ok().json(wire::me(&caller.user, &usage)))
+    let (user, usage) = future::join(services.auth.user(&caller), services.usage.of(caller.user)).await;
+    Ok(HttpResponse::Ok().json(wire::me(&user?, &usage?)))
 }
 
 /// Change the password
@@ -104,7 +105,7 @@ pub async fn change_password(
     let new = Password::parse(&body.0.new_password)?;
     // What can be nobody's password is not theirs.
     let current = Password::parse(&body.0.current_password).map_err(|_| AuthError::WrongPassword)?;
-    tasks.run(caller.user.id, async move { services.auth.change_password(&caller, current, new).await }).await?;
+    tasks.run(caller.user, async move { services.auth.change_password(&caller, current, new).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -116,7 +117,7 @@ pub async fn change_password(
 ))]
 pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, SessionId::parse)?;
-    let page = services.auth.sessions(caller.user.id, limit, after).await?;
+    let page = services.auth.sessions(caller.user, limit, after).await?;
     Ok(HttpResponse::Ok().json(wire::sessions(page, &caller.session)))
 }
 
@@ -127,7 +128,7 @@ pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<
     (status = 204, description = "All tokens are revoked"),
 ))]
 pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
-    tasks.run(caller.user.id, async move { services.auth.log_out_everywhere(&caller).await }).await?;
+    tasks.run(caller.user, async move { services.auth.log_out_everywhere(&caller).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -141,7 +142,7 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks
 ))]
 pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
-    let session = services.auth.session(caller.user.id, id).await?.ok_or_else(no_such_session)?;
+    let session = services.auth.session(caller.user, id).await?.ok_or_else(no_such_session)?;
     Ok(HttpResponse::Ok().json(wire::session(session, &caller.session)))
 }
 
@@ -160,7 +161,7 @@ pub async fn close_session(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
-    if tasks.run(caller.user.id, async move { services.auth.close_session(caller.user.id, id).await }).await? {
+    if tasks.run(caller.user, async move { services.auth.close_session(caller.user, id).await }).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(no_such_session())

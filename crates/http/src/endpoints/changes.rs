@@ -49,7 +49,7 @@ pub async fn list(
     if wait > LONGEST_WAIT {
         return Err(Problem::new(Slug::InvalidParameter, "Send wait in seconds, an hour at most; 25 are waited."));
     }
-    let page = services.changes.page(caller.user.id, cursor.as_deref(), limit, wait).await?;
+    let page = services.changes.page(caller.user, cursor.as_deref(), limit, wait).await?;
     let page = wire::changes(page);
     wire::list(page.items.len(), &page)
 }

@@ -48,7 +48,7 @@ pub async fn plan(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let (owner, new) = (caller.user.id, details::announced(body.0)?);
+    let (owner, new) = (caller.user, details::announced(body.0)?);
     let using = services.clone();
     let planned = tasks.run(owner, async move { using.direct.create(owner, new).await }).await?;
     let (mut response, body) = match planned {
@@ -75,7 +75,7 @@ pub async fn plan(
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, RecordingId::parse)?;
-    let page = services.direct.under_way(caller.user.id, limit, after).await?;
+    let page = services.direct.under_way(caller.user, limit, after).await?;
     Ok(HttpResponse::Ok().json(wire::uploads(page)))
 }
 
@@ -89,7 +89,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
         (status = 404, description = "No such upload"),
     ))]
 pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
-    let under_way = services.direct.find(caller.user.id, &upload_id(&path)?).await?;
+    let under_way = services.direct.find(caller.user, &upload_id(&path)?).await?;
     Ok(HttpResponse::Ok().json(wire::upload(under_way)))
 }
 
@@ -207,7 +207,7 @@ pub async fn complete(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let (owner, id) = (caller.user.id, upload_id(&path)?);
+    let (owner, id) = (caller.user, upload_id(&path)?);
     Ok(stored(&request, tasks.run(owner, async move { services.direct.complete(owner, &id).await }).await?))
 }
 
@@ -226,7 +226,7 @@ pub async fn abort(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let (owner, id) = (caller.user.id, upload_id(&path)?);
+    let (owner, id) = (caller.user, upload_id(&path)?);
     tasks.run(owner, async move { services.direct.abort(owner, &id).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

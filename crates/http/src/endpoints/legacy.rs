@@ -22,13 +22,13 @@ use serde_json::{Value, json};
 use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
-    auth::{AuthError, Caller},
+    auth::AuthError,
     details::NewDetails,
     list::ListError,
     media_type::MediaType,
     recording::{Recording, RecordingName},
     upload::NewRecording,
-    user::{InvalidSocialId, SocialId},
+    user::{InvalidSocialId, SocialId, User},
 };
 
 use self::list::Walk;
@@ -93,7 +93,7 @@ pub async fn put(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let media_type = media_type(&request)?;
-    let caller = authenticate(&request, &services).await?;
+    let owner = authenticate(&request, &services).await?.id;
     let name = percent_decode_str(last_segment(&request)).decode_utf8().ok();
     let name = name.and_then(|name| RecordingName::parse(name.into_owned()).ok());
     let name = name.ok_or_else(|| Failure::result(Problem::new(Slug::InvalidName, "Choose another name.")))?;
@@ -101,7 +101,6 @@ pub async fn put(
     let details = NewDetails { name: Some(name), ..NewDetails::of_type(media_type) };
     // In 2018 nobody looked at what it was.
     let new = NewRecording { size, anything: true, ..NewRecording::of(details) };
-    let owner = caller.user.id;
     let admitted = incoming.admit(owner, 0).await.map_err(Failure::result)?;
     upload::store(services, &tasks, owner, new, admitted).await.map_err(Failure::result)?;
     Ok(success())
@@ -119,8 +118,8 @@ pub async fn put(
     }]})),
 ))]
 pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer {
-    let caller = authenticate(&request, &services).await?;
-    let mut walk = Walk::new(services.list.clone(), caller.user.id, names::user_id(&caller.user));
+    let user = authenticate(&request, &services).await?;
+    let mut walk = Walk::new(services.list.clone(), user.id, names::user_id(&user));
     let first = walk.first().await.map_err(Failure::of_error)?;
     let mut response = HttpResponse::Ok();
     response.content_type(ContentType::json());
@@ -146,8 +145,8 @@ pub async fn list(request: HttpRequest, services: web::Data<Services>) -> Answer
     (status = 416, description = "The range lies beyond the end"),
 ))]
 pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer {
-    let caller = authenticate(&request, &services).await?;
-    let recording = find(&request, &caller, &services).await?;
+    let user = authenticate(&request, &services).await?;
+    let recording = find(&request, &user, &services).await?;
     download::answer(&request, &services.list, Audio::download(&recording)).await.map_err(Failure::result)
 }
 
@@ -160,22 +159,21 @@ pub async fn get(request: HttpRequest, services: web::Data<Services>) -> Answer 
     (status = 404, description = "No such recording"),
 ))]
 pub async fn delete(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
-    let caller = authenticate(&request, &services).await?;
-    let recording = find(&request, &caller, &services).await?;
-    let deleting =
-        tasks.run(caller.user.id, async move { services.list.delete(caller.user.id, &recording.id, None).await });
+    let user = authenticate(&request, &services).await?;
+    let recording = find(&request, &user, &services).await?;
+    let deleting = tasks.run(user.id, async move { services.list.delete(user.id, &recording.id, None).await });
     deleting.await.map_err(Failure::result)?;
     Ok(success())
 }
 
 /// The caller's recording of the id in the path, which clients send as listed or percent-encoded once more.
-async fn find(request: &HttpRequest, caller: &Caller, services: &Services) -> Result<Recording, Failure> {
-    let user_id = names::user_id(&caller.user);
+async fn find(request: &HttpRequest, user: &User, services: &Services) -> Result<Recording, Failure> {
+    let user_id = names::user_id(user);
     let sent = last_segment(request);
     let decoded = percent_decode_str(sent).decode_utf8().unwrap_or_default();
     for record_id in [sent, &decoded] {
         let Some(id) = names::recording_id(&user_id, record_id) else { continue };
-        let found = services.list.find(caller.user.id, &id).await;
+        let found = services.list.find(user.id, &id).await;
         let recording = match found {
             Ok(recording) => recording,
             Err(ListError::NotFound) => continue,
@@ -189,15 +187,17 @@ async fn find(request: &HttpRequest, caller: &Caller, services: &Services) -> Re
     Err(Failure::result(ListError::NotFound.into()))
 }
 
-async fn authenticate(request: &HttpRequest, services: &Services) -> Result<Caller, Failure> {
+/// Whoever sends a key that is theirs, and what they are called here, which a session does not tell.
+async fn authenticate(request: &HttpRequest, services: &Services) -> Result<User, Failure> {
     let header = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().trim_ascii());
     let missing = || Failure::error(Slug::InvalidParameter, HEADER_REQUIRED);
     let header = header.filter(|header| !header.is_empty()).ok_or_else(missing)?;
     let header = std::str::from_utf8(header).map_err(|_| Failure::unauthorized())?;
     let words: Vec<&str> = header.split_whitespace().collect();
     let [user_id, key] = words.as_slice() else { return Err(Failure::unauthorized()) };
-    match services.auth.authenticate(key).await {
-        Ok(caller) if names::user_id(&caller.user) == *user_id => Ok(caller),
+    let found = async { services.auth.user(&services.auth.authenticate(key).await?).await };
+    match found.await {
+        Ok(user) if names::user_id(&user) == *user_id => Ok(user),
         Ok(_) | Err(AuthError::InvalidToken) => Err(Failure::unauthorized()),
         Err(error) => Err(Failure::of_error(error)),
     }

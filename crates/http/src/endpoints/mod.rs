@@ -6,6 +6,7 @@ pub mod changes;
 pub mod direct;
 pub mod docs;
 pub mod health;
+pub mod identities;
 pub mod legacy;
 pub mod playback;
 pub mod recordings;

@@ -75,8 +75,8 @@ pub async fn put(
     let again = query::parse::<AgainQuery>(&request)?.again;
     let head = upload::parse_head(&request, incoming.content_length()?)?;
     let new = NewRecording { id: Some(id), again, condition: conditions::of_upload(&request), ..head };
-    let admitted = incoming.admit(caller.user.id, 0).await?;
-    let stored = upload::store(services, &tasks, caller.user.id, new, admitted).await?;
+    let admitted = incoming.admit(caller.user, 0).await?;
+    let stored = upload::store(services, &tasks, caller.user, new, admitted).await?;
     Ok(self::stored(&request, stored))
 }
 
@@ -97,7 +97,7 @@ pub async fn post(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let owner = caller.user.id;
+    let owner = caller.user;
     let (new, admitted) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
         multipart::parse(&request, owner, incoming).await?
     } else {
@@ -146,7 +146,7 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
     (status = 200, description = "A page of recordings", body = api::RecordingPage),
 ))]
 pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
-    let (query, owner): (ListQuery, _) = (query::parse(&request)?, caller.user.id);
+    let (query, owner): (ListQuery, _) = (query::parse(&request)?, caller.user);
     let include = query.include;
     let page = services.list.page(owner, query.parse()?).await?;
     let page = match include {
@@ -182,7 +182,7 @@ pub async fn get(
     services: web::Data<Services>,
 ) -> Answer {
     let IncludeQuery { include } = query::parse(&request)?;
-    let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
+    let recording = services.list.find(caller.user, &existing_id(&path)?).await?;
     let tag = conditions::revision_tag(&recording);
     let read = conditions::weigh(&request, &tag)?;
     if include == Some(Include::Link) {
@@ -222,9 +222,7 @@ pub async fn rename(
     let name = RecordingName::parse(changes.0.name)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
     let edit = Edit { name: Some(name) };
-    Ok(found(
-        tasks.run(caller.user.id, async move { services.list.edit(caller.user.id, &id, edit, expected).await }).await?,
-    ))
+    Ok(found(tasks.run(caller.user, async move { services.list.edit(caller.user, &id, edit, expected).await }).await?))
 }
 
 /// Delete a recording
@@ -249,7 +247,7 @@ pub async fn delete(
 ) -> Answer {
     let id = existing_id(&path)?;
     let expected = expected_revision(&request, &services, &caller, &id).await?;
-    tasks.run(caller.user.id, async move { services.list.delete(caller.user.id, &id, expected).await }).await?;
+    tasks.run(caller.user, async move { services.list.delete(caller.user, &id, expected).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -272,7 +270,7 @@ pub async fn audio(
     path: web::Path<String>,
     services: web::Data<Services>,
 ) -> Answer {
-    let recording = services.list.find(caller.user.id, &existing_id(&path)?).await?;
+    let recording = services.list.find(caller.user, &existing_id(&path)?).await?;
     download::answer_or_redirect(&request, &services.list, Audio::download(&recording)).await
 }
 
@@ -286,7 +284,7 @@ async fn expected_revision(
     if !request.headers().contains_key(header::IF_MATCH) {
         return Ok(None);
     }
-    let recording = services.list.find(caller.user.id, id).await?;
+    let recording = services.list.find(caller.user, id).await?;
     conditions::require_match(request, &conditions::revision_tag(&recording))?;
     Ok(Some(recording.revision))
 }

@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use crate::{
-    endpoints::{about, accounts, changes, direct, docs, health, legacy, playback, recordings},
+    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, playback, recordings},
     openapi,
 };
 
@@ -34,6 +34,7 @@ use crate::{
     ),
     paths(
         accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::change_password,
+        identities::list, identities::link, identities::unlink,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
@@ -45,7 +46,7 @@ use crate::{
     ),
     components(schemas(api::Problem)),
     tags(
-        (name = "Accounts", description = "Sign up, sign in, change the password, and manage sessions."),
+        (name = "Accounts", description = "Sign up, sign in, change the password, and manage identities and sessions."),
         (name = "Recordings", description = "Upload, list, play, rename and delete recordings."),
         (name = "Playback", description = "Links that play without a token."),
         (name = "Changes", description = "Keep a device in sync with the server."),

@@ -150,6 +150,12 @@ impl Ann {
             "PUT /v1/me/password" => Request::new("PUT", "/v1/me/password")
                 .bearer(&self.somebody_else())
                 .json(&json!({"current_password": PASSWORD, "new_password": "another password"})),
+            "POST /v1/me/identities" => link(&self.somebody_else()),
+            "DELETE /v1/me/identities/{id}" => {
+                let token = self.somebody_else();
+                let linked = self.send(&link(&token)).expect(201).json();
+                Request::new("DELETE", format!("/v1/me/identities/{}", id(&linked))).bearer(&token)
+            }
             "DELETE /v1/me/sessions" => Request::new("DELETE", "/v1/me/sessions").bearer(&self.somebody_else()),
             "DELETE /v1/me/sessions/{id}" => {
                 let token = self.another_session();
@@ -308,6 +314,12 @@ impl Ann {
         }
         assert!(ended > 0, "no session was ended");
     }
+}
+
+/// Asks for another email address to be linked.
+fn link(token: &str) -> Request {
+    let credentials = json!({"email": fresh_email("anna"), "password": PASSWORD});
+    Request::new("POST", "/v1/me/identities").bearer(token).json(&credentials)
 }
 
 fn announcement(id: &str, audio: &[u8]) -> Value {

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
     page::Limit,
-    ports::{CreateError, StoreError, UserStore},
+    ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash, User},
+    user::{Account, Identity, PasswordHash},
 };
 
 use super::Reached;
@@ -21,6 +21,14 @@ impl UserStore for Reached {
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         self.gate.call("users.find", async { self.stores.inner().users.find(identity).await }).await
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        self.gate.call("users.account", async { self.stores.inner().users.account(user).await }).await
+    }
+
+    async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {
+        self.gate.call_with_room("users.update", async { self.stores.inner().users.update(from, to).await }).await
     }
 
     async fn change_password(
@@ -39,7 +47,7 @@ impl UserStore for Reached {
         self.gate.call_with_room("users.open_session", open).await
     }
 
-    async fn session(&self, token: TokenHash) -> Result<Option<(User, Session)>, StoreError> {
+    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         self.gate.call("users.session", async { self.stores.inner().users.session(token).await }).await
     }
 

@@ -54,6 +54,16 @@ impl<'a> Attributes<'a> {
         self.value(name)?.as_bool().copied().map_err(|_| unfit(name, "a truth value"))
     }
 
+    /// A list of items, if there is one.
+    pub fn optional_items(
+        self,
+        name: &'static str,
+    ) -> Result<Option<impl Iterator<Item = Result<&'a Item, StoreError>>>, StoreError> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let list = value.as_l().map_err(|_| unfit(name, "a list"))?;
+        Ok(Some(list.iter().map(move |item| item.as_m().map_err(|_| unfit(name, "a list of items")))))
+    }
+
     pub fn digest(self, name: &'static str) -> Result<Sha256, StoreError> {
         let bytes = self.value(name)?.as_b().map_err(|_| unfit(name, "binary"))?;
         Sha256::from_slice(bytes.as_ref()).ok_or_else(|| unfit(name, "of 32 bytes"))

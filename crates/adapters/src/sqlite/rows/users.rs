@@ -3,43 +3,53 @@
 use std::sync::LazyLock;
 
 use rusqlite::{
-    Row,
+    Row, Rows,
     types::{ToSqlOutput, Value, ValueRef},
 };
 use tapebase_domain::{
-    id::{SessionId, UserId},
+    id::{IdentityId, SessionId, UserId},
     session::{Session, TokenHash},
-    user::{Account, Email, Identity, PasswordHash, SocialId, User},
+    user::{Account, Email, Identity, LinkedIdentity, PasswordHash, SocialId, User},
 };
 
 use super::{Column, broken, find_place, insert_into, parsed, place, seal, text, time, time_value, verify};
 
 /// The columns of a user.
-pub const USER: &[&str] = &["id", "network", "subject", "password", "created_at", "checksum"];
+pub const USER: &[&str] = &["id", "password", "created_at", "checksum"];
+/// The columns of an identity.
+pub const IDENTITY: &[&str] = &["user", "id", "network", "subject", "linked_at", "checksum"];
 /// The columns of a session.
 pub const SESSION: &[&str] =
     &["token", "id", "user", "client", "created_at", "last_used_at", "expires_at", "ends_at", "checksum"];
 
 pub static INSERT_USER: LazyLock<String> =
-    LazyLock::new(|| insert_into("users", USER) + " ON CONFLICT (network, subject) DO NOTHING");
+    LazyLock::new(|| insert_into("users", USER) + " ON CONFLICT (id) DO NOTHING");
+pub static INSERT_IDENTITY: LazyLock<String> =
+    LazyLock::new(|| insert_into("identities", IDENTITY) + " ON CONFLICT (network, subject) DO NOTHING");
 pub static INSERT_SESSION: LazyLock<String> = LazyLock::new(|| insert_into("sessions", SESSION));
-/// The session of a token, and whose it is.
-pub static FIND_SESSION: LazyLock<String> = LazyLock::new(|| {
-    let (sessions, users) = (SESSION.join(", sessions."), USER.join(", users."));
-    format!(
-        "SELECT sessions.{sessions}, users.{users} FROM sessions JOIN users ON users.id = sessions.user \
-         WHERE sessions.token = ?1"
-    )
-});
+/// The session of a token.
+pub static FIND_SESSION: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM sessions WHERE token = ?1", SESSION.join(", ")));
 
-/// Hands `write` the values of an account, in the order of [`USER`].
-pub fn bind_account<T>(account: &Account, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
+/// The account of a user, and that of whoever has an identity: a row for each identity they have.
+pub static FIND_ACCOUNT: LazyLock<String> = LazyLock::new(|| accounts("?1"));
+pub static FIND_ACCOUNT_BY_IDENTITY: LazyLock<String> =
+    LazyLock::new(|| accounts("(SELECT user FROM identities WHERE network = ?1 AND subject = ?2)"));
+
+fn accounts(of: &str) -> String {
+    let (users, identities) = (USER.join(", users."), IDENTITY.join(", identities."));
+    format!(
+        "SELECT users.{users}, identities.{identities} FROM users JOIN identities ON identities.user = users.id \
+         WHERE users.id = {of} ORDER BY identities.linked_at, identities.id"
+    )
+}
+
+/// Hands `write` the values of a user, in the order of [`USER`].
+pub fn bind_user<T>(account: &Account, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
     let Account { user, password } = account;
-    let (id, (network, subject)) = (user.id.to_string(), identity(&user.identity));
+    let id = user.id.to_string();
     let mut values = [const { ToSqlOutput::Owned(Value::Null) }; USER.len()];
     values[place!(USER, "id")] = text(&id);
-    values[place!(USER, "network")] = text(network);
-    values[place!(USER, "subject")] = text(subject);
     if let Some(password) = password {
         values[place!(USER, "password")] = text(password.expose());
     }
@@ -48,25 +58,61 @@ pub fn bind_account<T>(account: &Account, write: impl FnOnce(&[ToSqlOutput<'_>])
     write(&values)
 }
 
-/// An account, from the columns of [`USER`] after as many others.
-pub fn account(row: &Row<'_>, skip: usize) -> rusqlite::Result<Account> {
-    verify(row, USER, skip)?;
+/// Hands `write` the values of an identity, in the order of [`IDENTITY`].
+pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
+    let (user, id, (network, subject)) = (user.to_string(), linked.id.to_string(), identity(&linked.identity));
+    let mut values = [const { ToSqlOutput::Owned(Value::Null) }; IDENTITY.len()];
+    values[place!(IDENTITY, "user")] = text(&user);
+    values[place!(IDENTITY, "id")] = text(&id);
+    values[place!(IDENTITY, "network")] = text(network);
+    values[place!(IDENTITY, "subject")] = text(subject);
+    values[place!(IDENTITY, "linked_at")] = time_value(&linked.linked_at);
+    seal(&mut values);
+    write(&values)
+}
+
+/// An account, from all its rows.
+pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
+    let mut account: Option<Account> = None;
+    while let Some(row) = rows.next()? {
+        let linked = linked_identity(row, USER.len())?;
+        match &mut account {
+            Some(account) => account.user.identities.push(linked),
+            None => account = Some(account_with(row, linked)?),
+        }
+    }
+    Ok(account)
+}
+
+/// From the columns of [`USER`].
+fn account_with(row: &Row<'_>, first: LinkedIdentity) -> rusqlite::Result<Account> {
+    verify(row, USER, 0)?;
+    let user = User {
+        id: parsed(row, place!(USER, "id"), UserId::parse)?,
+        identities: vec![first],
+        created_at: time(row, place!(USER, "created_at"))?,
+    };
+    let password: Option<String> = row.get(place!(USER, "password"))?;
+    Ok(Account { user, password: password.map(PasswordHash::new) })
+}
+
+/// From the columns of [`IDENTITY`] after as many others.
+fn linked_identity(row: &Row<'_>, skip: usize) -> rusqlite::Result<LinkedIdentity> {
+    verify(row, IDENTITY, skip)?;
     let column = |place: usize| Column::of(row, skip + place);
-    let place = place!(USER, "subject");
-    let (network, subject) = (column(place!(USER, "network"))?.text()?, column(place)?.text()?);
+    let place = place!(IDENTITY, "subject");
+    let (network, subject) = (column(place!(IDENTITY, "network"))?.text()?, column(place)?.text()?);
     let identity = if network.is_empty() {
         Identity::Email(Email::parse(subject).map_err(|error| broken(place, error))?)
     } else {
         let social = SocialId::parse(network.to_owned(), subject.to_owned());
         Identity::Social(social.map_err(|error| broken(place, error))?)
     };
-    let user = User {
-        id: column(place!(USER, "id"))?.parsed(UserId::parse)?,
+    Ok(LinkedIdentity {
+        id: column(place!(IDENTITY, "id"))?.parsed(IdentityId::parse)?,
         identity,
-        created_at: column(place!(USER, "created_at"))?.time()?,
-    };
-    let password = column(place!(USER, "password"))?.optional(Column::text)?;
-    Ok(Account { user, password: password.map(|hash| PasswordHash::new(hash.to_owned())) })
+        linked_at: column(place!(IDENTITY, "linked_at"))?.time()?,
+    })
 }
 
 /// Hands `write` the values of a session that `token` opens, in the order of [`SESSION`].

@@ -25,6 +25,7 @@ pub mod direct;
 pub mod fixtures;
 pub mod form;
 pub mod forms;
+pub mod identities;
 pub mod lists;
 pub mod long;
 pub mod names;
@@ -107,6 +108,18 @@ macro_rules! http_tests {
             a_password_is_changed_to_one_that_can_be,
             one_of_many_at_once_changes_a_password,
             changing_a_password_takes_one_who_is_signed_in,
+        }
+        $crate::http_cases! { $server, identities:
+            a_new_user_has_the_identity_they_signed_up_with,
+            a_linked_email_address_signs_in_to_the_same_account,
+            linking_an_address_again_is_answered_the_same,
+            an_address_of_somebody_else_is_not_linked,
+            an_address_is_linked_by_whoever_knows_the_password,
+            an_address_that_is_unlinked_lets_nobody_in,
+            the_last_identity_is_not_unlinked,
+            identities_of_others_are_not_there,
+            a_user_has_twenty_identities_at_most,
+            identities_take_one_who_is_signed_in,
         }
         $crate::http_cases! { $server, sessions:
             sessions_are_listed_the_newest_first,

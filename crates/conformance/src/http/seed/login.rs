@@ -29,6 +29,24 @@ pub fn a_login_answers_a_key_of_64_letters_and_digits_and_the_joined_user_id(cli
     }
 }
 
+/// An email address beside the social id changes nothing for the app of 2018.
+pub fn who_links_an_email_address_keeps_their_social_id_and_key(client: &dyn Client) {
+    let id = somebody();
+    let phone = Phone::sign_in(client, "X", &id);
+    phone.upload("memo.m4a", b"audio");
+    let email = format!("{id}@example.com");
+    let credentials = json!({"email": email, "password": "correct horse battery staple"});
+    let link = Request::new("POST", "/v1/me/identities").json(&credentials);
+
+    let _ = client.send(&link.bearer(&phone.key)).expect(201);
+
+    let grant = client.send(&Request::new("POST", "/v1/auth/login").json(&credentials)).expect(200).json();
+    assert_eq!(grant["user"]["id"], account_of(&phone, client));
+    assert_eq!(grant["user"]["email"], email);
+    assert_eq!(Phone::sign_in(client, "X", &id).user_id, phone.user_id);
+    assert_eq!(phone.names(), ["memo.m4a"]);
+}
+
 /// The first call signs up, later calls log in.
 pub fn the_first_login_signs_up_and_later_ones_log_in(client: &dyn Client) {
     let id = somebody();

@@ -201,7 +201,17 @@ impl From<AuthError> for Problem {
             AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
                 .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
             AuthError::WrongPassword => {
-                Self::new(Slug::WrongPassword, "This is not the current password, or the account has none.")
+                Self::new(Slug::WrongPassword, "This is not the password of the account, or the account has none.")
+            }
+            AuthError::NotRecent => Self::new(
+                Slug::SignInAgain,
+                "Sign in again, and send the request with the new token within 15 minutes.",
+            ),
+            AuthError::LastIdentity => {
+                Self::new(Slug::LastIdentity, "Link another identity first, or the user could not sign in any more.")
+            }
+            AuthError::TooManyIdentities => {
+                Self::new(Slug::TooManyIdentities, "Unlink one that the user does not need any more.")
             }
             AuthError::UntrustedSocialId => Self::new(
                 Slug::UntrustedSocialId,

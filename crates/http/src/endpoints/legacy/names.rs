@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tapebase_domain::{
     id::RecordingId,
     recording::Recording,
-    user::{Identity, User},
+    user::{SocialId, User},
 };
 
 /// Everything that cannot stand in a path segment as it is (RFC 3986 `pchar`), and `%` itself.
@@ -34,12 +34,11 @@ const TIME_LENGTH: usize = "2018-01-31_23-59-59".len();
 ///
 /// A network's name has no underscore, so the first one in the id always parts the two.
 pub fn user_id(user: &User) -> String {
-    match &user.identity {
-        Identity::Social(social) => {
-            format!("{}_{}", utf8_percent_encode(social.network(), UNSAFE), utf8_percent_encode(social.id(), UNSAFE))
-        }
-        Identity::Email(_) => user.id.to_string(),
-    }
+    user.social_id().map_or_else(|| user.id.to_string(), social_user_id)
+}
+
+fn social_user_id(social: &SocialId) -> String {
+    format!("{}_{}", utf8_percent_encode(social.network(), UNSAFE), utf8_percent_encode(social.id(), UNSAFE))
 }
 
 /// `<user_id>_<YYYY-MM-DD_HH-MM-SS>_<id><extension>`: clients read the time of day from it.

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 17] = [
+const OTHERS: [(&str, &str, Slug); 22] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -53,6 +53,11 @@ const OTHERS: [(&str, &str, Slug); 17] = [
     ("signIn", "401", Slug::WrongCredentials),
     ("changePassword", "400", Slug::InvalidPassword),
     ("changePassword", "403", Slug::WrongPassword),
+    ("linkIdentity", "400", Slug::InvalidEmail),
+    ("linkIdentity", "403", Slug::WrongPassword),
+    ("linkIdentity", "409", Slug::EmailTaken),
+    ("unlinkIdentity", "403", Slug::SignInAgain),
+    ("unlinkIdentity", "409", Slug::LastIdentity),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),
     ("legacyLogin", "403", Slug::UntrustedSocialId),
     ("legacyLogin", "503", Slug::Unavailable),
