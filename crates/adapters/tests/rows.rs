@@ -255,3 +255,28 @@ async fn the_log_stays_small_while_rows_are_read_and_written_without_a_pause() {
 
     assert!(largest < 64 << 20, "it had {largest} bytes");
 }
+
+#[tokio::test]
+async fn a_damaged_identity_lets_nobody_in_and_keeps_no_other_from_doing_so() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let now = SystemClock.now();
+    let email = |text: &str| Identity::Email(Email::parse(text).expect("an address"));
+    let mut user = User::new(UserId::generate(now), email("ann@example.com"), now);
+    user.identities.extend(User::new(user.id, email("anna@example.com"), now + Duration::from_secs(1)).identities);
+    let rows = Sqlite::open(&path).expect("made");
+    rows.create(Account { user: user.clone(), password: None }).await.expect("created");
+    drop(rows);
+    let connection = rusqlite::Connection::open(&path).expect("opened");
+    let change = "UPDATE identities SET subject = 'bob@example.com' WHERE subject = 'anna@example.com'";
+    assert_eq!(connection.execute(change, []), Ok(1));
+
+    let rows = Sqlite::open(&path).expect("opened");
+
+    for nobody in ["anna@example.com", "bob@example.com"] {
+        assert_eq!(UserStore::find(&rows, &email(nobody)).await.expect("looked up"), None, "{nobody}");
+    }
+    let found = UserStore::find(&rows, &email("ann@example.com")).await.expect("looked up").expect("there");
+    assert_eq!(found.user.identities, user.identities[..1]);
+    assert_eq!(rows.unreadable().await.expect("looked through").len(), 1);
+}

@@ -55,7 +55,7 @@ pub struct User {
     /// The user's id, a ULID.
     #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     pub id: String,
-    /// Null for users who signed in with a social id.
+    /// The one linked first; null for users who have none, but a social id.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
     /// When the user signed up.
@@ -70,7 +70,7 @@ pub struct Me {
     /// The user's id, a ULID.
     #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     pub id: String,
-    /// Null for users who signed in with a social id.
+    /// The one linked first; null for users who have none, but a social id.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
     /// When the user signed up.
@@ -129,7 +129,7 @@ pub struct Identity {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: IdentityKind,
-    /// Where the user has it; null for an email address.
+    /// The social network that the id is of; null for an email address.
     #[schema(required, example = json!(null))]
     pub provider: Option<String>,
     /// The email address, or the user's id at the provider.

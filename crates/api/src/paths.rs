@@ -28,9 +28,9 @@ paths! {
     LOG_OUT = "/v1/auth/logout";
     /// Who is signed in.
     ME = "/v1/me";
-    /// What they sign in with.
+    /// Their password.
     PASSWORD = "/v1/me/password";
-    /// Everything they can sign in with.
+    /// The email addresses and social ids they can sign in with.
     IDENTITIES = "/v1/me/identities";
     /// One of these.
     IDENTITY = "/v1/me/identities/{id}", identity(id: &str);

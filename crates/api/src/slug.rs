@@ -52,6 +52,7 @@ slugs! {
     InvalidToken "invalid-token",
     WrongCredentials "wrong-credentials",
     WrongPassword "wrong-password",
+    AccountDisabled "account-disabled",
     SignInAgain "sign-in-again",
     SignupClosed "signup-closed",
     UntrustedSocialId "untrusted-social-id",

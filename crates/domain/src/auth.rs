@@ -1,9 +1,12 @@
 //! Use case: sign up, log in, and know who is asking.
 
+mod disabling;
 mod identities;
 mod password;
 #[cfg(test)]
 mod tests;
+
+pub use self::disabling::{InvalidUserName, UserName};
 
 use std::sync::Arc;
 
@@ -49,11 +52,14 @@ pub enum AuthError {
     #[error("the session began too long ago")]
     NotRecent,
     /// Without it the user could not sign in any more.
-    #[error("it is the user's only identity")]
+    #[error("it is the user's only email address")]
     LastIdentity,
     /// The user has as many identities as one may have.
     #[error("the user has {} identities", User::MOST_IDENTITIES)]
     TooManyIdentities,
+    /// The operator lets them in no more.
+    #[error("the account is disabled")]
+    Disabled,
     /// It is not the caller's password, or they have none.
     #[error("wrong password")]
     WrongPassword,
@@ -63,8 +69,8 @@ pub enum AuthError {
     /// The token opens no session.
     #[error("invalid or expired token")]
     InvalidToken,
-    /// Too many are signing in at this moment.
-    #[error("too many sign-ins at once")]
+    /// Too many are signing in at this moment, or the account changes all the time.
+    #[error("too much at once")]
     Busy,
     /// There is no room left.
     #[error("no space left")]
@@ -94,7 +100,7 @@ pub struct Caller {
     pub session: Session,
 }
 
-/// How often an account is looked at that others change all the time: each look costs hashes.
+/// How often a change is tried anew because the account has changed meanwhile: each try costs hashes.
 const MOST_TRIES: usize = 3;
 
 /// Lets users in.
@@ -173,8 +179,11 @@ impl Auth {
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
         let user = user.filter(|_| is_right).ok_or(AuthError::WrongCredentials)?;
+        if user.disabled_at.is_some() {
+            return Err(AuthError::Disabled);
+        }
         let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
-        self.require_password(&identity, &hash, grant).await
+        self.confirm(grant, &identity, Some(&hash)).await
     }
 
     /// Signs in whoever knows a social id, making an account the first time; off unless the operator trusts it.
@@ -188,9 +197,13 @@ impl Auth {
         let identity = Identity::Social(social);
         let user = match self.users.find(&identity).await? {
             Some(account) => account.user,
-            None => self.create_or_find(identity).await?,
+            None => self.create_or_find(identity.clone()).await?,
         };
-        self.open_session(user, client, TokenForm::Seed).await
+        if user.disabled_at.is_some() {
+            return Err(AuthError::Disabled);
+        }
+        let grant = self.open_session(user, client, TokenForm::Seed).await?;
+        self.confirm(grant, &identity, None).await
     }
 
     /// Who presents this token.
@@ -292,6 +305,30 @@ impl Auth {
         let session = self.new_session(user.id, client, self.clock.now());
         self.users.open_session(session.clone(), token.hash(), self.policy.most_sessions).await?;
         Ok(Grant { token, session, user })
+    }
+
+    /// Ends a session again that has begun by what was taken away while it was looked at: the password, the identity, the
+    /// right to come in.
+    ///
+    /// Whatever takes it away ends what has begun before; what begins afterwards sees it here.
+    async fn confirm(
+        &self,
+        grant: Grant,
+        identity: &Identity,
+        password: Option<&PasswordHash>,
+    ) -> Result<Grant, AuthError> {
+        let account = self.users.account(grant.user.id).await?;
+        let refusal = match account {
+            Some(Account { user, .. }) if user.disabled_at.is_some() => AuthError::Disabled,
+            Some(account)
+                if account.user.has(identity) && (password.is_none() || account.password.as_ref() == password) =>
+            {
+                return Ok(grant);
+            }
+            _ => AuthError::WrongCredentials,
+        };
+        self.users.close_session(grant.user.id, grant.session.id).await?;
+        Err(refusal)
     }
 
     fn new_session(&self, user: UserId, client: &str, now: Timestamp) -> Session {

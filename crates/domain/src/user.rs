@@ -18,6 +18,8 @@ pub struct User {
     pub identities: Vec<LinkedIdentity>,
     /// When they signed up.
     pub created_at: Timestamp,
+    /// Since when the operator lets them in no more, if so.
+    pub disabled_at: Option<Timestamp>,
 }
 
 impl User {
@@ -28,13 +30,18 @@ impl User {
     #[must_use]
     pub fn new(id: UserId, identity: Identity, created_at: Timestamp) -> Self {
         let linked = LinkedIdentity { id: IdentityId::generate(created_at), identity, linked_at: created_at };
-        Self { id, identities: vec![linked], created_at }
+        Self { id, identities: vec![linked], created_at, disabled_at: None }
     }
 
     /// Whether they have an identity.
     #[must_use]
     pub fn has(&self, identity: &Identity) -> bool {
         self.identities.iter().any(|linked| linked.identity == *identity)
+    }
+
+    /// The identities that the same user has not got in `other`.
+    pub fn identities_beyond<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a LinkedIdentity> {
+        self.identities.iter().filter(|linked| !other.has(&linked.identity))
     }
 
     /// The email address that was linked first.
@@ -107,6 +114,14 @@ impl Email {
         let is_clean = !text.chars().any(|char| char.is_whitespace() || char.is_control());
         let email: String = text.nfc().collect::<String>().to_lowercase();
         if has_form && is_clean && email.len() <= 254 { Ok(Self(email)) } else { Err(InvalidEmail) }
+    }
+
+    /// The address as a store has kept it: under the very text it was filed under, whatever that would be made of it today.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] if it was never one.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidEmail> {
+        Self::parse(text).map(|_| Self(text.to_owned()))
     }
 
     /// The address in lower case.
@@ -251,6 +266,9 @@ mod tests {
     #[test]
     fn an_email_is_compared_in_lower_case() {
         assert_eq!(Email::parse("Ann@Example.COM"), Email::parse("ann@example.com"));
+        // Lower case may decompose a letter; what is stored is not made another when it is read.
+        let typed = Email::parse("J\u{30c}@example.com").expect("an address");
+        assert_eq!(Email::from_stored(typed.as_str()), Ok(typed));
         for text in ["", "ann", "@example.com", "ann@", "a@b@c", "a nn@example.com", "ann@exa\nmple.com", "a@.com"] {
             assert_eq!(Email::parse(text), Err(InvalidEmail), "{text:?}");
         }

@@ -68,7 +68,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::ME).get(accounts::me),
         at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
         at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
-        at(paths::IDENTITY).on(Method::DELETE, identities::unlink),
+        at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
         at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
 

@@ -33,7 +33,7 @@ use rustix::{
     process::{Signal, umask},
 };
 use tapebase_config::{Config, Listen};
-use tapebase_domain::id::UserId;
+use tapebase_domain::{auth::UserName, id::UserId};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What `--help` ends with.
@@ -126,6 +126,31 @@ enum UserCommand {
         #[arg(long, value_name = "ULID", value_parser = UserId::parse)]
         id: Option<UserId>,
     },
+    /// Print who a user is, what they sign in with and how much they store.
+    Show {
+        /// The user's id or email address.
+        user: UserName,
+    },
+    /// Print where a user is signed in, newest first.
+    Sessions {
+        /// The user's id or email address.
+        user: UserName,
+    },
+    /// End all sessions and playback links of a user.
+    SignOut {
+        /// The user's id or email address.
+        user: UserName,
+    },
+    /// Let a user in no more, and end their sessions and playback links; what they have stored is kept.
+    Disable {
+        /// The user's id or email address.
+        user: UserName,
+    },
+    /// Let a disabled user in again.
+    Enable {
+        /// The user's id or email address.
+        user: UserName,
+    },
     /// Change a user's password, which ends their sessions and playback links; prompts for it, or reads it from standard
     /// input.
     Password {
@@ -184,6 +209,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::User(UserCommand::Add { email, id }) => user::add(&config()?, &email, id).await,
+        Command::User(UserCommand::Show { user }) => user::show(&config()?, &user).await,
+        Command::User(UserCommand::Sessions { user }) => user::sessions(&config()?, &user).await,
+        Command::User(UserCommand::SignOut { user }) => user::sign_out(&config()?, &user).await,
+        Command::User(UserCommand::Disable { user }) => user::disable(&config()?, &user).await,
+        Command::User(UserCommand::Enable { user }) => user::enable(&config()?, &user).await,
         Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }
 }

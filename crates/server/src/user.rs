@@ -1,16 +1,24 @@
-//! `tapebase user`: the operator's way to make accounts, and to let in whoever has forgotten their password.
+//! `tapebase user`: the operator's way to make accounts and look after them.
 
 use std::io::{self, IsTerminal as _};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use bytesize::ByteSize;
+use chrono::SecondsFormat;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
+    auth::UserName,
     id::UserId,
-    user::{Email, Password},
+    page::Limit,
+    session::Session,
+    time::Timestamp,
+    user::{Account, Email, Identity, Password},
 };
 
 use crate::first_run;
+
+const NO_SUCH_USER: &str = "there is no such user";
 
 /// Adds a user with a password from the terminal or standard input, under an id of their own if one is given.
 pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Result<()> {
@@ -29,13 +37,89 @@ pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Re
 /// Replaces somebody's password by one from the terminal or standard input, and ends all their sessions and links.
 pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse(email)?;
-    first_run::require_stores(config, "it has no user whose password could be changed")?;
+    let services = services(config).await?;
     let password = Password::parse(&read_password()?)?;
-    let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
     let is_changed = services.auth.set_password(email, password).await?;
     ensure!(is_changed, "no user has this email address");
     say!("changed the password; all sessions and playback links of this user end within seconds");
     Ok(())
+}
+
+/// Prints who a user is, what they sign in with and how much they store.
+pub async fn show(config: &Config, name: &UserName) -> anyhow::Result<()> {
+    let services = services(config).await?;
+    let Account { user, password } = services.auth.look_up(name).await?.context(NO_SUCH_USER)?;
+    let usage = services.usage.of(user.id).await?;
+    let (has, quota) = (usage.has, usage.limits.quota);
+    say!("id          {}", user.id);
+    say!("signed up   {}", time(user.created_at));
+    if let Some(disabled_at) = user.disabled_at {
+        say!("disabled    {}", time(disabled_at));
+    }
+    for linked in &user.identities {
+        match &linked.identity {
+            Identity::Email(email) => say!("email       {}", email.as_str()),
+            Identity::Social(social) => say!("social id   {} at {}", social.id(), social.network()),
+        }
+    }
+    say!("password    {}", if password.is_some() { "yes" } else { "none" });
+    say!("recordings  {} of {}", has.recordings, quota.recordings);
+    say!("uploads     {} of {}", has.uploads, quota.uploads);
+    say!("storage     {} of {}", ByteSize(has.used_bytes()), ByteSize(quota.bytes));
+    say!("sessions    {} of {}", has.sessions, usage.most_sessions);
+    Ok(())
+}
+
+/// Prints where a user is signed in, newest first.
+pub async fn sessions(config: &Config, name: &UserName) -> anyhow::Result<()> {
+    let services = services(config).await?;
+    let user = services.auth.look_up(name).await?.context(NO_SUCH_USER)?.user.id;
+    let mut after = None;
+    loop {
+        let page = services.auth.sessions(user, Limit::MAX, after).await?;
+        for Session { id, client, created_at, last_used_at, .. } in page.items {
+            // Whatever a client calls itself is printed in one line, and does nothing to a terminal.
+            let (client, since) = (client.escape_debug(), time(created_at));
+            say!("{id}  since {since}  last used {}  {client}", time(last_used_at));
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Ends all sessions and playback links of a user.
+pub async fn sign_out(config: &Config, name: &UserName) -> anyhow::Result<()> {
+    ensure!(services(config).await?.auth.sign_out(name).await?, NO_SUCH_USER);
+    say!("all sessions and playback links of this user end within seconds");
+    Ok(())
+}
+
+/// Lets a user in no more.
+pub async fn disable(config: &Config, name: &UserName) -> anyhow::Result<()> {
+    ensure!(services(config).await?.auth.disable(name).await?, NO_SUCH_USER);
+    say!(
+        "disabled the user; all their sessions and playback links end within seconds, and what they have stored is kept"
+    );
+    Ok(())
+}
+
+/// Lets a disabled user in again.
+pub async fn enable(config: &Config, name: &UserName) -> anyhow::Result<()> {
+    ensure!(services(config).await?.auth.enable(name).await?, NO_SUCH_USER);
+    say!("the user can sign in");
+    Ok(())
+}
+
+/// Of stores that are there: none of these commands makes any.
+async fn services(config: &Config) -> anyhow::Result<Services> {
+    first_run::require_stores(config, "it has no users")?;
+    Ok(Services::new(&config.locations()?.connect().await?, &config.policy()?))
+}
+
+fn time(time: Timestamp) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Asked twice on a terminal, where nobody sees what they type.

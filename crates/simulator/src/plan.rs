@@ -82,6 +82,8 @@ actions! {
     ChangePassword: 1 1 1,
     /// Somebody links another email address, and unlinks it.
     ChangeIdentities: 1 1 1,
+    /// The operator disables somebody, and enables them again.
+    DisableUser: 1 1 1,
     /// Somebody makes a playback link.
     MakeLink: 4 4 4,
     /// Somebody plays by a link they have.

@@ -3,7 +3,7 @@
 use std::mem::replace;
 
 use tapebase_domain::{
-    auth::{AuthError, Caller},
+    auth::{AuthError, Caller, UserName},
     id::SessionId,
     page::Limit,
     user::{Email, Password},
@@ -76,6 +76,7 @@ pub async fn log_in(client: Client) {
             client.shared.facts().known.sessions.push(session);
         }
         Err(error @ AuthError::WrongCredentials) => client.shared.wrong(Invariant::Tokens, error.to_string()),
+        Err(error @ AuthError::Disabled) => client.shared.note(&format!("{} is told that {error}", client.person)),
         Err(error) => client.excuse_failure(&error),
     }
 }
@@ -157,14 +158,40 @@ pub async fn change_identities(client: Client) {
     }
 }
 
-/// Clocks that are set make a session old.
+/// Has the operator disable somebody, whose sessions and links end, and enable them again. Whoever stays disabled is
+/// enabled the next time.
+pub async fn disable(client: Client) {
+    let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
+    let (auth, name) = (&client.services.auth, UserName::Id(client.user));
+    let enablings = || client.shared.facts().people[client.person].enablings;
+    let (begun, over) = enablings();
+    let tokens = client.shared.facts().tokens(client.person);
+    let mut is_disabled = false;
+    end_all(&client, &tokens, async { auth.disable(&name).await.map(|found| is_disabled = found) }).await;
+    // Unless another enables them at the same time.
+    let is_let_in = is_disabled && auth.log_in(email, password, "app").await.is_ok();
+    if is_let_in && begun == over && enablings().0 == begun {
+        client.shared.wrong(Invariant::Tokens, format!("{} signs in, and is disabled", client.person));
+    }
+    client.shared.facts().people[client.person].enablings.0 += 1;
+    match auth.enable(&name).await {
+        // One that got no answer may still do so.
+        Ok(_) => client.shared.facts().people[client.person].enablings.1 += 1,
+        Err(error) => client.excuse(&error),
+    }
+}
+
+/// Clocks that are set make a session old, others change the account at the same time, what could not be unlinked stays,
+/// and sign-up may be closed.
 fn judge(client: &Client, error: AuthError) {
     match error {
-        AuthError::NotRecent => client.shared.note(&format!("{} is told that {error}", client.person)),
+        AuthError::NotRecent | AuthError::Busy | AuthError::TooManyIdentities | AuthError::SignupClosed => {
+            client.shared.note(&format!("{} is told that {error}", client.person));
+        }
         AuthError::WrongPassword | AuthError::EmailTaken | AuthError::LastIdentity => {
             client.shared.wrong(Invariant::Tokens, format!("{} is told that {error}", client.person));
         }
-        error => client.excuse(&error),
+        error => client.excuse_failure(&error),
     }
 }
 

@@ -101,6 +101,8 @@ pub struct PersonState {
     pub log_outs: (u32, u32),
     /// Whether one of them may happen later than it was answered.
     pub is_log_out_lost: bool,
+    /// How often the operator has begun to enable them, and how often that is over.
+    pub enablings: (u32, u32),
     /// Their other device, unless it is busy.
     pub device: Option<Device>,
 }

@@ -368,6 +368,7 @@ impl World {
             Action::LogOutEverywhere => self.change_with_token(at, dice, sessions::log_out_everywhere),
             Action::ChangePassword => self.change_with_token(at, dice, sessions::change_password),
             Action::ChangeIdentities => self.as_changer(at, dice, sessions::change_identities),
+            Action::DisableUser => self.as_changer(at, dice, sessions::disable),
             Action::MakeLink => self.make_link(at, dice),
             Action::PlayLink => self.play_link(at, dice),
             Action::ReadChanges => self.read_changes(at, dice),

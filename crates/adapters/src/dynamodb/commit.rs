@@ -257,7 +257,7 @@ impl DynamoDb {
             let forgotten = items::deleted(&oldest)?;
             let stamp = items::stamp(&oldest).cloned().unwrap_or_else(|| binary(&[]));
             let values = Item::from([(":gone".to_owned(), stamp)]);
-            transaction.take_out_if(keys::recording(owner, &forgotten.id), "gone = :gone", values)?;
+            transaction.take_out_if(keys::recording(owner, &forgotten.id), "gone = :gone", &[], values)?;
             delta.tombstones -= 1;
             after.forgotten = after.forgotten.max(forgotten.changed);
             delta.forgotten = Some(after.forgotten);

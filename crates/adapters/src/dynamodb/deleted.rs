@@ -61,7 +61,7 @@ impl DynamoDb {
         let forgotten = self.read_counters(owner).await?.1.max(changed);
         let values = Item::from([(":gone".to_owned(), tombstone["gone"].clone())]);
         let mut forget = self.transaction();
-        forget.take_out_if(keys::recording(owner, &id), "gone = :gone", values)?;
+        forget.take_out_if(keys::recording(owner, &id), "gone = :gone", &[], values)?;
         forget.clear(due)?;
         let delta = Delta { tombstones: -1, forgotten: Some(forgotten), ..Delta::default() };
         forget.count(owner, &delta, &Check::default())?;

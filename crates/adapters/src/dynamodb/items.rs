@@ -10,7 +10,7 @@ use tapebase_domain::{
     blob::BlobRef,
     details::Details,
     history::{ChangeNumber, Counters, Deleted, Entry, HistoryId},
-    id::{IdentityId, RecordingId, SessionId, StoreId, UserId},
+    id::{IdentityId, RecordingId, SessionId, StoreId, UserId, random_bytes},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     playback::{LinkEpoch, PlaybackKey},
@@ -192,7 +192,12 @@ pub fn of_account(account: &Account) -> Item {
     let Account { user, password } = account;
     let identities = user.identities.iter().map(|linked| AttributeValue::M(of_linked_identity(linked)));
     let mut item = with(keys::account(user.id), [("identities", AttributeValue::L(identities.collect()))]);
+    // Tells this state from every other, also from one that is equal: what comes late finds another.
+    item.insert("stamp".to_owned(), binary(&random_bytes::<12>()));
     item.insert("created_at".to_owned(), micros(user.created_at));
+    if let Some(disabled_at) = user.disabled_at {
+        item.insert("disabled_at".to_owned(), micros(disabled_at));
+    }
     if let Some(password) = password {
         item.insert("password".to_owned(), text(password.expose()));
     }
@@ -210,7 +215,7 @@ pub fn account(item: &Item) -> Result<Account, StoreError> {
         vec![LinkedIdentity { id: id.first_identity(), identity: identity(attributes)?, linked_at: created_at }]
     };
     let password = attributes.optional_text("password")?;
-    let user = User { id, identities, created_at };
+    let user = User { id, identities, created_at, disabled_at: attributes.optional_time("disabled_at")? };
     Ok(Account { user, password: password.map(|phc| PasswordHash::new(phc.to_owned())) })
 }
 
@@ -357,7 +362,7 @@ fn of_identity(identity: &Identity) -> [(&'static str, AttributeValue); 2] {
 fn identity(item: Attributes<'_>) -> Result<Identity, StoreError> {
     let (network, subject) = (item.text("network")?, item.text("subject")?);
     if network.is_empty() {
-        return Ok(Identity::Email(item.parsed("subject", Email::parse)?));
+        return Ok(Identity::Email(item.parsed("subject", Email::from_stored)?));
     }
     let social = SocialId::parse(network.to_owned(), subject.to_owned());
     Ok(Identity::Social(social.map_err(|error| broken("subject", error))?))

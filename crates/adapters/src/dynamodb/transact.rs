@@ -134,8 +134,17 @@ impl Transaction<'_> {
     }
 
     /// Takes out an item that must be as `condition` says, with `values` for its placeholders.
-    pub fn take_out_if(&mut self, key: Item, condition: &str, values: Item) -> Result<(), StoreError> {
-        let delete = Delete::builder().set_key(Some(key)).condition_expression(condition);
+    pub fn take_out_if(
+        &mut self,
+        key: Item,
+        condition: &str,
+        names: &[(&str, &str)],
+        values: Item,
+    ) -> Result<(), StoreError> {
+        let delete = names.iter().fold(Delete::builder(), |delete, (placeholder, name)| {
+            delete.expression_attribute_names(*placeholder, *name)
+        });
+        let delete = delete.set_key(Some(key)).condition_expression(condition);
         self.delete(
             delete.set_expression_attribute_values(Some(values)).return_values_on_condition_check_failure(AllOld),
         )

@@ -37,7 +37,9 @@ impl UserStore for DynamoDb {
         // Whether somebody has an identity must not be told by how long it takes, nor by how many calls: nobody's account
         // is looked up like somebody's.
         let owner = owner.unwrap_or_else(|| UserId::generate(SystemClock.now()));
-        UserStore::account(self, owner).await
+        let account = UserStore::account(self, owner).await?;
+        // It may have changed hands between the two.
+        Ok(account.filter(|account| account.user.has(identity)))
     }
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
@@ -51,17 +53,25 @@ impl UserStore for DynamoDb {
         if items::account(&item)? != from {
             return Err(UpdateError::Changed);
         }
+        let owner = Item::from([(":user".to_owned(), text(user.to_string()))]);
         let mut update = self.transaction();
-        update.replace_same(items::of_account(&to), &item, &["identities", "password"])?;
-        for linked in from.user.identities.iter().filter(|linked| !to.user.has(&linked.identity)) {
-            update.take_out(keys::identity(&linked.identity))?;
-        }
-        for linked in to.user.identities.iter().filter(|linked| !from.user.has(&linked.identity)) {
+        update.replace_same(items::of_account(&to), &item, &["identities", "password", "disabled_at", "stamp"])?;
+        for linked in to.user.identities_beyond(&from.user) {
             update.add(items::of_owned_identity(user, &linked.identity))?;
+        }
+        let decided = update.len();
+        for linked in from.user.identities_beyond(&to.user) {
+            update.take_out_if(
+                keys::identity(&linked.identity),
+                "#user = :user",
+                &[("#user", "user")],
+                owner.clone(),
+            )?;
         }
         update.commit().await?.map_err(|refusal| match refusal.action {
             0 => UpdateError::Changed,
-            _ => UpdateError::Taken,
+            added if added < decided => UpdateError::Taken,
+            _ => StoreError::Unavailable("an identity of the account is not its user's".into()).into(),
         })
     }
 

@@ -36,10 +36,12 @@ impl UserStore for Sqlite {
     }
 
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
-        self.readers.look_up(|connection| {
+        let found = self.readers.look_up(|connection| {
             let mut statement = connection.prepare_cached(&rows::FIND_ACCOUNT_BY_IDENTITY)?;
             rows::account(statement.query(rows::identity(identity))?)
-        })
+        })?;
+        // What it was found by may be damaged.
+        Ok(found.filter(|account| account.user.has(identity)))
     }
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
@@ -60,8 +62,9 @@ impl UserStore for Sqlite {
         self.change_sessions(user, move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE users SET password = ?3, checksum = row_checksum(id, ?3, created_at) \
-                     WHERE id = ?1 AND password IS ?2 AND checksum = row_checksum(id, password, created_at)",
+                    "UPDATE users SET password = ?3, checksum = row_checksum(id, ?3, created_at, disabled_at) \
+                     WHERE id = ?1 AND password IS ?2 \
+                     AND checksum = row_checksum(id, password, created_at, disabled_at)",
                 )?
                 .execute(params![user.to_string(), from.as_ref().map(PasswordHash::expose), to.expose()])?;
             if changed == 1 {
@@ -203,19 +206,25 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
     if account(connection, user)?.as_ref() != Some(from) {
         return Ok(Outcome::Undo(Err(UpdateError::Changed)));
     }
-    let gone = from.user.identities.iter().filter(|linked| !to.user.has(&linked.identity));
-    for linked in gone {
+    for linked in from.user.identities_beyond(&to.user) {
+        let (network, subject) = rows::identity(&linked.identity);
         connection
-            .prepare_cached("DELETE FROM identities WHERE network = ?1 AND subject = ?2")?
-            .execute(rows::identity(&linked.identity))?;
+            .prepare_cached("DELETE FROM identities WHERE network = ?1 AND subject = ?2 AND user = ?3")?
+            .execute(params![network, subject, user.to_string()])?;
     }
-    let new = to.user.identities.iter().filter(|linked| !from.user.has(&linked.identity));
-    if !link(connection, user, new)? {
+    if !link(connection, user, to.user.identities_beyond(&from.user))? {
         return Ok(Outcome::Undo(Err(UpdateError::Taken)));
     }
     connection
-        .prepare_cached("UPDATE users SET password = ?2, checksum = row_checksum(id, ?2, created_at) WHERE id = ?1")?
-        .execute(params![user.to_string(), to.password.as_ref().map(PasswordHash::expose)])?;
+        .prepare_cached(
+            "UPDATE users SET password = ?2, disabled_at = ?3, checksum = row_checksum(id, ?2, created_at, ?3) \
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            user.to_string(),
+            to.password.as_ref().map(PasswordHash::expose),
+            to.user.disabled_at.as_ref().map(rows::micros)
+        ])?;
     Ok(Outcome::Keep(Ok(())))
 }
 

@@ -229,6 +229,32 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
 }
 
 #[tokio::test]
+async fn an_identity_that_was_unlinked_stays_so_whatever_comes_too_late() {
+    let (store, proxy, table) = hasty(1).await;
+    let patient = DynamoDb::new(engine::client(&engine::endpoint()), table);
+    let ann = account();
+    patient.create(ann.clone()).await.expect("created");
+    let mut both = ann.clone();
+    both.user.identities.extend(account().user.identities);
+
+    // Tried until it is held back, which is after it has read the account.
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::TransactionConflict] });
+    let (late, ()) = tokio::join!(store.update(ann.clone(), both.clone()), async {
+        until(async || proxy.injected() > 0).await;
+        proxy.inject_next(Fault::Hold);
+    });
+    late.expect_err("no answer in time");
+    proxy.stop_injecting();
+    patient.update(ann.clone(), both.clone()).await.expect("linked");
+    patient.update(both.clone(), ann.clone()).await.expect("unlinked");
+    proxy.let_go();
+    proxy.settle().await;
+
+    assert_eq!(patient.account(ann.user.id).await.expect("read"), Some(ann));
+    assert_eq!(UserStore::find(&patient, &both.user.identities[1].identity).await.expect("read"), None);
+}
+
+#[tokio::test]
 async fn a_try_that_follows_one_still_on_its_way_brings_nothing_back() {
     let (store, proxy, table) = hasty(2).await;
     let patient = DynamoDb::new(engine::client(&engine::endpoint()), table);

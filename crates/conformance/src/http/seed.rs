@@ -42,7 +42,7 @@ macro_rules! seed_tests {
             a_login_answers_a_key_of_64_letters_and_digits_and_the_joined_user_id,
             the_first_login_signs_up_and_later_ones_log_in,
             keys_given_earlier_keep_working,
-            who_links_an_email_address_keeps_their_social_id_and_key,
+            who_came_by_a_social_id_cannot_take_the_account,
             a_login_takes_its_parameters_in_any_order_and_among_others,
 
             // GET /login: a parameter missing, empty or in the wrong case.

@@ -10,7 +10,7 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 use super::{create, find_session, open};
-use crate::samples::{account, email, linked, session, social, stranger};
+use crate::samples::{account, email, linked, noon, session, social, stranger};
 
 /// Account MUST find the account that was created, equal in every field.
 pub async fn finds_a_users_account_equal_in_every_field(store: Arc<dyn UserStore>) {
@@ -44,7 +44,9 @@ pub async fn update_gives_an_account_other_identities_and_another_password(store
     let mut before = create(&store, account(social("X", "1"))).await;
     let hash = PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$b3RoZXI".to_owned());
     let two = with(&before, linked(email("ann@example.com")));
-    for after in [two.clone(), Account { password: Some(hash), ..two.clone() }, without_first(&two)] {
+    let mut disabled = two.clone();
+    disabled.user.disabled_at = Some(noon() + TimeDelta::microseconds(1));
+    for after in [two.clone(), Account { password: Some(hash), ..two.clone() }, disabled, without_first(&two)] {
         store.update(before, after.clone()).await.expect("updated");
 
         assert_eq!(found(&store, &after).await, after);
@@ -72,10 +74,12 @@ pub async fn update_changes_nothing_from_another_account(store: Arc<dyn UserStor
     let to = with(&account, linked(email("ann@example.com")));
     let other_password = Account { password: None, ..account.clone() };
     let other_identities = with(&account, linked(social("X", "2")));
+    let mut disabled = account.clone();
+    disabled.user.disabled_at = Some(noon());
     let mut nobody = account.clone();
     nobody.user.id = stranger();
 
-    for from in [other_password, other_identities, nobody] {
+    for from in [other_password, other_identities, disabled, nobody] {
         let refused = store.update(from.clone(), to.clone()).await;
         assert!(matches!(refused, Err(UpdateError::Changed)), "{refused:?} from {from:?}");
     }

@@ -6,7 +6,7 @@ use super::{Auth, AuthError, Caller, MOST_TRIES};
 use crate::{
     id::IdentityId,
     ports::UpdateError,
-    user::{Account, Email, Identity, LinkedIdentity, Password, PasswordHash, User},
+    user::{Account, Email, Identity, LinkedIdentity, Password, User},
 };
 
 impl Auth {
@@ -22,13 +22,15 @@ impl Auth {
         Ok(self.account(caller).await?.user)
     }
 
-    /// Lets the caller sign in with an email address, too. The password becomes theirs, or is theirs already.
+    /// Lets the caller sign in with another email address and the password they have.
     ///
+    /// Who has none has proved nothing so far: anybody may have come by their social id.
     /// It may be asked for again, as by whoever got no answer: then it is linked already.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], [`AuthError::WrongPassword`], [`AuthError::EmailTaken`],
-    /// [`AuthError::TooManyIdentities`], [`AuthError::Busy`] where the account changes all the time, or a failing port.
+    /// [`AuthError::NotRecent`], [`AuthError::SignupClosed`], [`AuthError::UntrustedSocialId`],
+    /// [`AuthError::WrongPassword`], [`AuthError::EmailTaken`], [`AuthError::TooManyIdentities`], [`AuthError::Busy`]
+    /// where the account changes all the time, or a failing port.
     pub async fn link_email(
         &self,
         caller: &Caller,
@@ -36,20 +38,22 @@ impl Auth {
         password: Password,
     ) -> Result<LinkedIdentity, AuthError> {
         self.require_recent(caller)?;
+        if !self.policy.open_signup {
+            return Err(AuthError::SignupClosed);
+        }
         let identity = Identity::Email(email);
         for _ in 0..MOST_TRIES {
             let from = self.account(caller).await?;
-            let hash = self.own_password(&from, password.clone()).await?;
+            self.require_own(&from, password.clone()).await?;
             if let Some(linked) = from.user.identities.iter().find(|linked| linked.identity == identity) {
                 return Ok(linked.clone());
             }
-            let now = self.clock.now();
-            let linked = LinkedIdentity { id: IdentityId::generate(now), identity: identity.clone(), linked_at: now };
-            let mut to = Account { password: Some(hash), ..from.clone() };
-            to.user.identities.push(linked.clone());
-            if to.user.identities.len() > User::MOST_IDENTITIES {
+            if from.user.identities.len() >= User::MOST_IDENTITIES {
                 return Err(AuthError::TooManyIdentities);
             }
+            let linked = self.linked_last(&from.user, identity.clone());
+            let mut to = from.clone();
+            to.user.identities.push(linked.clone());
             if self.update(from, to).await? {
                 return Ok(linked);
             }
@@ -57,12 +61,11 @@ impl Auth {
         Err(AuthError::Busy)
     }
 
-    /// Takes one of the caller's identities from them; `false` if they have none of this id. The password goes with
-    /// their last email address.
+    /// Takes one of the caller's identities from them; `false` if they have none of this id.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], [`AuthError::LastIdentity`], [`AuthError::Busy`] where the account changes all the
-    /// time, or a failing port.
+    /// [`AuthError::NotRecent`], [`AuthError::LastIdentity`] if no email address would be left, [`AuthError::Busy`] where
+    /// the account changes all the time, or a failing port.
     pub async fn unlink(&self, caller: &Caller, id: IdentityId) -> Result<bool, AuthError> {
         self.require_recent(caller)?;
         for _ in 0..MOST_TRIES {
@@ -72,11 +75,8 @@ impl Auth {
             if to.user.identities.len() == from.user.identities.len() {
                 return Ok(false);
             }
-            if to.user.identities.is_empty() {
-                return Err(AuthError::LastIdentity);
-            }
             if to.user.email().is_none() {
-                to.password = None;
+                return Err(AuthError::LastIdentity);
             }
             if self.update(from, to).await? {
                 return Ok(true);
@@ -94,10 +94,17 @@ impl Auth {
         if age <= Self::RECENT { Ok(()) } else { Err(AuthError::NotRecent) }
     }
 
-    /// The hash of a password that is the account's, or is to become so where it has none.
-    async fn own_password(&self, account: &Account, password: Password) -> Result<PasswordHash, AuthError> {
-        let Some(hash) = account.password.clone() else { return Ok(self.passwords.hash(password).await?) };
-        if self.passwords.verify(password, hash.clone()).await? { Ok(hash) } else { Err(AuthError::WrongPassword) }
+    async fn require_own(&self, account: &Account, password: Password) -> Result<(), AuthError> {
+        let hash = account.password.clone().ok_or(AuthError::UntrustedSocialId)?;
+        if self.passwords.verify(password, hash).await? { Ok(()) } else { Err(AuthError::WrongPassword) }
+    }
+
+    /// After all others of the user, also where a clock was set back.
+    fn linked_last(&self, user: &User, identity: Identity) -> LinkedIdentity {
+        let now = self.clock.now();
+        let last = user.identities.iter().map(|linked| linked.linked_at).max();
+        let linked_at = last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)));
+        LinkedIdentity { id: IdentityId::generate(now), identity, linked_at }
     }
 
     /// `false` if it was changed meanwhile.

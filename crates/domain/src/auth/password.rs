@@ -1,7 +1,7 @@
 //! Changing a password.
 
-use super::{Auth, AuthError, Caller, Grant, MOST_TRIES};
-use crate::user::{Email, Identity, Password, PasswordHash};
+use super::{Auth, AuthError, Caller, MOST_TRIES};
+use crate::user::{Email, Identity, Password};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -42,23 +42,5 @@ impl Auth {
             }
         }
         Ok(false)
-    }
-
-    /// Ends a session again that has begun by a password which was changed while it was checked, or an identity that was
-    /// unlinked.
-    ///
-    /// Changing a password ends what has begun before; what begins afterwards sees that it was changed.
-    pub(super) async fn require_password(
-        &self,
-        identity: &Identity,
-        checked: &PasswordHash,
-        grant: Grant,
-    ) -> Result<Grant, AuthError> {
-        let account = self.users.account(grant.user.id).await?;
-        if account.is_some_and(|account| account.user.has(identity) && account.password.as_ref() == Some(checked)) {
-            return Ok(grant);
-        }
-        self.users.close_session(grant.user.id, grant.session.id).await?;
-        Err(AuthError::WrongCredentials)
     }
 }

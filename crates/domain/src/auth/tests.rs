@@ -1,3 +1,4 @@
+mod disabling;
 mod identities;
 
 use mockall::predicate::{always, eq};
@@ -133,12 +134,14 @@ async fn a_social_id_alone_lets_nobody_in() {
 async fn two_first_log_ins_at_once_make_one_account() {
     let mut ports = TestPorts::at(NOW);
     let winner = account(&ports);
-    let winner_id = winner.user.id;
+    let (winner_id, mut known) = (winner.user.id, winner.clone());
+    let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
+    known.user.identities[0].identity = Identity::Social(social.clone());
+    ports.users.expect_account().times(1).returning(move |_| Ok(Some(known.clone())));
     ports.users.expect_find().times(1).returning(|_| Ok(None));
     ports.users.expect_create().times(1).returning(|_| Err(CreateError::Taken));
     ports.users.expect_find().times(1).returning(move |_| Ok(Some(winner.clone())));
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
-    let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
     let auth = Auth::new(&ports.build(), AuthPolicy { trust_social_ids: true, ..policy() });
 
     let grant = auth.log_in_with_social_id(social, "").await.expect("let in");
@@ -240,9 +243,10 @@ async fn a_busy_hasher_is_no_wrong_password() {
 
 #[tokio::test]
 async fn what_was_changed_while_it_was_checked_lets_nobody_in() {
-    let changes: [fn(&mut Account); 2] = [
+    let changes: [fn(&mut Account); 3] = [
         |account| account.password = Some(PasswordHash::new("another".into())),
         |account| account.user.identities.clear(),
+        |account| account.user.disabled_at = Some(account.user.created_at),
     ];
     for change in changes {
         let mut ports = TestPorts::at(NOW);
@@ -257,7 +261,7 @@ async fn what_was_changed_while_it_was_checked_lets_nobody_in() {
 
         let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
 
-        assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+        assert!(matches!(granted, Err(AuthError::WrongCredentials | AuthError::Disabled)), "{granted:?}");
     }
 }
 

@@ -57,11 +57,12 @@ pub trait UserStore: Send + Sync {
     /// - It MUST find the account that was created, equal in every field.
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
 
-    /// Gives an account other identities, and another password.
+    /// Gives an account other identities, another password, or disables it; `to` is of the same user.
     ///
     /// - It MUST return `Changed`, and change nothing, unless the account is `from`, however many update it at once.
     /// - It MUST return `Taken`, and change nothing, if another user has one of the identities of `to`.
     /// - After it returns, an identity that is not in `to` MUST be anybody's to have.
+    /// - A request that comes late MUST NOT bring back what was changed since.
     /// - It MUST leave the user's sessions.
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError>;
 

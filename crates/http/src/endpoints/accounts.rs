@@ -51,6 +51,7 @@ pub async fn sign_up(
 #[utoipa::path(post, path = "/v1/auth/login", operation_id = "signIn", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
+    (status = 403, description = "The account is disabled"),
 ))]
 pub async fn log_in(
     request: HttpRequest,

@@ -27,13 +27,28 @@ pub async fn list(caller: Caller, services: web::Data<Services>) -> Answer {
     Ok(HttpResponse::Ok().json(wire::identities(&services.auth.user(&caller).await?)))
 }
 
+/// Get an identity
+///
+/// One of those the user can sign in with.
+#[utoipa::path(get, path = "/v1/me/identities/{id}", operation_id = "getIdentity", tag = "Accounts",
+    params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), responses(
+    (status = 200, description = "The identity", body = api::Identity),
+    (status = 404, description = "No such identity"),
+))]
+pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    let id = IdentityId::parse(&path).map_err(|_| no_such_identity())?;
+    let user = services.auth.user(&caller).await?;
+    let linked = user.identities.iter().find(|linked| linked.id == id).ok_or_else(no_such_identity)?;
+    Ok(HttpResponse::Ok().json(wire::identity(linked)))
+}
+
 /// Link an email address
 ///
-/// Lets the user sign in with this email address, too. A user has one password: send it, or choose one if there is none yet. Possible within 15 minutes of signing in. If the response was lost, repeat the request.
+/// Lets the user sign in with this email address, too, and with the password they have. Possible within 15 minutes of signing in, while sign-up is open. If the response was lost, repeat the request.
 #[utoipa::path(post, path = "/v1/me/identities", operation_id = "linkIdentity", tag = "Accounts", request_body = api::Credentials, responses(
     (status = 201, description = "The user can sign in with it", body = api::Identity, headers(("Location" = String, description = "Path of the identity"))),
     (status = 400, description = "The email address, password or body is invalid"),
-    (status = 403, description = "The password is wrong, or the session is older than 15 minutes"),
+    (status = 403, description = "The password is wrong, there is none, the session is older than 15 minutes, or sign-up is closed"),
     (status = 409, description = "The email address is taken, or the user has 20 identities"),
 ))]
 pub async fn link(
@@ -53,13 +68,13 @@ pub async fn link(
 
 /// Unlink an identity
 ///
-/// The user cannot sign in with it any more; sessions stay. The last one cannot be unlinked. The password goes with the last email address. Possible within 15 minutes of signing in.
+/// The user cannot sign in with it any more; sessions and playback links stay. The last email address cannot be unlinked. Possible within 15 minutes of signing in.
 #[utoipa::path(delete, path = "/v1/me/identities/{id}", operation_id = "unlinkIdentity", tag = "Accounts",
     params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), responses(
     (status = 204, description = "The user cannot sign in with it any more"),
     (status = 403, description = "The session is older than 15 minutes"),
     (status = 404, description = "No such identity"),
-    (status = 409, description = "It is the last one"),
+    (status = 409, description = "No email address would be left"),
 ))]
 pub async fn unlink(
     caller: Caller,
@@ -67,11 +82,14 @@ pub async fn unlink(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let no_such_identity = || Problem::new(Slug::NotFound, "You have no identity of this id.");
     let id = IdentityId::parse(&path).map_err(|_| no_such_identity())?;
     if tasks.run(caller.user, async move { services.auth.unlink(&caller, id).await }).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(no_such_identity())
     }
+}
+
+fn no_such_identity() -> Problem {
+    Problem::new(Slug::NotFound, "You have no identity of this id.")
 }

@@ -55,7 +55,7 @@ type Answer = Result<HttpResponse, Failure>;
     responses(
         (status = 200, description = "For `Authorization: USER_ID AUTH_KEY`", body = Object, example = json!({"auth_key": "7Hc0vQ2mXkR9dT4sLw8bNz6yJf3gPa1e", "user_id": "kakao_1234567890"})),
         (status = 400, description = "A parameter is missing or invalid"),
-        (status = 403, description = "Unverified social ids are not accepted"),
+        (status = 403, description = "Unverified social ids are not accepted, or the account is disabled"),
         (status = 503, description = "A store does not respond"),
         (status = 507, description = "The storage is full"),
     ))]

@@ -34,7 +34,7 @@ use crate::{
     ),
     paths(
         accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::change_password,
-        identities::list, identities::link, identities::unlink,
+        identities::list, identities::link, identities::get, identities::unlink,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    process::Output,
+    process::{Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -58,4 +58,100 @@ fn change(data_dir: &Path, email: &str, password: &str) -> Output {
     let mut command = command(data_dir, &[]);
     command.args(["user", "password", email]);
     type_password(command, password)
+}
+
+#[test]
+fn a_disabled_user_is_out_until_enabled() {
+    let server = Server::start(&[("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")]);
+    let token = server.sign_up("ann");
+    let recording = Request::new("POST", "/v1/recordings").bearer(&token).body("audio/mp4", b"audio");
+    let _ = server.send(&recording).expect(201);
+    let log_in = |password| {
+        let credentials = json!({"email": "ann@example.com", "password": password});
+        server.send(&Request::new("POST", "/v1/auth/login").json(&credentials)).outcome()
+    };
+
+    let said = user(&server, &["disable", "Ann@Example.com"]);
+
+    assert!(said.contains("disabled the user"), "{said}");
+    assert_eq!((log_in("correct horse"), log_in("something else")), {
+        ("403 account-disabled".to_owned(), "401 wrong-credentials".to_owned())
+    });
+    let since = Instant::now();
+    while server.send(&Request::new("GET", "/v1/me").bearer(&token)).status != 401 {
+        assert!(since.elapsed() < KNOWN, "a session has not ended");
+    }
+    let shown = user(&server, &["show", "ann@example.com"]);
+    let lines =
+        ["\ndisabled    20", "\nemail       ann@example.com\n", "\nrecordings  1 of ", "\nsessions    0 of 100\n"];
+    assert!(lines.iter().all(|line| shown.contains(line)), "{shown}");
+    let id = shown.lines().next().and_then(|line| line.strip_prefix("id ")).expect("the id").trim();
+    assert!(user(&server, &["enable", id]).contains("can sign in"));
+    assert_eq!(log_in("correct horse"), "200");
+}
+
+#[test]
+fn a_disabled_phone_of_2018_is_out_too() {
+    let server = Server::start(&[("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")]);
+    let log_in = || server.send(&Request::new("GET", "/login?social_id=1&social_type=X"));
+    let grant = log_in().expect(200).json();
+    let me = Request::new("GET", "/v1/me").bearer(grant["auth_key"].as_str().expect("a key"));
+    let id = server.send(&me).expect(200).json()["id"].as_str().expect("an id").to_owned();
+
+    let _ = user(&server, &["disable", &id]);
+
+    assert_eq!(log_in().status, 403);
+    let shown = user(&server, &["show", &id]);
+    assert!(shown.contains("\nsocial id   1 at X\n") && shown.contains("\npassword    none\n"), "{shown}");
+}
+
+#[test]
+fn the_operator_sees_sessions_and_ends_them() {
+    let server = Server::start(&[]);
+    let token = server.sign_up("ann");
+    let credentials = json!({"email": "ann@example.com", "password": "correct horse"});
+    let phone = Request::new("POST", "/v1/auth/login").json(&credentials).header("User-Agent", "phone\u{9b}2J");
+    let _ = server.send(&phone).expect(200);
+
+    let listed = user(&server, &["sessions", "ann@example.com"]);
+
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(!listed.contains('\u{9b}'), "{listed}");
+    assert!(user(&server, &["sign-out", "ann@example.com"]).contains("end within seconds"));
+    let since = Instant::now();
+    while server.send(&Request::new("GET", "/v1/me").bearer(&token)).status != 401 {
+        assert!(since.elapsed() < KNOWN, "a session has not ended");
+    }
+    assert_eq!(user(&server, &["sessions", "ann@example.com"]), "");
+}
+
+#[test]
+fn the_operator_is_told_that_there_is_no_such_user() {
+    let server = Server::start(&[]);
+    let _ = server.sign_up("ann");
+
+    for action in ["show", "sessions", "sign-out", "disable", "enable"] {
+        for (name, reason) in [
+            ("bob@example.com", "there is no such user"),
+            ("01JD9Z8Q3NVX4T6M2K7C5B1ARE", "there is no such user"),
+            ("bob", "neither a user's id nor an email address"),
+        ] {
+            let output = run(&server, &[action, name]);
+
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && said.contains(reason), "{action} {name}: {said}");
+        }
+    }
+}
+
+/// What the command prints, which must succeed.
+fn user(server: &Server, arguments: &[&str]) -> String {
+    let output = run(server, arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn run(server: &Server, arguments: &[&str]) -> Output {
+    let mut command = command(server.data_dir(), &[]);
+    command.arg("user").args(arguments).stderr(Stdio::piped()).output().expect("it runs")
 }

@@ -1,13 +1,15 @@
--- A user has identities: what they sign in with, one or several. Whose row was damaged before, stays so.
+-- A user has identities: what they sign in with, one or several. What was damaged before stays so; where that makes two
+-- rows the same, the first is kept.
 CREATE TABLE people (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    password   TEXT,             -- PHC string
-    created_at INTEGER NOT NULL,
-    checksum   INTEGER NOT NULL
+    id          TEXT    NOT NULL PRIMARY KEY,
+    password    TEXT,             -- PHC string
+    created_at  INTEGER NOT NULL,
+    disabled_at INTEGER,
+    checksum    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO people
-SELECT id, password, created_at,
+INSERT OR IGNORE INTO people
+SELECT id, password, created_at, NULL,
        CASE checksum WHEN row_checksum(id, network, subject, password, created_at)
        THEN row_checksum(id, password, created_at) ELSE -1 END
 FROM users;
@@ -24,7 +26,7 @@ CREATE TABLE identities (
 
 CREATE UNIQUE INDEX identities_by_user ON identities (user, id);
 
-INSERT INTO identities
+INSERT OR IGNORE INTO identities
 SELECT id, id, network, subject, created_at,
        CASE checksum WHEN row_checksum(id, network, subject, password, created_at)
        THEN row_checksum(id, id, network, subject, created_at) ELSE -1 END
@@ -43,7 +45,7 @@ CREATE TABLE signed_in (
     checksum     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO signed_in
+INSERT OR IGNORE INTO signed_in
 SELECT token, id, user, client, created_at, last_used_at, expires_at, ends_at, checksum
 FROM sessions WHERE user IN (SELECT id FROM people);
 

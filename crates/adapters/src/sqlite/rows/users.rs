@@ -12,10 +12,13 @@ use tapebase_domain::{
     user::{Account, Email, Identity, LinkedIdentity, PasswordHash, SocialId, User},
 };
 
-use super::{Column, broken, find_place, insert_into, parsed, place, seal, text, time, time_value, verify};
+use super::{
+    Column, broken, find_place, insert_into, is_damage, optional_time_value, parsed, place, seal, text, time,
+    time_value, verify,
+};
 
 /// The columns of a user.
-pub const USER: &[&str] = &["id", "password", "created_at", "checksum"];
+pub const USER: &[&str] = &["id", "password", "created_at", "disabled_at", "checksum"];
 /// The columns of an identity.
 pub const IDENTITY: &[&str] = &["user", "id", "network", "subject", "linked_at", "checksum"];
 /// The columns of a session.
@@ -54,6 +57,7 @@ pub fn bind_user<T>(account: &Account, write: impl FnOnce(&[ToSqlOutput<'_>]) ->
         values[place!(USER, "password")] = text(password.expose());
     }
     values[place!(USER, "created_at")] = time_value(&user.created_at);
+    values[place!(USER, "disabled_at")] = optional_time_value(user.disabled_at);
     seal(&mut values);
     write(&values)
 }
@@ -71,14 +75,19 @@ pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnc
     write(&values)
 }
 
-/// An account, from all its rows.
+/// An account, from all its rows. A damaged identity lets nobody in, and keeps no other from doing so; the log has it.
 pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
     let mut account: Option<Account> = None;
     while let Some(row) = rows.next()? {
-        let linked = linked_identity(row, USER.len())?;
-        match &mut account {
-            Some(account) => account.user.identities.push(linked),
-            None => account = Some(account_with(row, linked)?),
+        match linked_identity(row, USER.len()) {
+            Ok(linked) => match &mut account {
+                Some(account) => account.user.identities.push(linked),
+                None => account = Some(account_with(row, linked)?),
+            },
+            Err(cause) if is_damage(&cause) => {
+                tracing::error!(%cause, "a damaged identity is left out: run `tapebase verify`");
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(account)
@@ -91,6 +100,7 @@ fn account_with(row: &Row<'_>, first: LinkedIdentity) -> rusqlite::Result<Accoun
         id: parsed(row, place!(USER, "id"), UserId::parse)?,
         identities: vec![first],
         created_at: time(row, place!(USER, "created_at"))?,
+        disabled_at: Column::of(row, place!(USER, "disabled_at"))?.optional(Column::time)?,
     };
     let password: Option<String> = row.get(place!(USER, "password"))?;
     Ok(Account { user, password: password.map(PasswordHash::new) })
@@ -103,7 +113,7 @@ fn linked_identity(row: &Row<'_>, skip: usize) -> rusqlite::Result<LinkedIdentit
     let place = place!(IDENTITY, "subject");
     let (network, subject) = (column(place!(IDENTITY, "network"))?.text()?, column(place)?.text()?);
     let identity = if network.is_empty() {
-        Identity::Email(Email::parse(subject).map_err(|error| broken(place, error))?)
+        Identity::Email(Email::from_stored(subject).map_err(|error| broken(place, error))?)
     } else {
         let social = SocialId::parse(network.to_owned(), subject.to_owned());
         Identity::Social(social.map_err(|error| broken(place, error))?)

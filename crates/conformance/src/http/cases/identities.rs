@@ -39,7 +39,7 @@ pub fn a_linked_email_address_signs_in_to_the_same_account(client: &dyn Client) 
 
     let linked = answer.json();
     assert_eq!(text(&linked, "subject"), other);
-    assert!(answer.header("location").is_some_and(|path| path.ends_with(text(&linked, "id"))), "{answer:?}");
+    assert_eq!(ann.read(answer.header("location").expect("its path")), linked);
     assert_eq!(identities(&ann)[1..], [linked]);
     let grant = client.send(&log_in(&other, PASSWORD)).expect(200).json();
     assert_eq!(grant["user"]["id"], ann.read("/v1/me")["id"]);
@@ -116,6 +116,7 @@ pub fn identities_of_others_are_not_there(client: &dyn Client) {
 
     bob.expect_all([
         (unlink(&hers), "404 not-found"),
+        (Request::new("GET", format!("{IDENTITIES}/{}", text(&hers, "id"))), "404 not-found"),
         (Request::new("DELETE", format!("{IDENTITIES}/nonsense")), "404 not-found"),
     ]);
 

@@ -29,22 +29,25 @@ pub fn a_login_answers_a_key_of_64_letters_and_digits_and_the_joined_user_id(cli
     }
 }
 
-/// An email address beside the social id changes nothing for the app of 2018.
-pub fn who_links_an_email_address_keeps_their_social_id_and_key(client: &dyn Client) {
+/// Whoever knows a social id must not take the account with it: no address is linked, and the id stays.
+pub fn who_came_by_a_social_id_cannot_take_the_account(client: &dyn Client) {
     let id = somebody();
     let phone = Phone::sign_in(client, "X", &id);
-    phone.upload("memo.m4a", b"audio");
-    let email = format!("{id}@example.com");
-    let credentials = json!({"email": email, "password": "correct horse battery staple"});
-    let link = Request::new("POST", "/v1/me/identities").json(&credentials);
+    let ask = |method, path: &str| Request::new(method, path).bearer(&phone.key);
+    let credentials = json!({"email": format!("{id}@example.com"), "password": "correct horse battery staple"});
 
-    let _ = client.send(&link.bearer(&phone.key)).expect(201);
+    let linked = client.send(&ask("POST", "/v1/me/identities").json(&credentials));
 
-    let grant = client.send(&Request::new("POST", "/v1/auth/login").json(&credentials)).expect(200).json();
-    assert_eq!(grant["user"]["id"], account_of(&phone, client));
-    assert_eq!(grant["user"]["email"], email);
+    assert_eq!(linked.outcome(), "403 untrusted-social-id");
+    let listed = client.send(&ask("GET", "/v1/me/identities")).expect(200).json();
+    let identity = &listed["items"][0];
+    assert_eq!(
+        (&identity["type"], &identity["provider"], &identity["subject"]),
+        (&json!("social"), &json!("X"), &json!(id))
+    );
+    let path = format!("/v1/me/identities/{}", identity["id"].as_str().expect("an id"));
+    assert_eq!(client.send(&ask("DELETE", &path)).outcome(), "409 last-identity");
     assert_eq!(Phone::sign_in(client, "X", &id).user_id, phone.user_id);
-    assert_eq!(phone.names(), ["memo.m4a"]);
 }
 
 /// The first call signs up, later calls log in.

@@ -5,6 +5,10 @@ fn social(id: &str) -> Identity {
     Identity::Social(SocialId::parse("X".into(), id.into()).expect("a social id"))
 }
 
+fn other_email() -> Email {
+    Email::parse("anna@example.com").expect("an address")
+}
+
 /// An account without a password that this social id lets in.
 fn social_account(ports: &TestPorts) -> Account {
     Account { user: User::new(UserId::generate(ports.now()), social("1"), ports.now()), password: None }
@@ -14,7 +18,6 @@ fn social_account(ports: &TestPorts) -> Account {
 fn signed_in_as(ports: &mut TestPorts, account: &Account, updated: Option<Result<(), UpdateError>>) -> Caller {
     let (caller, known) = (caller_of(account, ports.now()), account.clone());
     ports.users.expect_account().returning(move |_| Ok(Some(known.clone())));
-    ports.passwords.expect_hash().returning(|password| Ok(PasswordHash::new(password.expose().to_owned())));
     let update = ports.users.expect_update();
     match updated {
         Some(outcome) => update.times(1).return_once(|_, _| outcome),
@@ -28,28 +31,42 @@ fn caller_of(account: &Account, began: Timestamp) -> Caller {
 }
 
 #[tokio::test]
-async fn the_first_email_address_brings_its_password() {
+async fn who_came_by_a_social_id_links_no_email_address() {
     let mut ports = TestPorts::at(NOW);
     let account = social_account(&ports);
-    let (caller, from) = (caller_of(&account, ports.now()), account.clone());
-    ports.users.expect_account().returning(move |_| Ok(Some(account.clone())));
-    ports.passwords.expect_hash().returning(|password| Ok(PasswordHash::new(password.expose().to_owned())));
-    let before = from.clone();
-    let is_linked = move |to: &Account| {
-        to.password == Some(PasswordHash::new("correct horse".into()))
-            && to.user.email() == Some(&email())
-            && to.user.has(&social("1"))
-    };
-    ports
-        .users
-        .expect_update()
-        .withf(move |from, to| *from == before && is_linked(to))
-        .times(1)
-        .returning(|_, _| Ok(()));
+    let caller = signed_in_as(&mut ports, &account, None);
 
     let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
 
-    assert_eq!(linked.expect("linked").identity, Identity::Email(email()));
+    assert!(matches!(linked, Err(AuthError::UntrustedSocialId)), "{linked:?}");
+}
+
+#[tokio::test]
+async fn while_sign_up_is_closed_no_address_is_claimed() {
+    let mut ports = TestPorts::at(NOW);
+    let account = account(&ports);
+    let caller = signed_in_as(&mut ports, &account, None);
+    let auth = Auth::new(&ports.build(), AuthPolicy { open_signup: false, ..policy() });
+
+    let linked = auth.link_email(&caller, email(), password()).await;
+
+    assert!(matches!(linked, Err(AuthError::SignupClosed)), "{linked:?}");
+}
+
+#[tokio::test]
+async fn what_is_linked_comes_last_also_where_a_clock_was_set_back() {
+    let mut ports = TestPorts::at(NOW);
+    let mut account = account(&ports);
+    account.user.identities[0].linked_at = ports.now() + TimeDelta::hours(1);
+    let (caller, known, first) =
+        (caller_of(&account, ports.now()), account.clone(), account.user.identities[0].clone());
+    ports.users.expect_account().returning(move |_| Ok(Some(known.clone())));
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
+    ports.users.expect_update().withf(move |from, _| *from == account).times(1).returning(|_, _| Ok(()));
+
+    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
+
+    assert!(linked.expect("linked").linked_at > first.linked_at);
 }
 
 #[tokio::test]
@@ -59,9 +76,8 @@ async fn another_email_address_asks_for_the_password() {
         let account = account(&ports);
         let caller = signed_in_as(&mut ports, &account, is_right.then_some(Ok(())));
         ports.passwords.expect_verify().times(1).returning(move |_, _| Ok(is_right));
-        let other = Email::parse("anna@example.com").expect("an address");
 
-        let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other, password()).await;
+        let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
 
         assert_eq!(linked.is_ok(), is_right);
         assert!(is_right || matches!(linked, Err(AuthError::WrongPassword)), "{linked:?}");
@@ -83,10 +99,11 @@ async fn an_address_that_is_linked_already_is_linked() {
 #[tokio::test]
 async fn an_address_of_another_user_stays_theirs() {
     let mut ports = TestPorts::at(NOW);
-    let account = social_account(&ports);
+    let account = account(&ports);
     let caller = signed_in_as(&mut ports, &account, Some(Err(UpdateError::Taken)));
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
+    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
 
     assert!(matches!(linked, Err(AuthError::EmailTaken)), "{linked:?}");
 }
@@ -94,7 +111,7 @@ async fn an_address_of_another_user_stays_theirs() {
 #[tokio::test]
 async fn a_user_has_no_more_identities_than_one_may_have() {
     let mut ports = TestPorts::at(NOW);
-    let mut account = social_account(&ports);
+    let mut account = account(&ports);
     let now = ports.now();
     account.user.identities = (0..User::MOST_IDENTITIES)
         .map(|number| LinkedIdentity {
@@ -104,6 +121,7 @@ async fn a_user_has_no_more_identities_than_one_may_have() {
         })
         .collect();
     let caller = signed_in_as(&mut ports, &account, None);
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
 
     let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
 
@@ -113,13 +131,13 @@ async fn a_user_has_no_more_identities_than_one_may_have() {
 #[tokio::test]
 async fn an_account_that_others_change_all_the_time_costs_no_hash_without_end() {
     let mut ports = TestPorts::at(NOW);
-    let account = social_account(&ports);
+    let account = account(&ports);
     let caller = caller_of(&account, ports.now());
     ports.users.expect_account().returning(move |_| Ok(Some(account.clone())));
-    ports.passwords.expect_hash().times(3).returning(|_| Ok(PasswordHash::new("hers".into())));
+    ports.passwords.expect_verify().times(3).returning(|_, _| Ok(true));
     ports.users.expect_update().times(3).returning(|_, _| Err(UpdateError::Changed));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
+    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
 
     assert!(matches!(linked, Err(AuthError::Busy)), "{linked:?}");
 }
@@ -140,15 +158,29 @@ async fn an_old_session_changes_no_identities() {
 }
 
 #[tokio::test]
-async fn the_password_goes_with_the_last_email_address() {
+async fn a_social_id_can_be_unlinked_from_who_has_an_email_address_and_not_the_other_way_round() {
+    for (unlinked, is_left) in [(0, true), (1, false)] {
+        let mut ports = TestPorts::at(NOW);
+        let mut account = social_account(&ports);
+        account.user.identities.append(&mut super::account(&ports).user.identities);
+        let id = account.user.identities[unlinked].id;
+        let caller = signed_in_as(&mut ports, &account, is_left.then_some(Ok(())));
+
+        let outcome = Auth::new(&ports.build(), policy()).unlink(&caller, id).await;
+
+        assert!(matches!((&outcome, is_left), (Ok(true), true) | (Err(AuthError::LastIdentity), false)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_changed_meanwhile_is_looked_at_again() {
     let mut ports = TestPorts::at(NOW);
     let mut account = account(&ports);
-    let mut others = social_account(&ports).user.identities;
-    account.user.identities.append(&mut others);
-    let (caller, id) = (caller_of(&account, ports.now()), account.user.identities[0].id);
-    ports.users.expect_account().returning(move |_| Ok(Some(account.clone())));
-    let is_left = |to: &Account| to.password.is_none() && to.user.email().is_none() && to.user.has(&social("1"));
-    ports.users.expect_update().withf(move |_, to| is_left(to)).times(1).returning(|_, _| Ok(()));
+    account.user.identities.append(&mut social_account(&ports).user.identities);
+    let (caller, id) = (caller_of(&account, ports.now()), account.user.identities[1].id);
+    ports.users.expect_account().times(2).returning(move |_| Ok(Some(account.clone())));
+    ports.users.expect_update().times(1).returning(|_, _| Err(UpdateError::Changed));
+    ports.users.expect_update().times(1).returning(|_, _| Ok(()));
 
     assert!(Auth::new(&ports.build(), policy()).unlink(&caller, id).await.expect("unlinked"));
 }

@@ -197,25 +197,31 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::SignupClosed => Self::new(Slug::SignupClosed, "Ask the operator of this server for an account."),
-            AuthError::EmailTaken => Self::new(Slug::EmailTaken, "Sign in instead, or use another email address."),
+            AuthError::EmailTaken => {
+                Self::new(Slug::EmailTaken, "Sign in to the account that has it, or use another email address.")
+            }
             AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
                 .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
             AuthError::WrongPassword => {
                 Self::new(Slug::WrongPassword, "This is not the password of the account, or the account has none.")
             }
+            AuthError::Disabled => {
+                Self::new(Slug::AccountDisabled, "Ask the operator of this server. What the user has stored is kept.")
+            }
             AuthError::NotRecent => Self::new(
                 Slug::SignInAgain,
                 "Sign in again, and send the request with the new token within 15 minutes.",
             ),
-            AuthError::LastIdentity => {
-                Self::new(Slug::LastIdentity, "Link another identity first, or the user could not sign in any more.")
-            }
+            AuthError::LastIdentity => Self::new(
+                Slug::LastIdentity,
+                "Link another email address first, or the user could not sign in any more.",
+            ),
             AuthError::TooManyIdentities => {
                 Self::new(Slug::TooManyIdentities, "Unlink one that the user does not need any more.")
             }
             AuthError::UntrustedSocialId => Self::new(
                 Slug::UntrustedSocialId,
-                "Anybody can know a social id. Sign up with email and password, or ask the operator.",
+                "Anybody can know a social id, so it proves nothing. Sign up with email and password, or ask the operator.",
             ),
             AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 22] = [
+const OTHERS: [(&str, &str, Slug); 23] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -51,6 +51,7 @@ const OTHERS: [(&str, &str, Slug); 22] = [
     ("signUp", "409", Slug::EmailTaken),
     ("signIn", "400", Slug::InvalidBody),
     ("signIn", "401", Slug::WrongCredentials),
+    ("signIn", "403", Slug::AccountDisabled),
     ("changePassword", "400", Slug::InvalidPassword),
     ("changePassword", "403", Slug::WrongPassword),
     ("linkIdentity", "400", Slug::InvalidEmail),

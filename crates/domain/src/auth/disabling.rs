@@ -1,0 +1,97 @@
+//! Letting somebody in no more, and again: the operator's way.
+
+use std::str::FromStr;
+
+use super::{Auth, AuthError};
+use crate::{
+    id::UserId,
+    ports::UpdateError,
+    user::{Account, Email, Identity},
+};
+
+/// How the operator names a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserName {
+    /// By their id.
+    Id(UserId),
+    /// By one of their email addresses.
+    Email(Email),
+}
+
+/// The text names no user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither a user's id nor an email address")]
+pub struct InvalidUserName;
+
+impl FromStr for UserName {
+    type Err = InvalidUserName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUserName> {
+        match UserId::parse(text) {
+            Ok(id) => Ok(Self::Id(id)),
+            Err(_) => Email::parse(text).map(Self::Email).map_err(|_| InvalidUserName),
+        }
+    }
+}
+
+impl Auth {
+    /// Looks a user up.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn look_up(&self, name: &UserName) -> Result<Option<Account>, AuthError> {
+        Ok(match name {
+            UserName::Id(id) => self.users.account(*id).await?,
+            UserName::Email(email) => self.users.find(&Identity::Email(email.clone())).await?,
+        })
+    }
+
+    /// Lets a user in no more, and ends all their sessions and links; `false` if there is no such user. What they have
+    /// stays. If it fails half-way, do it again.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn disable(&self, name: &UserName) -> Result<bool, AuthError> {
+        let Some(user) = self.set_disabled(name, true).await? else { return Ok(false) };
+        self.users.close_sessions(user).await?;
+        Ok(true)
+    }
+
+    /// Lets a user in again; `false` if there is no such user.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn enable(&self, name: &UserName) -> Result<bool, AuthError> {
+        Ok(self.set_disabled(name, false).await?.is_some())
+    }
+
+    /// Ends all sessions and links of a user; `false` if there is no such user.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn sign_out(&self, name: &UserName) -> Result<bool, AuthError> {
+        let Some(account) = self.look_up(name).await? else { return Ok(false) };
+        self.users.close_sessions(account.user.id).await?;
+        Ok(true)
+    }
+
+    /// Who it is, if there is such a user.
+    async fn set_disabled(&self, name: &UserName, is_disabled: bool) -> Result<Option<UserId>, AuthError> {
+        while let Some(from) = self.look_up(name).await? {
+            let user = from.user.id;
+            if from.user.disabled_at.is_some() == is_disabled {
+                return Ok(Some(user));
+            }
+            let mut to = from.clone();
+            to.user.disabled_at = is_disabled.then(|| self.clock.now());
+            match self.users.update(from, to).await {
+                Ok(()) => return Ok(Some(user)),
+                // By whoever uses the account at this moment.
+                Err(UpdateError::Changed) => {}
+                Err(UpdateError::Taken) => return Err(AuthError::Unavailable("an identity has two users".into())),
+                Err(UpdateError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+}
