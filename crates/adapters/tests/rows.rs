@@ -278,5 +278,7 @@ async fn a_damaged_identity_lets_nobody_in_and_keeps_no_other_from_doing_so() {
     }
     let found = UserStore::find(&rows, &email("ann@example.com")).await.expect("looked up").expect("there");
     assert_eq!(found.user.identities, user.identities[..1]);
-    assert_eq!(rows.unreadable().await.expect("looked through").len(), 1);
+    assert_eq!(connection.execute("UPDATE identities SET linked_at = 0", []), Ok(2));
+    assert!(rows.account(user.id).await.is_err(), "somebody who has no identity is not nobody");
+    assert_eq!(rows.unreadable().await.expect("looked through").len(), 2);
 }

@@ -132,8 +132,10 @@ impl Auth {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let user = self.add_user(email, password).await?;
-        self.open_session(user, client, TokenForm::Prefixed).await
+        let identity = Identity::Email(email.clone());
+        let Account { user, password } = self.add(UserId::generate(self.clock.now()), email, password).await?;
+        let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
+        self.confirm(grant, &identity, password.as_ref()).await
     }
 
     /// Makes an account for somebody, whether sign-up is open or not: the operator's way.
@@ -141,7 +143,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port.
     pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
-        self.add(UserId::generate(self.clock.now()), email, password).await
+        Ok(self.add(UserId::generate(self.clock.now()), email, password).await?.user)
     }
 
     /// Makes an account under an id that somebody had before: that their recordings are under.
@@ -153,16 +155,16 @@ impl Auth {
             Err(AuthError::EmailTaken) if self.users.find(&Identity::Email(email)).await?.is_none() => {
                 Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
             }
-            result => result,
+            result => Ok(result?.user),
         }
     }
 
-    async fn add(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
+    async fn add(&self, id: UserId, email: Email, password: Password) -> Result<Account, AuthError> {
         let hash = self.passwords.hash(password).await?;
         match self.create(id, Identity::Email(email), Some(hash)).await {
             Err(CreateError::Taken) => Err(AuthError::EmailTaken),
             Err(CreateError::Store(error)) => Err(error.into()),
-            Ok(user) => Ok(user),
+            Ok(account) => Ok(account),
         }
     }
 
@@ -171,7 +173,7 @@ impl Auth {
     /// An unknown user costs the same time as a wrong password.
     ///
     /// # Errors
-    /// [`AuthError::WrongCredentials`], or a failing port.
+    /// [`AuthError::WrongCredentials`], [`AuthError::Disabled`], or a failing port.
     pub async fn log_in(&self, email: Email, password: Password, client: &str) -> Result<Grant, AuthError> {
         let identity = Identity::Email(email);
         let account = self.users.find(&identity).await?;
@@ -189,7 +191,8 @@ impl Auth {
     /// Signs in whoever knows a social id, making an account the first time; off unless the operator trusts it.
     ///
     /// # Errors
-    /// [`AuthError::UntrustedSocialId`], or a failing port.
+    /// [`AuthError::UntrustedSocialId`], [`AuthError::Disabled`], [`AuthError::WrongCredentials`] if the id is given up at
+    /// this moment, or a failing port.
     pub async fn log_in_with_social_id(&self, social: SocialId, client: &str) -> Result<Grant, AuthError> {
         if !self.policy.trust_social_ids {
             return Err(AuthError::UntrustedSocialId);
@@ -285,7 +288,7 @@ impl Auth {
                 None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
             },
             Err(CreateError::Store(error)) => Err(error.into()),
-            Ok(user) => Ok(user),
+            Ok(account) => Ok(account.user),
         }
     }
 
@@ -294,10 +297,10 @@ impl Auth {
         id: UserId,
         identity: Identity,
         password: Option<PasswordHash>,
-    ) -> Result<User, CreateError> {
-        let user = User::new(id, identity, self.clock.now());
-        self.users.create(Account { user: user.clone(), password }).await?;
-        Ok(user)
+    ) -> Result<Account, CreateError> {
+        let account = Account { user: User::new(id, identity, self.clock.now()), password };
+        self.users.create(account.clone()).await?;
+        Ok(account)
     }
 
     async fn open_session(&self, user: User, client: &str, form: TokenForm) -> Result<Grant, AuthError> {

@@ -116,7 +116,7 @@ impl Email {
         if has_form && is_clean && email.len() <= 254 { Ok(Self(email)) } else { Err(InvalidEmail) }
     }
 
-    /// The address as a store has kept it: under the very text it was filed under, whatever that would be made of it today.
+    /// The address as a store has kept it: under the very text it was filed under, whatever would be made of it today.
     ///
     /// # Errors
     /// [`InvalidEmail`] if it was never one.

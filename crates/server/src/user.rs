@@ -19,6 +19,7 @@ use tapebase_domain::{
 use crate::first_run;
 
 const NO_SUCH_USER: &str = "there is no such user";
+const AGAIN: &str = "some sessions or links may not have ended; run it again";
 
 /// Adds a user with a password from the terminal or standard input, under an id of their own if one is given.
 pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Result<()> {
@@ -56,10 +57,13 @@ pub async fn show(config: &Config, name: &UserName) -> anyhow::Result<()> {
     if let Some(disabled_at) = user.disabled_at {
         say!("disabled    {}", time(disabled_at));
     }
+    // Whatever somebody calls themselves is printed in one line, and does nothing to a terminal.
     for linked in &user.identities {
         match &linked.identity {
-            Identity::Email(email) => say!("email       {}", email.as_str()),
-            Identity::Social(social) => say!("social id   {} at {}", social.id(), social.network()),
+            Identity::Email(email) => say!("email       {}", email.as_str().escape_debug()),
+            Identity::Social(social) => {
+                say!("social id   {} at {}", social.id().escape_debug(), social.network().escape_debug());
+            }
         }
     }
     say!("password    {}", if password.is_some() { "yes" } else { "none" });
@@ -78,7 +82,6 @@ pub async fn sessions(config: &Config, name: &UserName) -> anyhow::Result<()> {
     loop {
         let page = services.auth.sessions(user, Limit::MAX, after).await?;
         for Session { id, client, created_at, last_used_at, .. } in page.items {
-            // Whatever a client calls itself is printed in one line, and does nothing to a terminal.
             let (client, since) = (client.escape_debug(), time(created_at));
             say!("{id}  since {since}  last used {}  {client}", time(last_used_at));
         }
@@ -91,14 +94,14 @@ pub async fn sessions(config: &Config, name: &UserName) -> anyhow::Result<()> {
 
 /// Ends all sessions and playback links of a user.
 pub async fn sign_out(config: &Config, name: &UserName) -> anyhow::Result<()> {
-    ensure!(services(config).await?.auth.sign_out(name).await?, NO_SUCH_USER);
+    ensure!(services(config).await?.auth.sign_out(name).await.context(AGAIN)?, NO_SUCH_USER);
     say!("all sessions and playback links of this user end within seconds");
     Ok(())
 }
 
 /// Lets a user in no more.
 pub async fn disable(config: &Config, name: &UserName) -> anyhow::Result<()> {
-    ensure!(services(config).await?.auth.disable(name).await?, NO_SUCH_USER);
+    ensure!(services(config).await?.auth.disable(name).await.context(AGAIN)?, NO_SUCH_USER);
     say!(
         "disabled the user; all their sessions and playback links end within seconds, and what they have stored is kept"
     );

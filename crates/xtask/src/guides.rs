@@ -72,6 +72,8 @@ pub fn run_alone() -> Result<()> {
 /// Starts servers as the README says, and does all that is written.
 pub fn run(engines: &Engines, built: &Path) -> Result<()> {
     let desk = Desk::new(PROGRAMS.find()?, built)?;
+    let settings = workspace::path("tapebase.toml");
+    ensure!(!settings.exists(), "{} would be read by the server: move it away", settings.display());
     let readme = std::fs::read_to_string(workspace::path(README))?;
     let start = |begin: &str| blocks(&readme, "sh").find(|block| block.starts_with(begin));
 

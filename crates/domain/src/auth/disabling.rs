@@ -75,9 +75,10 @@ impl Auth {
         Ok(true)
     }
 
-    /// Who it is, if there is such a user.
+    /// Who it is, if there is such a user; whoever has the address a moment later is somebody else.
     async fn set_disabled(&self, name: &UserName, is_disabled: bool) -> Result<Option<UserId>, AuthError> {
-        while let Some(from) = self.look_up(name).await? {
+        let mut found = self.look_up(name).await?;
+        while let Some(from) = found {
             let user = from.user.id;
             if from.user.disabled_at.is_some() == is_disabled {
                 return Ok(Some(user));
@@ -87,7 +88,7 @@ impl Auth {
             match self.users.update(from, to).await {
                 Ok(()) => return Ok(Some(user)),
                 // By whoever uses the account at this moment.
-                Err(UpdateError::Changed) => {}
+                Err(UpdateError::Changed) => found = self.users.account(user).await?,
                 Err(UpdateError::Taken) => return Err(AuthError::Unavailable("an identity has two users".into())),
                 Err(UpdateError::Store(error)) => return Err(error.into()),
             }

@@ -17,7 +17,7 @@ impl Auth {
     /// The caller, with what they sign in with.
     ///
     /// # Errors
-    /// [`AuthError::InvalidToken`] if there is no such user any more, or a failing port.
+    /// [`AuthError::InvalidToken`] if there is no such user any more, [`AuthError::Disabled`], or a failing port.
     pub async fn user(&self, caller: &Caller) -> Result<User, AuthError> {
         Ok(self.account(caller).await?.user)
     }
@@ -86,7 +86,9 @@ impl Auth {
     }
 
     pub(super) async fn account(&self, caller: &Caller) -> Result<Account, AuthError> {
-        self.users.account(caller.user).await?.ok_or(AuthError::InvalidToken)
+        let account = self.users.account(caller.user).await?.ok_or(AuthError::InvalidToken)?;
+        // Whose session is about to end.
+        if account.user.disabled_at.is_some() { Err(AuthError::Disabled) } else { Ok(account) }
     }
 
     fn require_recent(&self, caller: &Caller) -> Result<(), AuthError> {

@@ -68,7 +68,7 @@ meanings! {
     UploadIncomplete 409 "A part of the upload is missing" retryable: false,
     UploadMismatch 409 "The uploaded parts do not match the digest" retryable: false,
     EmailTaken 409 "The email address is already registered" retryable: false,
-    LastIdentity 409 "It is the only email address" retryable: false,
+    LastIdentity 409 "No email address would be left" retryable: false,
     TooManyIdentities 409 "The user has too many identities" retryable: false,
     CursorExpired 410 "The cursor has expired" retryable: false,
     HistoryChanged 410 "The server was restored to an earlier state" retryable: false,

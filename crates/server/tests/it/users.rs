@@ -93,7 +93,7 @@ fn a_disabled_user_is_out_until_enabled() {
 #[test]
 fn a_disabled_phone_of_2018_is_out_too() {
     let server = Server::start(&[("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")]);
-    let log_in = || server.send(&Request::new("GET", "/login?social_id=1&social_type=X"));
+    let log_in = || server.send(&Request::new("GET", "/login?social_id=1%0Aemail%1B&social_type=X"));
     let grant = log_in().expect(200).json();
     let me = Request::new("GET", "/v1/me").bearer(grant["auth_key"].as_str().expect("a key"));
     let id = server.send(&me).expect(200).json()["id"].as_str().expect("an id").to_owned();
@@ -102,7 +102,11 @@ fn a_disabled_phone_of_2018_is_out_too() {
 
     assert_eq!(log_in().status, 403);
     let shown = user(&server, &["show", &id]);
-    assert!(shown.contains("\nsocial id   1 at X\n") && shown.contains("\npassword    none\n"), "{shown}");
+    // What somebody calls themselves is no line of its own, nor a command to a terminal.
+    assert!(
+        shown.contains("\nsocial id   1\\nemail\\u{1b} at X\n") && shown.contains("\npassword    none\n"),
+        "{shown}"
+    );
 }
 
 #[test]

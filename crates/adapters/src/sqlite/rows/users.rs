@@ -76,8 +76,9 @@ pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnc
 }
 
 /// An account, from all its rows. A damaged identity lets nobody in, and keeps no other from doing so; the log has it.
+/// Fails if there is no other.
 pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
-    let mut account: Option<Account> = None;
+    let (mut account, mut damage): (Option<Account>, _) = (None, None);
     while let Some(row) = rows.next()? {
         match linked_identity(row, USER.len()) {
             Ok(linked) => match &mut account {
@@ -86,11 +87,15 @@ pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
             },
             Err(cause) if is_damage(&cause) => {
                 tracing::error!(%cause, "a damaged identity is left out: run `tapebase verify`");
+                damage = Some(cause);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(account)
+    match (account, damage) {
+        (None, Some(damage)) => Err(damage),
+        (account, _) => Ok(account),
+    }
 }
 
 /// From the columns of [`USER`].

@@ -45,6 +45,36 @@ async fn a_disabled_social_id_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn whoever_is_disabled_while_they_sign_in_is_not_in() {
+    for way in ["sign up", "log in", "social id"] {
+        let mut ports = TestPorts::at(NOW);
+        let social = SocialId::parse("X".into(), "1".into()).expect("a social id");
+        let mut before = account(&ports);
+        if way == "social id" {
+            before.user.identities[0].identity = Identity::Social(social.clone());
+        }
+        let mut after = before.clone();
+        after.user.disabled_at = Some(ports.now());
+        ports.users.expect_find().returning(move |_| Ok(Some(before.clone())));
+        ports.users.expect_create().returning(|_| Ok(()));
+        ports.users.expect_account().times(1).returning(move |_| Ok(Some(after.clone())));
+        ports.passwords.expect_verify().returning(|_, _| Ok(true));
+        ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
+        ports.users.expect_open_session().times(1).returning(|_, _, _| Ok(()));
+        ports.users.expect_close_session().times(1).returning(|_, _| Ok(true));
+        let auth = Auth::new(&ports.build(), AuthPolicy { trust_social_ids: true, ..policy() });
+
+        let granted = match way {
+            "sign up" => auth.sign_up(email(), password(), "").await,
+            "log in" => auth.log_in(email(), password(), "").await,
+            _ => auth.log_in_with_social_id(social, "").await,
+        };
+
+        assert!(matches!(granted, Err(AuthError::Disabled)), "{way}: {granted:?}");
+    }
+}
+
+#[tokio::test]
 async fn disabling_ends_all_sessions_once_none_can_begin() {
     let mut ports = TestPorts::at(NOW);
     let (now, account) = (ports.now(), account(&ports));

@@ -212,16 +212,15 @@ impl From<AuthError> for Problem {
                 Slug::SignInAgain,
                 "Sign in again, and send the request with the new token within 15 minutes.",
             ),
-            AuthError::LastIdentity => Self::new(
-                Slug::LastIdentity,
-                "Link another email address first, or the user could not sign in any more.",
-            ),
+            AuthError::LastIdentity => {
+                Self::new(Slug::LastIdentity, "A user keeps one email address to sign in with. Link another one first.")
+            }
             AuthError::TooManyIdentities => {
                 Self::new(Slug::TooManyIdentities, "Unlink one that the user does not need any more.")
             }
             AuthError::UntrustedSocialId => Self::new(
                 Slug::UntrustedSocialId,
-                "Anybody can know a social id, so it proves nothing. Sign up with email and password, or ask the operator.",
+                "Anybody can know a social id: it proves nothing. Sign up with email and password, or ask the operator.",
             ),
             AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
