@@ -181,11 +181,15 @@ pub async fn disable(client: Client) {
     }
 }
 
-/// Clocks that are set make a session old, others change the account at the same time, what could not be unlinked stays,
-/// and sign-up may be closed.
+/// Clocks that are set make a session old, others change or disable the account at the same time, what could not be
+/// unlinked stays, and sign-up may be closed.
 fn judge(client: &Client, error: AuthError) {
     match error {
-        AuthError::NotRecent | AuthError::Busy | AuthError::TooManyIdentities | AuthError::SignupClosed => {
+        AuthError::NotRecent
+        | AuthError::Busy
+        | AuthError::Disabled
+        | AuthError::TooManyIdentities
+        | AuthError::SignupClosed => {
             client.shared.note(&format!("{} is told that {error}", client.person));
         }
         AuthError::WrongPassword | AuthError::EmailTaken | AuthError::LastIdentity => {
@@ -207,6 +211,7 @@ async fn end_all(client: &Client, tokens: &[String], act: impl Future<Output = R
     match act.await {
         Ok(()) => end(Openness::Closed),
         Err(error @ AuthError::WrongPassword) => client.shared.wrong(Invariant::Tokens, error.to_string()),
+        Err(error @ AuthError::Disabled) => client.shared.note(&format!("{} is told that {error}", client.person)),
         Err(error) => {
             client.shared.facts().people[client.person].is_log_out_lost = true;
             client.excuse_failure(&error);
