@@ -112,7 +112,9 @@ class Walk:
         self.send("POST", "/v1/auth/signup", status=201, body=bob)
         self.send("POST", all_of_them, status=409, body=bob)
         self.read(all_of_them)
+        self.read(one, id=linked["id"])
         self.send("DELETE", one, status=204, id=linked["id"])
+        self.read(one, status=404, id=linked["id"])
         self.send("DELETE", one, status=404, id=linked["id"])
         last = json.loads(self.read(all_of_them).body)["items"][0]
         self.send("DELETE", one, status=409, id=last["id"])
