@@ -181,9 +181,7 @@ impl Auth {
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
         let user = user.filter(|_| is_right).ok_or(AuthError::WrongCredentials)?;
-        if user.disabled_at.is_some() {
-            return Err(AuthError::Disabled);
-        }
+        require_enabled(&user)?;
         let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, Some(&hash)).await
     }
@@ -202,9 +200,7 @@ impl Auth {
             Some(account) => account.user,
             None => self.create_or_find(identity.clone()).await?,
         };
-        if user.disabled_at.is_some() {
-            return Err(AuthError::Disabled);
-        }
+        require_enabled(&user)?;
         let grant = self.open_session(user, client, TokenForm::Seed).await?;
         self.confirm(grant, &identity, None).await
     }
@@ -345,6 +341,10 @@ impl Auth {
             ends_at: now + self.policy.absolute,
         }
     }
+}
+
+fn require_enabled(user: &User) -> Result<(), AuthError> {
+    if user.disabled_at.is_none() { Ok(()) } else { Err(AuthError::Disabled) }
 }
 
 impl From<StoreError> for AuthError {

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use super::{Auth, AuthError};
 use crate::{
     id::UserId,
-    ports::UpdateError,
     user::{Account, Email, Identity},
 };
 
@@ -85,13 +84,11 @@ impl Auth {
             }
             let mut to = from.clone();
             to.user.disabled_at = is_disabled.then(|| self.clock.now());
-            match self.users.update(from, to).await {
-                Ok(()) => return Ok(Some(user)),
-                // By whoever uses the account at this moment.
-                Err(UpdateError::Changed) => found = self.users.account(user).await?,
-                Err(UpdateError::Taken) => return Err(AuthError::Unavailable("an identity has two users".into())),
-                Err(UpdateError::Store(error)) => return Err(error.into()),
+            if self.update(from, to).await? {
+                return Ok(Some(user));
             }
+            // By whoever uses the account at this moment.
+            found = self.users.account(user).await?;
         }
         Ok(None)
     }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller, MOST_TRIES};
+use super::{Auth, AuthError, Caller, MOST_TRIES, require_enabled};
 use crate::{
     id::IdentityId,
     ports::UpdateError,
@@ -88,7 +88,8 @@ impl Auth {
     pub(super) async fn account(&self, caller: &Caller) -> Result<Account, AuthError> {
         let account = self.users.account(caller.user).await?.ok_or(AuthError::InvalidToken)?;
         // Whose session is about to end.
-        if account.user.disabled_at.is_some() { Err(AuthError::Disabled) } else { Ok(account) }
+        require_enabled(&account.user)?;
+        Ok(account)
     }
 
     fn require_recent(&self, caller: &Caller) -> Result<(), AuthError> {
@@ -110,7 +111,7 @@ impl Auth {
     }
 
     /// `false` if it was changed meanwhile.
-    async fn update(&self, from: Account, to: Account) -> Result<bool, AuthError> {
+    pub(super) async fn update(&self, from: Account, to: Account) -> Result<bool, AuthError> {
         match self.users.update(from, to).await {
             Ok(()) => Ok(true),
             Err(UpdateError::Changed) => Ok(false),
