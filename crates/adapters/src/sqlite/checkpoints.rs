@@ -8,7 +8,8 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::mpsc::{self, RecvTimeoutError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -24,7 +25,13 @@ pub const LOG_PAGES: u32 = 4_000;
 /// How much room the log keeps. It is larger while somebody, in whatever process, reads one state of the rows for long:
 /// what came since cannot be moved before they are done.
 pub const KEPT_BYTES: u64 = 32 << 20;
-/// How long after a log was too large it is tried again to cut it, though nobody writes.
+/// How long whoever writes may be held up to cut it: those who read from the log must have come to an end all at once, and
+/// only while nobody writes do those who come find everything in the database.
+const CUTTING: Duration = Duration::from_millis(300);
+/// How often it is looked meanwhile whether they have: a writer that writes without a pause leaves no more time between two
+/// commits.
+const LOOK: Duration = Duration::from_micros(100);
+/// How long after that was in vain it is tried again, though nobody writes.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The way to the thread, which ends with it.
@@ -44,14 +51,17 @@ impl Checkpoints {
         let (due, dues) = mpsc::sync_channel(1);
         let log = log_of(path);
         let thread = JoinOnDrop::spawn("sqlite-log", move || {
-            let mut is_large = false;
-            while wait(&dues, is_large) {
+            let mut tried_at: Option<Instant> = None;
+            while wait(&dues, tried_at.is_some()) {
                 // What fails is still in the log, and tried again; nobody's change depends on it.
                 checkpoint(&connection, "PASSIVE");
-                if size(&log) > KEPT_BYTES {
-                    checkpoint(&connection, "TRUNCATE");
+                let is_large = || size(&log) > KEPT_BYTES;
+                if !is_large() {
+                    tried_at = None;
+                } else if tried_at.is_none_or(|tried_at| tried_at.elapsed() >= AGAIN) {
+                    cut(&connection);
+                    tried_at = is_large().then(Instant::now);
                 }
-                is_large = size(&log) > KEPT_BYTES;
             }
         })?;
         Ok(Self { changes: 0, due, _thread: thread })
@@ -68,11 +78,24 @@ impl Checkpoints {
 }
 
 /// Waits until there is something to do; `false` at the end.
-fn wait(dues: &mpsc::Receiver<()>, is_large: bool) -> bool {
-    if !is_large {
+fn wait(dues: &mpsc::Receiver<()>, is_to_be_cut: bool) -> bool {
+    if !is_to_be_cut {
         return dues.recv().is_ok();
     }
     !matches!(dues.recv_timeout(AGAIN), Err(RecvTimeoutError::Disconnected))
+}
+
+/// Has the log begin anew, if nobody reads from it for long.
+fn cut(connection: &Connection) {
+    let _ = connection.busy_handler(Some(wait_for_others));
+    checkpoint(connection, "TRUNCATE");
+    let _ = connection.busy_handler(None);
+}
+
+#[expect(clippy::disallowed_methods, reason = "SQLite tells nobody when others are done")]
+fn wait_for_others(looked: i32) -> bool {
+    thread::sleep(LOOK);
+    LOOK * looked.unsigned_abs() < CUTTING
 }
 
 fn checkpoint(connection: &Connection, mode: &str) {
