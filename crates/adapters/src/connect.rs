@@ -8,14 +8,20 @@ use std::{path::PathBuf, sync::Arc};
 use tapebase_domain::{
     memory::Budget,
     ports::{
-        BlobStore, BoxError, ChangeFeed, DeletedStore, Inventory, PairError, PartAccess, PartStore, PlaybackKeyStore,
-        Ports, PresignDownloads, RecordStore, Salvage, StagedBlobs, Staging, SystemClock, UploadStore, UserStore,
+        BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, Inventory, PairError, PartAccess, PartStore,
+        PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs, Staging, SystemClock,
+        UploadStore, UserStore,
     },
 };
 
 pub use self::copy::{CopyError, NewCopy};
 pub use crate::s3_dialect::S3Dialect;
-use crate::{argon2id::Argon2id, memory::Memory, tokio_timer::TokioTimer};
+use crate::{
+    argon2id::Argon2id,
+    memory::Memory,
+    oidc::{OpenIdProviders, Provider},
+    tokio_timer::TokioTimer,
+};
 
 /// Why the stores could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,7 @@ pub struct Locations {
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "there is no S3 in this build"))]
     s3: S3Dialect,
     memory: Budget,
+    providers: Vec<Provider>,
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "nothing is locked in this build"))]
     is_locked: bool,
     #[cfg(feature = "aws")]
@@ -119,6 +126,7 @@ impl Locations {
             blobs,
             s3,
             memory: Budget::unlimited(),
+            providers: Vec::new(),
             is_locked: false,
             #[cfg(feature = "aws")]
             sdk: crate::aws::Sdk::default(),
@@ -129,6 +137,12 @@ impl Locations {
     #[must_use]
     pub fn with_memory(self, memory: Budget) -> Self {
         Self { memory, ..self }
+    }
+
+    /// The same, where somebody may sign in with these OpenID providers.
+    #[must_use]
+    pub fn with_providers(self, providers: Vec<Provider>) -> Self {
+        Self { providers, ..self }
     }
 
     /// The same for the server, which has locked [`Self::serving_lock`].
@@ -168,7 +182,7 @@ impl Locations {
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
         let blobs = self.open_blobs().await.map_err(|source| open("blobs", source))?;
-        Ok(join(rows, blobs, self.memory.clone()))
+        Ok(join(rows, blobs, self.providers.clone(), self.memory.clone()))
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
@@ -258,13 +272,14 @@ struct RowPorts {
     inventory: Option<Arc<dyn Inventory>>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
+    single_use: Arc<dyn SingleUse>,
     playback_keys: Arc<dyn PlaybackKeyStore>,
 }
 
 impl RowPorts {
     fn of<S>(store: Arc<S>) -> Self
     where
-        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + PlaybackKeyStore + 'static,
+        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + SingleUse + PlaybackKeyStore + 'static,
     {
         Self {
             records: store.clone(),
@@ -273,6 +288,7 @@ impl RowPorts {
             inventory: None,
             uploads: store.clone(),
             users: store.clone(),
+            single_use: store.clone(),
             playback_keys: store,
         }
     }
@@ -280,7 +296,15 @@ impl RowPorts {
     /// Of a store that can list everybody's recordings.
     fn with_inventory<S>(store: Arc<S>) -> Self
     where
-        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + PlaybackKeyStore + Inventory + 'static,
+        S: RecordStore
+            + ChangeFeed
+            + DeletedStore
+            + UploadStore
+            + UserStore
+            + SingleUse
+            + PlaybackKeyStore
+            + Inventory
+            + 'static,
     {
         Self { inventory: Some(store.clone()), ..Self::of(store) }
     }
@@ -308,10 +332,11 @@ impl BlobPorts {
     }
 }
 
-fn join(rows: RowPorts, blobs: BlobPorts, memory: Budget) -> Ports {
-    let RowPorts { records, feed, deleted, inventory, uploads, users, playback_keys } = rows;
+fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budget) -> Ports {
+    let RowPorts { records, feed, deleted, inventory, uploads, users, single_use, playback_keys } = rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
-    let (clock, timer) = (Arc::new(SystemClock), Arc::new(TokioTimer));
+    let (clock, timer): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(TokioTimer));
+    let identity_providers = Arc::new(OpenIdProviders::new(providers, clock.clone()));
     let passwords = Arc::new(Argon2id::default());
     Ports {
         records,
@@ -324,6 +349,8 @@ fn join(rows: RowPorts, blobs: BlobPorts, memory: Budget) -> Ports {
         staging,
         downloads,
         users,
+        single_use,
+        identity_providers,
         clock,
         timer,
         passwords,

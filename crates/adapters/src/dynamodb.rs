@@ -74,6 +74,7 @@ mod remembered;
 mod schema;
 mod sessions;
 mod setup;
+mod single_use;
 mod transact;
 mod uploads;
 mod users;

@@ -4,9 +4,10 @@
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
 //! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
-//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore` | one database file |
+//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `SingleUse` | one database file |
 //! | `s3` | `BlobStore`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
-//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore` | one table |
+//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `SingleUse` | one table |
+//! | [`oidc`] | `IdentityProviders` | the keys that OpenID providers publish |
 //! | [`argon2id`] | `PasswordHasher` | nothing |
 //! | [`tokio_timer`] | `Timer` | nothing |
 //!
@@ -26,6 +27,7 @@ pub mod fs;
 #[cfg(feature = "embedded")]
 mod join_on_drop;
 pub mod memory;
+pub mod oidc;
 #[cfg(feature = "aws")]
 pub mod s3;
 mod s3_dialect;

@@ -4,6 +4,7 @@ mod changes;
 mod inventory;
 mod playback_keys;
 mod records;
+mod single_use;
 mod uploads;
 mod users;
 
@@ -54,6 +55,7 @@ struct State {
     staged: BTreeMap<StagedRef, Staged>,
     accounts: BTreeMap<UserId, Account>,
     sessions: BTreeMap<TokenHash, Session>,
+    used: BTreeMap<[u8; 32], Timestamp>,
 }
 
 /// What is to be done about audio of a deleted recording, or its tombstone, and when.

@@ -32,6 +32,33 @@ pub struct PasswordChange {
     pub new_password: String,
 }
 
+/// An ID token of an OpenID provider, and the nonce it was requested with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OidcCredentials {
+    /// The ID token that the provider's SDK gave the app.
+    #[schema(
+        example = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImtleS0xIn0.eyJpc3MiOiJodHRwczovL2FjY291bnRzLmdvb2dsZS5jb20ifQ.c2lnbmF0dXJl",
+        max_length = 16384
+    )]
+    pub id_token: String,
+    /// The nonce of `createOidcNonce`, not hashed.
+    #[schema(example = "AAAAAGksO4BXz1aTqk0fLJ2mS8nR5vYwEjH3cD9bUx7oPiQ2tG6aKd")]
+    pub nonce: String,
+}
+
+/// A nonce to request an ID token with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OidcNonce {
+    /// Letters, digits, `-` and `_`.
+    #[schema(example = "AAAAAGksO4BXz1aTqk0fLJ2mS8nR5vYwEjH3cD9bUx7oPiQ2tG6aKd")]
+    pub nonce: String,
+    /// Until when it can be used.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T01:30:11.000000Z")]
+    pub expires_at: DateTime<Utc>,
+}
+
 /// A new session and its access token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
@@ -55,7 +82,7 @@ pub struct User {
     /// The user's id, a ULID.
     #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     pub id: String,
-    /// The one linked first; null for users who have none, but a social id.
+    /// The one linked first; null for users who have none.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
     /// When the user signed up.
@@ -70,7 +97,7 @@ pub struct Me {
     /// The user's id, a ULID.
     #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
     pub id: String,
-    /// The one linked first; null for users who have none, but a social id.
+    /// The one linked first; null for users who have none.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
     /// When the user signed up.
@@ -129,7 +156,7 @@ pub struct Identity {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: IdentityKind,
-    /// The social network that the id is of; null for an email address.
+    /// The issuer (a URL) of an OpenID provider, or the social network; null for an email address.
     #[schema(required, example = json!(null))]
     pub provider: Option<String>,
     /// The email address, or the user's id at the provider.
@@ -148,6 +175,8 @@ pub struct Identity {
 pub enum IdentityKind {
     /// An email address, with a password.
     Email,
+    /// An account at an OpenID provider.
+    Oidc,
     /// An id at a social network, as the 2018 clients send it.
     Social,
 }
@@ -203,6 +232,22 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Without the token, which is in no log that way.
+impl fmt::Debug for OidcCredentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id_token: _, nonce: _ } = self;
+        formatter.debug_struct("OidcCredentials").finish_non_exhaustive()
+    }
+}
+
+/// Without the nonce, which is in no log that way.
+impl fmt::Debug for OidcNonce {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nonce: _, expires_at } = self;
+        formatter.debug_struct("OidcNonce").field("expires_at", expires_at).finish_non_exhaustive()
+    }
+}
+
 /// Without the passwords, which are in no log that way.
 impl fmt::Debug for PasswordChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -240,7 +285,10 @@ mod tests {
         let (access_token, token_type) = ("tb_s3cret".to_owned(), "Bearer".to_owned());
         let grant = Grant { access_token, token_type, expires_at: DateTime::UNIX_EPOCH, user };
 
-        let printed = format!("{credentials:?} {grant:?} {change:?}");
+        let oidc = OidcCredentials { id_token: "s3cret".into(), nonce: "s3cret".into() };
+        let nonce = OidcNonce { nonce: "s3cret".into(), expires_at: DateTime::UNIX_EPOCH };
+
+        let printed = format!("{credentials:?} {grant:?} {change:?} {oidc:?} {nonce:?}");
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

@@ -24,6 +24,10 @@ paths! {
     SIGN_UP = "/v1/auth/signup";
     /// Signing in.
     LOG_IN = "/v1/auth/login";
+    /// Signing in with an OpenID provider.
+    OIDC_LOG_IN = "/v1/auth/oidc/{provider}";
+    /// What its ID token is to repeat.
+    OIDC_NONCE = "/v1/auth/oidc/{provider}/nonce";
     /// Ending the session in use.
     LOG_OUT = "/v1/auth/logout";
     /// Who is signed in.
@@ -34,6 +38,8 @@ paths! {
     IDENTITIES = "/v1/me/identities";
     /// One of these.
     IDENTITY = "/v1/me/identities/{id}", identity(id: &str);
+    /// Their accounts at an OpenID provider.
+    OIDC_IDENTITIES = "/v1/me/identities/oidc/{provider}";
     /// Where they are signed in.
     SESSIONS = "/v1/me/sessions";
     /// One of their sessions.

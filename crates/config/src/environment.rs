@@ -28,7 +28,14 @@ pub fn require_settings(keys: &BTreeSet<String>) -> anyhow::Result<()> {
 
 fn is_setting(name: &str, keys: &BTreeSet<String>) -> bool {
     let key = name.strip_prefix(PREFIX).and_then(|name| name.strip_prefix('_')).unwrap_or(name);
-    keys.contains(&key.to_ascii_lowercase().replace("__", "."))
+    let key = key.to_ascii_lowercase().replace("__", ".");
+    keys.contains(&key) || key.strip_prefix("auth.oidc.").is_some_and(is_of_provider)
+}
+
+/// Of a provider, whose name is the operator's choice.
+fn is_of_provider(key: &str) -> bool {
+    let (_, setting) = key.split_once('.').unwrap_or_default();
+    ["issuer", "audiences", "algorithms", "jwks_uri", "social_type"].contains(&setting)
 }
 
 fn variables() -> anyhow::Result<Map<String, String>> {
@@ -75,7 +82,15 @@ mod tests {
         let keys = ["listen", "limits.quota"].map(str::to_owned).into();
 
         assert!(is_setting("TAPEBASE_LISTEN", &keys) && is_setting("TAPEBASE_LIMITS__QUOTA", &keys));
-        for name in ["TAPEBASE_LISTN", "TAPEBASE_LIMITS_QUOTA", "TAPEBASELISTEN", "TAPEBASE_"] {
+        assert!(is_setting("TAPEBASE_AUTH__OIDC__TEST__ISSUER", &keys));
+        for name in [
+            "TAPEBASE_AUTH__OIDC__TEST__ISUER",
+            "TAPEBASE_AUTH__OIDC__ISSUER",
+            "TAPEBASE_LISTN",
+            "TAPEBASE_LIMITS_QUOTA",
+            "TAPEBASELISTEN",
+            "TAPEBASE_",
+        ] {
             assert!(!is_setting(name, &keys), "{name}");
         }
     }

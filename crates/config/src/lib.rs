@@ -6,6 +6,7 @@ mod listen;
 pub mod logging;
 mod memory;
 mod policies;
+mod providers;
 mod tables;
 mod units;
 mod url;
@@ -24,8 +25,8 @@ use tapebase_http::PublicUrl;
 pub use self::{
     listen::{InvalidListen, Listen},
     tables::{
-        AuthConfig, ChangesConfig, Checksums, Downloads, HttpConfig, LambdaConfig, LimitsConfig, LogConfig, S3Config,
-        SweepConfig, TimeoutsConfig,
+        AuthConfig, ChangesConfig, Checksums, Downloads, HttpConfig, LambdaConfig, LimitsConfig, LogConfig, OidcConfig,
+        S3Config, SweepConfig, TimeoutsConfig,
     },
     url::Url,
 };
@@ -164,8 +165,11 @@ impl Config {
         let (records, blobs) = self.stores();
         let downloads = self.downloads.unwrap_or(Downloads::Stream);
         let config = Self { records: Some(records), blobs: Some(blobs), downloads: Some(downloads), ..self.clone() };
-        let unset =
-            [("public_url", self.public_url.is_none()), ("s3.public_endpoint", self.s3.public_endpoint.is_none())];
+        let unset = [
+            ("public_url", self.public_url.is_none()),
+            ("s3.public_endpoint", self.s3.public_endpoint.is_none()),
+            ("auth.oidc", self.auth.oidc.is_empty()),
+        ];
         let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(key, _)| format!("# {key} is not set\n"));
         Ok([unset.collect(), toml::to_string(&config)?].join(""))
     }
@@ -221,6 +225,7 @@ mod tests {
             downloads: Some(Downloads::Stream),
             public_url: "https://tapes.example.com".parse().ok(),
             s3: S3Config { public_endpoint: Some(Url::new("https://audio.example.com".into())), ..S3Config::default() },
+            auth: AuthConfig { oidc: [("google".to_owned(), OidcConfig::default())].into(), ..AuthConfig::default() },
             ..Config::default()
         };
         let keys = keys(&toml::Table::try_from(complete).expect("serialises"));

@@ -26,7 +26,9 @@ impl Config {
             allowed_origins: self.http.allowed_origins.texts(),
         };
         let memory = Budget::new(self.limits.memory.as_u64());
-        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?.with_memory(memory))
+        Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?
+            .with_memory(memory)
+            .with_providers(self.providers()?))
     }
 
     /// What the use cases are told.

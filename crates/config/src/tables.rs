@@ -1,10 +1,10 @@
 //! The tables of the configuration file, each with what it says by default.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
-use tapebase_http::{Origins, Proxies};
+use tapebase_http::{Origins, Proxies, Texts};
 
 use crate::{
     Url, memory,
@@ -69,6 +69,29 @@ pub struct AuthConfig {
     /// How long any session lasts.
     #[serde(with = "duration")]
     pub session_absolute: Duration,
+    /// The OpenID providers whose users may sign in, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub oidc: BTreeMap<String, OidcConfig>,
+}
+
+/// An OpenID provider; what is not said of one that many apps use is known.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OidcConfig {
+    /// What it calls itself: a URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The client ids of the apps whose users may sign in.
+    pub audiences: Texts,
+    /// How it signs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithms: Option<Texts>,
+    /// Where its keys are, unless it says so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// The `social_type` of the 2018 routes that it proves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub social_type: Option<String>,
 }
 
 impl Default for AuthConfig {
@@ -78,6 +101,7 @@ impl Default for AuthConfig {
             trust_social_ids: false,
             session_idle: Duration::from_hours(30 * 24),
             session_absolute: Duration::from_hours(8_766),
+            oidc: BTreeMap::new(),
         }
     }
 }

@@ -23,12 +23,14 @@ pub mod engines;
 pub mod http;
 pub mod inventory;
 pub mod links;
+pub mod oidc_provider;
 pub mod passwords;
 pub mod pending;
 pub mod playback;
 pub mod records;
 pub mod salvage;
 mod samples;
+pub mod single_use;
 pub mod staging;
 pub mod users;
 
@@ -335,6 +337,7 @@ macro_rules! user_store_tests {
             create_conflicts_if_a_user_has_one_of_these_identities,
             update_gives_an_account_other_identities_and_another_password,
             update_frees_the_identities_that_are_left_out,
+            update_links_an_identity_anew,
             update_changes_nothing_from_another_account,
             update_changes_nothing_to_an_identity_of_another_user,
             update_is_done_by_one_of_many_at_once,
@@ -377,6 +380,27 @@ macro_rules! playback_tests {
             the_epoch_of_links_stays_whatever_else_changes,
             playback_keys_are_the_same_for_all_who_ask_first,
             a_key_that_is_rotated_counts_until_the_next_time,
+        }
+    };
+}
+
+/// One test per promise of a `SingleUse`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! single_use_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, single_use:
+            what_counts_once_is_used_by_one_of_many_at_once,
+            what_was_used_is_known_until_it_expires,
+        }
+    };
+}
+
+/// One test per promise of a `SingleUse` that forgets when it is told to, and not by itself.
+#[macro_export]
+macro_rules! single_use_sweep_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, single_use:
+            forgets_what_was_used_once_it_has_expired,
         }
     };
 }

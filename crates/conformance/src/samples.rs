@@ -10,6 +10,7 @@ use tapebase_domain::{
     history::ChangeNumber,
     id::{IdentityId, RecordingId, SessionId, UserId},
     media_type::MediaType,
+    oidc::OidcSubject,
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::Terms,
     quota::Quota,
@@ -155,6 +156,11 @@ pub fn linked(identity: Identity) -> LinkedIdentity {
 /// An email address as an identity.
 pub fn email(text: &str) -> Identity {
     Identity::Email(Email::parse(text).expect("an address"))
+}
+
+/// An account at an OpenID provider as an identity.
+pub fn oidc(issuer: &str, subject: &str) -> Identity {
+    Identity::Oidc(OidcSubject::parse(issuer.to_owned(), subject.to_owned()).expect("a subject"))
 }
 
 /// A social id as an identity.

@@ -14,7 +14,7 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 pub use self::{identities::*, passwords::*, sessions::*};
-use crate::samples::{account, email, local, social, stranger, token};
+use crate::samples::{account, email, local, oidc, social, stranger, token};
 
 /// Find MUST find the account that was created, equal in every field.
 pub async fn finds_the_account_that_was_created_equal_in_every_field(store: Arc<dyn UserStore>) {
@@ -44,14 +44,19 @@ pub async fn finds_the_account_that_was_created_equal_in_every_field(store: Arc<
 pub async fn finds_nobody_under_an_identity_nobody_has(store: Arc<dyn UserStore>) {
     create(&store, account(email("ann@example.com"))).await;
 
-    for identity in [email("an@example.com"), email("_nn@example.com"), social("google", "ann@example.com")] {
+    for identity in [
+        email("an@example.com"),
+        email("_nn@example.com"),
+        social("google", "ann@example.com"),
+        oidc("https://id.example.com", "ann@example.com"),
+    ] {
         assert_eq!(store.find(&identity).await.expect("an answer"), None);
     }
 }
 
 /// Create MUST return `Taken` if a user has this identity.
 pub async fn create_conflicts_if_a_user_has_this_identity(store: Arc<dyn UserStore>) {
-    for identity in [email("ann@example.com"), social("google", "1")] {
+    for identity in [email("ann@example.com"), social("google", "1"), oidc("google", "1")] {
         let first = create(&store, account(identity.clone())).await;
 
         let refused = store.create(Account { password: None, ..account(identity.clone()) }).await;
@@ -63,7 +68,7 @@ pub async fn create_conflicts_if_a_user_has_this_identity(store: Arc<dyn UserSto
 
 /// Create MUST return `Taken` if a user has this identity, however many are created at once.
 pub async fn create_gives_an_identity_to_one_of_many_at_once(store: Arc<dyn UserStore>) {
-    for identity in [email("ann@example.com"), social("google", "1")] {
+    for identity in [email("ann@example.com"), social("google", "1"), oidc("google", "1")] {
         let rivals = (0..16).map(|_| {
             let (store, rival) = (store.clone(), account(identity.clone()));
             async move { (rival.clone(), store.create(rival).await) }

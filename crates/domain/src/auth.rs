@@ -2,7 +2,9 @@
 
 mod disabling;
 mod identities;
+mod oidc;
 mod password;
+mod social;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +16,15 @@ use chrono::TimeDelta;
 
 use crate::{
     id::{SessionId, UserId},
+    oidc::IdTokenFlaw,
     page::Limit,
-    ports::{BoxError, Clock, CreateError, HasherError, PasswordHasher, Ports, StoreError, UserStore},
+    ports::{
+        BoxError, Clock, CreateError, HasherError, IdentityProviders, PasswordHasher, PlaybackKeyStore, Ports,
+        SingleUse, StoreError, UserStore,
+    },
     session::{Session, SessionPage, SessionToken, TokenForm},
     time::Timestamp,
-    user::{Account, Email, Identity, Password, PasswordHash, SocialId, User},
+    user::{Account, Email, Identity, Password, PasswordHash, User},
 };
 
 /// Who may come in, and for how long.
@@ -52,7 +58,7 @@ pub enum AuthError {
     #[error("the session began too long ago")]
     NotRecent,
     /// Without it the user could not sign in any more.
-    #[error("it is the user's only email address")]
+    #[error("the user has nothing else to sign in with")]
     LastIdentity,
     /// The user has as many identities as one may have.
     #[error("the user has {} identities", User::MOST_IDENTITIES)]
@@ -63,6 +69,18 @@ pub enum AuthError {
     /// It is not the caller's password, or they have none.
     #[error("wrong password")]
     WrongPassword,
+    /// No OpenID provider is called so, or proves the ids of this network.
+    #[error("no such provider")]
+    UnknownProvider,
+    /// The ID token is no proof.
+    #[error("the ID token proves nothing: {0}")]
+    InvalidIdToken(IdTokenFlaw),
+    /// What the ID token would be checked with cannot be had.
+    #[error("the provider's keys cannot be fetched")]
+    ProviderUnavailable(#[source] BoxError),
+    /// Another account has this identity.
+    #[error("the identity is taken")]
+    IdentityTaken,
     /// A social id alone is not proof enough here.
     #[error("unverified social ids are not trusted")]
     UntrustedSocialId,
@@ -108,6 +126,9 @@ const MOST_TRIES: usize = 3;
 pub struct Auth {
     users: Arc<dyn UserStore>,
     passwords: Arc<dyn PasswordHasher>,
+    providers: Arc<dyn IdentityProviders>,
+    single_use: Arc<dyn SingleUse>,
+    keys: Arc<dyn PlaybackKeyStore>,
     clock: Arc<dyn Clock>,
     policy: AuthPolicy,
 }
@@ -120,8 +141,8 @@ impl Auth {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports, policy: AuthPolicy) -> Self {
-        let Ports { users, passwords, clock, .. } = ports.clone();
-        Self { users, passwords, clock, policy }
+        let Ports { users, passwords, identity_providers, single_use, playback_keys, clock, .. } = ports.clone();
+        Self { users, passwords, providers: identity_providers, single_use, keys: playback_keys, clock, policy }
     }
 
     /// Makes an account for whoever asks, and signs them in.
@@ -133,7 +154,7 @@ impl Auth {
             return Err(AuthError::SignupClosed);
         }
         let identity = Identity::Email(email.clone());
-        let Account { user, password } = self.add(UserId::generate(self.clock.now()), email, password).await?;
+        let Account { user, password } = self.add(self.new_id(), email, password).await?;
         let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, password.as_ref()).await
     }
@@ -143,7 +164,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port.
     pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
-        Ok(self.add(UserId::generate(self.clock.now()), email, password).await?.user)
+        Ok(self.add(self.new_id(), email, password).await?.user)
     }
 
     /// Makes an account under an id that somebody had before: that their recordings are under.
@@ -184,25 +205,6 @@ impl Auth {
         require_enabled(&user)?;
         let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, Some(&hash)).await
-    }
-
-    /// Signs in whoever knows a social id, making an account the first time; off unless the operator trusts it.
-    ///
-    /// # Errors
-    /// [`AuthError::UntrustedSocialId`], [`AuthError::Disabled`], [`AuthError::WrongCredentials`] if the id is given up at
-    /// this moment, or a failing port.
-    pub async fn log_in_with_social_id(&self, social: SocialId, client: &str) -> Result<Grant, AuthError> {
-        if !self.policy.trust_social_ids {
-            return Err(AuthError::UntrustedSocialId);
-        }
-        let identity = Identity::Social(social);
-        let user = match self.users.find(&identity).await? {
-            Some(account) => account.user,
-            None => self.create_or_find(identity.clone()).await?,
-        };
-        require_enabled(&user)?;
-        let grant = self.open_session(user, client, TokenForm::Seed).await?;
-        self.confirm(grant, &identity, None).await
     }
 
     /// Who presents this token.
@@ -276,16 +278,8 @@ impl Auth {
         Ok(self.users.close_session(user, id).await?)
     }
 
-    /// Two first log-ins at once make one account: the loser of the race finds the winner's.
-    async fn create_or_find(&self, identity: Identity) -> Result<User, AuthError> {
-        match self.create(UserId::generate(self.clock.now()), identity.clone(), None).await {
-            Err(CreateError::Taken) => match self.users.find(&identity).await? {
-                Some(account) => Ok(account.user),
-                None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
-            },
-            Err(CreateError::Store(error)) => Err(error.into()),
-            Ok(account) => Ok(account.user),
-        }
+    fn new_id(&self) -> UserId {
+        UserId::generate(self.clock.now())
     }
 
     async fn create(
@@ -320,7 +314,7 @@ impl Auth {
         let refusal = match account {
             Some(Account { user, .. }) if user.disabled_at.is_some() => AuthError::Disabled,
             Some(account)
-                if account.user.has(identity) && (password.is_none() || account.password.as_ref() == password) =>
+                if account.user.lets_in(identity) && (password.is_none() || account.password.as_ref() == password) =>
             {
                 return Ok(grant);
             }

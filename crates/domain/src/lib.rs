@@ -1,6 +1,6 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
+//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
 //! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
@@ -23,6 +23,7 @@ pub mod list;
 mod look;
 pub mod media_type;
 pub mod memory;
+pub mod oidc;
 pub mod page;
 pub mod pending;
 pub mod playback;

@@ -13,7 +13,9 @@ pub(crate) use self::orphans::{Judgement, Witnesses};
 use crate::{
     blob::{BlobRef, Provenance},
     history::{DeletedAudio, Retention},
-    ports::{BlobError, BlobStore, Clock, DeletedStore, Ports, StagedBlobs, StoreError, UploadStore, UserStore},
+    ports::{
+        BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError, UploadStore, UserStore,
+    },
     time::Timestamp,
 };
 
@@ -68,6 +70,7 @@ pub struct Sweep {
     blobs: Arc<dyn BlobStore>,
     staged: Arc<dyn StagedBlobs>,
     users: Arc<dyn UserStore>,
+    single_use: Arc<dyn SingleUse>,
     deleted: Arc<dyn DeletedStore>,
     clock: Arc<dyn Clock>,
     grace: TimeDelta,
@@ -83,9 +86,9 @@ impl Sweep {
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
         let witnesses = Witnesses::new(ports);
-        let Ports { uploads, blobs, staging, users, deleted, clock, .. } = ports.clone();
+        let Ports { uploads, blobs, staging, users, single_use, deleted, clock, .. } = ports.clone();
         let (staged, has_brake) = (staging.blobs, true);
-        Self { witnesses, uploads, blobs, staged, users, deleted, clock, grace, retention, has_brake }
+        Self { witnesses, uploads, blobs, staged, users, single_use, deleted, clock, grace, retention, has_brake }
     }
 
     /// Removes audio without a recording however much there is of it: somebody has looked at it.
@@ -106,8 +109,10 @@ impl Sweep {
         let tombstones = self.forget_deleted(now).await;
         let orphans = self.sweep_orphans().await;
         let sessions = self.users.remove_expired_sessions(now).await;
+        let used = self.single_use.forget_used(now).await;
         // What fails keeps nothing else from being swept.
         let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
+        used?;
         Ok(Swept {
             blobs,
             failed: failed + resisting,

@@ -15,9 +15,9 @@ use crate::{
     media_type::MediaType,
     memory::Budget,
     ports::{
-        MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockPartStore, MockPasswordHasher,
-        MockPlaybackKeyStore, MockRecordStore, MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess,
-        Ports, Staging,
+        MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockIdentityProviders, MockPartStore,
+        MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore, MockSingleUse, MockStagedBlobs, MockTimer,
+        MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -37,6 +37,8 @@ pub struct TestPorts {
     pub parts: MockPartStore,
     pub users: MockUserStore,
     pub passwords: MockPasswordHasher,
+    pub single_use: MockSingleUse,
+    pub identity_providers: MockIdentityProviders,
     pub playback_keys: MockPlaybackKeyStore,
     pub timer: MockTimer,
     now: Timestamp,
@@ -55,6 +57,8 @@ impl TestPorts {
     /// What is not said to be otherwise is sound.
     pub fn build(mut self) -> Ports {
         self.blobs.expect_ping().returning(|| Ok(()));
+        self.identity_providers.expect_of_network().returning(|_| None);
+        self.single_use.expect_forget_used().returning(|_| Ok(0));
         self.blobs.expect_is_intact().returning(|_| Ok(true));
         let mut clock = MockClock::new();
         clock.expect_now().return_const(self.now);
@@ -70,6 +74,8 @@ impl TestPorts {
             downloads: None,
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
+            single_use: Arc::new(self.single_use),
+            identity_providers: Arc::new(self.identity_providers),
             playback_keys: Arc::new(self.playback_keys),
             memory: Budget::unlimited(),
             clock: Arc::new(clock),

@@ -1,11 +1,12 @@
 //! Users and what proves who they are.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
     id::{IdentityId, UserId},
+    oidc::{InvalidSubject, OidcSubject},
     time::Timestamp,
 };
 
@@ -49,7 +50,7 @@ impl User {
     pub fn email(&self) -> Option<&Email> {
         self.identities.iter().find_map(|linked| match &linked.identity {
             Identity::Email(email) => Some(email),
-            Identity::Social(_) => None,
+            Identity::Oidc(_) | Identity::Social(_) => None,
         })
     }
 
@@ -58,8 +59,33 @@ impl User {
     pub fn social_id(&self) -> Option<&SocialId> {
         self.identities.iter().find_map(|linked| match &linked.identity {
             Identity::Social(social) => Some(social),
-            Identity::Email(_) => None,
+            Identity::Email(_) | Identity::Oidc(_) => None,
         })
+    }
+
+    /// Since when they have had an identity that they prove when they sign in with it, if so: a social id proves nothing.
+    #[must_use]
+    pub fn proved_since(&self) -> Option<Timestamp> {
+        let proved = self.identities.iter().filter(|linked| match linked.identity {
+            Identity::Email(_) | Identity::Oidc(_) => true,
+            Identity::Social(_) => false,
+        });
+        proved.map(|linked| linked.linked_at).min()
+    }
+
+    /// Whether a social id let others in as this user before anything was proved, and what began by it may go on: it has not
+    /// been linked anew since.
+    #[must_use]
+    pub fn has_unproved(&self) -> bool {
+        let is_social = |linked: &LinkedIdentity| matches!(linked.identity, Identity::Social(_));
+        let mut social = self.identities.iter().filter(|linked| is_social(linked));
+        self.proved_since().is_some_and(|since| social.any(|linked| linked.linked_at < since))
+    }
+
+    /// Whether an identity lets somebody in as this user: a social id alone only where nothing else was ever proved.
+    #[must_use]
+    pub fn lets_in(&self, identity: &Identity) -> bool {
+        self.has(identity) && (!matches!(identity, Identity::Social(_)) || self.proved_since().is_none())
     }
 }
 
@@ -79,8 +105,54 @@ pub struct LinkedIdentity {
 pub enum Identity {
     /// An email address, proved by a password.
     Email(Email),
+    /// An account at an OpenID provider, proved by its ID token.
+    Oidc(OidcSubject),
     /// An id at a social network, as the seed's clients send it.
     Social(SocialId),
+}
+
+/// The two texts are no identity's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidIdentity {
+    /// There is no network, and no email address either.
+    #[error(transparent)]
+    Email(#[from] InvalidEmail),
+    /// There is an issuer, and nobody it could know.
+    #[error(transparent)]
+    Oidc(#[from] InvalidSubject),
+    /// There is a network, and nobody it could know.
+    #[error(transparent)]
+    Social(#[from] InvalidSocialId),
+}
+
+/// What an issuer begins with where a network could stand, whose name has no underscore.
+const OIDC: &str = "oidc_";
+
+impl Identity {
+    /// The two texts a store files it under, which no other identity has: a network, which is empty for an email address,
+    /// and who it is there.
+    #[must_use]
+    pub fn network_and_subject(&self) -> (Cow<'_, str>, &str) {
+        match self {
+            Self::Email(email) => ("".into(), email.as_str()),
+            Self::Oidc(subject) => (format!("{OIDC}{}", subject.issuer()).into(), subject.subject()),
+            Self::Social(social) => (social.network().into(), social.id()),
+        }
+    }
+
+    /// Reads what [`Self::network_and_subject`] has told.
+    ///
+    /// # Errors
+    /// [`InvalidIdentity`] for anything else.
+    pub fn from_stored(network: &str, subject: &str) -> Result<Self, InvalidIdentity> {
+        if network.is_empty() {
+            Ok(Self::Email(Email::from_stored(subject)?))
+        } else if let Some(issuer) = network.strip_prefix(OIDC) {
+            Ok(Self::Oidc(OidcSubject::parse(issuer.to_owned(), subject.to_owned())?))
+        } else {
+            Ok(Self::Social(SocialId::parse(network.to_owned(), subject.to_owned())?))
+        }
+    }
 }
 
 /// A user together with what their password is checked against.
@@ -282,6 +354,22 @@ mod tests {
         assert_eq!(parse("", "2"), Err(InvalidSocialId::Empty));
         assert_eq!(parse("X", ""), Err(InvalidSocialId::Empty));
         assert_eq!(parse("X", &"1".repeat(256)), Err(InvalidSocialId::TooLong));
+    }
+
+    #[test]
+    fn an_identity_is_read_back_from_what_it_is_filed_under() {
+        let identities = [
+            Identity::Email(Email::parse("ann@example.com").expect("an address")),
+            Identity::Oidc(OidcSubject::parse("https://id.example.com".into(), "ann".into()).expect("a subject")),
+            Identity::Social(SocialId::parse("oidc".into(), "ann".into()).expect("a social id")),
+        ];
+        for identity in &identities {
+            let (network, subject) = identity.network_and_subject();
+            assert_eq!(Identity::from_stored(&network, subject).as_ref(), Ok(identity));
+        }
+        for (network, subject) in [("", "ann"), ("oidc_", "ann"), ("oidc_https://id.example.com", ""), ("a_b", "ann")] {
+            assert!(Identity::from_stored(network, subject).is_err(), "{network:?} {subject:?}");
+        }
     }
 
     #[test]

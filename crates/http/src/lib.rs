@@ -27,6 +27,7 @@ pub use self::{
         origins::{InvalidOrigin, Origins},
         place::{InvalidPublicUrl, PublicUrl},
         proxies::{InvalidProxy, Proxies},
+        texts::Texts,
     },
     tasks::Tasks,
 };

@@ -11,7 +11,7 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
-    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, playback, recordings},
+    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, oidc, playback, recordings},
     openapi,
 };
 
@@ -64,11 +64,14 @@ fn table() -> Vec<Endpoint> {
     vec![
         at(paths::SIGN_UP).on(Method::POST, accounts::sign_up),
         at(paths::LOG_IN).on(Method::POST, accounts::log_in),
+        at(paths::OIDC_NONCE).on(Method::POST, oidc::nonce),
+        at(paths::OIDC_LOG_IN).on(Method::POST, oidc::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
         at(paths::ME).get(accounts::me),
         at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
         at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
         at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),
+        at(paths::OIDC_IDENTITIES).on(Method::POST, oidc::link),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
         at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
 

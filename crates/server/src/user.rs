@@ -61,6 +61,9 @@ pub async fn show(config: &Config, name: &UserName) -> anyhow::Result<()> {
     for linked in &user.identities {
         match &linked.identity {
             Identity::Email(email) => say!("email       {}", email.as_str().escape_debug()),
+            Identity::Oidc(subject) => {
+                say!("provider    {} {}", subject.issuer().escape_debug(), subject.subject().escape_debug());
+            }
             Identity::Social(social) => {
                 say!("social id   {} at {}", social.id().escape_debug(), social.network().escape_debug());
             }

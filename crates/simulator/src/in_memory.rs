@@ -11,7 +11,7 @@ use tapebase_domain::{
 
 use crate::{
     dice::Dice,
-    ports::PlainPasswords,
+    ports::{PlainPasswords, PlainProvider},
     time::{ServerClock, Time},
     unsynced::Unsynced,
 };
@@ -86,6 +86,8 @@ impl InMemory {
             staging: Staging { blobs: audio.clone(), parts: PartAccess::Server(audio) },
             downloads: None,
             users: rows.clone(),
+            single_use: rows.clone(),
+            identity_providers: Arc::new(PlainProvider),
             playback_keys: rows,
             clock: clock.clone(),
             timer: clock,

@@ -82,6 +82,8 @@ actions! {
     ChangePassword: 1 1 1,
     /// Somebody links another email address, and unlinks it.
     ChangeIdentities: 1 1 1,
+    /// Somebody proves a social id to be theirs that another has come by.
+    ProveSocialId: 1 1 1,
     /// The operator disables somebody, and enables them again.
     DisableUser: 1 1 1,
     /// Somebody makes a playback link.

@@ -1,9 +1,11 @@
 //! Every port of a server, as it meets the stores: through a gate where calls fail.
 
 mod audio;
+mod identity_providers;
 mod passwords;
 mod playback_keys;
 mod rows;
+mod single_use;
 mod users;
 
 use std::sync::Arc;
@@ -15,7 +17,10 @@ use tapebase_domain::{
 
 use crate::{faults::Gate, stores::Stores, time::ServerClock};
 
-pub use self::passwords::PlainPasswords;
+pub use self::{
+    identity_providers::{NAME as PROVIDER, PlainProvider},
+    passwords::PlainPasswords,
+};
 
 /// What a server has for bodies: somebody's share is one of the largest recordings.
 pub const MEMORY: u64 = 64 << 10;
@@ -46,6 +51,8 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         staging: Staging { blobs: reached.clone(), parts },
         downloads: None,
         users: reached.clone(),
+        single_use: reached.clone(),
+        identity_providers: Arc::new(PlainProvider),
         playback_keys: reached,
         clock: Arc::new(clock.clone()),
         timer: Arc::new(clock.clone()),

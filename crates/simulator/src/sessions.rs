@@ -2,17 +2,20 @@
 
 use std::mem::replace;
 
+use futures_util::future;
 use tapebase_domain::{
     auth::{AuthError, Caller, UserName},
     id::SessionId,
+    oidc::{IdToken, ProviderName},
     page::Limit,
-    user::{Email, Password},
+    user::{Email, Password, SocialId},
 };
 
 use crate::{
     client::Client,
     invariant::Invariant,
     model::Person,
+    ports::PROVIDER,
     shared::{KnownSession, Openness, Shared},
 };
 
@@ -155,6 +158,46 @@ pub async fn change_identities(client: Client) {
     }
     if log_in(other).await.is_ok() {
         client.shared.wrong(Invariant::Tokens, format!("an address that {} has unlinked signs in", client.person));
+    }
+}
+
+/// Has somebody come by a social id alone, and then its owner by their provider, twice at once with one nonce: they get the
+/// account, once, and nobody comes by the id alone any more.
+pub async fn prove_social_id(client: Client) {
+    let auth = &client.services.auth;
+    let Ok(provider) = ProviderName::parse(PROVIDER) else { return };
+    let nonce = match auth.nonce(&provider).await {
+        Ok(nonce) => nonce,
+        Err(error) => return client.excuse_failure(&error),
+    };
+    let id = nonce.digest().to_hex();
+    let Ok(social) = SocialId::parse(PROVIDER.to_owned(), id.clone()) else { return };
+    let by_id = async || auth.log_in_with_social_id(social.clone(), "app").await;
+    let by_provider = async || {
+        let token = IdToken::parse(format!("{id} {}", nonce.expose())).map_err(AuthError::InvalidIdToken)?;
+        auth.log_in_with_id_token(&provider, token, nonce.expose(), "app").await
+    };
+    let before = by_id().await;
+    let (first, second) = future::join(by_provider(), by_provider()).await;
+    let owner = match (first, second) {
+        (Ok(_), Ok(_)) => return client.shared.wrong(Invariant::Tokens, "one nonce lets in twice".to_owned()),
+        (Ok(grant), Err(error)) | (Err(error), Ok(grant)) => {
+            client.shared.note(&format!("{} is told that {error}", client.person));
+            grant
+        }
+        // Keys that are rotated and clocks that are set end nonces.
+        (Err(error), Err(_)) => return client.shared.note(&format!("{} is told that {error}", client.person)),
+    };
+    let wrong = match &before {
+        Ok(before) if before.user.id != owner.user.id => Some("has not got the account of their social id"),
+        Ok(before) if auth.authenticate(before.token.expose()).await.is_ok() => {
+            Some("has not ended what began without proof")
+        }
+        Ok(_) | Err(_) => None,
+    };
+    let wrong = if by_id().await.is_ok() { Some("is not asked for a proof any more") } else { wrong };
+    if let Some(wrong) = wrong {
+        client.shared.wrong(Invariant::Tokens, format!("who proves a social id {wrong}"));
     }
 }
 

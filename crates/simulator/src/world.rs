@@ -368,6 +368,7 @@ impl World {
             Action::LogOutEverywhere => self.change_with_token(at, dice, sessions::log_out_everywhere),
             Action::ChangePassword => self.change_with_token(at, dice, sessions::change_password),
             Action::ChangeIdentities => self.as_changer(at, dice, sessions::change_identities),
+            Action::ProveSocialId => self.as_changer(at, dice, sessions::prove_social_id),
             Action::DisableUser => self.as_changer(at, dice, sessions::disable),
             Action::MakeLink => self.make_link(at, dice),
             Action::PlayLink => self.play_link(at, dice),
@@ -402,7 +403,7 @@ fn settings() -> Policy {
         limits: LIMITS,
         auth: AuthPolicy {
             open_signup: true,
-            trust_social_ids: false,
+            trust_social_ids: true,
             idle: TimeDelta::days(3_650),
             absolute: TimeDelta::days(3_650),
             most_sessions: MOST_SESSIONS,

@@ -1,6 +1,7 @@
 """Asks a server for every kind of answer it has, and shows what httplint has against them.
 
-Arguments: the server's address and the folder of its data, which the server cannot be used with afterwards.
+Arguments: the server's address, the folder of its data, which the server cannot be used with afterwards, and where the
+OpenID provider is that it knows as `test`.
 """
 
 import json
@@ -12,8 +13,8 @@ from walk import Walk
 from wire import Exchange, Server
 
 
-def main(address: str, data: str) -> int:
-    walk = Walk(Server(address), Path(data))
+def main(address: str, data: str, provider: str) -> int:
+    walk = Walk(Server(address), Path(data), provider)
     walk.everything()
     found = missing(walk.exchanges)
     for exchange in walk.exchanges:

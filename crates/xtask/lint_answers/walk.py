@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
+from urllib.request import urlopen
 from uuid import uuid4
 
 from wire import Exchange, Headers, Server
@@ -18,9 +19,10 @@ LARGE = AUDIO + bytes(300_000)
 class Walk:
     """Goes through all routes as a new user, and keeps every exchange."""
 
-    def __init__(self, server: Server, data: Path) -> None:
+    def __init__(self, server: Server, data: Path, provider: str) -> None:
         self.server = server
         self.data = data
+        self.provider = provider
         self.exchanges: list[Exchange] = []
         self.token = ""
 
@@ -91,6 +93,7 @@ class Walk:
         self.send("PUT", password, status=403, body=wrong)
         self.send("PUT", password, status=204, body=change)
         self.identities()
+        self.openid()
         self.sign_in("ann")
         sessions = json.loads(self.read("/v1/me/sessions").body)["items"]
         self.send("GET", "/v1/me/sessions", status=400, query="?limit=0")
@@ -118,6 +121,25 @@ class Walk:
         self.send("DELETE", one, status=404, id=linked["id"])
         last = json.loads(self.read(all_of_them).body)["items"][0]
         self.send("DELETE", one, status=409, id=last["id"])
+
+    def openid(self) -> None:
+        log_in, nonce, link = "/v1/auth/oidc/{provider}", "/v1/auth/oidc/{provider}/nonce", "/v1/me/identities/oidc/{provider}"
+        for provider, status in [("test", 200), ("nobody", 404)]:
+            self.send("POST", nonce, status=status, body=b"", token="", provider=provider)
+        for route, user, status, token in [(log_in, "bob", 200, ""), (link, "ann", 201, None), (link, "bob", 409, None)]:
+            body = self.id_token(user)
+            self.send("POST", route, status=status, body=body, token=token, provider="test")
+            self.send("POST", route, status=403, body=body, token=token, provider="test")
+            self.send("POST", route, status=400, body={}, token=token, provider="test")
+            self.send("POST", route, status=404, body=body, token=token, provider="nobody")
+
+    def id_token(self, user: str) -> dict:
+        """What the app of a user gets from the provider."""
+        route = "/v1/auth/oidc/{provider}/nonce"
+        nonce = json.loads(self.send("POST", route, status=200, body=b"", token="", provider="test").body)["nonce"]
+        asked = json.dumps({"client_id": "app", "sub": user, "nonce": nonce}).encode()
+        with urlopen(f"{self.provider}/test/token", data=asked) as answered:
+            return {"id_token": answered.read().decode(), "nonce": nonce}
 
     def recordings(self) -> None:
         one = "/v1/recordings/{id}"
@@ -250,6 +272,7 @@ class Walk:
     def failures(self) -> None:
         for route, operations in json.loads(self.read("/openapi.json").body)["paths"].items():
             parts = {"id": str(uuid4()), "number": "1", "slug": "internal", "ticket": "x", "file": "audio.m4a"}
+            parts["provider"] = "test"
             self.send("TRACE", route, status=405, token="", **parts)
             for method, operation in operations.items():
                 if operation.get("security", [{"token": []}]) == [{"token": []}]:

@@ -3,6 +3,7 @@
 mod curl;
 mod dynamodb;
 mod keeper;
+mod oidc;
 mod packages;
 mod ports;
 mod seaweedfs;
@@ -14,6 +15,7 @@ use clap::Subcommand;
 
 pub use dynamodb::JAVA;
 pub use keeper::Engines;
+pub use oidc::OidcProvider;
 pub use packages::require_programs;
 
 use crate::{process, program};
@@ -82,6 +84,7 @@ fn environment(packages: &Packages, ports: &Ports) -> Environment {
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("AWS_LAMBDA_RIE", packages.rie.display().to_string()),
+        ("OIDC_PROVIDER", packages.oidc.display().to_string()),
         // The name of a bucket is no name of a host here.
         ("TAPEBASE_S3__PATH_STYLE", "true".to_owned()),
     ]

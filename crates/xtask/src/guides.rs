@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::debian::{Bundle, environment};
-use crate::engines::Engines;
+use crate::engines::{Engines, OidcProvider};
 use crate::markdown::blocks;
 use crate::server;
 use crate::workspace;
@@ -29,9 +29,10 @@ const PROGRAMS: Bundle = Bundle {
 const README: &str = "README.md";
 
 /// The texts with commands, and what those print among other things.
-const GUIDES: [(&str, &[&str]); 4] = [
+const GUIDES: [(&str, &[&str]); 5] = [
     (README, &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"]),
     ("docs/guides/play.md", &["identical\n206\n", "/v1/play/", "\ninvalid-link\n"]),
+    ("docs/guides/social-login.md", &["Bearer\nnull\n"]),
     ("docs/guides/errors-and-retries.md", &["\"not-found\"\n201\n200\n"]),
     (
         "docs/guides/upload-from-a-phone.md",
@@ -78,10 +79,12 @@ pub fn run(engines: &Engines, built: &Path) -> Result<()> {
     let start = |begin: &str| blocks(&readme, "sh").find(|block| block.starts_with(begin));
 
     let on_disk = desk.server(start(ON_DISK).context("the README starts no server")?, &workspace::path(""))?;
-    server::serve_by(on_disk, &[], |address, folder| desk.follow_all(address, folder)).context("on disk")?;
+    let google = desk.provider_settings();
+    server::serve_by(on_disk, &google, |address, folder| desk.follow_all(address, folder)).context("on disk")?;
 
     let on_aws = desk.server(start(ON_AWS).context("the README starts no server on AWS")?, desk.folder.path())?;
-    let settings: Vec<_> = engines.environment().iter().map(|(name, value)| (&**name, &**value)).collect();
+    let of_engines = engines.environment().iter().map(|(name, value)| (&**name, &**value));
+    let settings: Vec<_> = of_engines.chain(google).collect();
     server::serve_by(on_aws, &settings, |address, _| desk.follow_on_aws(address)).context("on AWS")?;
 
     proxy::run(&desk).context("behind nginx")
@@ -93,6 +96,8 @@ struct Desk {
     home: PathBuf,
     /// Stands for the repository in what does not build it: files that are left in it do no harm.
     folder: TempDir,
+    /// Stands for Google.
+    provider: OidcProvider,
 }
 
 impl Desk {
@@ -102,7 +107,13 @@ impl Desk {
         std::fs::create_dir_all(&release)?;
         symlink(built, release.join("tapebase"))?;
         symlink(workspace::path("crates"), folder.path().join("crates"))?;
-        Ok(Self { home, folder })
+        Ok(Self { home, folder, provider: OidcProvider::start()? })
+    }
+
+    /// Settings of a server that takes this machine's provider for Google.
+    fn provider_settings(&self) -> [(&str, &str); 2] {
+        let issuer = self.provider.issuer();
+        [("TAPEBASE_AUTH__OIDC__GOOGLE__ISSUER", issuer), ("TAPEBASE_AUTH__OIDC__GOOGLE__AUDIENCES", "app")]
     }
 
     /// A command that runs a block, the last line of which serves.
@@ -147,7 +158,12 @@ impl Desk {
     }
 
     fn bash(&self, script: &str, expected: &[&str]) -> Result<()> {
-        self.paste(&["bash", "--norc"], &format!("set -eu -o pipefail\n{script}"), expected)
+        // Which is the app's business, and the person's.
+        let sign_in = format!(
+            r#"sign_in_with_google() {{ jq -n --arg nonce "$1" '{{client_id: "app", sub: "ann", $nonce}}' | curl -s {}/test/token -d @-; }}"#,
+            self.provider.issuer()
+        );
+        self.paste(&["bash", "--norc"], &format!("set -eu -o pipefail\n{sign_in}\n{script}"), expected)
     }
 
     /// Has a shell read the script from its standard input.

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::engines::OidcProvider;
 use crate::python::{self, Environment};
 use crate::server;
 use crate::{program, workspace};
@@ -16,7 +17,9 @@ const ENVIRONMENT: Environment = Environment {
 };
 
 /// What every kind of answer can be had with: it takes little to be too much or too slow, and the routes of 2018 let in.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 8] = [
+    ("TAPEBASE_AUTH__OIDC__TEST__AUDIENCES", "app"),
+    ("TAPEBASE_AUTH__OIDC__TEST__SOCIAL_TYPE", "test"),
     ("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true"),
     ("TAPEBASE_HTTP__PROXIES", "127.0.0.1"),
     ("TAPEBASE_LIMITS__CONNECTIONS_PER_ADDRESS", "1"),
@@ -28,10 +31,17 @@ const SETTINGS: [(&str, &str); 6] = [
 /// Builds and starts the server, asks it for every kind of answer of every route, and fails on any warning.
 pub fn run() -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);
-    server::serve(&SETTINGS, |address, folder| {
+    let provider = OidcProvider::start()?;
+    let mut settings = SETTINGS.to_vec();
+    settings.push(("TAPEBASE_AUTH__OIDC__TEST__ISSUER", provider.issuer()));
+    server::serve(&settings, |address, folder| {
         let mut lint = Command::new(python);
         // Nothing is left in the workspace.
-        lint.arg("-B").arg(workspace::path("crates/xtask/lint_answers")).arg(address).arg(server::data(folder));
+        lint.arg("-B")
+            .arg(workspace::path("crates/xtask/lint_answers"))
+            .arg(address)
+            .arg(server::data(folder))
+            .arg(provider.issuer());
         program::succeed(&mut lint).context("linting the answers")
     })
 }

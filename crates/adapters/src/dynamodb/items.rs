@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tapebase_domain::{
     blob::BlobRef,
     details::Details,
+    digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, Entry, HistoryId},
     id::{IdentityId, RecordingId, SessionId, StoreId, UserId, random_bytes},
     media_type::MediaType,
@@ -19,7 +20,7 @@ use tapebase_domain::{
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Email, Identity, LinkedIdentity, PasswordHash, SocialId, User},
+    user::{Account, Identity, LinkedIdentity, PasswordHash, User},
 };
 
 use self::attributes::{Attributes, broken};
@@ -278,6 +279,11 @@ pub fn time_to_live(expires_at: Timestamp) -> AttributeValue {
     number(expires_at.timestamp() + EXPIRED_SECONDS)
 }
 
+/// What was used: until when that is to be known.
+pub fn of_used(digest: Sha256, expires_at: Timestamp) -> Item {
+    with(keys::used(digest), [("ttl", number(expires_at.timestamp()))])
+}
+
 /// What stays for a day where an upload was, so that a late request to add it is refused.
 /// `stamp` tells it from any other that was or will be there.
 pub fn of_tombstone(key: Item, stamp: &[u8; 12], now: Timestamp) -> Item {
@@ -350,22 +356,14 @@ fn session_alone(item: Attributes<'_>, id: SessionId, user: UserId) -> Result<Se
     })
 }
 
-/// An email address has no network.
 fn of_identity(identity: &Identity) -> [(&'static str, AttributeValue); 2] {
-    let (network, subject) = match identity {
-        Identity::Email(email) => ("", email.as_str()),
-        Identity::Social(social) => (social.network(), social.id()),
-    };
+    let (network, subject) = identity.network_and_subject();
     [("network", text(network)), ("subject", text(subject))]
 }
 
 fn identity(item: Attributes<'_>) -> Result<Identity, StoreError> {
     let (network, subject) = (item.text("network")?, item.text("subject")?);
-    if network.is_empty() {
-        return Ok(Identity::Email(item.parsed("subject", Email::from_stored)?));
-    }
-    let social = SocialId::parse(network.to_owned(), subject.to_owned());
-    Ok(Identity::Social(social.map_err(|error| broken("subject", error))?))
+    Identity::from_stored(network, subject).map_err(|error| broken("subject", error))
 }
 
 fn with(mut key: Item, attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Item {

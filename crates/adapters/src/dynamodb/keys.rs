@@ -76,17 +76,21 @@ pub fn token(token: TokenHash) -> Item {
     key(format!("T#{}", token.0.to_hex()), "SESSION".to_owned())
 }
 
-/// A network's name may hold any character. Escaped, it ends where the next `#` is, and no two identities
+/// A network's name or an issuer may hold any character. Escaped, it ends where the next `#` is, and no two identities
 /// share a key.
 pub fn identity(identity: &Identity) -> Item {
+    let escaped = |text: &str| text.replace('%', "%25").replace('#', "%23");
     let pk = match identity {
         Identity::Email(email) => format!("I#email#{}", email.as_str()),
-        Identity::Social(social) => {
-            let network = social.network().replace('%', "%25").replace('#', "%23");
-            format!("I#social/{network}#{}", social.id())
-        }
+        Identity::Oidc(subject) => format!("I#oidc/{}#{}", escaped(subject.issuer()), subject.subject()),
+        Identity::Social(social) => format!("I#social/{}#{}", escaped(social.network()), social.id()),
     };
     key(pk, "IDENTITY".to_owned())
+}
+
+/// What was used, of what counts once.
+pub fn used(digest: Sha256) -> Item {
+    key(format!("N#{}", digest.to_hex()), "USED".to_owned())
 }
 
 pub fn store() -> Item {
@@ -213,7 +217,7 @@ pub fn upload_bounds(after: Option<&RecordingId>) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use tapebase_domain::user::SocialId;
+    use tapebase_domain::{oidc::OidcSubject, user::SocialId};
 
     use super::*;
 
@@ -278,10 +282,14 @@ mod tests {
             Identity::Social(SocialId::parse(network.into(), id.into()).expect("a social id"))
         };
         let exotic = ["#", "%", "%23", "%2523", "##", "a", "a#", "#a", "a#b", "a%23b", "/", "\0", "\u{10ffff}"];
-        let pairs = exotic.iter().flat_map(|network| exotic.iter().map(|id| social(network, id)));
+        let oidc = |issuer: &str, subject: &str| {
+            Identity::Oidc(OidcSubject::parse(issuer.into(), subject.into()).expect("a subject"))
+        };
+        let pairs =
+            exotic.iter().flat_map(|network| exotic.iter().flat_map(|id| [social(network, id), oidc(network, id)]));
         let keys: std::collections::HashSet<String> =
             pairs.map(|pair| format!("{:?}", identity(&pair)["pk"])).collect();
-        assert_eq!(keys.len(), exotic.len() * exotic.len());
+        assert_eq!(keys.len(), exotic.len() * exotic.len() * 2);
 
         let longest = identity(&social(&"#".repeat(255), &"가".repeat(85)));
         assert!(longest["pk"].as_s().expect("text").len() <= 2_048);

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
-const TABLES: [(&str, &[&str]); 7] = [
+const TABLES: [(&str, &[&str]); 8] = [
     ("store", rows::STORE),
     ("users", rows::USER),
     ("identities", rows::IDENTITY),
@@ -15,6 +15,7 @@ const TABLES: [(&str, &[&str]); 7] = [
     ("uploads", rows::UPLOAD),
     ("deleted", rows::DELETED),
     ("playback_keys", rows::PLAYBACK_KEY),
+    ("used", &["digest", "expires_at", "checksum"]),
 ];
 
 /// The statement that made each table and index, by its name.

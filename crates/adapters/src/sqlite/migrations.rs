@@ -22,6 +22,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/7-damaged-recordings.sql")),
     M::up(include_str!("migrations/8-playback-links.sql")),
     M::up(include_str!("migrations/9-identities.sql")),
+    M::up(include_str!("migrations/10-single-use.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.

@@ -22,6 +22,7 @@ mod readers;
 mod records;
 mod rows;
 mod session_cache;
+mod single_use;
 mod uploads;
 mod users;
 mod writer;

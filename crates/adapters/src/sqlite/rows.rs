@@ -30,7 +30,7 @@ pub use self::{
     checksum::add_function as add_checksum_function,
     users::{
         FIND_ACCOUNT, FIND_ACCOUNT_BY_IDENTITY, FIND_SESSION, IDENTITY, INSERT_IDENTITY, INSERT_SESSION, INSERT_USER,
-        SESSION, USER, account, bind_identity, bind_session, bind_user, identity, session, user_id,
+        SESSION, USER, account, bind_identity, bind_session, bind_user, session, user_id,
     },
     values::micros,
 };

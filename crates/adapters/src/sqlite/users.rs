@@ -8,7 +8,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, LinkedIdentity, PasswordHash},
+    user::{Account, Identity, LinkedIdentity, PasswordHash, User},
 };
 
 use super::{
@@ -38,7 +38,8 @@ impl UserStore for Sqlite {
     async fn find(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
         let found = self.readers.look_up(|connection| {
             let mut statement = connection.prepare_cached(&rows::FIND_ACCOUNT_BY_IDENTITY)?;
-            rows::account(statement.query(rows::identity(identity))?)
+            let (network, subject) = identity.network_and_subject();
+            rows::account(statement.query([&*network, subject])?)
         })?;
         // What it was found by may be damaged.
         Ok(found.filter(|account| account.user.has(identity)))
@@ -206,13 +207,17 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
     if account(connection, user)?.as_ref() != Some(from) {
         return Ok(Outcome::Undo(Err(UpdateError::Changed)));
     }
-    for linked in from.user.identities_beyond(&to.user) {
-        let (network, subject) = rows::identity(&linked.identity);
+    // Also what is linked anew: another row.
+    let beyond = |one: &'_ User, other: &'_ User| -> Vec<LinkedIdentity> {
+        one.identities.iter().filter(|linked| !other.identities.contains(linked)).cloned().collect()
+    };
+    for linked in beyond(&from.user, &to.user) {
+        let (network, subject) = linked.identity.network_and_subject();
         connection
             .prepare_cached("DELETE FROM identities WHERE network = ?1 AND subject = ?2 AND user = ?3")?
             .execute(params![network, subject, user.to_string()])?;
     }
-    if !link(connection, user, to.user.identities_beyond(&from.user))? {
+    if !link(connection, user, &beyond(&to.user, &from.user))? {
         return Ok(Outcome::Undo(Err(UpdateError::Taken)));
     }
     connection
@@ -319,7 +324,7 @@ mod tests {
     use tapebase_domain::{
         digest::Sha256,
         ports::{Clock as _, SystemClock},
-        user::{Email, User},
+        user::Email,
     };
 
     use super::*;

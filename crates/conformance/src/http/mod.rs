@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod lambda;
+pub mod openid;
 pub mod seed;
 mod tcp;
 mod web;

@@ -10,7 +10,7 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 use super::{create, find_session, open};
-use crate::samples::{account, email, linked, noon, session, social, stranger};
+use crate::samples::{account, email, linked, noon, oidc, session, social, stranger};
 
 /// Account MUST find the account that was created, equal in every field.
 pub async fn finds_a_users_account_equal_in_every_field(store: Arc<dyn UserStore>) {
@@ -66,6 +66,19 @@ pub async fn update_frees_the_identities_that_are_left_out(store: Arc<dyn UserSt
 
     let other = create(&store, account(social("X", "1"))).await;
     assert_eq!(store.find(&social("X", "1")).await.expect("an answer"), Some(other));
+}
+
+/// Update gives an account other identities: also one that is linked anew, which comes last then.
+pub async fn update_links_an_identity_anew(store: Arc<dyn UserStore>) {
+    let both = create(&store, with(&account(social("X", "1")), linked(oidc("https://id.example.com", "1")))).await;
+    let mut to = without_first(&both);
+    let anew = LinkedIdentity { linked_at: noon() + TimeDelta::hours(1), ..linked(social("X", "1")) };
+    to.user.identities.push(anew);
+
+    store.update(both, to.clone()).await.expect("updated");
+
+    assert_eq!(found(&store, &to).await, to);
+    assert_eq!(store.find(&social("X", "1")).await.expect("an answer"), Some(to));
 }
 
 /// Update MUST return `Changed`, and change nothing, unless the account is `from`.

@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 
 use super::{Auth, AuthError, Caller, MOST_TRIES, require_enabled};
 use crate::{
-    id::IdentityId,
+    id::{IdentityId, UserId},
     ports::UpdateError,
-    user::{Account, Email, Identity, LinkedIdentity, Password, User},
+    user::{Account, Email, Identity, LinkedIdentity, Password, PasswordHash, User},
 };
 
 impl Auth {
@@ -22,9 +22,10 @@ impl Auth {
         Ok(self.account(caller).await?.user)
     }
 
-    /// Lets the caller sign in with another email address and the password they have.
+    /// Lets the caller sign in with another email address and the password they have; or get with it, if they came by a
+    /// provider.
     ///
-    /// Who has none has proved nothing so far: anybody may have come by their social id.
+    /// Who has proved nothing so far cannot: anybody may have come by their social id.
     /// It may be asked for again, as by whoever got no answer: then it is linked already.
     ///
     /// # Errors
@@ -44,18 +45,12 @@ impl Auth {
         let identity = Identity::Email(email);
         for _ in 0..MOST_TRIES {
             let from = self.account(caller).await?;
-            self.require_own(&from, password.clone()).await?;
-            if let Some(linked) = from.user.identities.iter().find(|linked| linked.identity == identity) {
-                return Ok(linked.clone());
-            }
-            if from.user.identities.len() >= User::MOST_IDENTITIES {
-                return Err(AuthError::TooManyIdentities);
-            }
-            let linked = self.linked_last(&from.user, identity.clone());
-            let mut to = from.clone();
-            to.user.identities.push(linked.clone());
-            if self.update(from, to).await? {
-                return Ok(linked);
+            let hash = self.own_password(&from, password.clone()).await?;
+            match self.try_link(from, identity.clone(), Some(hash)).await {
+                Ok(None) => {}
+                Ok(Some(linked)) => return Ok(linked),
+                Err(AuthError::IdentityTaken) => return Err(AuthError::EmailTaken),
+                Err(error) => return Err(error),
             }
         }
         Err(AuthError::Busy)
@@ -64,7 +59,7 @@ impl Auth {
     /// Takes one of the caller's identities from them; `false` if they have none of this id.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], [`AuthError::LastIdentity`] if no email address would be left, [`AuthError::Busy`] where
+    /// [`AuthError::NotRecent`], [`AuthError::LastIdentity`] if nothing would be left that proves who they are, [`AuthError::Busy`] where
     /// the account changes all the time, or a failing port.
     pub async fn unlink(&self, caller: &Caller, id: IdentityId) -> Result<bool, AuthError> {
         self.require_recent(caller)?;
@@ -75,7 +70,7 @@ impl Auth {
             if to.user.identities.len() == from.user.identities.len() {
                 return Ok(false);
             }
-            if to.user.email().is_none() {
+            if to.user.proved_since().is_none() {
                 return Err(AuthError::LastIdentity);
             }
             if self.update(from, to).await? {
@@ -92,18 +87,56 @@ impl Auth {
         Ok(account)
     }
 
-    fn require_recent(&self, caller: &Caller) -> Result<(), AuthError> {
+    pub(super) fn require_recent(&self, caller: &Caller) -> Result<(), AuthError> {
         let age = self.clock.now() - caller.session.created_at;
         if age <= Self::RECENT { Ok(()) } else { Err(AuthError::NotRecent) }
     }
 
-    async fn require_own(&self, account: &Account, password: Password) -> Result<(), AuthError> {
-        let hash = account.password.clone().ok_or(AuthError::UntrustedSocialId)?;
-        if self.passwords.verify(password, hash).await? { Ok(()) } else { Err(AuthError::WrongPassword) }
+    /// The hash of the caller's password, which this is, or is to be if they have none.
+    async fn own_password(&self, account: &Account, password: Password) -> Result<PasswordHash, AuthError> {
+        if let Some(hash) = account.password.clone() {
+            let is_right = self.passwords.verify(password, hash.clone()).await?;
+            return if is_right { Ok(hash) } else { Err(AuthError::WrongPassword) };
+        }
+        if account.user.proved_since().is_none() {
+            return Err(AuthError::UntrustedSocialId);
+        }
+        Ok(self.passwords.hash(password).await?)
+    }
+
+    /// Gives a user an identity, which they may have already.
+    pub(super) async fn link(&self, user: UserId, identity: Identity) -> Result<LinkedIdentity, AuthError> {
+        for _ in 0..MOST_TRIES {
+            let from = self.users.account(user).await?.ok_or(AuthError::InvalidToken)?;
+            let password = from.password.clone();
+            if let Some(linked) = self.try_link(from, identity.clone(), password).await? {
+                return Ok(linked);
+            }
+        }
+        Err(AuthError::Busy)
+    }
+
+    /// `None` if the account was changed meanwhile.
+    async fn try_link(
+        &self,
+        from: Account,
+        identity: Identity,
+        password: Option<PasswordHash>,
+    ) -> Result<Option<LinkedIdentity>, AuthError> {
+        if let Some(linked) = from.user.identities.iter().find(|linked| linked.identity == identity) {
+            return Ok(Some(linked.clone()));
+        }
+        if from.user.identities.len() >= User::MOST_IDENTITIES {
+            return Err(AuthError::TooManyIdentities);
+        }
+        let linked = self.linked_last(&from.user, identity);
+        let mut to = Account { password, ..from.clone() };
+        to.user.identities.push(linked.clone());
+        Ok(self.update(from, to).await?.then_some(linked))
     }
 
     /// After all others of the user, also where a clock was set back.
-    fn linked_last(&self, user: &User, identity: Identity) -> LinkedIdentity {
+    pub(super) fn linked_last(&self, user: &User, identity: Identity) -> LinkedIdentity {
         let now = self.clock.now();
         let last = user.identities.iter().map(|linked| linked.linked_at).max();
         let linked_at = last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)));
@@ -115,7 +148,7 @@ impl Auth {
         match self.users.update(from, to).await {
             Ok(()) => Ok(true),
             Err(UpdateError::Changed) => Ok(false),
-            Err(UpdateError::Taken) => Err(AuthError::EmailTaken),
+            Err(UpdateError::Taken) => Err(AuthError::IdentityTaken),
             Err(UpdateError::Store(error)) => Err(error.into()),
         }
     }

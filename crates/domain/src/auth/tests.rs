@@ -1,10 +1,11 @@
 mod disabling;
 mod identities;
+mod oidc;
 
 use mockall::predicate::{always, eq};
 
 use super::*;
-use crate::testing::TestPorts;
+use crate::{testing::TestPorts, user::SocialId};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -134,9 +135,10 @@ async fn a_social_id_alone_lets_nobody_in() {
 async fn two_first_log_ins_at_once_make_one_account() {
     let mut ports = TestPorts::at(NOW);
     let winner = account(&ports);
-    let (winner_id, mut known) = (winner.user.id, winner.clone());
+    let (winner_id, mut winner) = (winner.user.id, winner);
     let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
-    known.user.identities[0].identity = Identity::Social(social.clone());
+    winner.user.identities[0].identity = Identity::Social(social.clone());
+    let known = winner.clone();
     ports.users.expect_account().times(1).returning(move |_| Ok(Some(known.clone())));
     ports.users.expect_find().times(1).returning(|_| Ok(None));
     ports.users.expect_create().times(1).returning(|_| Err(CreateError::Taken));

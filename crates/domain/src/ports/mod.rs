@@ -8,6 +8,7 @@ mod blobs;
 mod changes;
 mod clock;
 mod deleted;
+mod identity_providers;
 mod inventory;
 mod links;
 mod passwords;
@@ -15,6 +16,7 @@ mod playback_keys;
 mod records;
 mod relay;
 mod salvage;
+mod single_use;
 mod staging;
 mod timer;
 mod uploads;
@@ -30,12 +32,14 @@ pub use self::{
     changes::MockChangeFeed,
     clock::MockClock,
     deleted::MockDeletedStore,
+    identity_providers::MockIdentityProviders,
     inventory::MockInventory,
     links::MockPresignDownloads,
     passwords::MockPasswordHasher,
     playback_keys::MockPlaybackKeyStore,
     records::MockRecordStore,
     salvage::MockSalvage,
+    single_use::MockSingleUse,
     staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
     timer::MockTimer,
     uploads::MockUploadStore,
@@ -46,6 +50,7 @@ pub use self::{
     changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock},
     deleted::DeletedStore,
+    identity_providers::{IdTokenError, IdentityProviders},
     inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
     passwords::{HasherError, PasswordHasher},
@@ -53,6 +58,7 @@ pub use self::{
     records::{InsertError, RecordStore, RevisionError, Terms},
     relay::{Cause, relay},
     salvage::{Salvage, TornWrite},
+    single_use::SingleUse,
     staging::{Assembled, PartAccess, PartStore, PresignParts, PresignedRequest, StagedBlobs, Staging},
     timer::Timer,
     uploads::{ReserveError, SettleError, UploadStore},
@@ -97,6 +103,10 @@ pub struct Ports {
     pub downloads: Option<Arc<dyn PresignDownloads>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
+    /// What was used, of what counts once.
+    pub single_use: Arc<dyn SingleUse>,
+    /// OpenID providers.
+    pub identity_providers: Arc<dyn IdentityProviders>,
     /// What playback links are signed with.
     pub playback_keys: Arc<dyn PlaybackKeyStore>,
     /// The time.

@@ -9,6 +9,7 @@ use tapebase_domain::{
     direct::{UnderWay, UnderWayPage},
     history::Entry,
     id::RecordingId,
+    oidc::Nonce,
     page::{Cursor, Page},
     playback::PlaybackLink,
     quota::Quota,
@@ -61,10 +62,16 @@ pub fn identities(user: &User) -> api::Identities {
 pub fn identity(linked: &LinkedIdentity) -> api::Identity {
     let (kind, provider, subject) = match &linked.identity {
         Identity::Email(email) => (api::IdentityKind::Email, None, email.as_str()),
+        Identity::Oidc(subject) => (api::IdentityKind::Oidc, Some(subject.issuer().to_owned()), subject.subject()),
         Identity::Social(social) => (api::IdentityKind::Social, Some(social.network().to_owned()), social.id()),
     };
     let (id, subject) = (linked.id.to_string(), subject.to_owned());
     api::Identity { id, kind, provider, subject, linked_at: linked.linked_at }
+}
+
+/// What an ID token is to repeat.
+pub fn nonce(nonce: &Nonce) -> api::OidcNonce {
+    api::OidcNonce { nonce: nonce.expose().to_owned(), expires_at: nonce.expires_at() }
 }
 
 /// Some sessions of a user who came by the session `current`, and where to go on.

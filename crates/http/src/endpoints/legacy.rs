@@ -26,6 +26,7 @@ use tapebase_domain::{
     details::NewDetails,
     list::ListError,
     media_type::MediaType,
+    oidc::IdToken,
     recording::{Recording, RecordingName},
     upload::NewRecording,
     user::{InvalidSocialId, SocialId, User},
@@ -46,22 +47,26 @@ type Answer = Result<HttpResponse, Failure>;
 
 /// Sign in with a social id
 ///
-/// Disabled by default, since it does not verify the social id.
+/// With an ID token of the provider that is configured for the social network, whose subject the id must be. Without one it is disabled by default, since nothing is verified.
 #[utoipa::path(get, path = "/login", operation_id = "legacyLogin", tag = "Legacy", security(()),
     params(
         ("social_id" = String, Query, description = "The user's id at the social network", example = "1234567890"),
         ("social_type" = String, Query, description = "The social network; must not contain an underscore", example = "kakao"),
+        ("id_token" = Option<String>, Query, description = "The ID token that the provider's SDK gave the app; it is accepted once"),
+        ("nonce" = Option<String>, Query, description = "The nonce it was requested with (`createOidcNonce`), if it was"),
     ),
     responses(
         (status = 200, description = "For `Authorization: USER_ID AUTH_KEY`", body = Object, example = json!({"auth_key": "7Hc0vQ2mXkR9dT4sLw8bNz6yJf3gPa1e", "user_id": "kakao_1234567890"})),
         (status = 400, description = "A parameter is missing or invalid"),
-        (status = 403, description = "Unverified social ids are not accepted, or the account is disabled"),
-        (status = 503, description = "A store does not respond"),
+        (status = 403, description = "The ID token is not accepted, or there is none and unverified social ids are not accepted; or the account is disabled"),
+        (status = 404, description = "No provider is configured for the social network"),
+        (status = 409, description = "Another user has the social id"),
+        (status = 503, description = "A store or the provider does not respond"),
         (status = 507, description = "The storage is full"),
     ))]
 pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
     let refuse = |message: &str| Failure::error(Slug::InvalidParameter, message);
-    let parameter = |name| parameter(&request, name).map_err(|_| refuse("social_id and social_type must be UTF-8."));
+    let parameter = |name| parameter(&request, name).map_err(|_| refuse("All parameters must be UTF-8."));
     let social = SocialId::parse(parameter("social_type")?, parameter("social_id")?).map_err(|error| {
         refuse(match error {
             InvalidSocialId::Empty => "social_id or social_type is null.",
@@ -69,9 +74,17 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: w
             InvalidSocialId::TooLong => "social_id or social_type is too long.",
         })
     })?;
+    let (token, nonce) = (parameter("id_token")?, parameter("nonce")?);
     let client = client_name(&request).to_owned();
-    let signing_in = tasks.run(None, async move { services.auth.log_in_with_social_id(social, &client).await });
-    let grant = signing_in.await.map_err(Failure::of_error)?;
+    let signing_in = async move {
+        if token.is_empty() {
+            return services.auth.log_in_with_social_id(social, &client).await;
+        }
+        let token = IdToken::parse(token).map_err(AuthError::InvalidIdToken)?;
+        let nonce = Some(&*nonce).filter(|nonce| !nonce.is_empty());
+        services.auth.log_in_with_proved_social_id(social, token, nonce, &client).await
+    };
+    let grant = tasks.run(None, signing_in).await.map_err(Failure::of_error)?;
     let body = json!({"auth_key": grant.token.expose(), "user_id": names::user_id(&grant.user)});
     Ok(HttpResponse::Ok().json(body))
 }

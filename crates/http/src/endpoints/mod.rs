@@ -8,5 +8,6 @@ pub mod docs;
 pub mod health;
 pub mod identities;
 pub mod legacy;
+pub mod oidc;
 pub mod playback;
 pub mod recordings;

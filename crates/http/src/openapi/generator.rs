@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use crate::{
-    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, playback, recordings},
+    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, oidc, playback, recordings},
     openapi,
 };
 
@@ -35,6 +35,7 @@ use crate::{
     paths(
         accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::change_password,
         identities::list, identities::link, identities::get, identities::unlink,
+        oidc::nonce, oidc::log_in, oidc::link,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,

@@ -13,5 +13,5 @@ pub mod origins;
 pub mod place;
 pub mod proxies;
 pub mod query;
-mod texts;
+pub mod texts;
 pub mod times;

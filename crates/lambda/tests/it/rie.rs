@@ -146,9 +146,13 @@ impl Shared {
     }
 
     pub fn caller(&self) -> Caller {
+        self.caller_on(stores::in_memory)
+    }
+
+    /// The same, on other stores and with more settings if it is the first.
+    pub fn caller_on(&self, stores: impl FnOnce() -> Vec<(&'static str, String)>) -> Caller {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let function =
-            latest.upgrade().unwrap_or_else(|| Arc::new(Function::start_on(&stores::in_memory(), self.settings)));
+        let function = latest.upgrade().unwrap_or_else(|| Arc::new(Function::start_on(&stores(), self.settings)));
         *latest = Arc::downgrade(&function);
         Caller(function)
     }

@@ -4,6 +4,7 @@ mod cancel;
 mod faults;
 mod http;
 mod memory;
+mod openid;
 mod rebuild;
 mod redirect;
 mod secrets;

@@ -33,7 +33,10 @@ use tapebase_domain::{
 };
 use tokio::runtime::Runtime;
 
-use crate::server::Server;
+use crate::{
+    openid::{self, PROVIDER},
+    server::{Server, borrowed},
+};
 
 /// How often each endpoint is asked, unless `CANCEL_ROUNDS` says otherwise.
 const ROUNDS: usize = 50;
@@ -44,7 +47,8 @@ const PASSWORD: &str = "correct horse battery staple";
 
 #[test]
 fn whoever_hangs_up_leaves_nothing_half_done() {
-    let server = Server::start(&SETTINGS);
+    let settings = settings();
+    let server = Server::start(&borrowed(&settings));
     let database = format!("sqlite:{}", server.data_dir().join("tapebase.db").display());
     let blobs = format!("file:{}", server.data_dir().join("blobs").display());
 
@@ -52,8 +56,11 @@ fn whoever_hangs_up_leaves_nothing_half_done() {
 }
 
 /// None of so many sessions ends for another one.
-pub const SETTINGS: [(&str, &str); 2] =
-    [("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true"), ("TAPEBASE_LIMITS__SESSIONS", "1000")];
+pub fn settings() -> Vec<(&'static str, String)> {
+    let mut settings = openid::settings(&PROVIDER);
+    settings.push(("TAPEBASE_LIMITS__SESSIONS", "1000".to_owned()));
+    settings
+}
 
 /// Asks every endpoint that changes something, hangs up, and looks at what is left.
 pub fn hang_up_everywhere(server: &Server, stores: &Locations) {
@@ -156,6 +163,12 @@ impl Ann {
                 let linked = self.send(&link(&token)).expect(201).json();
                 Request::new("DELETE", format!("/v1/me/identities/{}", id(&linked))).bearer(&token)
             }
+            "POST /v1/auth/oidc/{provider}/nonce" => Request::new("POST", "/v1/auth/oidc/test/nonce"),
+            "POST /v1/auth/oidc/{provider}" => Request::new("POST", "/v1/auth/oidc/test").json(&self.id_token()),
+            "POST /v1/me/identities/oidc/{provider}" => {
+                let link = Request::new("POST", "/v1/me/identities/oidc/test").bearer(&self.somebody_else());
+                link.json(&self.id_token())
+            }
             "DELETE /v1/me/sessions" => Request::new("DELETE", "/v1/me/sessions").bearer(&self.somebody_else()),
             "DELETE /v1/me/sessions/{id}" => {
                 let token = self.another_session();
@@ -224,6 +237,13 @@ impl Ann {
         let token = token(&self.send(&sign_up(&fresh_email("bob"), PASSWORD)).expect(201));
         self.sessions.lock().expect("no panic").push(token.clone());
         token
+    }
+
+    /// What the app of somebody new gets from their provider.
+    fn id_token(&self) -> Value {
+        let nonce = self.send(&Request::new("POST", "/v1/auth/oidc/test/nonce")).expect(200).json();
+        let claims = json!({"sub": fresh_ulid(), "nonce": nonce["nonce"]});
+        json!({"id_token": PROVIDER.sign("ES256", &claims, &json!({})), "nonce": nonce["nonce"]})
     }
 
     /// The id of the session that a token opens.

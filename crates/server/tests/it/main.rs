@@ -21,6 +21,7 @@ mod many;
 mod memory;
 mod names;
 mod old_folder;
+mod openid;
 mod players;
 mod rebuild;
 mod secrets;

@@ -39,6 +39,11 @@ pub fn command(data_dir: &Path, settings: &[(&str, &str)]) -> Command {
     command
 }
 
+/// Settings as a server takes them.
+pub fn borrowed<'a>(settings: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
+    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
 /// Runs a command that reads a password, to its end.
 pub fn type_password(mut command: Command, password: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::curl::CURL;
 use super::dynamodb::{self, JAVA, JAVAC};
+use super::oidc;
 use crate::node::{NODE, NPM};
 use crate::process::SETPRIV;
 use crate::python::{self, Environment};
@@ -25,13 +26,15 @@ pub struct Packages {
     pub seaweedfs: PathBuf,
     /// The program that emulates the Lambda runtime interface. Tests start it themselves, around a function.
     pub rie: PathBuf,
+    /// The folder with the packages of an OpenID provider. Tests start it themselves: it is theirs to rotate and to stop.
+    pub oidc: PathBuf,
 }
 
 impl Packages {
     /// Finds the engines, which installs what is missing.
     pub fn find() -> Result<Self> {
         let home = ENVIRONMENT.find()?;
-        Ok(Self { dynamodb: dynamodb::find()?, seaweedfs: seaweedfs(&home), rie: rie(&home)? })
+        Ok(Self { dynamodb: dynamodb::find()?, seaweedfs: seaweedfs(&home), rie: rie(&home)?, oidc: oidc::find()? })
     }
 }
 

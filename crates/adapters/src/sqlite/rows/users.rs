@@ -9,7 +9,7 @@ use rusqlite::{
 use tapebase_domain::{
     id::{IdentityId, SessionId, UserId},
     session::{Session, TokenHash},
-    user::{Account, Email, Identity, LinkedIdentity, PasswordHash, SocialId, User},
+    user::{Account, Identity, LinkedIdentity, PasswordHash, User},
 };
 
 use super::{
@@ -64,11 +64,12 @@ pub fn bind_user<T>(account: &Account, write: impl FnOnce(&[ToSqlOutput<'_>]) ->
 
 /// Hands `write` the values of an identity, in the order of [`IDENTITY`].
 pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnce(&[ToSqlOutput<'_>]) -> T) -> T {
-    let (user, id, (network, subject)) = (user.to_string(), linked.id.to_string(), identity(&linked.identity));
+    let (user, id, (network, subject)) =
+        (user.to_string(), linked.id.to_string(), linked.identity.network_and_subject());
     let mut values = [const { ToSqlOutput::Owned(Value::Null) }; IDENTITY.len()];
     values[place!(IDENTITY, "user")] = text(&user);
     values[place!(IDENTITY, "id")] = text(&id);
-    values[place!(IDENTITY, "network")] = text(network);
+    values[place!(IDENTITY, "network")] = text(&network);
     values[place!(IDENTITY, "subject")] = text(subject);
     values[place!(IDENTITY, "linked_at")] = time_value(&linked.linked_at);
     seal(&mut values);
@@ -117,12 +118,7 @@ fn linked_identity(row: &Row<'_>, skip: usize) -> rusqlite::Result<LinkedIdentit
     let column = |place: usize| Column::of(row, skip + place);
     let place = place!(IDENTITY, "subject");
     let (network, subject) = (column(place!(IDENTITY, "network"))?.text()?, column(place)?.text()?);
-    let identity = if network.is_empty() {
-        Identity::Email(Email::from_stored(subject).map_err(|error| broken(place, error))?)
-    } else {
-        let social = SocialId::parse(network.to_owned(), subject.to_owned());
-        Identity::Social(social.map_err(|error| broken(place, error))?)
-    };
+    let identity = Identity::from_stored(network, subject).map_err(|error| broken(place, error))?;
     Ok(LinkedIdentity {
         id: column(place!(IDENTITY, "id"))?.parsed(IdentityId::parse)?,
         identity,
@@ -158,14 +154,6 @@ pub fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         expires_at: time(row, place!(SESSION, "expires_at"))?,
         ends_at: time(row, place!(SESSION, "ends_at"))?,
     })
-}
-
-/// The columns `network` and `subject`; an email address has no network.
-pub fn identity(identity: &Identity) -> (&str, &str) {
-    match identity {
-        Identity::Email(email) => ("", email.as_str()),
-        Identity::Social(social) => (social.network(), social.id()),
-    }
 }
 
 pub fn user_id(row: &Row<'_>) -> rusqlite::Result<UserId> {

@@ -62,7 +62,7 @@ fn expect_all<'e>(client: &dyn Client, table: impl IntoIterator<Item = (Request,
 }
 
 /// Does something this many times at once, on threads of their own.
-fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub(super) fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let work = &work;
     thread::scope(|scope| {
         let threads: Vec<_> = (0..times).map(|index| scope.spawn(move || work(index))).collect();

@@ -212,8 +212,21 @@ impl From<AuthError> for Problem {
                 Slug::SignInAgain,
                 "Sign in again, and send the request with the new token within 15 minutes.",
             ),
-            AuthError::LastIdentity => {
-                Self::new(Slug::LastIdentity, "A user keeps one email address to sign in with. Link another one first.")
+            AuthError::LastIdentity => Self::new(
+                Slug::LastIdentity,
+                "A user keeps one way to sign in that proves who they are. Link another one first.",
+            ),
+            AuthError::IdentityTaken => {
+                Self::new(Slug::IdentityTaken, "Sign in with it, or link an account at the provider that no user has.")
+            }
+            AuthError::UnknownProvider => {
+                Self::new(Slug::NotFound, "The operator has configured no provider of this name.")
+            }
+            AuthError::InvalidIdToken(flaw) => {
+                Self::new(Slug::InvalidIdToken, format!("Sign in at the provider again, with a new nonce: {flaw}."))
+            }
+            AuthError::ProviderUnavailable(cause) => {
+                Self::caused_by(Slug::ProviderUnavailable, "Try again in a moment.".to_owned(), cause)
             }
             AuthError::TooManyIdentities => {
                 Self::new(Slug::TooManyIdentities, "Unlink one that the user does not need any more.")

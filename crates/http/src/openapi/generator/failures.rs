@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 23] = [
+const OTHERS: [(&str, &str, Slug); 30] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -52,11 +52,18 @@ const OTHERS: [(&str, &str, Slug); 23] = [
     ("signIn", "400", Slug::InvalidBody),
     ("signIn", "401", Slug::WrongCredentials),
     ("signIn", "403", Slug::AccountDisabled),
+    ("createOidcNonce", "503", Slug::Unavailable),
+    ("signInWithOidc", "400", Slug::InvalidBody),
+    ("signInWithOidc", "403", Slug::InvalidIdToken),
+    ("signInWithOidc", "503", Slug::ProviderUnavailable),
     ("changePassword", "400", Slug::InvalidPassword),
     ("changePassword", "403", Slug::WrongPassword),
     ("linkIdentity", "400", Slug::InvalidEmail),
     ("linkIdentity", "403", Slug::WrongPassword),
     ("linkIdentity", "409", Slug::EmailTaken),
+    ("linkOidcIdentity", "400", Slug::InvalidBody),
+    ("linkOidcIdentity", "403", Slug::InvalidIdToken),
+    ("linkOidcIdentity", "409", Slug::IdentityTaken),
     ("unlinkIdentity", "403", Slug::SignInAgain),
     ("unlinkIdentity", "409", Slug::LastIdentity),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),

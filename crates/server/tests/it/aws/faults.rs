@@ -33,7 +33,7 @@ use tapebase_domain::{
 use tokio::runtime::Runtime;
 
 use super::stores;
-use crate::server::Server;
+use crate::server::{Server, borrowed};
 
 const UPLOADS: u32 = 500;
 const CLIENTS: u32 = 8;
@@ -73,7 +73,7 @@ fn every_acknowledged_recording_is_there_once_whatever_aws_does() {
     let stores = stores::fresh();
     let mut settings = stores.clone();
     settings.extend(proxies.iter().map(|(name, proxy, _)| (*name, proxy.url())));
-    let server = Server::start(&stores::borrowed(&settings));
+    let server = Server::start(&borrowed(&settings));
     let client = App::sign_in(&server);
 
     for (_, proxy, seed) in &proxies {

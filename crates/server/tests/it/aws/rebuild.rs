@@ -3,10 +3,10 @@
 use tapebase_conformance::engines;
 use tempfile::TempDir;
 
-use super::stores::{borrowed, fresh};
+use super::stores::fresh;
 use crate::{
     rebuild::{add_user, assert_all_back, log_in, rebuild, sign_up, text, upload_all},
-    server::{Server, command},
+    server::{Server, borrowed, command},
 };
 
 #[test]

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::stores;
 use crate::{
-    server::Server,
+    server::{Server, borrowed},
     stall::{ABANDONED, Flood, SETTINGS, SMALL, WAITING},
 };
 
@@ -28,7 +28,7 @@ fn stall(bytes: usize, hung_up_on: usize, waited_for: usize) {
     let proxy = runtime.block_on(async { AwsProxy::start(engines::address(engines::S3)) });
     let mut settings = stores::fresh();
     settings.push((engines::S3, proxy.url()));
-    let server = Server::start(&[&stores::borrowed(&settings), &SETTINGS[..]].concat());
+    let server = Server::start(&[&borrowed(&settings), &SETTINGS[..]].concat());
     let flood = Flood::prepare(&server, bytes);
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Hold] });
 

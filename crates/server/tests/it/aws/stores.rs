@@ -3,7 +3,7 @@
 use tapebase_conformance::engines;
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::server::{Server, borrowed, command};
 
 /// The settings of a table and a prefix of their own, made as an operator makes them.
 pub fn fresh() -> Vec<(&'static str, String)> {
@@ -18,8 +18,4 @@ pub fn fresh() -> Vec<(&'static str, String)> {
 pub fn serve(more: &[(&str, &str)]) -> Server {
     let settings = fresh();
     Server::start(&[&borrowed(&settings), more].concat())
-}
-
-pub fn borrowed<'a>(settings: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
-    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }

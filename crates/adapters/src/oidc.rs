@@ -1,0 +1,148 @@
+//! `IdentityProviders` with ID tokens that are JSON Web Tokens (OpenID Connect Core 1.0, RFC 7519).
+//!
+//! A provider is chosen by what the operator calls it, never by what a token says. Nothing in a token's header leads to a
+//! key: `jku`, `jwk`, `x5u` and `x5c` are not looked at, and `kid` names one of those the provider publishes.
+
+mod claims;
+mod fetch;
+mod keys;
+mod presets;
+mod signatures;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+pub use jsonwebtoken::Algorithm;
+use jsonwebtoken::{Header, Validation};
+use tapebase_domain::{
+    digest::Sha256,
+    oidc::{IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
+    ports::{Clock, IdTokenError, IdentityProviders},
+};
+
+use self::{claims::Claims, keys::Keys};
+pub use self::{
+    fetch::{InvalidUrl, require_secure},
+    presets::preset,
+    signatures::is_known,
+};
+
+/// An OpenID provider, and what is expected of its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// What it is called here.
+    pub name: ProviderName,
+    /// What it calls itself.
+    pub issuer: String,
+    /// What else it calls itself in some tokens.
+    pub also_issuer: Option<String>,
+    /// Which apps' tokens are accepted: the client ids it knows them by.
+    pub audiences: Vec<String>,
+    /// How it signs.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are (RFC 7517); it is asked at its usual place otherwise (OpenID Connect Discovery 1.0).
+    pub jwks_uri: Option<String>,
+    /// The social network whose ids are its subjects, where there is one.
+    pub network: Option<String>,
+}
+
+/// Every provider there is.
+pub struct OpenIdProviders {
+    providers: Vec<(Provider, Keys)>,
+    clock: Arc<dyn Clock>,
+}
+
+impl OpenIdProviders {
+    /// Knows these providers, and asks none of them before somebody presents a token.
+    #[must_use]
+    pub fn new(providers: Vec<Provider>, clock: Arc<dyn Clock>) -> Self {
+        signatures::install();
+        let with_keys = |provider: Provider| {
+            let keys = Keys::of(&provider);
+            (provider, keys)
+        };
+        Self { providers: providers.into_iter().map(with_keys).collect(), clock }
+    }
+
+    fn find(&self, name: &ProviderName) -> Option<&(Provider, Keys)> {
+        self.providers.iter().find(|(provider, _)| provider.name == *name)
+    }
+}
+
+#[async_trait]
+impl IdentityProviders for OpenIdProviders {
+    fn issuer(&self, provider: &ProviderName) -> Option<String> {
+        self.find(provider).map(|(provider, _)| provider.issuer.clone())
+    }
+
+    fn of_network(&self, network: &str) -> Option<ProviderName> {
+        let proving = self.providers.iter().find(|(provider, _)| provider.network.as_deref() == Some(network));
+        proving.map(|(provider, _)| provider.name.clone())
+    }
+
+    async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError> {
+        let (provider, keys) = self.find(provider).ok_or(IdTokenError::UnknownProvider)?;
+        let now = self.clock.now();
+        let header = jsonwebtoken::decode_header(token.expose()).map_err(|error| flawed(of_header(&error)))?;
+        require_plain(&header).map_err(flawed)?;
+        if !provider.algorithms.contains(&header.alg) {
+            return Err(flawed(IdTokenFlaw::Algorithm));
+        }
+        let key = keys.find(header.kid.as_deref(), header.alg, now).await.map_err(IdTokenError::Unavailable)?;
+        let key = key.ok_or(flawed(IdTokenFlaw::Key))?;
+        let decoded = jsonwebtoken::decode::<Claims>(token.expose(), &key, &signature_alone(header.alg));
+        let claims = decoded.map_err(|error| flawed(of_body(&error)))?.claims;
+        claims.check(provider, now).map_err(flawed)?;
+        let subject = OidcSubject::parse(provider.issuer.clone(), claims.sub);
+        Ok(IdTokenClaims {
+            subject: subject.map_err(|_| flawed(IdTokenFlaw::Subject))?,
+            nonce: claims.nonce,
+            network: provider.network.clone(),
+            digest: signed_digest(token),
+        })
+    }
+}
+
+/// Of what is signed alone: some signatures can be written in more than one way.
+fn signed_digest(token: &IdToken) -> Sha256 {
+    let signed = token.expose().rsplit_once('.').map_or("", |(signed, _)| signed);
+    Sha256::of(signed.as_bytes())
+}
+
+/// A token of another kind (RFC 8725 section 3.11), or with a header that must be understood (RFC 7515 section 4.1.11).
+fn require_plain(header: &Header) -> Result<(), IdTokenFlaw> {
+    let is_jwt = header.typ.as_ref().is_none_or(|kind| kind.eq_ignore_ascii_case("JWT"));
+    if is_jwt && header.crit.is_none() { Ok(()) } else { Err(IdTokenFlaw::Malformed) }
+}
+
+/// The claims are checked here, by this program's own clock.
+fn signature_alone(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}
+
+/// The algorithms that are no signatures, `none` first of all, are none that the crate has a name for.
+fn of_header(error: &jsonwebtoken::errors::Error) -> IdTokenFlaw {
+    use jsonwebtoken::errors::ErrorKind;
+    match error.kind() {
+        ErrorKind::Json(error) if error.to_string().contains("unknown variant") => IdTokenFlaw::Algorithm,
+        _ => IdTokenFlaw::Malformed,
+    }
+}
+
+fn of_body(error: &jsonwebtoken::errors::Error) -> IdTokenFlaw {
+    use jsonwebtoken::errors::ErrorKind;
+    match error.kind() {
+        ErrorKind::InvalidSignature => IdTokenFlaw::Signature,
+        ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm | ErrorKind::InvalidKeyFormat => IdTokenFlaw::Key,
+        _ => IdTokenFlaw::Malformed,
+    }
+}
+
+const fn flawed(flaw: IdTokenFlaw) -> IdTokenError {
+    IdTokenError::Flawed(flaw)
+}

@@ -1,0 +1,118 @@
+//! What a provider publishes: where its keys are, and the keys.
+
+use std::time::Duration;
+
+use serde::{Deserialize, de::DeserializeOwned};
+use tapebase_domain::ports::BoxError;
+use tokio::task::spawn_blocking;
+use ureq::Agent;
+
+/// The most that is read of an answer: the largest key sets have a few thousand bytes.
+const MOST_BYTES: u64 = 64 * 1024;
+/// How long an answer may take, all of it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A URL at which anybody on the way could say whose keys are whose.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} must begin with https://, or http:// on this very machine")]
+pub struct InvalidUrl(String);
+
+/// Fails unless a URL is secure, or of this machine.
+///
+/// # Errors
+/// [`InvalidUrl`].
+pub fn require_secure(url: &str) -> Result<(), InvalidUrl> {
+    let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    let is_here = host.is_some_and(|host| {
+        let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+        ["127.0.0.1", "localhost", "[::1]"].contains(&name)
+    });
+    if url.starts_with("https://") || is_here { Ok(()) } else { Err(InvalidUrl(url.to_owned())) }
+}
+
+/// The keys of an issuer (RFC 7517), each of which may be of a kind nobody knows.
+#[derive(Deserialize)]
+pub struct KeySet {
+    pub keys: Vec<serde_json::Value>,
+}
+
+/// The part of a provider's description that is needed (OpenID Connect Discovery 1.0 section 3).
+#[derive(Deserialize)]
+struct Description {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// The keys, and how long they may be kept if that is said.
+pub async fn key_set(issuer: String, jwks_uri: Option<String>) -> Result<(KeySet, Option<Duration>), BoxError> {
+    spawn_blocking(move || {
+        let agent = agent();
+        let jwks_uri = jwks_uri.map_or_else(|| discover(&agent, &issuer), Ok)?;
+        get(&agent, &jwks_uri)
+    })
+    .await?
+}
+
+fn agent() -> Agent {
+    // A redirect would lead who knows where.
+    let config = Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    config.user_agent("tapebase").build().into()
+}
+
+fn discover(agent: &Agent, issuer: &str) -> Result<String, BoxError> {
+    let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let (description, _): (Description, _) = get(agent, &url)?;
+    if description.issuer != issuer {
+        return Err(format!("{url} is of another issuer: {:?}", description.issuer).into());
+    }
+    require_secure(&description.jwks_uri)?;
+    Ok(description.jwks_uri)
+}
+
+fn get<T: DeserializeOwned>(agent: &Agent, url: &str) -> Result<(T, Option<Duration>), BoxError> {
+    let about = |error: BoxError| format!("{url}: {error}");
+    let mut response =
+        agent.get(url).header("Accept", "application/json").call().map_err(|error| about(error.into()))?;
+    if response.status() != 200 {
+        return Err(about(response.status().to_string().into()).into());
+    }
+    let caching = response.headers().get("Cache-Control").and_then(|value| value.to_str().ok()).and_then(max_age);
+    let body =
+        response.body_mut().with_config().limit(MOST_BYTES).read_to_vec().map_err(|error| about(error.into()))?;
+    let answer = serde_json::from_slice(&body).map_err(|error| about(error.into()))?;
+    Ok((answer, caching))
+}
+
+/// How long an answer may be kept (RFC 9111 section 5.2.2.1).
+fn max_age(cache_control: &str) -> Option<Duration> {
+    let mut directives = cache_control.split(',').filter_map(|directive| directive.trim().split_once('='));
+    let (_, seconds) = directives.find(|(name, _)| name.eq_ignore_ascii_case("max-age"))?;
+    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_from_where_nobody_is_on_the_way() {
+        for url in ["https://id.example.com/keys", "http://127.0.0.1:8090/jwks", "http://[::1]:1/", "http://localhost"]
+        {
+            assert_eq!(require_secure(url), Ok(()), "{url}");
+        }
+        for url in
+            ["http://id.example.com", "http://127.0.0.1.example.com", "http://localhost@example.com", "file:///", ""]
+        {
+            assert!(require_secure(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_age_is_read_among_other_directives() {
+        assert_eq!(max_age("public, max-age=19204, must-revalidate"), Some(Duration::from_secs(19_204)));
+        assert_eq!(max_age("Max-Age=\"5\""), Some(Duration::from_secs(5)));
+        for text in ["", "no-store", "max-age", "max-age=-1", "s-maxage=3"] {
+            assert_eq!(max_age(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A real OpenID provider on this machine, for as long as a test wants it.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+/// Names the folder where its packages are.
+const PACKAGES: &str = "OIDC_PROVIDER";
+
+/// The provider, which signs everybody in as whoever they say; it ends with this value.
+pub struct OidcProvider {
+    process: Child,
+    /// It ends when this does, also where the test is killed.
+    _tether: Option<ChildStdin>,
+    issuer: String,
+}
+
+impl OidcProvider {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// If its packages are not there, or it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let packages = std::env::var_os(PACKAGES)
+            .expect("OIDC_PROVIDER names no packages: run under `cargo xtask engines run -- …` or `cargo xtask test`");
+        let mut command = Command::new("node");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/oidc/provider.mjs")).arg(packages);
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut process = spawned.expect("node starts; install nodejs");
+        let tether = process.stdin.take();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+        assert!(line.starts_with("http://"), "the provider does not start: {line}");
+        Self { process, _tether: tether, issuer: line.trim_end().to_owned() }
+    }
+
+    /// The settings of a server that knows it as `test`, and its subjects as the ids of the network `kakao`.
+    #[must_use]
+    pub fn settings(&self) -> [(&'static str, String); 4] {
+        [
+            ("TAPEBASE_AUTH__OIDC__TEST__ISSUER", self.issuer.clone()),
+            ("TAPEBASE_AUTH__OIDC__TEST__AUDIENCES", "app, app-es256".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__TEST__ALGORITHMS", "RS256, ES256".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__TEST__SOCIAL_TYPE", "kakao".to_owned()),
+        ]
+    }
+
+    /// What it calls itself.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The ID token that an app gets for somebody, by an authorization code: `app` with RS256, `app-es256` with ES256.
+    #[must_use]
+    pub fn token(&self, app: &str, subject: &str, nonce: Option<&str>) -> String {
+        self.ask("token", &json!({"client_id": app, "sub": subject, "nonce": nonce}))
+    }
+
+    /// A token that says this, signed with the current key.
+    #[must_use]
+    pub fn sign(&self, algorithm: &str, claims: &Value, header: &Value) -> String {
+        self.ask("sign", &json!({"alg": algorithm, "claims": claims, "header": header}))
+    }
+
+    /// Signs with new keys from now on, and publishes the former no more if told so.
+    pub fn rotate(&self, drop: bool) {
+        self.ask("rotate", &json!({"drop": drop}));
+    }
+
+    fn ask(&self, what: &str, body: &Value) -> String {
+        let mut answer = ureq::post(format!("{}/test/{what}", self.issuer)).send(body.to_string()).expect("an answer");
+        answer.body_mut().read_to_string().expect("text")
+    }
+}
+
+impl Drop for OidcProvider {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

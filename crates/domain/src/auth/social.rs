@@ -1,0 +1,92 @@
+//! Signing in with a social id, as the clients of 2018 do: with proof, or where the operator trusts it, without.
+
+use super::{Auth, AuthError, Grant, require_enabled};
+use crate::{
+    oidc::{IdToken, IdTokenFlaw, OidcSubject},
+    ports::CreateError,
+    session::TokenForm,
+    user::{Account, Identity, SocialId, User},
+};
+
+impl Auth {
+    /// Signs in whoever knows a social id, making an account the first time; off unless the operator trusts it.
+    ///
+    /// Never into an account that somebody has proved to be theirs.
+    ///
+    /// # Errors
+    /// [`AuthError::UntrustedSocialId`], [`AuthError::Disabled`], [`AuthError::WrongCredentials`] if the id is given up at
+    /// this moment, or a failing port.
+    pub async fn log_in_with_social_id(&self, social: SocialId, client: &str) -> Result<Grant, AuthError> {
+        if !self.policy.trust_social_ids || self.is_of_somebody_proved(&social).await? {
+            return Err(AuthError::UntrustedSocialId);
+        }
+        let identity = Identity::Social(social);
+        let user = match self.users.find(&identity).await? {
+            Some(account) => account.user,
+            None => self.create_or_find(identity.clone()).await?,
+        };
+        require_enabled(&user)?;
+        if !user.lets_in(&identity) {
+            return Err(AuthError::UntrustedSocialId);
+        }
+        let grant = self.open_session(user, client, TokenForm::Seed).await?;
+        self.confirm(grant, &identity, None).await
+    }
+
+    /// Signs in whoever has an ID token of the provider whose subjects are the ids of this network, and of this subject.
+    ///
+    /// A token that was asked for with a nonce needs it; any other counts once.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidIdToken`], [`AuthError::UnknownProvider`] if none proves the ids of this network,
+    /// [`AuthError::SignupClosed`], [`AuthError::Disabled`], [`AuthError::IdentityTaken`] if another account has the id, or
+    /// a failing port.
+    pub async fn log_in_with_proved_social_id(
+        &self,
+        social: SocialId,
+        token: IdToken,
+        nonce: Option<&str>,
+        client: &str,
+    ) -> Result<Grant, AuthError> {
+        let provider = self.providers.of_network(social.network()).ok_or(AuthError::UnknownProvider)?;
+        let claims = self.prove(&provider, &token, nonce).await?;
+        if claims.subject.subject() != social.id() {
+            return Err(AuthError::InvalidIdToken(IdTokenFlaw::Subject));
+        }
+        let identity = Identity::Oidc(claims.subject);
+        let user = self.user_of(identity.clone(), Some(&social)).await?;
+        let user = self.add_social_id(user, social).await?;
+        let grant = self.open_session(user, client, TokenForm::Seed).await?;
+        self.confirm(grant, &identity, None).await
+    }
+
+    /// Whether an account is of the very person at the provider that has the id, whoever has that account.
+    async fn is_of_somebody_proved(&self, social: &SocialId) -> Result<bool, AuthError> {
+        let issuer = self.providers.of_network(social.network()).and_then(|provider| self.providers.issuer(&provider));
+        let subject = issuer.and_then(|issuer| OidcSubject::parse(issuer, social.id().to_owned()).ok());
+        let Some(subject) = subject else { return Ok(false) };
+        Ok(self.users.find(&Identity::Oidc(subject)).await?.is_some())
+    }
+
+    /// A client of 2018 calls its user by this id.
+    async fn add_social_id(&self, user: User, social: SocialId) -> Result<User, AuthError> {
+        let identity = Identity::Social(social);
+        if user.has(&identity) {
+            return Ok(user);
+        }
+        self.link(user.id, identity).await?;
+        Ok(self.users.account(user.id).await?.ok_or(AuthError::InvalidToken)?.user)
+    }
+
+    /// Two first log-ins at once make one account: the loser of the race finds the winner's.
+    async fn create_or_find(&self, identity: Identity) -> Result<User, AuthError> {
+        match self.create(self.new_id(), identity.clone(), None).await {
+            Err(CreateError::Taken) => match self.users.find(&identity).await? {
+                Some(Account { user, .. }) => Ok(user),
+                None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
+            },
+            Err(CreateError::Store(error)) => Err(error.into()),
+            Ok(account) => Ok(account.user),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The port for OpenID providers.
+
+use async_trait::async_trait;
+
+use super::BoxError;
+use crate::oidc::{IdToken, IdTokenClaims, IdTokenFlaw, ProviderName};
+
+/// Why an ID token was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum IdTokenError {
+    /// No provider is called so.
+    #[error("no such provider")]
+    UnknownProvider,
+    /// It proves nothing.
+    #[error("the token proves nothing: {0}")]
+    Flawed(IdTokenFlaw),
+    /// The keys it would be checked with cannot be had.
+    #[error("the provider's keys cannot be fetched")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Knows what OpenID providers sign (OpenID Connect Core 1.0 section 3.1.3.7).
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait IdentityProviders: Send + Sync {
+    /// What a provider calls itself; `None` if there is none of this name.
+    fn issuer(&self, provider: &ProviderName) -> Option<String>;
+
+    /// The provider whose subjects are the ids of a social network, where there is one.
+    fn of_network(&self, network: &str) -> Option<ProviderName>;
+
+    /// Checks an ID token, and reads what it says.
+    ///
+    /// - It MUST refuse what is not signed by a key that `provider` publishes now, or did a moment ago, in a way that the
+    ///   operator expects of it.
+    /// - It MUST refuse what another issued, or was issued to another app, or before its time or after it.
+    /// - It MUST NOT ask the provider more than once a minute, whatever is presented, where it has answered.
+    /// - It MUST know the keys it knew while the provider does not answer.
+    ///
+    /// Whether it was asked for here, and for the first time, is the caller's business.
+    async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError>;
+}
