@@ -11,7 +11,10 @@ use tapebase_conformance::http::{
 use tapebase_domain::digest::Sha256;
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::{
+    openid::{self, PROVIDER},
+    server::{Server, borrowed, command},
+};
 
 const PASSWORDS: [&str; 3] = ["first correct horse", "second correct horse", "third correct horse"];
 /// What every hash of a password begins with.
@@ -26,7 +29,8 @@ fn a_log_at_trace_has_no_secret() {
 pub fn expect_no_secret(settings: &[(&str, &str)]) {
     let folder = TempDir::new().expect("a temporary folder");
     let (data_dir, log) = (folder.path().join("data"), folder.path().join("log"));
-    let own = [("TAPEBASE_LOG__FILTER", "trace"), ("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true")];
+    let provider = openid::settings(&PROVIDER);
+    let own = [&borrowed(&provider)[..], &[("TAPEBASE_LOG__FILTER", "trace")]].concat();
     let mut command = command(&data_dir, &[settings, &own].concat());
     command.stderr(File::create(&log).expect("made"));
     let server = Server::run(command, &data_dir);
@@ -59,14 +63,29 @@ fn use_secrets(server: &Server) -> Vec<String> {
     let list = Request::new("GET", "/record/list").header("Authorization", format!("X_1 {key}"));
     let _ = server.send(&list).expect(200);
 
+    let keys = come_by_provider(server, &mut secrets);
     let played = upload_and_play(server, &token);
     let sent = send_directly(server, &token);
-    for opened in [token, other, key] {
+    for opened in [token, other, key].into_iter().chain(keys) {
         let hash = Sha256::of(opened.as_bytes());
         secrets.extend([opened, hash.to_hex(), hash.to_hex().to_uppercase()]);
     }
     secrets.extend([played, sent]);
     secrets
+}
+
+/// What two log-ins by ID tokens are answered, whose tokens and nonces are secrets, too.
+fn come_by_provider(server: &Server, secrets: &mut Vec<String>) -> [String; 2] {
+    let nonce = server.send(&Request::new("POST", "/v1/auth/oidc/test/nonce")).expect(200).json();
+    let nonce = text(&nonce, "nonce");
+    let token = PROVIDER.token("app", "ann", Some(nonce));
+    let log_in = Request::new("POST", "/v1/auth/oidc/test").json(&json!({"id_token": token, "nonce": nonce}));
+    let grant = server.send(&log_in).expect(200).json();
+    let of_2018 = PROVIDER.token("app", "bob", None);
+    let phone = Request::new("GET", format!("/login?social_id=bob&social_type=kakao&id_token={of_2018}"));
+    let phone = server.send(&phone).expect(200).json();
+    secrets.extend([nonce.to_owned(), token, of_2018]);
+    [text(&grant, "access_token").to_owned(), text(&phone, "auth_key").to_owned()]
 }
 
 /// What signs a playback link.
