@@ -8,9 +8,9 @@ use std::{path::PathBuf, sync::Arc};
 use tapebase_domain::{
     memory::Budget,
     ports::{
-        BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, Inventory, PairError, PartAccess, PartStore,
-        PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs, Staging, SystemClock,
-        UploadStore, UserStore,
+        AttemptStore, BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, Inventory, PairError, PartAccess,
+        PartStore, PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs, Staging,
+        SystemClock, UploadStore, UserStore,
     },
 };
 
@@ -272,6 +272,7 @@ struct RowPorts {
     inventory: Option<Arc<dyn Inventory>>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
+    attempts: Arc<dyn AttemptStore>,
     single_use: Arc<dyn SingleUse>,
     playback_keys: Arc<dyn PlaybackKeyStore>,
 }
@@ -279,7 +280,15 @@ struct RowPorts {
 impl RowPorts {
     fn of<S>(store: Arc<S>) -> Self
     where
-        S: RecordStore + ChangeFeed + DeletedStore + UploadStore + UserStore + SingleUse + PlaybackKeyStore + 'static,
+        S: RecordStore
+            + ChangeFeed
+            + DeletedStore
+            + UploadStore
+            + UserStore
+            + AttemptStore
+            + SingleUse
+            + PlaybackKeyStore
+            + 'static,
     {
         Self {
             records: store.clone(),
@@ -288,6 +297,7 @@ impl RowPorts {
             inventory: None,
             uploads: store.clone(),
             users: store.clone(),
+            attempts: store.clone(),
             single_use: store.clone(),
             playback_keys: store,
         }
@@ -301,6 +311,7 @@ impl RowPorts {
             + DeletedStore
             + UploadStore
             + UserStore
+            + AttemptStore
             + SingleUse
             + PlaybackKeyStore
             + Inventory
@@ -333,7 +344,7 @@ impl BlobPorts {
 }
 
 fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budget) -> Ports {
-    let RowPorts { records, feed, deleted, inventory, uploads, users, single_use, playback_keys } = rows;
+    let RowPorts { records, feed, deleted, inventory, uploads, users, attempts, single_use, playback_keys } = rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
     let (clock, timer): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(TokioTimer));
     let identity_providers = Arc::new(OpenIdProviders::new(providers, clock.clone()));
@@ -349,6 +360,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budg
         staging,
         downloads,
         users,
+        attempts,
         single_use,
         identity_providers,
         clock,

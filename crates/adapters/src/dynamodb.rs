@@ -56,6 +56,7 @@
 //! `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
 //! and `tapebase rebuild` needs `Scan` on `sweep`.
 
+mod attempts;
 mod commit;
 mod counting;
 mod deleted;

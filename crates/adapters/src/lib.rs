@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
 //! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
-//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `SingleUse` | one database file |
+//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `AttemptStore`, `SingleUse` | one database file |
 //! | `s3` | `BlobStore`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
-//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `SingleUse` | one table |
+//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `AttemptStore`, `SingleUse` | one table |
 //! | [`oidc`] | `IdentityProviders` | the keys that OpenID providers publish |
 //! | [`argon2id`] | `PasswordHasher` | nothing |
 //! | [`tokio_timer`] | `Timer` | nothing |

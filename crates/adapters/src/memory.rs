@@ -1,5 +1,6 @@
 //! Every store on maps in memory, for tests and demonstrations: gone with the process.
 
+mod attempts;
 mod changes;
 mod inventory;
 mod playback_keys;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
+    attempts::{AttemptKey, Attempts},
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
@@ -56,6 +58,7 @@ struct State {
     accounts: BTreeMap<UserId, Account>,
     sessions: BTreeMap<TokenHash, Session>,
     used: BTreeMap<[u8; 32], Timestamp>,
+    attempts: BTreeMap<AttemptKey, Attempts>,
 }
 
 /// What is to be done about audio of a deleted recording, or its tombstone, and when.

@@ -82,17 +82,17 @@ impl IdentityProviders for OpenIdProviders {
 
     async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError> {
         let (provider, keys) = self.find(provider).ok_or(IdTokenError::UnknownProvider)?;
-        let now = self.clock.now();
         let header = jsonwebtoken::decode_header(token.expose()).map_err(|error| flawed(of_header(&error)))?;
         require_plain(&header).map_err(flawed)?;
         if !provider.algorithms.contains(&header.alg) {
             return Err(flawed(IdTokenFlaw::Algorithm));
         }
-        let key = keys.find(header.kid.as_deref(), header.alg, now).await.map_err(IdTokenError::Unavailable)?;
+        let key =
+            keys.find(header.kid.as_deref(), header.alg, &*self.clock).await.map_err(IdTokenError::Unavailable)?;
         let key = key.ok_or(flawed(IdTokenFlaw::Key))?;
         let decoded = jsonwebtoken::decode::<Claims>(token.expose(), &key, &signature_alone(header.alg));
         let claims = decoded.map_err(|error| flawed(of_body(&error)))?.claims;
-        claims.check(provider, now).map_err(flawed)?;
+        claims.check(provider, self.clock.now()).map_err(flawed)?;
         let subject = OidcSubject::parse(provider.issuer.clone(), claims.sub);
         Ok(IdTokenClaims {
             subject: subject.map_err(|_| flawed(IdTokenFlaw::Subject))?,

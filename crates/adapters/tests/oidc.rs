@@ -171,10 +171,21 @@ async fn a_claim_that_is_wrong_or_missing_is_refused() {
         ("sub", json!("a".repeat(256)), IdTokenFlaw::Subject),
         ("sub", json!(17), IdTokenFlaw::Malformed),
         ("nonce", json!(["n"]), IdTokenFlaw::Malformed),
+        ("events", json!({"http://schemas.openid.net/event/backchannel-logout": {}}), IdTokenFlaw::Malformed),
     ] {
         assert_eq!(world.flaw(&world.token_with(claim, value.clone())).await, Some(flaw), "{claim}: {value}");
     }
     assert_eq!(world.flaw(&world.token_with("azp", json!(APP))).await, None);
+    for (azp, flaw) in [
+        (json!(APP), None),
+        (json!("another app"), Some(IdTokenFlaw::Audience)),
+        (Value::Null, Some(IdTokenFlaw::Audience)),
+    ] {
+        let mut claims = world.claims();
+        set(&mut claims, "aud", json!([APP, "app-2"]));
+        set(&mut claims, "azp", azp.clone());
+        assert_eq!(world.flaw(&world.signer.sign(&world.header(), &claims)).await, flaw, "{azp}");
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use tapebase_domain::{
     history::ChangeNumber,
     id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
+    oidc::OidcSubject,
     page::{Limit, PageRequest},
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{
@@ -28,7 +29,7 @@ use tapebase_domain::{
     recording::{DigestOrigin, Recording, RecordingName, Revision},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Email, Identity, User},
+    user::{Account, Email, Identity, SocialId, User},
 };
 use tempfile::TempDir;
 
@@ -254,6 +255,29 @@ async fn the_log_stays_small_while_rows_are_read_and_written_without_a_pause() {
     }
 
     assert!(largest < 64 << 20, "it had {largest} bytes");
+}
+
+#[tokio::test]
+async fn a_damaged_proof_lets_nobody_in_by_the_social_id_it_was_of() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("rows.db");
+    let now = SystemClock.now();
+    let oidc = OidcSubject::parse("https://id.example.com".to_owned(), "7".to_owned()).map(Identity::Oidc);
+    let social = SocialId::parse("kakao".to_owned(), "7".to_owned()).map(Identity::Social).expect("a social id");
+    let mut user = User::new(UserId::generate(now), oidc.expect("a subject"), now);
+    user.identities.extend(User::new(user.id, social.clone(), now + Duration::from_secs(1)).identities);
+    let id = user.id;
+    let rows = Sqlite::open(&path).expect("made");
+    rows.create(Account { user, password: None }).await.expect("created");
+    drop(rows);
+    let connection = rusqlite::Connection::open(&path).expect("opened");
+    let change = "UPDATE identities SET linked_at = linked_at + 1 WHERE network LIKE 'oidc%'";
+    assert_eq!(connection.execute(change, []), Ok(1));
+
+    let rows = Sqlite::open(&path).expect("opened");
+
+    assert!(!matches!(UserStore::find(&rows, &social).await, Ok(Some(_))), "nothing says any more that it was proved");
+    assert!(!matches!(UserStore::account(&rows, id).await, Ok(Some(_))));
 }
 
 #[tokio::test]

@@ -47,6 +47,25 @@ pub struct OidcCredentials {
     pub nonce: String,
 }
 
+/// An ID token of an OpenID provider, the nonce it was requested with, and the user's password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OidcLink {
+    /// The ID token that the provider's SDK gave the app.
+    #[schema(
+        example = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImtleS0xIn0.eyJpc3MiOiJodHRwczovL2FjY291bnRzLmdvb2dsZS5jb20ifQ.c2lnbmF0dXJl",
+        max_length = 16384
+    )]
+    pub id_token: String,
+    /// The nonce of `createOidcNonce`, not hashed.
+    #[schema(example = "AAAAAGksO4BXz1aTqk0fLJ2mS8nR5vYwEjH3cD9bUx7oPiQ2tG6aKd")]
+    pub nonce: String,
+    /// Required if the user has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "correct horse battery staple", max_length = 1024)]
+    pub password: Option<String>,
+}
+
 /// A nonce to request an ID token with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OidcNonce {
@@ -240,6 +259,14 @@ impl fmt::Debug for OidcCredentials {
     }
 }
 
+/// Without the token and the password, which are in no log that way.
+impl fmt::Debug for OidcLink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id_token: _, nonce: _, password: _ } = self;
+        formatter.debug_struct("OidcLink").finish_non_exhaustive()
+    }
+}
+
 /// Without the nonce, which is in no log that way.
 impl fmt::Debug for OidcNonce {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -286,9 +313,11 @@ mod tests {
         let grant = Grant { access_token, token_type, expires_at: DateTime::UNIX_EPOCH, user };
 
         let oidc = OidcCredentials { id_token: "s3cret".into(), nonce: "s3cret".into() };
+        let password = Some("s3cret".to_owned());
+        let link = OidcLink { id_token: "s3cret".into(), nonce: "s3cret".into(), password };
         let nonce = OidcNonce { nonce: "s3cret".into(), expires_at: DateTime::UNIX_EPOCH };
 
-        let printed = format!("{credentials:?} {grant:?} {change:?} {oidc:?} {nonce:?}");
+        let printed = format!("{credentials:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?}");
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

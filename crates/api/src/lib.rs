@@ -24,8 +24,8 @@ mod uploads;
 
 pub use self::{
     accounts::{
-        Credentials, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcNonce, PasswordChange,
-        Session, SessionPage, Usage, User, UserLimits,
+        Credentials, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink, OidcNonce,
+        PasswordChange, Session, SessionPage, Usage, User, UserLimits,
     },
     changes::{Change, Changes},
     problem::Problem,

@@ -79,6 +79,7 @@ slugs! {
     UnsupportedMediaType "unsupported-media-type",
     RangeNotSatisfiable "range-not-satisfiable",
     TooManyRequests "too-many-requests",
+    TooManyAttempts "too-many-attempts",
     Internal "internal",
     AudioDamaged "audio-damaged",
     Busy "busy",

@@ -31,14 +31,12 @@ impl OidcConfig {
     fn read(&self, name: &str) -> anyhow::Result<Provider> {
         let name = ProviderName::parse(name)?;
         let known = preset(&name);
-        let (issuer, also_issuer) = match (&self.issuer, &known) {
-            (Some(issuer), _) => (issuer.clone(), None),
-            (None, Some(known)) => (known.issuer.clone(), known.also_issuer.clone()),
-            (None, None) => anyhow::bail!("issuer is missing: the URL that the provider calls itself"),
-        };
+        let issuer = self.issuer.clone().or_else(|| Some(known.as_ref()?.issuer.clone()));
+        let issuer = issuer.context("issuer is missing: the URL that the provider calls itself")?;
         require_secure(&issuer).context("issuer")?;
         // Where keys are is known of the issuer that is known, and of no other.
         let known = known.filter(|known| known.issuer == issuer);
+        let also_issuer = known.as_ref().and_then(|known| known.also_issuer.clone());
         let jwks_uri = self.jwks_uri.clone().or_else(|| known.as_ref()?.jwks_uri.clone());
         jwks_uri.as_deref().map_or(Ok(()), require_secure).context("jwks_uri")?;
         let audiences = self.audiences.clone().into_vec();
@@ -86,6 +84,12 @@ mod tests {
             (&["app-1".to_owned(), "app-2".to_owned()][..], &[Algorithm::RS256][..])
         );
         assert!(google.jwks_uri.is_some());
+    }
+
+    #[test]
+    fn what_is_known_may_be_said() {
+        let said = providers("[auth.oidc.google]\nissuer = 'https://accounts.google.com'\naudiences = 'app'");
+        assert_eq!(said, providers("[auth.oidc.google]\naudiences = 'app'"));
     }
 
     #[test]

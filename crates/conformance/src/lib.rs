@@ -14,6 +14,7 @@
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
+pub mod attempts;
 pub mod aws_proxy;
 pub mod blobs;
 pub mod changes;
@@ -380,6 +381,29 @@ macro_rules! playback_tests {
             the_epoch_of_links_stays_whatever_else_changes,
             playback_keys_are_the_same_for_all_who_ask_first,
             a_key_that_is_rotated_counts_until_the_next_time,
+        }
+    };
+}
+
+/// One test per promise of an `AttemptStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! attempt_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, attempts:
+            finds_the_attempts_that_were_remembered_last,
+            attempts_are_changed_from_what_they_are_alone,
+            attempts_are_changed_by_one_of_many_at_once,
+            attempts_are_known_until_they_expire,
+        }
+    };
+}
+
+/// One test per promise of an `AttemptStore` that forgets when it is told to, and not by itself.
+#[macro_export]
+macro_rules! attempt_sweep_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, attempts:
+            forgets_attempts_once_they_have_expired,
         }
     };
 }

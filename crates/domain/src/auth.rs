@@ -1,5 +1,7 @@
 //! Use case: sign up, log in, and know who is asking.
 
+mod attempts;
+mod claiming;
 mod disabling;
 mod identities;
 mod oidc;
@@ -10,17 +12,18 @@ mod tests;
 
 pub use self::disabling::{InvalidUserName, UserName};
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::TimeDelta;
 
 use crate::{
+    attempts::AttemptKey,
     id::{SessionId, UserId},
     oidc::IdTokenFlaw,
     page::Limit,
     ports::{
-        BoxError, Clock, CreateError, HasherError, IdentityProviders, PasswordHasher, PlaybackKeyStore, Ports,
-        SingleUse, StoreError, UserStore,
+        AttemptStore, BoxError, Clock, CreateError, HasherError, IdentityProviders, PasswordHasher, PlaybackKeyStore,
+        Ports, SingleUse, StoreError, UserStore,
     },
     session::{Session, SessionPage, SessionToken, TokenForm},
     time::Timestamp,
@@ -87,6 +90,12 @@ pub enum AuthError {
     /// The token opens no session.
     #[error("invalid or expired token")]
     InvalidToken,
+    /// Too many passwords were wrong.
+    #[error("too many wrong passwords")]
+    TooManyAttempts {
+        /// How long until the next one is heard.
+        wait: TimeDelta,
+    },
     /// Too many are signing in at this moment, or the account changes all the time.
     #[error("too much at once")]
     Busy,
@@ -96,6 +105,21 @@ pub enum AuthError {
     /// A store failed.
     #[error("a store is unavailable")]
     Unavailable(#[source] BoxError),
+}
+
+/// Where somebody signs in from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Device {
+    /// What it calls itself.
+    pub name: String,
+    /// Its address, where that is known and says something.
+    pub address: Option<IpAddr>,
+}
+
+impl From<&str> for Device {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), address: None }
+    }
 }
 
 /// A session that just began, with the token that opens it.
@@ -127,6 +151,7 @@ pub struct Auth {
     users: Arc<dyn UserStore>,
     passwords: Arc<dyn PasswordHasher>,
     providers: Arc<dyn IdentityProviders>,
+    attempts: Arc<dyn AttemptStore>,
     single_use: Arc<dyn SingleUse>,
     keys: Arc<dyn PlaybackKeyStore>,
     clock: Arc<dyn Clock>,
@@ -141,21 +166,23 @@ impl Auth {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports, policy: AuthPolicy) -> Self {
-        let Ports { users, passwords, identity_providers, single_use, playback_keys, clock, .. } = ports.clone();
-        Self { users, passwords, providers: identity_providers, single_use, keys: playback_keys, clock, policy }
+        let Ports { users, passwords, identity_providers, attempts, single_use, playback_keys, clock, .. } =
+            ports.clone();
+        let (providers, keys) = (identity_providers, playback_keys);
+        Self { users, passwords, providers, attempts, single_use, keys, clock, policy }
     }
 
     /// Makes an account for whoever asks, and signs them in.
     ///
     /// # Errors
     /// [`AuthError::SignupClosed`], [`AuthError::EmailTaken`], or a failing port.
-    pub async fn sign_up(&self, email: Email, password: Password, client: &str) -> Result<Grant, AuthError> {
+    pub async fn sign_up(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
         let identity = Identity::Email(email.clone());
         let Account { user, password } = self.add(self.new_id(), email, password).await?;
-        let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
+        let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, password.as_ref()).await
     }
 
@@ -194,16 +221,19 @@ impl Auth {
     /// An unknown user costs the same time as a wrong password.
     ///
     /// # Errors
-    /// [`AuthError::WrongCredentials`], [`AuthError::Disabled`], or a failing port.
-    pub async fn log_in(&self, email: Email, password: Password, client: &str) -> Result<Grant, AuthError> {
+    /// [`AuthError::WrongCredentials`], [`AuthError::TooManyAttempts`], [`AuthError::Disabled`], or a failing port.
+    pub async fn log_in(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
+        let key = AttemptKey::of_email(&email);
         let identity = Identity::Email(email);
         let account = self.users.find(&identity).await?;
+        let attempt = self.reserve_attempt(key, device.address).await?;
         let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
         let user = user.filter(|_| is_right).ok_or(AuthError::WrongCredentials)?;
+        self.note_success(attempt).await;
         require_enabled(&user)?;
-        let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
+        let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, Some(&hash)).await
     }
 
@@ -293,9 +323,9 @@ impl Auth {
         Ok(account)
     }
 
-    async fn open_session(&self, user: User, client: &str, form: TokenForm) -> Result<Grant, AuthError> {
+    async fn open_session(&self, user: User, device: &Device, form: TokenForm) -> Result<Grant, AuthError> {
         let token = SessionToken::generate(form);
-        let session = self.new_session(user.id, client, self.clock.now());
+        let session = self.new_session(user.id, device, self.clock.now());
         self.users.open_session(session.clone(), token.hash(), self.policy.most_sessions).await?;
         Ok(Grant { token, session, user })
     }
@@ -324,11 +354,11 @@ impl Auth {
         Err(refusal)
     }
 
-    fn new_session(&self, user: UserId, client: &str, now: Timestamp) -> Session {
+    fn new_session(&self, user: UserId, device: &Device, now: Timestamp) -> Session {
         Session {
             id: SessionId::generate(now),
             user,
-            client: client.chars().take(Self::CLIENT_CHARACTERS).collect(),
+            client: device.name.chars().take(Self::CLIENT_CHARACTERS).collect(),
             created_at: now,
             last_used_at: now,
             expires_at: now + self.policy.idle.min(self.policy.absolute),

@@ -1,6 +1,6 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
+//! - [`recording`], [`attempts`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
 //! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
@@ -8,6 +8,7 @@
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
+pub mod attempts;
 pub mod auth;
 pub mod backup;
 pub mod blob;

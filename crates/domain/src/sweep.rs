@@ -14,7 +14,8 @@ use crate::{
     blob::{BlobRef, Provenance},
     history::{DeletedAudio, Retention},
     ports::{
-        BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError, UploadStore, UserStore,
+        AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError,
+        UploadStore, UserStore,
     },
     time::Timestamp,
 };
@@ -71,6 +72,7 @@ pub struct Sweep {
     staged: Arc<dyn StagedBlobs>,
     users: Arc<dyn UserStore>,
     single_use: Arc<dyn SingleUse>,
+    attempts: Arc<dyn AttemptStore>,
     deleted: Arc<dyn DeletedStore>,
     clock: Arc<dyn Clock>,
     grace: TimeDelta,
@@ -86,9 +88,22 @@ impl Sweep {
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
         let witnesses = Witnesses::new(ports);
-        let Ports { uploads, blobs, staging, users, single_use, deleted, clock, .. } = ports.clone();
+        let Ports { uploads, blobs, staging, users, single_use, attempts, deleted, clock, .. } = ports.clone();
         let (staged, has_brake) = (staging.blobs, true);
-        Self { witnesses, uploads, blobs, staged, users, single_use, deleted, clock, grace, retention, has_brake }
+        Self {
+            witnesses,
+            uploads,
+            blobs,
+            staged,
+            users,
+            single_use,
+            attempts,
+            deleted,
+            clock,
+            grace,
+            retention,
+            has_brake,
+        }
     }
 
     /// Removes audio without a recording however much there is of it: somebody has looked at it.
@@ -110,9 +125,10 @@ impl Sweep {
         let orphans = self.sweep_orphans().await;
         let sessions = self.users.remove_expired_sessions(now).await;
         let used = self.single_use.forget_used(now).await;
+        let attempts = self.attempts.forget_attempts(now).await;
         // What fails keeps nothing else from being swept.
         let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
-        used?;
+        used.and(attempts)?;
         Ok(Swept {
             blobs,
             failed: failed + resisting,

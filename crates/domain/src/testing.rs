@@ -11,16 +11,17 @@ use crate::{
     details::Details,
     digest::Sha256,
     history::{ChangeNumber, Counters},
-    id::{RecordingId, UserId},
+    id::{RecordingId, SessionId, UserId},
     media_type::MediaType,
     memory::Budget,
     ports::{
-        MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockIdentityProviders, MockPartStore,
-        MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore, MockSingleUse, MockStagedBlobs, MockTimer,
-        MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
+        MockAttemptStore, MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockIdentityProviders,
+        MockPartStore, MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore, MockSingleUse, MockStagedBlobs,
+        MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
+    session::Session,
     time::Timestamp,
     upload::Limits,
 };
@@ -37,6 +38,7 @@ pub struct TestPorts {
     pub parts: MockPartStore,
     pub users: MockUserStore,
     pub passwords: MockPasswordHasher,
+    pub attempts: MockAttemptStore,
     pub single_use: MockSingleUse,
     pub identity_providers: MockIdentityProviders,
     pub playback_keys: MockPlaybackKeyStore,
@@ -58,6 +60,10 @@ impl TestPorts {
     pub fn build(mut self) -> Ports {
         self.blobs.expect_ping().returning(|| Ok(()));
         self.identity_providers.expect_of_network().returning(|_| None);
+        self.users.expect_session_of().returning(|user, id| Ok(Some(session(user, id))));
+        self.attempts.expect_attempts().returning(|_| Ok(None));
+        self.attempts.expect_change_attempts().returning(|_, _, _| Ok(true));
+        self.attempts.expect_forget_attempts().returning(|_| Ok(0));
         self.single_use.expect_forget_used().returning(|_| Ok(0));
         self.blobs.expect_is_intact().returning(|_| Ok(true));
         let mut clock = MockClock::new();
@@ -74,6 +80,7 @@ impl TestPorts {
             downloads: None,
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
+            attempts: Arc::new(self.attempts),
             single_use: Arc::new(self.single_use),
             identity_providers: Arc::new(self.identity_providers),
             playback_keys: Arc::new(self.playback_keys),
@@ -86,6 +93,12 @@ impl TestPorts {
 
 pub fn timestamp(text: &str) -> Timestamp {
     DateTime::parse_from_rfc3339(text).expect("RFC 3339").to_utc()
+}
+
+/// A session that is open.
+fn session(user: UserId, id: SessionId) -> Session {
+    let at = timestamp("2026-11-23T09:00:00Z");
+    Session { id, user, client: String::new(), created_at: at, last_used_at: at, expires_at: at, ends_at: at }
 }
 
 /// A recording of `owner` whose bytes are `audio`.

@@ -34,13 +34,25 @@ const REQUEST_HEADERS: [HeaderName; 10] = [
     HeaderName::from_static("x-recorded-at"),
 ];
 
+/// How much of what is limited is left (draft-ietf-httpapi-ratelimit-headers).
+pub mod rate_limits {
+    use actix_web::http::header::HeaderName;
+
+    /// What is left, and when there is more.
+    pub const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+    /// How much there is in all.
+    pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+}
+
 /// What pages may read of answers.
-const RESPONSE_HEADERS: [HeaderName; 9] = [
+const RESPONSE_HEADERS: [HeaderName; 11] = [
     header::ACCEPT_RANGES,
     header::CONTENT_DISPOSITION,
     header::CONTENT_RANGE,
     header::ETAG,
     header::LOCATION,
+    rate_limits::LIMIT,
+    rate_limits::POLICY,
     digests::REPR_DIGEST,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,

@@ -1,5 +1,6 @@
 //! Every port of a server, as it meets the stores: through a gate where calls fail.
 
+mod attempts;
 mod audio;
 mod identity_providers;
 mod passwords;
@@ -51,6 +52,7 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         staging: Staging { blobs: reached.clone(), parts },
         downloads: None,
         users: reached.clone(),
+        attempts: reached.clone(),
         single_use: reached.clone(),
         identity_providers: Arc::new(PlainProvider),
         playback_keys: reached,

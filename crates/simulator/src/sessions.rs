@@ -28,7 +28,7 @@ fn email(person: Person) -> Option<Email> {
 /// Signs somebody up; nothing goes wrong yet.
 pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, person: Person) {
     let (Some(email), Ok(password)) = (email(person), Password::parse(PASSWORD)) else { return };
-    match services.auth.sign_up(email, password, "app").await {
+    match services.auth.sign_up(email, password, &"app".into()).await {
         Ok(grant) => {
             let mut facts = shared.facts();
             facts.people[person].user = Some(grant.user.id);
@@ -44,7 +44,7 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
     let email = Email::parse(&format!("newcomer{number}@example.com"));
     let (Ok(email), Ok(password)) = (email, Password::parse(PASSWORD)) else { return };
     let was_known = client.shared.facts().known.newcomers.get(number).copied();
-    let answer = client.services.auth.sign_up(email.clone(), password.clone(), "app").await;
+    let answer = client.services.auth.sign_up(email.clone(), password.clone(), &"app".into()).await;
     match answer {
         Ok(_) => {
             let was_there = client.shared.facts().known.newcomers.get_mut(number).map(|known| replace(known, true));
@@ -55,7 +55,7 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
         Err(error) => client.excuse(&error),
     }
     if was_known == Some(true)
-        && let Err(AuthError::WrongCredentials) = client.services.auth.log_in(email, password, "app").await
+        && let Err(AuthError::WrongCredentials) = client.services.auth.log_in(email, password, &"app".into()).await
     {
         client.shared.wrong(Invariant::Tokens, format!("newcomer {number} is not known any more"));
     }
@@ -66,7 +66,7 @@ pub async fn log_in(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let log_outs = || client.shared.facts().people[client.person].log_outs;
     let (_, over) = log_outs();
-    match client.services.auth.log_in(email, password, "app").await {
+    match client.services.auth.log_in(email, password, &"app".into()).await {
         Ok(grant) => {
             let (begun, _) = log_outs();
             let session = KnownSession {
@@ -79,7 +79,10 @@ pub async fn log_in(client: Client) {
             client.shared.facts().known.sessions.push(session);
         }
         Err(error @ AuthError::WrongCredentials) => client.shared.wrong(Invariant::Tokens, error.to_string()),
-        Err(error @ AuthError::Disabled) => client.shared.note(&format!("{} is told that {error}", client.person)),
+        // Tries whose success could not be noted count as failed, and so do those of a moment.
+        Err(error @ (AuthError::Disabled | AuthError::TooManyAttempts { .. })) => {
+            client.shared.note(&format!("{} is told that {error}", client.person));
+        }
         Err(error) => client.excuse_failure(&error),
     }
 }
@@ -140,7 +143,7 @@ pub async fn change_password(client: Client, token: String) {
 pub async fn change_identities(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let auth = &client.services.auth;
-    let log_in = async |email| auth.log_in(email, password.clone(), "web").await;
+    let log_in = async |email| auth.log_in(email, password.clone(), &"web".into()).await;
     let Ok(grant) = log_in(email).await else { return };
     let Ok(other) = Email::parse(&format!("{}@example.com", grant.session.id)) else { return };
     let caller = Caller { user: grant.session.user, session: grant.session };
@@ -172,10 +175,10 @@ pub async fn prove_social_id(client: Client) {
     };
     let id = nonce.digest().to_hex();
     let Ok(social) = SocialId::parse(PROVIDER.to_owned(), id.clone()) else { return };
-    let by_id = async || auth.log_in_with_social_id(social.clone(), "app").await;
+    let by_id = async || auth.log_in_with_social_id(social.clone(), &"app".into()).await;
     let by_provider = async || {
         let token = IdToken::parse(format!("{id} {}", nonce.expose())).map_err(AuthError::InvalidIdToken)?;
-        auth.log_in_with_id_token(&provider, token, nonce.expose(), "app").await
+        auth.log_in_with_id_token(&provider, token, nonce.expose(), &"app".into()).await
     };
     let before = by_id().await;
     let (first, second) = future::join(by_provider(), by_provider()).await;
@@ -212,7 +215,7 @@ pub async fn disable(client: Client) {
     let mut is_disabled = false;
     end_all(&client, &tokens, async { auth.disable(&name).await.map(|found| is_disabled = found) }).await;
     // Unless another enables them at the same time.
-    let is_let_in = is_disabled && auth.log_in(email, password, "app").await.is_ok();
+    let is_let_in = is_disabled && auth.log_in(email, password, &"app".into()).await.is_ok();
     if is_let_in && begun == over && enablings().0 == begun {
         client.shared.wrong(Invariant::Tokens, format!("{} signs in, and is disabled", client.person));
     }
@@ -231,6 +234,8 @@ fn judge(client: &Client, error: AuthError) {
         AuthError::NotRecent
         | AuthError::Busy
         | AuthError::Disabled
+        | AuthError::InvalidToken
+        | AuthError::TooManyAttempts { .. }
         | AuthError::TooManyIdentities
         | AuthError::SignupClosed => {
             client.shared.note(&format!("{} is told that {error}", client.person));
@@ -254,7 +259,9 @@ async fn end_all(client: &Client, tokens: &[String], act: impl Future<Output = R
     match act.await {
         Ok(()) => end(Openness::Closed),
         Err(error @ AuthError::WrongPassword) => client.shared.wrong(Invariant::Tokens, error.to_string()),
-        Err(error @ AuthError::Disabled) => client.shared.note(&format!("{} is told that {error}", client.person)),
+        Err(error @ (AuthError::Disabled | AuthError::TooManyAttempts { .. })) => {
+            client.shared.note(&format!("{} is told that {error}", client.person));
+        }
         Err(error) => {
             client.shared.facts().people[client.person].is_log_out_lost = true;
             client.excuse_failure(&error);

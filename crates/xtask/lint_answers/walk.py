@@ -128,6 +128,8 @@ class Walk:
             self.send("POST", nonce, status=status, body=b"", token="", provider=provider)
         for route, user, status, token in [(log_in, "bob", 200, ""), (link, "ann", 201, None), (link, "bob", 409, None)]:
             body = self.id_token(user)
+            if route == link:
+                body["password"] = PASSWORD
             self.send("POST", route, status=status, body=body, token=token, provider="test")
             self.send("POST", route, status=403, body=body, token=token, provider="test")
             self.send("POST", route, status=400, body={}, token=token, provider="test")

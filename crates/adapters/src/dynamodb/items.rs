@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tapebase_domain::{
+    attempts::{AttemptKey, Attempts},
     blob::BlobRef,
     details::Details,
     digest::Sha256,
@@ -277,6 +278,18 @@ pub fn opened_session(item: &Item) -> Result<Session, StoreError> {
 /// From when on the table may forget a session by itself.
 pub fn time_to_live(expires_at: Timestamp) -> AttributeValue {
     number(expires_at.timestamp() + EXPIRED_SECONDS)
+}
+
+/// Tries of an account's password.
+pub fn of_attempts(key: AttemptKey, attempts: &Attempts) -> Item {
+    let ttl = number(attempts.expires_at().timestamp());
+    with(keys::attempts(key), [("state", binary(&attempts.to_bytes())), ("ttl", ttl)])
+}
+
+/// `None` for what cannot be read.
+pub fn attempts(item: &Item) -> Option<Attempts> {
+    let state = item.get("state")?.as_b().ok()?;
+    Attempts::from_bytes(state.as_ref()).ok()
 }
 
 /// What was used: until when that is to be known.

@@ -4,6 +4,7 @@ use std::cmp::{max, min};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tapebase_domain::{
+    attempts::AttemptKey,
     blob::BlobRef,
     digest::Sha256,
     history::ChangeNumber,
@@ -86,6 +87,11 @@ pub fn identity(identity: &Identity) -> Item {
         Identity::Social(social) => format!("I#social/{}#{}", escaped(social.network()), social.id()),
     };
     key(pk, "IDENTITY".to_owned())
+}
+
+/// Tries of an account's password.
+pub fn attempts(key_of: AttemptKey) -> Item {
+    key(format!("A#{}", key_of.0.to_hex()), "ATTEMPTS".to_owned())
 }
 
 /// What was used, of what counts once.

@@ -1,7 +1,7 @@
 //! What an ID token says, and whether it is to be believed (OpenID Connect Core 1.0 section 3.1.3.7).
 
 use chrono::TimeDelta;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use tapebase_domain::{oidc::IdTokenFlaw, time::Timestamp};
 
 use super::Provider;
@@ -27,6 +27,8 @@ pub struct Claims {
     pub sub: String,
     /// What the app had asked the provider to repeat.
     pub nonce: Option<String>,
+    /// That something has happened, of which the token tells (RFC 8417): it is no ID token then.
+    events: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,6 +47,9 @@ struct NumericDate(f64);
 impl Claims {
     /// Fails at the first that is not to be believed of this provider's tokens.
     pub fn check(&self, provider: &Provider, now: Timestamp) -> Result<(), IdTokenFlaw> {
+        if self.events.is_some() {
+            return Err(IdTokenFlaw::Malformed);
+        }
         if self.iss != provider.issuer && Some(&self.iss) != provider.also_issuer.as_ref() {
             return Err(IdTokenFlaw::Issuer);
         }
@@ -55,16 +60,17 @@ impl Claims {
         if self.sub.is_empty() { Err(IdTokenFlaw::Subject) } else { Ok(()) }
     }
 
-    /// Among several audiences, the one it was issued to must be one of ours, too.
+    /// Every audience must be ours: another would have the token, too. Of several, one must be whom it was issued to.
     fn is_for_one_of(&self, audiences: &[String]) -> bool {
         let own = |audience: &String| audiences.contains(audience);
         match &self.aud {
             Audience::None => false,
             Audience::One(audience) => own(audience) && self.azp.as_ref().is_none_or(own),
-            Audience::Several(several) if several.len() == 1 => {
-                several.iter().all(own) && self.azp.as_ref().is_none_or(own)
-            }
-            Audience::Several(several) => several.iter().any(own) && self.azp.as_ref().is_some_and(own),
+            Audience::Several(several) => match several.len() {
+                0 => false,
+                1 => several.iter().all(own) && self.azp.as_ref().is_none_or(own),
+                _ => several.iter().all(own) && self.azp.as_ref().is_some_and(own),
+            },
         }
     }
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 use serde::{Deserialize, de::DeserializeOwned};
 use tapebase_domain::ports::BoxError;
 use tokio::task::spawn_blocking;
-use ureq::Agent;
+use ureq::{
+    Agent,
+    http::{Uri, uri::Authority},
+};
 
 /// The most that is read of an answer: the largest key sets have a few thousand bytes.
 const MOST_BYTES: u64 = 64 * 1024;
-/// How long an answer may take, all of it.
+/// How long an answer may take, all of it; there are two where the provider is asked where its keys are.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A URL at which anybody on the way could say whose keys are whose.
@@ -22,12 +25,17 @@ pub struct InvalidUrl(String);
 /// # Errors
 /// [`InvalidUrl`].
 pub fn require_secure(url: &str) -> Result<(), InvalidUrl> {
-    let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
-    let is_here = host.is_some_and(|host| {
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
-        ["127.0.0.1", "localhost", "[::1]"].contains(&name)
+    let parsed = url.parse::<Uri>().ok();
+    let is_secure = parsed.is_some_and(|url| {
+        let (host, authority) = (url.host().unwrap_or_default(), url.authority().map_or("", Authority::as_str));
+        let is_reachable = match url.scheme_str() {
+            Some("https") => !host.is_empty(),
+            Some("http") => ["127.0.0.1", "localhost", "[::1]"].contains(&host),
+            _ => false,
+        };
+        is_reachable && !authority.contains('@')
     });
-    if url.starts_with("https://") || is_here { Ok(()) } else { Err(InvalidUrl(url.to_owned())) }
+    if is_secure { Ok(()) } else { Err(InvalidUrl(url.to_owned())) }
 }
 
 /// The keys of an issuer (RFC 7517), each of which may be of a kind nobody knows.
@@ -36,9 +44,9 @@ pub struct KeySet {
     pub keys: Vec<serde_json::Value>,
 }
 
-/// The part of a provider's description that is needed (OpenID Connect Discovery 1.0 section 3).
+/// The part of a provider's metadata that is needed (OpenID Connect Discovery 1.0 section 3).
 #[derive(Deserialize)]
-struct Description {
+struct Metadata {
     issuer: String,
     jwks_uri: String,
 }
@@ -61,12 +69,12 @@ fn agent() -> Agent {
 
 fn discover(agent: &Agent, issuer: &str) -> Result<String, BoxError> {
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let (description, _): (Description, _) = get(agent, &url)?;
-    if description.issuer != issuer {
-        return Err(format!("{url} is of another issuer: {:?}", description.issuer).into());
+    let (metadata, _): (Metadata, _) = get(agent, &url)?;
+    if metadata.issuer != issuer {
+        return Err(format!("{url} is of another issuer: {:?}", metadata.issuer).into());
     }
-    require_secure(&description.jwks_uri)?;
-    Ok(description.jwks_uri)
+    require_secure(&metadata.jwks_uri)?;
+    Ok(metadata.jwks_uri)
 }
 
 fn get<T: DeserializeOwned>(agent: &Agent, url: &str) -> Result<(T, Option<Duration>), BoxError> {
@@ -100,9 +108,16 @@ mod tests {
         {
             assert_eq!(require_secure(url), Ok(()), "{url}");
         }
-        for url in
-            ["http://id.example.com", "http://127.0.0.1.example.com", "http://localhost@example.com", "file:///", ""]
-        {
+        for url in [
+            "http://id.example.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost@example.com",
+            "http://localhost:80@evil.example.com/keys",
+            "https://",
+            "https://a@id.example.com",
+            "file:///",
+            "",
+        ] {
             assert!(require_secure(url).is_err(), "{url}");
         }
     }

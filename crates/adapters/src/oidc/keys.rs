@@ -7,7 +7,11 @@ use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{Jwk, KeyAlgorithm, PublicKeyUse},
 };
-use tapebase_domain::{ports::BoxError, time::Timestamp};
+use tapebase_domain::{
+    ports::{BoxError, Clock},
+    time::Timestamp,
+};
+use tokio::sync::Semaphore;
 
 use super::{Provider, fetch};
 
@@ -19,13 +23,17 @@ const PAUSE: TimeDelta = TimeDelta::seconds(60);
 /// How often one is asked that has never answered.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
-/// Asks where its keys may be had when they are needed: never more than one at once, and whoever can do without does not
-/// wait for it.
+/// How many may wait for an answer; the others are told at once.
+const WAITING: usize = 64;
+
+/// Asks for its keys when they are needed: never more than once at a time, and nobody waits who knows their key but the one
+/// who asks.
 pub struct Keys {
     issuer: String,
     jwks_uri: Option<String>,
     known: Mutex<Known>,
     asking: tokio::sync::Mutex<()>,
+    waiting: Semaphore,
 }
 
 #[derive(Default)]
@@ -34,10 +42,14 @@ struct Known {
     keys: Option<Vec<Key>>,
     /// Until when they need not be asked for again.
     fresh_until: Option<Timestamp>,
-    /// When they were asked for last, because there were none or they were old.
+    /// When the provider was asked last, because there were no keys or they were old.
     asked_at: Option<Timestamp>,
-    /// When they were asked for last, because one was named that was not among them: the provider may have a new one.
+    /// When it was asked last because a key was named that was not among them: it may have a new one.
     searched_at: Option<Timestamp>,
+    /// Whether it did not answer the last time.
+    has_failed: bool,
+    /// How often it was asked: whoever has waited for an answer has had it.
+    asked: u64,
 }
 
 struct Key {
@@ -49,7 +61,8 @@ struct Key {
 impl Keys {
     pub fn of(provider: &Provider) -> Self {
         let Provider { issuer, jwks_uri, .. } = provider.clone();
-        Self { issuer, jwks_uri, known: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        let (known, asking, waiting) = (Mutex::default(), tokio::sync::Mutex::default(), Semaphore::new(WAITING));
+        Self { issuer, jwks_uri, known, asking, waiting }
     }
 
     /// The key of this id that signs in this way; without an id, the only one that does.
@@ -57,29 +70,33 @@ impl Keys {
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<Option<DecodingKey>, BoxError> {
-        let (found, is_fresh) = self.known().look_up(id, algorithm, now);
+        let (found, is_fresh) = self.known().look_up(id, algorithm, clock.now());
         if found.is_some() && is_fresh {
             return Ok(found);
         }
+        let asked = self.known().asked;
+        let _waiting = self.waiting.try_acquire().map_err(|_| "too many wait for the provider")?;
         let asking = match &found {
             Some(_) => self.asking.try_lock().ok(),
             None => Some(self.asking.lock().await),
         };
-        // Somebody else is asking otherwise, or has asked meanwhile.
-        if asking.is_some() && self.known().begin_to_ask(id, algorithm, now) {
-            self.ask(now).await;
+        if asking.is_some() && self.known().begin_to_ask(asked, id, algorithm, clock.now()) {
+            self.ask(clock).await;
         }
-        self.known().answer(id, algorithm, now)
+        self.known().answer(id, algorithm, clock.now())
     }
 
     /// What it does not answer leaves everything as it was.
-    async fn ask(&self, now: Timestamp) {
-        match fetch::key_set(self.issuer.clone(), self.jwks_uri.clone()).await {
+    async fn ask(&self, clock: &dyn Clock) {
+        let answer = fetch::key_set(self.issuer.clone(), self.jwks_uri.clone()).await;
+        let (now, mut known) = (clock.now(), self.known());
+        known.asked += 1;
+        known.has_failed = answer.is_err();
+        match answer {
             Ok((set, max_age)) => {
                 let kept = max_age.and_then(|age| TimeDelta::from_std(age).ok()).unwrap_or(LEAST_KEPT);
-                let mut known = self.known();
                 known.keys = Some(set.keys.into_iter().filter_map(Key::read).collect());
                 known.fresh_until = Some(now + kept.clamp(LEAST_KEPT, MOST_KEPT));
             }
@@ -105,10 +122,11 @@ impl Known {
         (found.map(|found| found.decoding.clone()), self.fresh_until.is_some_and(|until| now < until))
     }
 
-    /// Whether the provider is to be asked, which is noted. A clock that was set back keeps nobody from asking.
-    fn begin_to_ask(&mut self, id: Option<&str>, algorithm: Algorithm, now: Timestamp) -> bool {
+    /// Whether the provider is to be asked by somebody who came when it had been asked so often; if so, that is noted. A
+    /// clock that was set back keeps nobody from asking.
+    fn begin_to_ask(&mut self, asked: u64, id: Option<&str>, algorithm: Algorithm, now: Timestamp) -> bool {
         let (found, is_fresh) = self.look_up(id, algorithm, now);
-        if found.is_some() && is_fresh {
+        if self.asked != asked || (found.is_some() && is_fresh) {
             return false;
         }
         let (last, pause) = match &self.keys {
@@ -123,11 +141,13 @@ impl Known {
         may_ask
     }
 
+    /// A key that is not there may be one that the provider has not told of.
     fn answer(&self, id: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Result<Option<DecodingKey>, BoxError> {
-        if self.keys.is_none() {
+        let (found, _) = self.look_up(id, algorithm, now);
+        if found.is_none() && (self.keys.is_none() || self.has_failed) {
             return Err("the provider has not answered".into());
         }
-        Ok(self.look_up(id, algorithm, now).0)
+        Ok(found)
     }
 }
 

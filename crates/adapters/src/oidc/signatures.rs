@@ -1,6 +1,8 @@
 //! The signatures of JSON Web Tokens by ring, which TLS has brought along: what `jsonwebtoken` offers of its own would add
 //! a second such library to the program, or one with an advisory that has no fix.
 
+use std::sync::OnceLock;
+
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind,
     crypto::{CryptoProvider, JwtVerifier, KeyUtils},
@@ -19,8 +21,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 
 /// Has every token of this process checked here.
 pub fn install() {
-    // Fails if it was done before.
-    let _ = PROVIDER.install_default();
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    #[expect(clippy::expect_used, reason = "nothing else here knows the crate")]
+    INSTALLED.get_or_init(|| PROVIDER.install_default().expect("nobody else has installed another"));
 }
 
 fn verifier(algorithm: Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
-const TABLES: [(&str, &[&str]); 8] = [
+const TABLES: [(&str, &[&str]); 9] = [
     ("store", rows::STORE),
     ("users", rows::USER),
     ("identities", rows::IDENTITY),
@@ -16,6 +16,7 @@ const TABLES: [(&str, &[&str]); 8] = [
     ("deleted", rows::DELETED),
     ("playback_keys", rows::PLAYBACK_KEY),
     ("used", &["digest", "expires_at", "checksum"]),
+    ("attempts", rows::ATTEMPTS),
 ];
 
 /// The statement that made each table and index, by its name.

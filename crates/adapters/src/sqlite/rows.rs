@@ -11,6 +11,7 @@ use rusqlite::{
     types::{ToSqlOutput, Value, ValueRef},
 };
 use tapebase_domain::{
+    attempts::Attempts,
     blob::BlobRef,
     details::Details,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
@@ -82,6 +83,8 @@ pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at", "blob", "
 pub const STORE: &[&str] = &["id", "history", "checksum"];
 /// The columns of a key that playback links are signed with.
 pub const PLAYBACK_KEY: &[&str] = &["number", "key", "checksum"];
+/// The columns of an account's tries of passwords.
+pub const ATTEMPTS: &[&str] = &["key", "state", "expires_at", "checksum"];
 /// The columns of an owner's counters.
 pub const COUNTERS: &[&str] =
     &["owner", "bytes", "reserved_bytes", "recordings", "uploads", "sessions", "tombstones", "changed"];
@@ -317,6 +320,14 @@ pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
 pub fn history(row: &Row<'_>) -> rusqlite::Result<HistoryId> {
     verify(row, STORE, 0)?;
     parsed(row, place!(STORE, "history"), HistoryId::parse)
+}
+
+/// From the columns of [`ATTEMPTS`].
+pub fn attempts(row: &Row<'_>) -> rusqlite::Result<Attempts> {
+    verify(row, ATTEMPTS, 0)?;
+    let place = place!(ATTEMPTS, "state");
+    let state: Vec<u8> = row.get(place)?;
+    Attempts::from_bytes(&state).map_err(|error| broken(place, error))
 }
 
 /// A key that playback links are signed with, from the columns of [`PLAYBACK_KEY`].

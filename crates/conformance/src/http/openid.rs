@@ -64,7 +64,7 @@ fn log_in(token: &str, nonce: &str) -> Request {
 
 fn link(bearer: &str, token: &str, nonce: &str) -> Request {
     let link = Request::new("POST", "/v1/me/identities/oidc/test").bearer(bearer);
-    link.json(&json!({"id_token": token, "nonce": nonce}))
+    link.json(&json!({"id_token": token, "nonce": nonce, "password": PASSWORD}))
 }
 
 /// Signs somebody in as an app does.
@@ -103,7 +103,9 @@ pub fn who_the_provider_knows_signs_in_to_one_account(client: &dyn Client, provi
     assert_eq!(first["user"]["email"], Value::Null);
     let identities = Request::new("GET", "/v1/me/identities").bearer(bearer(&second));
     let identities = client.send(&identities).expect(200).json();
-    let [identity] = &identities["items"].as_array().expect("a list")[..] else { panic!("{identities}") };
+    // And the social id that it proves, for the routes of 2018.
+    let [identity, social] = &identities["items"].as_array().expect("a list")[..] else { panic!("{identities}") };
+    assert_eq!((text(social, "type"), text(social, "subject")), ("social", &*subject));
     assert_eq!((text(identity, "type"), text(identity, "provider")), ("oidc", provider.issuer()));
     assert_eq!(text(identity, "subject"), subject);
 }
@@ -184,7 +186,11 @@ pub fn an_account_at_the_provider_is_linked_and_unlinked(client: &dyn Client, pr
     let ann = client.send(&sign_up(&email, PASSWORD)).expect(201).json();
     let (subject, fresh) = (fresh_subject(), nonce(client));
 
-    let linked = client.send(&link(bearer(&ann), &provider.token("app", &subject, Some(&fresh)), &fresh)).expect(201);
+    let token = provider.token("app", &subject, Some(&fresh));
+    let without_password = json!({"id_token": token, "nonce": fresh});
+    let without_password = Request::new("POST", "/v1/me/identities/oidc/test").json(&without_password);
+    assert_eq!(client.send(&without_password.bearer(bearer(&ann))).outcome(), "403 wrong-password");
+    let linked = client.send(&link(bearer(&ann), &token, &fresh)).expect(201);
 
     let path = linked.header("location").expect("its path").to_owned();
     assert_eq!(client.send(&Request::new("GET", &path).bearer(bearer(&ann))).expect(200).json(), linked.json());

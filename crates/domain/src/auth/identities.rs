@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::{Auth, AuthError, Caller, MOST_TRIES, require_enabled};
 use crate::{
-    id::{IdentityId, UserId},
+    attempts::AttemptKey,
+    id::IdentityId,
     ports::UpdateError,
     user::{Account, Email, Identity, LinkedIdentity, Password, PasswordHash, User},
 };
@@ -30,7 +31,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::NotRecent`], [`AuthError::SignupClosed`], [`AuthError::UntrustedSocialId`],
-    /// [`AuthError::WrongPassword`], [`AuthError::EmailTaken`], [`AuthError::TooManyIdentities`], [`AuthError::Busy`]
+    /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::EmailTaken`],
+    /// [`AuthError::TooManyIdentities`], [`AuthError::Busy`]
     /// where the account changes all the time, or a failing port.
     pub async fn link_email(
         &self,
@@ -42,13 +44,15 @@ impl Auth {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let identity = Identity::Email(email);
+        let attempt = self.reserve_attempt(AttemptKey::of_user(caller.user), None).await?;
+        let identities = [Identity::Email(email)];
         for _ in 0..MOST_TRIES {
-            let from = self.account(caller).await?;
+            let from = self.account_to_change(caller).await?;
             let hash = self.own_password(&from, password.clone()).await?;
-            match self.try_link(from, identity.clone(), Some(hash)).await {
+            self.note_success(attempt).await;
+            match self.try_link(from, &identities, Some(hash)).await {
                 Ok(None) => {}
-                Ok(Some(linked)) => return Ok(linked),
+                Ok(Some(linked)) => return self.confirm_link(caller, linked).await,
                 Err(AuthError::IdentityTaken) => return Err(AuthError::EmailTaken),
                 Err(error) => return Err(error),
             }
@@ -64,12 +68,9 @@ impl Auth {
     pub async fn unlink(&self, caller: &Caller, id: IdentityId) -> Result<bool, AuthError> {
         self.require_recent(caller)?;
         for _ in 0..MOST_TRIES {
-            let from = self.account(caller).await?;
-            let mut to = from.clone();
-            to.user.identities.retain(|linked| linked.id != id);
-            if to.user.identities.len() == from.user.identities.len() {
-                return Ok(false);
-            }
+            let from = self.account_to_change(caller).await?;
+            let Some(unlinked) = from.user.identities.iter().find(|linked| linked.id == id) else { return Ok(false) };
+            let to = self.without(&from, &unlinked.identity);
             if to.user.proved_since().is_none() {
                 return Err(AuthError::LastIdentity);
             }
@@ -78,6 +79,56 @@ impl Auth {
             }
         }
         Err(AuthError::Busy)
+    }
+
+    /// What is left of an account without an identity. The social id that a provider proves goes with it, or it would lead
+    /// whoever has that account at the provider in again; a password is of use with an email address.
+    fn without(&self, from: &Account, identity: &Identity) -> Account {
+        let mut to = from.clone();
+        let is_of_same = |other: &Identity| match (identity, other) {
+            (Identity::Oidc(subject), Identity::Social(social)) => subject.subject() == social.id(),
+            _ => identity == other,
+        };
+        to.user.identities.retain(|linked| !is_of_same(&linked.identity));
+        if to.user.email().is_none() {
+            to.password = None;
+        }
+        if to.user.has_unproved() {
+            // Nothing else was: another proof was the first.
+            self.link_social_ids_anew(&mut to.user);
+        }
+        to
+    }
+
+    /// The account of a caller who may change what it is signed in with.
+    ///
+    /// The session is looked at after the account: whoever proves that it is theirs links the proof, has all sessions end,
+    /// and changes the account once more. Whatever state of it is read here, a session from before is refused.
+    pub(super) async fn account_to_change(&self, caller: &Caller) -> Result<Account, AuthError> {
+        let account = self.account(caller).await?;
+        if account.user.has_unproved() {
+            return Err(AuthError::NotRecent);
+        }
+        self.require_open(caller).await?;
+        Ok(account)
+    }
+
+    async fn require_open(&self, caller: &Caller) -> Result<(), AuthError> {
+        let open = self.users.session_of(caller.user, caller.session.id).await?;
+        open.map(|_| ()).ok_or(AuthError::InvalidToken)
+    }
+
+    /// Takes an identity away again that was linked by a session which has ended meanwhile.
+    async fn confirm_link(&self, caller: &Caller, linked: LinkedIdentity) -> Result<LinkedIdentity, AuthError> {
+        let Err(ended) = self.require_open(caller).await else { return Ok(linked) };
+        for _ in 0..MOST_TRIES {
+            let Some(from) = self.users.account(caller.user).await? else { break };
+            let to = self.without(&from, &linked.identity);
+            if self.update(from, to).await? {
+                break;
+            }
+        }
+        Err(ended)
     }
 
     pub(super) async fn account(&self, caller: &Caller) -> Result<Account, AuthError> {
@@ -93,7 +144,7 @@ impl Auth {
     }
 
     /// The hash of the caller's password, which this is, or is to be if they have none.
-    async fn own_password(&self, account: &Account, password: Password) -> Result<PasswordHash, AuthError> {
+    pub(super) async fn own_password(&self, account: &Account, password: Password) -> Result<PasswordHash, AuthError> {
         if let Some(hash) = account.password.clone() {
             let is_right = self.passwords.verify(password, hash.clone()).await?;
             return if is_right { Ok(hash) } else { Err(AuthError::WrongPassword) };
@@ -104,35 +155,34 @@ impl Auth {
         Ok(self.passwords.hash(password).await?)
     }
 
-    /// Gives a user an identity, which they may have already.
-    pub(super) async fn link(&self, user: UserId, identity: Identity) -> Result<LinkedIdentity, AuthError> {
+    /// Gives the caller identities, which they may have already; the first of them is answered.
+    pub(super) async fn link(&self, caller: &Caller, identities: &[Identity]) -> Result<LinkedIdentity, AuthError> {
         for _ in 0..MOST_TRIES {
-            let from = self.users.account(user).await?.ok_or(AuthError::InvalidToken)?;
+            let from = self.account_to_change(caller).await?;
             let password = from.password.clone();
-            if let Some(linked) = self.try_link(from, identity.clone(), password).await? {
-                return Ok(linked);
+            if let Some(linked) = self.try_link(from, identities, password).await? {
+                return self.confirm_link(caller, linked).await;
             }
         }
         Err(AuthError::Busy)
     }
 
-    /// `None` if the account was changed meanwhile.
-    async fn try_link(
+    /// The first of the identities, as it is linked; `None` if the account was changed meanwhile.
+    pub(super) async fn try_link(
         &self,
         from: Account,
-        identity: Identity,
+        identities: &[Identity],
         password: Option<PasswordHash>,
     ) -> Result<Option<LinkedIdentity>, AuthError> {
-        if let Some(linked) = from.user.identities.iter().find(|linked| linked.identity == identity) {
-            return Ok(Some(linked.clone()));
+        let mut to = Account { password, ..from.clone() };
+        for identity in identities.iter().filter(|identity| !from.user.has(identity)) {
+            to.user.identities.push(self.linked_last(&to.user, identity.clone()));
         }
-        if from.user.identities.len() >= User::MOST_IDENTITIES {
+        if to.user.identities.len() > User::MOST_IDENTITIES.max(from.user.identities.len()) {
             return Err(AuthError::TooManyIdentities);
         }
-        let linked = self.linked_last(&from.user, identity);
-        let mut to = Account { password, ..from.clone() };
-        to.user.identities.push(linked.clone());
-        Ok(self.update(from, to).await?.then_some(linked))
+        let first = to.user.identities.iter().find(|linked| Some(&linked.identity) == identities.first()).cloned();
+        if to == from || self.update(from, to).await? { Ok(first) } else { Ok(None) }
     }
 
     /// After all others of the user, also where a clock was set back.

@@ -2,16 +2,14 @@
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller, Grant, require_enabled};
+use super::{Auth, AuthError, Caller, Device, Grant};
 use crate::{
+    attempts::AttemptKey,
     oidc::{IdToken, IdTokenClaims, IdTokenFlaw, Nonce, ProviderName},
-    ports::{CreateError, IdTokenError},
+    ports::IdTokenError,
     session::TokenForm,
-    user::{Account, Identity, LinkedIdentity, SocialId, User},
+    user::{Identity, LinkedIdentity, Password, SocialId},
 };
-
-/// In how many steps a sign-in finds its account: to claim it takes three, and others may change it meanwhile.
-const MOST_STEPS: usize = 6;
 
 impl Auth {
     /// How long a token without a nonce may be accepted: longer than any is after it was issued.
@@ -42,38 +40,56 @@ impl Auth {
         provider: &ProviderName,
         token: IdToken,
         nonce: &str,
-        client: &str,
+        device: &Device,
     ) -> Result<Grant, AuthError> {
         let claims = self.prove(provider, &token, Some(nonce)).await?;
-        let subject = claims.subject.subject().to_owned();
-        let social = claims.network.and_then(|network| SocialId::parse(network, subject).ok());
+        let social = social_id(&claims);
         let identity = Identity::Oidc(claims.subject);
         let user = self.user_of(identity.clone(), social.as_ref()).await?;
-        let grant = self.open_session(user, client, TokenForm::Prefixed).await?;
+        let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, None).await
     }
 
-    /// Lets the caller sign in with an account at a provider, too.
+    /// Lets the caller sign in with an account at a provider, too; whoever has a password gives it.
     ///
     /// Who has proved nothing so far cannot: anybody may have come by their social id.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], [`AuthError::UntrustedSocialId`], [`AuthError::UnknownProvider`],
-    /// [`AuthError::InvalidIdToken`], [`AuthError::IdentityTaken`], [`AuthError::TooManyIdentities`], [`AuthError::Busy`]
-    /// where the account changes all the time, or a failing port.
+    /// [`AuthError::NotRecent`], [`AuthError::UntrustedSocialId`], [`AuthError::WrongPassword`],
+    /// [`AuthError::TooManyAttempts`], [`AuthError::UnknownProvider`], [`AuthError::InvalidIdToken`],
+    /// [`AuthError::IdentityTaken`], [`AuthError::TooManyIdentities`], [`AuthError::Busy`] where the account changes all
+    /// the time, or a failing port.
     pub async fn link_id_token(
         &self,
         caller: &Caller,
         provider: &ProviderName,
         token: IdToken,
         nonce: &str,
+        password: Option<Password>,
     ) -> Result<LinkedIdentity, AuthError> {
         self.require_recent(caller)?;
-        if self.account(caller).await?.user.proved_since().is_none() {
+        let account = self.account_to_change(caller).await?;
+        if account.user.proved_since().is_none() {
             return Err(AuthError::UntrustedSocialId);
         }
+        if account.password.is_some() {
+            let password = password.ok_or(AuthError::WrongPassword)?;
+            let attempt = self.reserve_attempt(AttemptKey::of_user(caller.user), None).await?;
+            self.own_password(&account, password).await?;
+            self.note_success(attempt).await;
+        }
         let claims = self.prove(provider, &token, Some(nonce)).await?;
-        self.link(caller.user, Identity::Oidc(claims.subject)).await
+        let social = social_id(&claims).map(Identity::Social);
+        let mut identities = vec![Identity::Oidc(claims.subject)];
+        if let Some(social) = social {
+            // Whoever has recordings under it signs in with the token, and has them.
+            let owner = self.users.find(&social).await?;
+            if owner.is_some_and(|owner| owner.user.id != caller.user) {
+                return Err(AuthError::IdentityTaken);
+            }
+            identities.push(social);
+        }
+        self.link(caller, &identities).await
     }
 
     /// What a token says that is true, was asked for here, and is used for the first time.
@@ -106,57 +122,11 @@ impl Auth {
             Err(AuthError::InvalidIdToken(flaw))
         }
     }
+}
 
-    /// Whose proved identity it is: the user that has it, or that has the social id which it proves, or a new one.
-    pub(super) async fn user_of(&self, identity: Identity, social: Option<&SocialId>) -> Result<User, AuthError> {
-        for _ in 0..MOST_STEPS {
-            match self.users.find(&identity).await? {
-                Some(account) if account.user.disabled_at.is_some() => return Err(AuthError::Disabled),
-                Some(account) if account.user.has_unproved() => self.end_unproved(account).await?,
-                Some(account) => return Ok(account.user),
-                None => self.claim_or_create(&identity, social).await?,
-            }
-        }
-        Err(AuthError::Busy)
-    }
-
-    /// Who loses a race finds what the winner has made.
-    async fn claim_or_create(&self, identity: &Identity, social: Option<&SocialId>) -> Result<(), AuthError> {
-        let by_social_id = match social {
-            Some(social) => self.users.find(&Identity::Social(social.clone())).await?,
-            None => None,
-        };
-        if let Some(Account { user, .. }) = by_social_id {
-            require_enabled(&user)?;
-            return match self.link(user.id, identity.clone()).await {
-                Ok(_) | Err(AuthError::IdentityTaken) => Ok(()),
-                Err(error) => Err(error),
-            };
-        }
-        if !self.policy.open_signup {
-            return Err(AuthError::SignupClosed);
-        }
-        match self.create(self.new_id(), identity.clone(), None).await {
-            Ok(_) | Err(CreateError::Taken) => Ok(()),
-            Err(CreateError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Ends what began by a social id alone, by whoever knew it: nothing more begins since there is a proof. Then the social
-    /// id is linked anew, behind the proof, which says that it is done; where that is cut short, the next sign-in does it.
-    async fn end_unproved(&self, from: Account) -> Result<(), AuthError> {
-        self.users.close_sessions(from.user.id).await?;
-        let mut to = from.clone();
-        let (social, proved): (Vec<_>, Vec<_>) =
-            from.user.identities.iter().cloned().partition(|linked| matches!(linked.identity, Identity::Social(_)));
-        to.user.identities = proved;
-        for linked in social {
-            let anew = self.linked_last(&to.user, linked.identity);
-            to.user.identities.push(anew);
-        }
-        // Changed meanwhile, it is looked at again.
-        self.update(from, to).await.map(|_| ())
-    }
+/// The social id that a token proves.
+fn social_id(claims: &IdTokenClaims) -> Option<SocialId> {
+    SocialId::parse(claims.network.clone()?, claims.subject.subject().to_owned()).ok()
 }
 
 impl From<IdTokenError> for AuthError {

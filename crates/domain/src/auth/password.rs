@@ -1,7 +1,10 @@
 //! Changing a password.
 
 use super::{Auth, AuthError, Caller, MOST_TRIES};
-use crate::user::{Email, Identity, Password};
+use crate::{
+    attempts::AttemptKey,
+    user::{Email, Identity, Password},
+};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -9,8 +12,9 @@ impl Auth {
     /// It may be asked for again, as by whoever got no answer: the new password is the current one by then.
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
+    /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
     pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
+        let attempt = self.reserve_attempt(AttemptKey::of_user(caller.user), None).await?;
         for _ in 0..MOST_TRIES {
             let from = self.account(caller).await?.password.ok_or(AuthError::WrongPassword)?;
             let to = if current != new && self.passwords.verify(current.clone(), from.clone()).await? {
@@ -20,6 +24,7 @@ impl Auth {
             } else {
                 return Err(AuthError::WrongPassword);
             };
+            self.note_success(attempt).await;
             // Refused, it was changed meanwhile, perhaps by the same request, sent twice.
             if self.users.change_password(caller.user, Some(from), to, Some(caller.session.id)).await? {
                 return Ok(());

@@ -1,8 +1,8 @@
 //! Signing in with a social id, as the clients of 2018 do: with proof, or where the operator trusts it, without.
 
-use super::{Auth, AuthError, Grant, require_enabled};
+use super::{Auth, AuthError, Device, Grant, require_enabled};
 use crate::{
-    oidc::{IdToken, IdTokenFlaw, OidcSubject},
+    oidc::{IdToken, IdTokenFlaw},
     ports::CreateError,
     session::TokenForm,
     user::{Account, Identity, SocialId, User},
@@ -16,7 +16,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::UntrustedSocialId`], [`AuthError::Disabled`], [`AuthError::WrongCredentials`] if the id is given up at
     /// this moment, or a failing port.
-    pub async fn log_in_with_social_id(&self, social: SocialId, client: &str) -> Result<Grant, AuthError> {
+    pub async fn log_in_with_social_id(&self, social: SocialId, device: &Device) -> Result<Grant, AuthError> {
         if !self.policy.trust_social_ids || self.is_of_somebody_proved(&social).await? {
             return Err(AuthError::UntrustedSocialId);
         }
@@ -29,7 +29,7 @@ impl Auth {
         if !user.lets_in(&identity) {
             return Err(AuthError::UntrustedSocialId);
         }
-        let grant = self.open_session(user, client, TokenForm::Seed).await?;
+        let grant = self.open_session(user, device, TokenForm::Seed).await?;
         self.confirm(grant, &identity, None).await
     }
 
@@ -46,7 +46,7 @@ impl Auth {
         social: SocialId,
         token: IdToken,
         nonce: Option<&str>,
-        client: &str,
+        device: &Device,
     ) -> Result<Grant, AuthError> {
         let provider = self.providers.of_network(social.network()).ok_or(AuthError::UnknownProvider)?;
         let claims = self.prove(&provider, &token, nonce).await?;
@@ -56,26 +56,8 @@ impl Auth {
         let identity = Identity::Oidc(claims.subject);
         let user = self.user_of(identity.clone(), Some(&social)).await?;
         let user = self.add_social_id(user, social).await?;
-        let grant = self.open_session(user, client, TokenForm::Seed).await?;
+        let grant = self.open_session(user, device, TokenForm::Seed).await?;
         self.confirm(grant, &identity, None).await
-    }
-
-    /// Whether an account is of the very person at the provider that has the id, whoever has that account.
-    async fn is_of_somebody_proved(&self, social: &SocialId) -> Result<bool, AuthError> {
-        let issuer = self.providers.of_network(social.network()).and_then(|provider| self.providers.issuer(&provider));
-        let subject = issuer.and_then(|issuer| OidcSubject::parse(issuer, social.id().to_owned()).ok());
-        let Some(subject) = subject else { return Ok(false) };
-        Ok(self.users.find(&Identity::Oidc(subject)).await?.is_some())
-    }
-
-    /// A client of 2018 calls its user by this id.
-    async fn add_social_id(&self, user: User, social: SocialId) -> Result<User, AuthError> {
-        let identity = Identity::Social(social);
-        if user.has(&identity) {
-            return Ok(user);
-        }
-        self.link(user.id, identity).await?;
-        Ok(self.users.account(user.id).await?.ok_or(AuthError::InvalidToken)?.user)
     }
 
     /// Two first log-ins at once make one account: the loser of the race finds the winner's.

@@ -5,7 +5,7 @@ mod oidc;
 use mockall::predicate::{always, eq};
 
 use super::*;
-use crate::{testing::TestPorts, user::SocialId};
+use crate::{attempts::Attempts, testing::TestPorts, user::SocialId};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -57,7 +57,7 @@ async fn an_unknown_user_costs_a_hash_like_a_wrong_password() {
         .times(1)
         .returning(|_, _| Ok(true));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::WrongCredentials)));
 }
@@ -69,9 +69,30 @@ async fn a_wrong_password_answers_like_an_unknown_user() {
     ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().with(always(), eq(PasswordHash::new("hers".into()))).returning(|_, _| Ok(false));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::WrongCredentials)));
+}
+
+#[tokio::test]
+async fn a_try_that_is_refused_writes_nothing_and_hashes_nothing() {
+    let mut ports = TestPorts::at(NOW);
+    let (key, now) = (AttemptKey::of_email(&email()), ports.now());
+    let mut tried = Attempts::default();
+    for _ in 0..8 {
+        tried = tried.with_try(key, None, now).expect("one may mistype");
+    }
+    ports.attempts.expect_attempts().with(eq(key)).returning(move |_| Ok(Some(tried.clone())));
+    ports.attempts.expect_change_attempts().never();
+    ports.users.expect_find().returning(|_| Ok(None));
+    ports.passwords.expect_verify().never();
+
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+
+    assert!(
+        matches!(granted, Err(AuthError::TooManyAttempts { wait }) if wait == TimeDelta::seconds(1)),
+        "{granted:?}"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +111,7 @@ async fn a_session_is_kept_under_the_hash_of_its_token() {
         Ok(())
     });
 
-    let grant = Auth::new(&ports.build(), policy()).log_in(email(), password(), &"x".repeat(300)).await;
+    let grant = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::from(&*"x".repeat(300))).await;
 
     let grant = grant.expect("let in");
     let (session, hash) = opened.recv().expect("opened");
@@ -106,7 +127,7 @@ async fn a_taken_email_address_is_refused() {
     ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
     ports.users.expect_create().returning(|_| Err(CreateError::Taken));
 
-    let granted = Auth::new(&ports.build(), policy()).sign_up(email(), password(), "").await;
+    let granted = Auth::new(&ports.build(), policy()).sign_up(email(), password(), &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::EmailTaken)));
 }
@@ -118,7 +139,7 @@ async fn closed_signup_leaves_the_door_to_the_operator() {
     ports.users.expect_create().times(1).returning(|_| Ok(()));
     let auth = Auth::new(&ports.build(), AuthPolicy { open_signup: false, ..policy() });
 
-    assert!(matches!(auth.sign_up(email(), password(), "").await, Err(AuthError::SignupClosed)));
+    assert!(matches!(auth.sign_up(email(), password(), &Device::default()).await, Err(AuthError::SignupClosed)));
     assert!(auth.add_user(email(), password()).await.is_ok());
 }
 
@@ -126,7 +147,8 @@ async fn closed_signup_leaves_the_door_to_the_operator() {
 async fn a_social_id_alone_lets_nobody_in() {
     let social = SocialId::parse("google".into(), "1".into()).expect("a social id");
 
-    let granted = Auth::new(&TestPorts::at(NOW).build(), policy()).log_in_with_social_id(social, "").await;
+    let granted =
+        Auth::new(&TestPorts::at(NOW).build(), policy()).log_in_with_social_id(social, &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::UntrustedSocialId)));
 }
@@ -146,7 +168,7 @@ async fn two_first_log_ins_at_once_make_one_account() {
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     let auth = Auth::new(&ports.build(), AuthPolicy { trust_social_ids: true, ..policy() });
 
-    let grant = auth.log_in_with_social_id(social, "").await.expect("let in");
+    let grant = auth.log_in_with_social_id(social, &Device::default()).await.expect("let in");
 
     assert_eq!(grant.user.id, winner_id);
     assert_eq!(grant.token.expose().len(), 64);
@@ -238,7 +260,7 @@ async fn a_busy_hasher_is_no_wrong_password() {
     ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().returning(|_, _| Err(HasherError::Busy));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::Busy)));
 }
@@ -261,7 +283,7 @@ async fn what_was_changed_while_it_was_checked_lets_nobody_in() {
         ports.users.expect_open_session().times(1).returning(|_, _, _| Ok(()));
         ports.users.expect_close_session().with(eq(id), always()).times(1).returning(|_, _| Ok(true));
 
-        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), "").await;
+        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
 
         assert!(matches!(granted, Err(AuthError::WrongCredentials | AuthError::Disabled)), "{granted:?}");
     }

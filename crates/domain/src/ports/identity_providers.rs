@@ -34,7 +34,8 @@ pub trait IdentityProviders: Send + Sync {
     /// - It MUST refuse what is not signed by a key that `provider` publishes now, or did a moment ago, in a way that the
     ///   operator expects of it.
     /// - It MUST refuse what another issued, or was issued to another app, or before its time or after it.
-    /// - It MUST NOT ask the provider more than once a minute, whatever is presented, where it has answered.
+    /// - Where the provider has answered, it MUST NOT be asked more than once a minute for keys that are not known, whatever
+    ///   is presented, nor more than once a minute for new ones in place of old ones.
     /// - It MUST know the keys it knew while the provider does not answer.
     ///
     /// Whether it was asked for here, and for the first time, is the caller's business.

@@ -4,6 +4,7 @@
 //! an adapter that passes the suite can be swapped in. To add a backend, implement the traits it can
 //! serve in the adapters crate and run the suite on it; nothing here or in the HTTP API changes.
 
+mod attempts;
 mod blobs;
 mod changes;
 mod clock;
@@ -26,26 +27,8 @@ use std::sync::Arc;
 
 use crate::memory::Budget;
 
-#[cfg(test)]
 pub use self::{
-    blobs::MockBlobStore,
-    changes::MockChangeFeed,
-    clock::MockClock,
-    deleted::MockDeletedStore,
-    identity_providers::MockIdentityProviders,
-    inventory::MockInventory,
-    links::MockPresignDownloads,
-    passwords::MockPasswordHasher,
-    playback_keys::MockPlaybackKeyStore,
-    records::MockRecordStore,
-    salvage::MockSalvage,
-    single_use::MockSingleUse,
-    staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
-    timer::MockTimer,
-    uploads::MockUploadStore,
-    users::MockUserStore,
-};
-pub use self::{
+    attempts::AttemptStore,
     blobs::{BlobEntry, BlobError, BlobStore, digest},
     changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock},
@@ -63,6 +46,26 @@ pub use self::{
     timer::Timer,
     uploads::{ReserveError, SettleError, UploadStore},
     users::{CreateError, UpdateError, UserStore},
+};
+#[cfg(test)]
+pub use self::{
+    attempts::MockAttemptStore,
+    blobs::MockBlobStore,
+    changes::MockChangeFeed,
+    clock::MockClock,
+    deleted::MockDeletedStore,
+    identity_providers::MockIdentityProviders,
+    inventory::MockInventory,
+    links::MockPresignDownloads,
+    passwords::MockPasswordHasher,
+    playback_keys::MockPlaybackKeyStore,
+    records::MockRecordStore,
+    salvage::MockSalvage,
+    single_use::MockSingleUse,
+    staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
+    timer::MockTimer,
+    uploads::MockUploadStore,
+    users::MockUserStore,
 };
 
 /// The driver's own error, kept for the log.
@@ -103,6 +106,8 @@ pub struct Ports {
     pub downloads: Option<Arc<dyn PresignDownloads>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
+    /// Tries of passwords.
+    pub attempts: Arc<dyn AttemptStore>,
     /// What was used, of what counts once.
     pub single_use: Arc<dyn SingleUse>,
     /// OpenID providers.

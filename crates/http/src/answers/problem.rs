@@ -81,6 +81,7 @@ meanings! {
     UnsupportedMediaType 415 "The media type is not supported" retryable: false,
     RangeNotSatisfiable 416 "The range lies beyond the end of the audio" retryable: false,
     TooManyRequests 429 "Too many requests from this address" retryable: true,
+    TooManyAttempts 429 "Too many wrong passwords" retryable: true,
     Internal 500 "Internal server error" retryable: true,
     AudioDamaged 500 "The audio of this recording is damaged" retryable: false,
     Busy 503 "The server is busy" retryable: true,
@@ -132,8 +133,7 @@ impl Meaning {
 pub struct Problem {
     slug: Slug,
     detail: Cow<'static, str>,
-    /// Boxed, since every fallible function returns as many bytes as a problem has.
-    header: Option<Box<(header::HeaderName, String)>>,
+    headers: Vec<(header::HeaderName, String)>,
     deleted_at: Option<Timestamp>,
     restart: Option<&'static str>,
     cause: Option<BoxError>,
@@ -145,13 +145,14 @@ impl Problem {
 
     /// A problem of this slug; `detail` says what is wrong here and what to do.
     pub fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { slug, detail: detail.into(), header: None, deleted_at: None, restart: None, cause: None }
+        Self { slug, detail: detail.into(), headers: Vec::new(), deleted_at: None, restart: None, cause: None }
     }
 
     /// The same, with a header the client needs.
     #[must_use]
-    pub fn with_header(self, name: header::HeaderName, value: String) -> Self {
-        Self { header: Some(Box::new((name, value))), ..self }
+    pub fn with_header(mut self, name: header::HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     /// The same, with when what it is about was deleted.
@@ -213,11 +214,11 @@ impl ResponseError for Problem {
         self.log();
         let meaning = Meaning::of(self.slug);
         let mut response = HttpResponse::build(meaning.status_code());
-        if let Some((name, value)) = self.header.as_deref() {
-            response.insert_header((name.clone(), value.as_str()));
-        }
         if let Some(seconds) = meaning.retry_after_seconds() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.as_str()));
         }
         if self.slug == Slug::BodyTimeout {
             response.force_close();

@@ -15,7 +15,7 @@ use crate::{
     answers::{problem::Problem, wire},
     bodies::incoming::Json,
     requests::{
-        caller::{Caller, client_name},
+        caller::{Caller, device},
         place::Place,
         query::{self, PageQuery},
     },
@@ -40,8 +40,8 @@ pub async fn sign_up(
 ) -> Answer {
     let email = Email::parse(&body.0.email)?;
     let password = Password::parse(&body.0.password)?;
-    let client = client_name(&request).to_owned();
-    let grant = tasks.run(None, async move { services.auth.sign_up(email, password, &client).await }).await?;
+    let device = device(&request);
+    let grant = tasks.run(None, async move { services.auth.sign_up(email, password, &device).await }).await?;
     Ok(Place::of(&request).created(paths::ME).json(wire::grant(&grant)))
 }
 
@@ -62,8 +62,8 @@ pub async fn log_in(
     // What can be nobody's email address or password is answered like what is somebody else's.
     let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
-    let client = client_name(&request).to_owned();
-    let grant = tasks.run(None, async move { services.auth.log_in(email, password, &client).await }).await?;
+    let device = device(&request);
+    let grant = tasks.run(None, async move { services.auth.log_in(email, password, &device).await }).await?;
     Ok(HttpResponse::Ok().json(wire::grant(&grant)))
 }
 

@@ -44,11 +44,11 @@ pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Se
 
 /// Link an email address
 ///
-/// Lets the user sign in with this email address, too, and with the password they have. Possible within 15 minutes of signing in, while sign-up is open. If the response was lost, repeat the request.
+/// Lets the user sign in with this email address, too, and with the password they have; who came by a provider gets it with the first address. Possible within 15 minutes of signing in, while sign-up is open. If the response was lost, repeat the request.
 #[utoipa::path(post, path = "/v1/me/identities", operation_id = "linkIdentity", tag = "Accounts", request_body = api::Credentials, responses(
     (status = 201, description = "The user can sign in with it", body = api::Identity, headers(("Location" = String, description = "Path of the identity"))),
     (status = 400, description = "The email address, password or body is invalid"),
-    (status = 403, description = "The password is wrong, there is none, the session is older than 15 minutes, or sign-up is closed"),
+    (status = 403, description = "The password is wrong, the user has proved nothing so far, the session is older than 15 minutes, or sign-up is closed"),
     (status = 409, description = "The email address is taken, or the user has 20 identities"),
 ))]
 pub async fn link(
@@ -68,13 +68,13 @@ pub async fn link(
 
 /// Unlink an identity
 ///
-/// The user cannot sign in with it any more; sessions and playback links stay. The last email address cannot be unlinked. Possible within 15 minutes of signing in.
+/// The user cannot sign in with it any more, nor with the social id that it proves; sessions and playback links stay. The last identity that proves who the user is cannot be unlinked, and with the last email address the password goes. Possible within 15 minutes of signing in.
 #[utoipa::path(delete, path = "/v1/me/identities/{id}", operation_id = "unlinkIdentity", tag = "Accounts",
     params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), responses(
     (status = 204, description = "The user cannot sign in with it any more"),
     (status = 403, description = "The session is older than 15 minutes"),
     (status = 404, description = "No such identity"),
-    (status = 409, description = "No email address would be left"),
+    (status = 409, description = "Nothing that proves who the user is would be left"),
 ))]
 pub async fn unlink(
     caller: Caller,

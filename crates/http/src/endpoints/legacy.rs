@@ -40,7 +40,7 @@ use crate::{
         problem::{Meaning, Problem},
     },
     bodies::{incoming::Incoming, upload},
-    requests::caller::client_name,
+    requests::caller::device,
 };
 
 type Answer = Result<HttpResponse, Failure>;
@@ -75,14 +75,14 @@ pub async fn login(request: HttpRequest, services: web::Data<Services>, tasks: w
         })
     })?;
     let (token, nonce) = (parameter("id_token")?, parameter("nonce")?);
-    let client = client_name(&request).to_owned();
+    let device = device(&request);
     let signing_in = async move {
         if token.is_empty() {
-            return services.auth.log_in_with_social_id(social, &client).await;
+            return services.auth.log_in_with_social_id(social, &device).await;
         }
         let token = IdToken::parse(token).map_err(AuthError::InvalidIdToken)?;
         let nonce = Some(&*nonce).filter(|nonce| !nonce.is_empty());
-        services.auth.log_in_with_proved_social_id(social, token, nonce, &client).await
+        services.auth.log_in_with_proved_social_id(social, token, nonce, &device).await
     };
     let grant = tasks.run(None, signing_in).await.map_err(Failure::of_error)?;
     let body = json!({"auth_key": grant.token.expose(), "user_id": names::user_id(&grant.user)});

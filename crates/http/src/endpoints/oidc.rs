@@ -6,6 +6,7 @@ use tapebase_domain::{
     Services,
     auth::AuthError,
     oidc::{IdToken, ProviderName},
+    user::Password,
 };
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     answers::{problem::Problem, wire},
     bodies::incoming::Json,
     requests::{
-        caller::{Caller, client_name},
+        caller::{Caller, device},
         place::Place,
     },
 };
@@ -51,35 +52,40 @@ pub async fn log_in(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let provider = provider(&path)?;
-    let (token, nonce) = credentials(body.0)?;
-    let client = client_name(&request).to_owned();
-    let signing_in = async move { services.auth.log_in_with_id_token(&provider, token, &nonce, &client).await };
+    let api::OidcCredentials { id_token, nonce } = body.0;
+    let token = IdToken::parse(id_token).map_err(AuthError::InvalidIdToken)?;
+    let device = device(&request);
+    let signing_in = async move { services.auth.log_in_with_id_token(&provider, token, &nonce, &device).await };
     let grant = tasks.run(None, signing_in).await?;
     Ok(HttpResponse::Ok().json(wire::grant(&grant)))
 }
 
 /// Link an OpenID provider
 ///
-/// Lets the user sign in with the account at the provider, too. Possible within 15 minutes of signing in.
-#[utoipa::path(post, path = "/v1/me/identities/oidc/{provider}", operation_id = "linkOidcIdentity", tag = "Accounts", request_body = api::OidcCredentials,
+/// Lets the user sign in with the account at the provider, too. Possible within 15 minutes of signing in, and with the password if the user has one.
+#[utoipa::path(post, path = "/v1/me/identities/oidc/{provider}", operation_id = "linkOidcIdentity", tag = "Accounts", request_body = api::OidcLink,
     params(("provider" = String, Path, description = "The provider's name in the configuration", example = "google")), responses(
     (status = 201, description = "The user can sign in with it", body = api::Identity, headers(("Location" = String, description = "Path of the identity"))),
-    (status = 403, description = "The ID token or its nonce is invalid, expired or used; the session is older than 15 minutes; or the user has proved nothing so far"),
+    (status = 403, description = "The ID token or its nonce is invalid, expired or used; the password is wrong; the session is older than 15 minutes; or the user has proved nothing so far"),
     (status = 404, description = "No such provider"),
-    (status = 409, description = "Another user has the identity, or the user has 20 identities"),
+    (status = 409, description = "Another user has the identity or the social id that it proves, or the user has 20 identities"),
 ))]
 pub async fn link(
     request: HttpRequest,
     caller: Caller,
     path: web::Path<String>,
-    body: Json<api::OidcCredentials>,
+    body: Json<api::OidcLink>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let provider = provider(&path)?;
-    let (token, nonce) = credentials(body.0)?;
+    let api::OidcLink { id_token, nonce, password } = body.0;
+    let token = IdToken::parse(id_token).map_err(AuthError::InvalidIdToken)?;
+    // What can be nobody's password is not theirs.
+    let password =
+        password.map(|password| Password::parse(&password)).transpose().map_err(|_| AuthError::WrongPassword)?;
     let user = caller.user;
-    let linking = async move { services.auth.link_id_token(&caller, &provider, token, &nonce).await };
+    let linking = async move { services.auth.link_id_token(&caller, &provider, token, &nonce, password).await };
     let linked = tasks.run(user, linking).await?;
     let path = paths::identity(&linked.id.to_string());
     Ok(Place::of(&request).created(&path).json(wire::identity(&linked)))
@@ -87,9 +93,4 @@ pub async fn link(
 
 fn provider(name: &str) -> Result<ProviderName, Problem> {
     ProviderName::parse(name).map_err(|_| AuthError::UnknownProvider.into())
-}
-
-fn credentials(body: api::OidcCredentials) -> Result<(IdToken, String), Problem> {
-    let token = IdToken::parse(body.id_token).map_err(AuthError::InvalidIdToken)?;
-    Ok((token, body.nonce))
 }

@@ -1,12 +1,19 @@
 //! Extractor: who is asking, by bearer token (RFC 6750).
 
-use std::{future::Future, ops::Deref, pin::Pin};
+use std::{future::Future, net::IpAddr, ops::Deref, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
 use tapebase_api::Slug;
-use tapebase_domain::{Services, auth};
+use tapebase_domain::{
+    Services,
+    auth::{self, Device},
+};
 
-use crate::answers::problem::{CHALLENGE, Problem};
+use crate::{
+    HttpPolicy,
+    answers::problem::{CHALLENGE, Problem},
+    forwarded_client,
+};
 
 /// A request by somebody who proved who they are; a handler that takes it answers nobody else.
 pub struct Caller(pub auth::Caller);
@@ -48,7 +55,19 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
     }
 }
 
-/// What the client calls itself; empty if it does not say.
-pub fn client_name(request: &HttpRequest) -> &str {
-    request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+/// What the client calls itself, and where it is: as a proxy that is believed says, or else its own address. A private
+/// one is that of a proxy nobody has told of, and says nothing.
+pub fn device(request: &HttpRequest) -> Device {
+    let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let forwarded =
+        request.app_data::<Data<HttpPolicy>>().and_then(|policy| forwarded_client(request, &policy.proxies));
+    let own = || request.peer_addr().map(|peer| peer.ip().to_canonical()).filter(|address| !is_private(*address));
+    Device { name: name.to_owned(), address: forwarded.or_else(own) }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
 }

@@ -93,3 +93,22 @@ fn a_path_leads_back_behind_a_proxy_that_says_nothing() {
     let completed = server.send(&Request::new("POST", format!("/v1/direct/{id}/complete")).bearer(&token)).expect(201);
     assert_eq!(completed.header("location"), Some(&*format!("/v1/recordings/{id}")));
 }
+
+#[test]
+fn whoever_guesses_from_elsewhere_keeps_nobody_out_where_they_were_before() {
+    let server = Server::start(&[("TAPEBASE_HTTP__PROXIES", "127.0.0.1")]);
+    server.sign_up("ann");
+    let log_in = |password: &str, from: &str| {
+        let credentials = json!({"email": "ann@example.com", "password": password});
+        let request = Request::new("POST", "/v1/auth/login").json(&credentials).header("X-Forwarded-For", from);
+        server.send(&request).outcome()
+    };
+    assert_eq!(log_in("correct horse", "198.51.100.7"), "200");
+
+    let guesses: Vec<_> = (0..12).map(|number| log_in("something else", &format!("203.0.{number}.7"))).collect();
+
+    assert_eq!(guesses[..8], ["401 wrong-credentials"; 8]);
+    assert_eq!(guesses[8], "429 too-many-attempts");
+    assert_eq!(log_in("correct horse", "203.0.200.7"), "429 too-many-attempts");
+    assert_eq!(log_in("correct horse", "198.51.100.99"), "200");
+}

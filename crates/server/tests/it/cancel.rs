@@ -167,7 +167,9 @@ impl Ann {
             "POST /v1/auth/oidc/{provider}" => Request::new("POST", "/v1/auth/oidc/test").json(&self.id_token()),
             "POST /v1/me/identities/oidc/{provider}" => {
                 let link = Request::new("POST", "/v1/me/identities/oidc/test").bearer(&self.somebody_else());
-                link.json(&self.id_token())
+                let mut body = self.id_token();
+                body["password"] = json!(PASSWORD);
+                link.json(&body)
             }
             "DELETE /v1/me/sessions" => Request::new("DELETE", "/v1/me/sessions").bearer(&self.somebody_else()),
             "DELETE /v1/me/sessions/{id}" => {

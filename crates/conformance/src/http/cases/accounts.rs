@@ -140,6 +140,29 @@ pub fn a_password_counts_to_its_last_byte(client: &dyn Client) {
     );
 }
 
+pub fn guessing_is_slowed_down_for_known_and_unknown_addresses_alike(client: &dyn Client) {
+    let ann = User::sign_up(client, "ann");
+
+    let guess = |email: &str| {
+        let answers = at_once(12, |_| client.send(&log_in(email, "something else")));
+        let (refused, wrong): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 429);
+        assert!(wrong.iter().all(|answer| answer.problem() == "wrong-credentials"), "{wrong:?}");
+        assert!((8..12).contains(&wrong.len()), "{} were heard", wrong.len());
+        refused.into_iter().next().expect("one of twelve is told to wait")
+    };
+    let answers = [guess(&ann.email), guess(&fresh_email("nobody"))];
+
+    for answer in &answers {
+        assert_eq!(answer.problem(), "too-many-attempts");
+        let seconds: u32 = answer.header("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
+        assert!((1..=42).contains(&seconds), "{answer:?}");
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"passwords\";q=100;w=3600"));
+        assert_eq!(answer.header("ratelimit"), Some(&*format!("\"passwords\";r=0;t={seconds}")));
+    }
+    // Who is signed in stays so.
+    ann.read("/v1/me");
+}
+
 pub fn an_unknown_user_and_a_wrong_password_are_answered_alike(client: &dyn Client) {
     let ann = User::sign_up(client, "ann");
     let without_id = |response: Response| {

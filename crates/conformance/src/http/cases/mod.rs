@@ -93,6 +93,7 @@ macro_rules! http_tests {
             a_password_has_8_characters_to_1024_bytes,
             a_password_counts_to_its_last_byte,
             an_unknown_user_and_a_wrong_password_are_answered_alike,
+            guessing_is_slowed_down_for_known_and_unknown_addresses_alike,
             credentials_that_are_not_such_json_are_refused,
             credentials_in_an_array_are_none,
             credentials_have_at_most_64_kib,

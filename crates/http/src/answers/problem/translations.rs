@@ -1,6 +1,7 @@
 //! What each error of the domain is to a client: every variant by name, so that a new one cannot slip by.
 
 use actix_web::http::header;
+use chrono::TimeDelta;
 use tapebase_api::{Slug, paths};
 use tapebase_domain::{
     auth::AuthError,
@@ -18,6 +19,7 @@ use tapebase_domain::{
 };
 
 use super::{CHALLENGE, Problem};
+use crate::cors::rate_limits;
 
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
@@ -237,10 +239,22 @@ impl From<AuthError> for Problem {
             ),
             AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
+            AuthError::TooManyAttempts { wait } => Self::too_many_attempts(wait),
             AuthError::Busy => Self::new(Slug::Busy, "Try again in a moment."),
             AuthError::Full(cause) => Self::storage_full(cause),
             AuthError::Unavailable(cause) => Self::unavailable(cause),
         }
+    }
+}
+
+impl Problem {
+    /// With what is left of how many tries (draft-ietf-httpapi-ratelimit-headers).
+    fn too_many_attempts(wait: TimeDelta) -> Self {
+        let seconds = (wait.num_milliseconds().max(1) + 999) / 1_000;
+        Self::new(Slug::TooManyAttempts, format!("Wait for {seconds} seconds, then try once more."))
+            .with_header(header::RETRY_AFTER, seconds.to_string())
+            .with_header(rate_limits::POLICY, "\"passwords\";q=100;w=3600".to_owned())
+            .with_header(rate_limits::LIMIT, format!("\"passwords\";r=0;t={seconds}"))
     }
 }
 

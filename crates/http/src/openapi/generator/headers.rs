@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, Header, HeaderBuilder, Object, Ref, RefOr, Respon
 /// Name, description, example, and the answers that have it.
 type Described = (&'static str, &'static str, &'static str, fn(&str, &Response) -> bool);
 
-const HEADERS: [Described; 5] = [
+const HEADERS: [Described; 7] = [
     (
         "Content-Range",
         "The returned range and the size of the audio; with 416, the size",
@@ -16,6 +16,12 @@ const HEADERS: [Described; 5] = [
     ),
     ("ETag", "The version of the recording, for If-Match and If-None-Match", "\"r1\"", |status, response| {
         status.starts_with('2') && has_recording(response)
+    }),
+    ("RateLimit", "What is left of how many tries, with too-many-attempts", "\"passwords\";r=0;t=12", |status, _| {
+        status == "429"
+    }),
+    ("RateLimit-Policy", "How many tries there are in how many seconds", "\"passwords\";q=100;w=3600", |status, _| {
+        status == "429"
     }),
     ("Retry-After", "Seconds to wait before retrying", "2", |status, _| matches!(status, "429" | "503")),
     ("WWW-Authenticate", "The authentication scheme (RFC 6750)", "Bearer realm=\"tapebase\"", |status, _| {

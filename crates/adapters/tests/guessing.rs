@@ -1,0 +1,132 @@
+//! Somebody guesses a password, from everywhere and without a pause: how often it is hashed, and who still gets in.
+
+#![expect(clippy::expect_used, reason = "a failed promise panics")]
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta};
+use futures_util::future::join_all;
+use tapebase_adapters::connect::{Locations, S3Dialect};
+use tapebase_domain::{
+    auth::{Auth, AuthError, AuthPolicy, Device},
+    ports::{Clock, HasherError, PasswordHasher, Ports},
+    time::Timestamp,
+    user::{Email, Password, PasswordHash},
+};
+
+/// Keeps passwords as they are, and counts how often one is compared.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+#[async_trait]
+impl PasswordHasher for Counting {
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError> {
+        Ok(PasswordHash::new(password.expose().to_owned()))
+    }
+
+    async fn verify(&self, password: Password, hash: PasswordHash) -> Result<bool, HasherError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        Ok(hash.expose() == password.expose())
+    }
+
+    fn decoy(&self) -> PasswordHash {
+        PasswordHash::new(String::new())
+    }
+}
+
+#[derive(Clone)]
+struct TestClock(Arc<Mutex<Timestamp>>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().expect("no panic")
+    }
+}
+
+struct World {
+    auth: Auth,
+    hasher: Arc<Counting>,
+    clock: TestClock,
+}
+
+impl World {
+    fn on(ports: Ports) -> Self {
+        let noon = DateTime::from_timestamp(1_780_000_000, 0).expect("a time");
+        let (hasher, clock) = (Arc::new(Counting::default()), TestClock(Arc::new(Mutex::new(noon))));
+        let ports = Ports { passwords: hasher.clone(), clock: Arc::new(clock.clone()), ..ports };
+        let policy = AuthPolicy {
+            open_signup: true,
+            trust_social_ids: false,
+            idle: TimeDelta::days(30),
+            absolute: TimeDelta::days(365),
+            most_sessions: 100,
+        };
+        Self { auth: Auth::new(&ports, policy), hasher, clock }
+    }
+
+    async fn log_in(&self, name: &str, text: &str, address: &str) -> Result<(), AuthError> {
+        let address: IpAddr = address.parse().expect("an address");
+        let device = Device { address: Some(address), ..Device::default() };
+        self.auth.log_in(email(name), password(text), &device).await.map(|_| ())
+    }
+
+    /// How often `name` is hashed for in an hour, by eight who try every second, from 500 addresses in turn.
+    async fn hashes_in_an_hour(&self, name: &str) -> usize {
+        let before = self.hasher.0.load(Ordering::Relaxed);
+        for second in 0..3_600 {
+            let addresses =
+                (0..8).map(|number| format!("10.{}.{}.1", (second * 8 + number) % 2, (second * 8 + number) % 250));
+            let tries = addresses.map(|address| async move { self.log_in(name, "guess number one", &address).await });
+            assert!(join_all(tries).await.iter().all(Result::is_err));
+            *self.clock.0.lock().expect("no panic") += TimeDelta::seconds(1);
+        }
+        self.hasher.0.load(Ordering::Relaxed) - before
+    }
+}
+
+fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.com")).expect("an address")
+}
+
+fn password(text: &str) -> Password {
+    Password::parse(text).expect("long enough")
+}
+
+async fn guess(ports: Ports) {
+    let world = World::on(ports);
+    world.auth.sign_up(email("ann"), password("correct horse"), &Device::default()).await.expect("signed up");
+    world.log_in("ann", "correct horse", "198.51.100.7").await.expect("at home");
+
+    let (known, unknown) = (world.hashes_in_an_hour("ann").await, world.hashes_in_an_hour("nobody").await);
+
+    assert!((80..=100).contains(&known) && (80..=100).contains(&unknown), "{known} and {unknown} in an hour");
+    // Neither a guess nor the right password is heard from anywhere but where the owner has been.
+    let tries: Vec<_> = join_all((0..20).map(|_| world.log_in("ann", "guess number two", "203.0.113.7"))).await;
+    assert!(tries.iter().any(|refused| matches!(refused, Err(AuthError::TooManyAttempts { .. }))), "{tries:?}");
+    let refused = world.log_in("ann", "correct horse", "203.0.113.8").await;
+    assert!(matches!(refused, Err(AuthError::TooManyAttempts { .. })), "{refused:?}");
+    world.log_in("ann", "correct horse", "198.51.100.99").await.expect("the owner, at home");
+}
+
+#[tokio::test]
+async fn guessing_costs_a_hundred_hashes_an_hour_and_the_owner_gets_in_in_memory() {
+    let ports = Locations::parse("memory:", "memory:", S3Dialect::default());
+    guess(ports.expect("known").connect().await.expect("opened")).await;
+}
+
+#[cfg(feature = "embedded")]
+#[tokio::test]
+async fn guessing_costs_a_hundred_hashes_an_hour_and_the_owner_gets_in_in_sqlite() {
+    let folder = tempfile::tempdir().expect("made");
+    let at = |scheme: &str, name: &str| format!("{scheme}:{}", folder.path().join(name).display());
+    let stores = Locations::parse(&at("sqlite", "rows.db"), &at("file", "blobs"), S3Dialect::default()).expect("known");
+    guess(stores.connect().await.expect("opened")).await;
+}
