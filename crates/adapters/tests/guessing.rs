@@ -67,6 +67,8 @@ impl World {
             trust_social_ids: false,
             idle: TimeDelta::days(30),
             absolute: TimeDelta::days(365),
+            wrong_passwords_per_address: 0,
+            sign_ups_per_address: 0,
             most_sessions: 100,
         };
         Self { auth: Auth::new(&ports, policy), hasher, clock }

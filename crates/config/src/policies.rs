@@ -50,6 +50,8 @@ impl Config {
                 trust_social_ids: self.auth.trust_social_ids,
                 idle: delta(self.auth.session_idle)?,
                 absolute: delta(self.auth.session_absolute)?,
+                wrong_passwords_per_address: self.limits.wrong_passwords_per_address,
+                sign_ups_per_address: self.limits.sign_ups_per_address,
                 most_sessions: self.limits.sessions,
             },
             orphan_grace: delta(self.sweep.grace)?,

@@ -126,6 +126,10 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// The most connections of one client address at once.
     pub connections_per_address: usize,
+    /// The most wrong passwords of one client address in an hour; any number if 0.
+    pub wrong_passwords_per_address: u32,
+    /// The most accounts that one client address makes in an hour; any number if 0.
+    pub sign_ups_per_address: u32,
     /// The most bytes of bodies in memory at once.
     #[serde(deserialize_with = "size")]
     pub memory: ByteSize,
@@ -141,6 +145,8 @@ impl Default for LimitsConfig {
             sessions: 100,
             connections: 4_096,
             connections_per_address: 512,
+            wrong_passwords_per_address: 240,
+            sign_ups_per_address: 60,
             memory: memory::quarter(),
         }
     }

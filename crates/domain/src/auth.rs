@@ -1,5 +1,6 @@
 //! Use case: sign up, log in, and know who is asking.
 
+mod addresses;
 mod attempts;
 mod claiming;
 mod disabling;
@@ -16,6 +17,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use chrono::TimeDelta;
 
+use self::addresses::{HourlyLimit, Queue};
 use crate::{
     attempts::AttemptKey,
     id::{SessionId, UserId},
@@ -41,6 +43,10 @@ pub struct AuthPolicy {
     pub idle: TimeDelta,
     /// How long any session lasts.
     pub absolute: TimeDelta,
+    /// How many wrong passwords one client address may send in an hour; any number if 0.
+    pub wrong_passwords_per_address: u32,
+    /// How many accounts one client address may make in an hour; any number if 0.
+    pub sign_ups_per_address: u32,
     /// How many sessions a user may have; then the one that was used least recently ends for the next.
     pub most_sessions: u64,
 }
@@ -93,6 +99,12 @@ pub enum AuthError {
     /// Too many passwords were wrong.
     #[error("too many wrong passwords")]
     TooManyAttempts {
+        /// How long until the next one is heard.
+        wait: TimeDelta,
+    },
+    /// Too many passwords of the client's address were wrong, or it has made too many accounts.
+    #[error("too much from this address")]
+    TooManyFromAddress {
         /// How long until the next one is heard.
         wait: TimeDelta,
     },
@@ -155,6 +167,9 @@ pub struct Auth {
     single_use: Arc<dyn SingleUse>,
     keys: Arc<dyn PlaybackKeyStore>,
     clock: Arc<dyn Clock>,
+    wrong_passwords: Arc<HourlyLimit>,
+    sign_ups: Arc<HourlyLimit>,
+    queue: Queue,
     policy: AuthPolicy,
 }
 
@@ -169,19 +184,40 @@ impl Auth {
         let Ports { users, passwords, identity_providers, attempts, single_use, playback_keys, clock, .. } =
             ports.clone();
         let (providers, keys) = (identity_providers, playback_keys);
-        Self { users, passwords, providers, attempts, single_use, keys, clock, policy }
+        let wrong_passwords = Arc::new(HourlyLimit::new(policy.wrong_passwords_per_address));
+        let sign_ups = Arc::new(HourlyLimit::new(policy.sign_ups_per_address));
+        let queue = Queue::default();
+        Self {
+            users,
+            passwords,
+            providers,
+            attempts,
+            single_use,
+            keys,
+            clock,
+            wrong_passwords,
+            sign_ups,
+            queue,
+            policy,
+        }
     }
 
     /// Makes an account for whoever asks, and signs them in.
     ///
     /// # Errors
-    /// [`AuthError::SignupClosed`], [`AuthError::EmailTaken`], or a failing port.
+    /// [`AuthError::SignupClosed`], [`AuthError::EmailTaken`], [`AuthError::TooManyFromAddress`], [`AuthError::Busy`], or a
+    /// failing port.
     pub async fn sign_up(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
+        let now = self.clock.now();
+        self.sign_ups.check(device.address, now)?;
+        let place = self.queue.enter(device.address, false)?;
+        self.sign_ups.count(device.address, now);
         let identity = Identity::Email(email.clone());
         let Account { user, password } = self.add(self.new_id(), email, password).await?;
+        drop(place);
         let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, password.as_ref()).await
     }
@@ -221,8 +257,10 @@ impl Auth {
     /// An unknown user costs the same time as a wrong password.
     ///
     /// # Errors
-    /// [`AuthError::WrongCredentials`], [`AuthError::TooManyAttempts`], [`AuthError::Disabled`], or a failing port.
+    /// [`AuthError::WrongCredentials`], [`AuthError::TooManyAttempts`], [`AuthError::TooManyFromAddress`],
+    /// [`AuthError::Disabled`], [`AuthError::Busy`], or a failing port.
     pub async fn log_in(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
+        self.wrong_passwords.check(device.address, self.clock.now())?;
         let key = AttemptKey::of_email(&email);
         let identity = Identity::Email(email);
         let account = self.users.find(&identity).await?;
@@ -230,7 +268,10 @@ impl Auth {
         let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
-        let user = user.filter(|_| is_right).ok_or(AuthError::WrongCredentials)?;
+        let Some(user) = user.filter(|_| is_right) else {
+            self.wrong_passwords.count(device.address, self.clock.now());
+            return Err(AuthError::WrongCredentials);
+        };
         self.note_success(attempt).await;
         require_enabled(&user)?;
         let grant = self.open_session(user, device, TokenForm::Prefixed).await?;

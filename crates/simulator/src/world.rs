@@ -406,6 +406,8 @@ fn settings() -> Policy {
             trust_social_ids: true,
             idle: TimeDelta::days(3_650),
             absolute: TimeDelta::days(3_650),
+            wrong_passwords_per_address: 0,
+            sign_ups_per_address: 0,
             most_sessions: MOST_SESSIONS,
         },
         orphan_grace: GRACE,

@@ -2,33 +2,53 @@
 
 use std::net::IpAddr;
 
-use super::{Auth, AuthError};
+use super::{Auth, AuthError, Caller, addresses::Place};
 use crate::attempts::{AttemptKey, Attempts, Network, TryAgainAt};
 
 /// How often a try is noted anew because others try at the same time: each time one of them is ahead, and after a few
 /// the next has to wait.
 const MOST_ROUNDS: usize = 20;
 
-/// A try that may be made.
-#[derive(Debug, Clone, Copy)]
+/// A try that may be made, at the place it has in the queue.
 pub(super) struct Attempt {
     key: AttemptKey,
     network: Option<Network>,
+    _place: Place,
 }
 
 impl Auth {
-    /// Notes a try, as one that fails until it has not. What is refused writes nothing.
+    /// Notes a try of somebody who signs in, as one that fails until it has not. What is refused writes nothing.
     pub(super) async fn reserve_attempt(&self, key: AttemptKey, address: Option<IpAddr>) -> Result<Attempt, AuthError> {
         let network = address.map(Network::of);
+        let before = self.attempts.attempts(key).await?;
+        let is_known = before.as_ref().is_some_and(|before| before.knows(key, network, self.clock.now()));
+        let place = self.queue.enter(address, is_known)?;
+        self.reserve(key, network, before, place).await
+    }
+
+    /// The same of somebody who is signed in.
+    pub(super) async fn reserve_own_attempt(&self, caller: &Caller) -> Result<Attempt, AuthError> {
+        let key = AttemptKey::of_user(caller.user);
+        let before = self.attempts.attempts(key).await?;
+        let place = self.queue.enter(None, true)?;
+        self.reserve(key, None, before, place).await
+    }
+
+    async fn reserve(
+        &self,
+        key: AttemptKey,
+        network: Option<Network>,
+        mut from: Option<Attempts>,
+        place: Place,
+    ) -> Result<Attempt, AuthError> {
         for _ in 0..MOST_ROUNDS {
-            let from = self.attempts.attempts(key).await?;
-            let before = from.clone().unwrap_or_default();
             let now = self.clock.now();
-            let tried = before.with_try(key, network, now);
+            let tried = from.clone().unwrap_or_default().with_try(key, network, now);
             let to = tried.map_err(|TryAgainAt(at)| AuthError::TooManyAttempts { wait: at - now })?;
             if self.attempts.change_attempts(key, from, to).await? {
-                return Ok(Attempt { key, network });
+                return Ok(Attempt { key, network, _place: place });
             }
+            from = self.attempts.attempts(key).await?;
         }
         Err(AuthError::Busy)
     }
@@ -36,7 +56,7 @@ impl Auth {
     /// Frees whoever was right, and knows where they are from now on. If that cannot be noted, they are let in all the
     /// same, and may have to wait the next time.
     pub(super) async fn note_success(&self, attempt: Attempt) {
-        let Attempt { key, network } = attempt;
+        let Attempt { key, network, .. } = attempt;
         for _ in 0..MOST_ROUNDS {
             let Ok(from) = self.attempts.attempts(key).await else { return };
             let to = from.as_ref().unwrap_or(&Attempts::default()).with_success(key, network, self.clock.now());

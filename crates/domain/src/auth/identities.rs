@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use super::{Auth, AuthError, Caller, MOST_TRIES, require_enabled};
 use crate::{
-    attempts::AttemptKey,
     id::IdentityId,
     ports::UpdateError,
     user::{Account, Email, Identity, LinkedIdentity, Password, PasswordHash, User},
@@ -44,12 +43,14 @@ impl Auth {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let attempt = self.reserve_attempt(AttemptKey::of_user(caller.user), None).await?;
+        let mut attempt = Some(self.reserve_own_attempt(caller).await?);
         let identities = [Identity::Email(email)];
         for _ in 0..MOST_TRIES {
             let from = self.account_to_change(caller).await?;
             let hash = self.own_password(&from, password.clone()).await?;
-            self.note_success(attempt).await;
+            if let Some(attempt) = attempt.take() {
+                self.note_success(attempt).await;
+            }
             match self.try_link(from, &identities, Some(hash)).await {
                 Ok(None) => {}
                 Ok(Some(linked)) => return self.confirm_link(caller, linked).await,

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use super::{Auth, AuthError, Caller, Device, Grant};
 use crate::{
-    attempts::AttemptKey,
     oidc::{IdToken, IdTokenClaims, IdTokenFlaw, Nonce, ProviderName},
     ports::IdTokenError,
     session::TokenForm,
@@ -74,7 +73,7 @@ impl Auth {
         }
         if account.password.is_some() {
             let password = password.ok_or(AuthError::WrongPassword)?;
-            let attempt = self.reserve_attempt(AttemptKey::of_user(caller.user), None).await?;
+            let attempt = self.reserve_own_attempt(caller).await?;
             self.own_password(&account, password).await?;
             self.note_success(attempt).await;
         }

@@ -1,10 +1,7 @@
 //! Changing a password.
 
 use super::{Auth, AuthError, Caller, MOST_TRIES};
-use crate::{
-    attempts::AttemptKey,
-    user::{Email, Identity, Password},
-};
+use crate::user::{Email, Identity, Password};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -14,7 +11,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
     pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
-        let attempt = self.reserve_attempt(AttemptKey::of_user(caller.user), None).await?;
+        let mut attempt = Some(self.reserve_own_attempt(caller).await?);
         for _ in 0..MOST_TRIES {
             let from = self.account(caller).await?.password.ok_or(AuthError::WrongPassword)?;
             let to = if current != new && self.passwords.verify(current.clone(), from.clone()).await? {
@@ -24,7 +21,9 @@ impl Auth {
             } else {
                 return Err(AuthError::WrongPassword);
             };
-            self.note_success(attempt).await;
+            if let Some(attempt) = attempt.take() {
+                self.note_success(attempt).await;
+            }
             // Refused, it was changed meanwhile, perhaps by the same request, sent twice.
             if self.users.change_password(caller.user, Some(from), to, Some(caller.session.id)).await? {
                 return Ok(());

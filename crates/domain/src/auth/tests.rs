@@ -15,6 +15,8 @@ fn policy() -> AuthPolicy {
         trust_social_ids: false,
         idle: TimeDelta::days(30),
         absolute: TimeDelta::days(365),
+        wrong_passwords_per_address: 0,
+        sign_ups_per_address: 0,
         most_sessions: 7,
     }
 }

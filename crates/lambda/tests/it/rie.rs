@@ -57,6 +57,11 @@ impl Function {
             .args(["--runtime-interface-emulator-address", &address.to_string()])
             .args(["--runtime-api-address", &runtime_api.to_string()])
             .arg(env!("CARGO_BIN_EXE_bootstrap"))
+            // All clients have one address here.
+            .envs([
+                ("TAPEBASE_LIMITS__SIGN_UPS_PER_ADDRESS", "0"),
+                ("TAPEBASE_LIMITS__WRONG_PASSWORDS_PER_ADDRESS", "0"),
+            ])
             .envs(stores.iter().map(|(name, value)| (name, value)))
             .envs(settings.iter().copied())
             .current_dir(env!("CARGO_TARGET_TMPDIR"))

@@ -1,5 +1,11 @@
 //! Where clients find the server, and find it again by what it answers, whatever stands in front.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
 use serde_json::{Value, json};
 use tapebase_conformance::http::{
     Request,
@@ -111,4 +117,76 @@ fn whoever_guesses_from_elsewhere_keeps_nobody_out_where_they_were_before() {
     assert_eq!(guesses[8], "429 too-many-attempts");
     assert_eq!(log_in("correct horse", "203.0.200.7"), "429 too-many-attempts");
     assert_eq!(log_in("correct horse", "198.51.100.99"), "200");
+}
+
+#[test]
+fn one_address_has_so_many_wrong_passwords_and_sign_ups_and_others_have_theirs() {
+    let server = Server::start(&[
+        ("TAPEBASE_HTTP__PROXIES", "127.0.0.1"),
+        ("TAPEBASE_LIMITS__WRONG_PASSWORDS_PER_ADDRESS", "20"),
+        ("TAPEBASE_LIMITS__SIGN_UPS_PER_ADDRESS", "12"),
+    ]);
+    let ask = |path: &str, name: &str, from: &str| {
+        let credentials = json!({"email": format!("{name}@example.com"), "password": "correct horse"});
+        server.send(&Request::new("POST", path).json(&credentials).header("X-Forwarded-For", from))
+    };
+    let sign_up = |name: &str, from: &str| ask("/v1/auth/signup", name, from);
+    let log_in = |name: &str, from: &str| ask("/v1/auth/login", name, from);
+
+    let made: Vec<_> = (0..4).map(|number| sign_up(&format!("ann{number}"), "192.0.2.7").outcome()).collect();
+    assert_eq!(made, ["201", "201", "201", "429 too-many-requests"]);
+    assert_eq!(sign_up("bob", "192.0.2.8").outcome(), "201");
+    let wrong: Vec<_> = (0..6).map(|number| log_in(&format!("nobody{number}"), "2001:db8::7").outcome()).collect();
+    assert_eq!(wrong[..5], ["401 wrong-credentials"; 5]);
+    assert_eq!(wrong[5], "429 too-many-requests");
+    let refused = log_in("bob", "2001:db8::8");
+    assert_eq!(refused.outcome(), "429 too-many-requests", "64 bits are one client");
+    let seconds: u32 = refused.header("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
+    assert!((60..=180).contains(&seconds), "{seconds}");
+    assert_eq!(log_in("bob", "2001:db8:0:1::8").outcome(), "200");
+}
+
+/// By hand with many more: `FLOOD=200`.
+#[test]
+fn whoever_floods_the_queue_of_hashes_from_one_address_leaves_room_for_others() {
+    let flood = std::env::var_os("FLOOD").and_then(|flood| flood.to_str()?.parse().ok()).unwrap_or(40);
+    let server = Server::start(&[
+        ("TAPEBASE_HTTP__PROXIES", "127.0.0.1"),
+        ("TAPEBASE_LIMITS__WRONG_PASSWORDS_PER_ADDRESS", "0"),
+    ]);
+    for number in 0..20 {
+        server.sign_up(&format!("ann{number}"));
+    }
+    let log_in = |name: &str, password: &str, from: &str| {
+        let credentials = json!({"email": format!("{name}@example.com"), "password": password});
+        let request = Request::new("POST", "/v1/auth/login").json(&credentials).header("X-Forwarded-For", from);
+        server.send(&request).status
+    };
+    let is_over = AtomicBool::new(false);
+
+    let honest = thread::scope(|scope| {
+        for number in 0..flood {
+            let (is_over, log_in) = (&is_over, &log_in);
+            scope.spawn(move || {
+                for round in 0.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    log_in(&format!("nobody{number}-{round}"), "something else", "203.0.113.7");
+                }
+            });
+        }
+        let honest: Vec<_> = (0..20)
+            .map(|number| {
+                let since = Instant::now();
+                let status = log_in(&format!("ann{number}"), "correct horse", &format!("198.51.{number}.7"));
+                (status, since.elapsed())
+            })
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        honest
+    });
+
+    let good = honest.iter().filter(|(status, took)| *status == 200 && *took < Duration::from_secs(3)).count();
+    assert!(good >= 19, "{honest:?}");
 }

@@ -239,6 +239,12 @@ impl From<AuthError> for Problem {
             ),
             AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
+            AuthError::TooManyFromAddress { wait } => {
+                let seconds = whole_seconds(wait);
+                let detail =
+                    format!("Too many wrong passwords or sign-ups from this address. Wait for {seconds} seconds.");
+                Self::new(Slug::TooManyRequests, detail).with_header(header::RETRY_AFTER, seconds.to_string())
+            }
             AuthError::TooManyAttempts { wait } => Self::too_many_attempts(wait),
             AuthError::Busy => Self::new(Slug::Busy, "Try again in a moment."),
             AuthError::Full(cause) => Self::storage_full(cause),
@@ -250,12 +256,17 @@ impl From<AuthError> for Problem {
 impl Problem {
     /// With what is left of how many tries (draft-ietf-httpapi-ratelimit-headers).
     fn too_many_attempts(wait: TimeDelta) -> Self {
-        let seconds = (wait.num_milliseconds().max(1) + 999) / 1_000;
+        let seconds = whole_seconds(wait);
         Self::new(Slug::TooManyAttempts, format!("Wait for {seconds} seconds, then try once more."))
             .with_header(header::RETRY_AFTER, seconds.to_string())
             .with_header(rate_limits::POLICY, "\"passwords\";q=100;w=3600".to_owned())
             .with_header(rate_limits::LIMIT, format!("\"passwords\";r=0;t={seconds}"))
     }
+}
+
+/// At least one.
+fn whole_seconds(wait: TimeDelta) -> i64 {
+    (wait.num_milliseconds().max(1) + 999) / 1_000
 }
 
 impl From<NotReady> for Problem {
