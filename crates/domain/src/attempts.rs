@@ -89,17 +89,12 @@ struct Device {
     lane: Lane,
 }
 
-/// How a lane slows down: this many tries at once, then one after a second, two, four, up to the longest wait.
-#[derive(Debug, Clone, Copy)]
-struct Pace {
-    free: u32,
-    longest: TimeDelta,
-}
-
-/// At most 98 in an hour: 14 in the first minute or so, then one every 42 seconds.
-const STRANGERS: Pace = Pace { free: 8, longest: TimeDelta::seconds(42) };
-/// At most 36 in an hour.
-const OWN: Pace = Pace { free: 8, longest: TimeDelta::seconds(160) };
+/// How many tries are heard at once; the next one after a second, then two, four, up to the longest wait: at most 98 in an
+/// hour, 14 of them in the first minute or so. The same in every lane, or the wait would tell whose it is.
+const FREE: u32 = 8;
+const LONGEST: TimeDelta = TimeDelta::seconds(42);
+/// How far the clocks of two servers may be apart.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(5);
 /// After so long without a try a lane is as if nothing had been.
 const FORGIVEN: TimeDelta = TimeDelta::hours(1);
 /// For how long a network is known.
@@ -114,10 +109,12 @@ impl Attempts {
     /// [`TryAgainAt`] if it comes too soon.
     pub fn with_try(&self, key: AttemptKey, network: Option<Network>, now: Timestamp) -> Result<Self, TryAgainAt> {
         let mut tried = self.clone();
-        match network.and_then(|network| tried.device(key, network, now)) {
-            Some(device) => device.lane.take(OWN, now)?,
-            None => tried.strangers.take(STRANGERS, now)?,
+        let own = network.and_then(|network| tried.known(key, network, now));
+        if own.is_some_and(|own| tried.devices[own].lane.take(now).is_ok()) {
+            return Ok(tried);
         }
+        // Somebody may guess from the owner's own network, too.
+        tried.strangers.take(now)?;
         Ok(tried)
     }
 
@@ -143,8 +140,7 @@ impl Attempts {
     /// Whether a network is one of those that the account was signed in to from.
     #[must_use]
     pub fn knows(&self, key: AttemptKey, network: Option<Network>, now: Timestamp) -> bool {
-        let is_known = |network| self.clone().device(key, network, now).is_some();
-        network.is_some_and(is_known)
+        network.is_some_and(|network| self.known(key, network, now).is_some())
     }
 
     /// When all of it may be forgotten.
@@ -156,35 +152,31 @@ impl Attempts {
         forgiven.chain(known).max().unwrap_or_default()
     }
 
-    fn device(&mut self, key: AttemptKey, network: Network, now: Timestamp) -> Option<&mut Device> {
+    /// Which of the devices are in this network.
+    fn known(&self, key: AttemptKey, network: Network, now: Timestamp) -> Option<usize> {
         let digest = key.device(network);
-        self.devices.iter_mut().find(|device| device.digest == digest && now - device.seen_at < KNOWN)
+        self.devices.iter().position(|device| device.digest == digest && now - device.seen_at < KNOWN)
     }
 }
 
 impl Lane {
-    /// A clock that was set back for long keeps nobody waiting.
-    fn take(&mut self, pace: Pace, now: Timestamp) -> Result<(), TryAgainAt> {
-        let is_plausible = self.next_at <= now + pace.longest;
-        if is_plausible && now < self.next_at {
-            return Err(TryAgainAt(self.next_at));
+    /// A clock that was set back for long keeps nobody waiting; one that is a little behind another server's forgives
+    /// nothing.
+    fn take(&mut self, now: Timestamp) -> Result<(), TryAgainAt> {
+        if now < self.next_at && self.next_at <= now + LONGEST + CLOCKS_APART {
+            return Err(TryAgainAt(self.next_at.min(now + LONGEST)));
         }
-        if !is_plausible || now - self.next_at >= FORGIVEN {
+        if now - self.next_at >= FORGIVEN {
             *self = Self::default();
         }
         self.failed = self.failed.saturating_add(1);
-        self.next_at = now + pace.wait(self.failed);
+        self.next_at = now + wait(self.failed);
         Ok(())
     }
 }
 
-impl Pace {
-    fn wait(self, failed: u32) -> TimeDelta {
-        match failed.checked_sub(self.free) {
-            None => TimeDelta::zero(),
-            Some(more) => TimeDelta::seconds(1 << more.min(16)).min(self.longest),
-        }
-    }
+fn wait(failed: u32) -> TimeDelta {
+    failed.checked_sub(FREE).map_or(TimeDelta::zero(), |more| TimeDelta::seconds(1 << more.min(16)).min(LONGEST))
 }
 
 /// The bytes are of no attempts.

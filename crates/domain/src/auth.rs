@@ -211,13 +211,14 @@ impl Auth {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let now = self.clock.now();
+        let (key, now) = (AttemptKey::of_email(&email), self.clock.now());
         self.sign_ups.check(device.address, now)?;
-        let place = self.queue.enter(device.address, false)?;
+        let place = self.queue.enter(device.address)?;
         self.sign_ups.count(device.address, now);
         let identity = Identity::Email(email.clone());
         let Account { user, password } = self.add(self.new_id(), email, password).await?;
         drop(place);
+        self.note_sign_up(key, device.address).await;
         let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, password.as_ref()).await
     }
@@ -260,11 +261,10 @@ impl Auth {
     /// [`AuthError::WrongCredentials`], [`AuthError::TooManyAttempts`], [`AuthError::TooManyFromAddress`],
     /// [`AuthError::Disabled`], [`AuthError::Busy`], or a failing port.
     pub async fn log_in(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
-        self.wrong_passwords.check(device.address, self.clock.now())?;
         let key = AttemptKey::of_email(&email);
+        let attempt = self.reserve_attempt(key, device.address).await?;
         let identity = Identity::Email(email);
         let account = self.users.find(&identity).await?;
-        let attempt = self.reserve_attempt(key, device.address).await?;
         let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
@@ -272,7 +272,7 @@ impl Auth {
             self.wrong_passwords.count(device.address, self.clock.now());
             return Err(AuthError::WrongCredentials);
         };
-        self.note_success(attempt).await;
+        self.note_success(&attempt).await;
         require_enabled(&user)?;
         let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, Some(&hash)).await

@@ -45,6 +45,18 @@ pub fn forwarded_client(request: &HttpRequest, proxies: &Proxies) -> Option<IpAd
     Forwarded::of(request, proxies).client
 }
 
+/// Whether an address is of this machine or of a private network.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let is_shared = address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64;
+            address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
 /// The answer to a client that has too many requests under way already.
 #[must_use]
 pub fn too_many_requests() -> HttpResponse {

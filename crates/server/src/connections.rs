@@ -43,14 +43,14 @@ use futures_util::future::{Either, select};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{SockRef, Socket};
 use tapebase_config::{Config, TimeoutsConfig};
-use tapebase_http::{Proxies, forwarded_client, too_many_requests};
+use tapebase_http::{Proxies, forwarded_client, is_local, too_many_requests};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
 
 use self::{
-    addresses::{Addresses, Place, is_local},
+    addresses::{Addresses, Place},
     linger::{Linger, Unread},
 };
 

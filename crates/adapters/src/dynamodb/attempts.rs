@@ -11,7 +11,7 @@ use tapebase_domain::{
 use super::{
     DynamoDb,
     errors::from_sdk,
-    items::{self, binary},
+    items::{self, Item, binary},
     keys,
 };
 
@@ -25,26 +25,34 @@ impl AttemptStore for DynamoDb {
     /// one try counts for two.
     async fn change_attempts(&self, key: AttemptKey, from: Option<Attempts>, to: Attempts) -> Result<bool, StoreError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(items::of_attempts(key, &to)));
-        let put = put.expression_attribute_names("#state", "state");
         let put = match from {
             Some(from) => put
                 .condition_expression("#state = :from")
+                .expression_attribute_names("#state", "state")
                 .expression_attribute_values(":from", binary(&from.to_bytes())),
-            // What nobody can read is as good as none: another version's, for instance.
-            None => put
-                .condition_expression("attribute_not_exists(pk) OR NOT begins_with(#state, :version)")
-                .expression_attribute_values(":version", binary(&Attempts::default().to_bytes()[..1])),
+            None => put.condition_expression("attribute_not_exists(pk)"),
         };
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
-            }
-            Err(error) => Err(from_sdk(error)),
+        let Err(error) = put.send().await else { return Ok(true) };
+        if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
+            return self.forget_unreadable(key).await.map(|()| false);
         }
+        Err(from_sdk(error))
     }
 
     async fn forget_attempts(&self, _now: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
+    }
+}
+
+impl DynamoDb {
+    /// What nobody can read, another version's for instance, is as good as none, and must keep nobody out.
+    async fn forget_unreadable(&self, key: AttemptKey) -> Result<(), StoreError> {
+        let there = self.get(keys::attempts(key)).await?.filter(|item| items::attempts(item).is_none());
+        let Some(state) = there.and_then(|mut item| item.remove("state")) else { return Ok(()) };
+        let mut forget = self.transaction();
+        let values = Item::from([(":state".to_owned(), state)]);
+        forget.take_out_if(keys::attempts(key), "#state = :state", &[("#state", "state")], values)?;
+        // Refused, somebody else has.
+        forget.commit().await.map(|_| ())
     }
 }

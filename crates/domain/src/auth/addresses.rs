@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::AuthError;
-use crate::time::Timestamp;
+use crate::{id::UserId, time::Timestamp};
 
 /// A client: an IPv4 address, or 64 bits of an IPv6 one, whose rest is its own to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ impl HourlyLimit {
         }
         if all.len() < Self::HOSTS || all.contains_key(&host) {
             let full_at = all.entry(host).or_insert(now);
-            *full_at = (*full_at).clamp(now, now + TimeDelta::hours(1)) + step;
+            *full_at = ((*full_at).clamp(now, now + TimeDelta::hours(1)) + step).min(now + TimeDelta::hours(1));
         }
     }
 
@@ -86,69 +86,99 @@ impl HourlyLimit {
     }
 }
 
-/// Places among those who wait for a hash: a few for each address, and some for whoever is known.
+/// Places among those who wait for a hash. There are no more than the hasher has, so that whoever has one is heard.
 #[derive(Clone)]
 pub(super) struct Queue {
     strangers: Arc<Semaphore>,
-    hosts: Arc<Hosts>,
+    known: Arc<Semaphore>,
+    taken: Arc<Taken>,
 }
 
-/// How many places each host has.
-type Hosts = Mutex<HashMap<Host, usize>>;
+/// How many places each one has who is not known.
+type Taken = Mutex<HashMap<One, usize>>;
+
+/// Who asks for a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum One {
+    Host(Host),
+    User(UserId),
+}
 
 /// A place, until it is dropped.
 pub(super) struct Place {
-    _stranger: Option<OwnedSemaphorePermit>,
-    host: Option<(Host, Arc<Hosts>)>,
+    _permit: OwnedSemaphorePermit,
+    one: Option<(One, Arc<Taken>)>,
 }
 
 impl Queue {
-    /// How many places the strangers have: three quarters of those there are.
+    /// How many places there are for strangers, and for those who are known.
     const STRANGERS: usize = 48;
-    /// How many one address has.
-    const OF_ONE: usize = 8;
+    const KNOWN: usize = 16;
+    /// How many places one address has, and one user who is signed in.
+    const OF_HOST: usize = 8;
+    const OF_USER: usize = 2;
 
-    /// A place for somebody, who has proved before that they belong to this account or not.
-    pub(super) fn enter(&self, address: Option<IpAddr>, is_known: bool) -> Result<Place, AuthError> {
-        let stranger = if is_known {
-            None
-        } else {
-            Some(self.strangers.clone().try_acquire_owned().map_err(|_| AuthError::Busy)?)
-        };
-        let host = address.map(Host::of);
-        if let Some(host) = host {
-            let mut hosts = lock(&self.hosts);
-            let places = hosts.entry(host).or_default();
-            if *places >= Self::OF_ONE {
-                return Err(AuthError::Busy);
-            }
-            *places += 1;
+    /// A place for somebody at an address.
+    pub(super) fn enter(&self, address: Option<IpAddr>) -> Result<Place, AuthError> {
+        let strangers = self.strangers.clone();
+        match address {
+            Some(address) => self.take(One::Host(Host::of(address)), Self::OF_HOST, strangers),
+            None => Ok(Place { _permit: permit(strangers)?, one: None }),
         }
-        Ok(Place { _stranger: stranger, host: host.map(|host| (host, self.hosts.clone())) })
     }
+
+    /// A place for somebody whose account was signed in to from where they are.
+    pub(super) fn enter_known(&self, address: Option<IpAddr>) -> Result<Place, AuthError> {
+        match permit(self.known.clone()) {
+            Ok(permit) => Ok(Place { _permit: permit, one: None }),
+            Err(_) => self.enter(address),
+        }
+    }
+
+    /// A place for somebody who is signed in.
+    pub(super) fn enter_signed_in(&self, user: UserId) -> Result<Place, AuthError> {
+        self.take(One::User(user), Self::OF_USER, self.known.clone())
+    }
+
+    fn take(&self, one: One, most: usize, places: Arc<Semaphore>) -> Result<Place, AuthError> {
+        let permit = permit(places)?;
+        let mut taken = lock(&self.taken);
+        let places = taken.entry(one).or_default();
+        if *places >= most {
+            return Err(AuthError::Busy);
+        }
+        *places += 1;
+        drop(taken);
+        Ok(Place { _permit: permit, one: Some((one, self.taken.clone())) })
+    }
+}
+
+fn permit(places: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AuthError> {
+    places.try_acquire_owned().map_err(|_| AuthError::Busy)
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { strangers: Arc::new(Semaphore::new(Self::STRANGERS)), hosts: Arc::default() }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { strangers: places(Self::STRANGERS), known: places(Self::KNOWN), taken: Arc::default() }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((host, hosts)) = &self.host else { return };
-        let mut hosts = lock(hosts);
-        if let Some(places) = hosts.get_mut(host) {
+        let Some((one, taken)) = &self.one else { return };
+        let mut taken = lock(taken);
+        if let Some(places) = taken.get_mut(one) {
             *places -= 1;
             if *places == 0 {
-                hosts.remove(host);
+                taken.remove(one);
             }
         }
     }
 }
 
-fn lock(hosts: &Hosts) -> MutexGuard<'_, HashMap<Host, usize>> {
-    hosts.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(taken: &Taken) -> MutexGuard<'_, HashMap<One, usize>> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -218,20 +248,35 @@ mod tests {
     }
 
     #[test]
+    fn as_few_as_one_an_hour_is_a_limit() {
+        for most in 1..9 {
+            let (limit, ann) = (HourlyLimit::new(most), Some(address("192.0.2.1")));
+            for _ in 0..8 {
+                limit.count(ann, noon());
+            }
+            assert!(limit.check(ann, noon()).is_err(), "{most}");
+            assert!(limit.check(ann, noon() + TimeDelta::hours(1)).is_ok(), "{most}");
+        }
+    }
+
+    #[test]
     fn one_address_has_a_few_places_and_strangers_leave_some_to_those_who_are_known() {
         let queue = Queue::default();
-        let one: Vec<_> = (0..20).filter_map(|_| queue.enter(Some(address("192.0.2.1")), false).ok()).collect();
-        assert_eq!(one.len(), Queue::OF_ONE);
-        let others: Vec<_> = (0..200)
-            .filter_map(|number| queue.enter(Some(address(&format!("198.51.{number}.1"))), false).ok())
-            .collect();
+        let one: Vec<_> = (0..20).filter_map(|_| queue.enter(Some(address("192.0.2.1"))).ok()).collect();
+        assert_eq!(one.len(), Queue::OF_HOST);
+        let others: Vec<_> =
+            (0..200).filter_map(|number| queue.enter(Some(address(&format!("198.51.{number}.1")))).ok()).collect();
         assert_eq!(one.len() + others.len(), Queue::STRANGERS);
-        assert!(queue.enter(Some(address("203.0.113.1")), false).is_err());
-        assert!(queue.enter(Some(address("203.0.113.1")), true).is_ok());
+        assert!(queue.enter(Some(address("203.0.113.1"))).is_err() && queue.enter(None).is_err());
+        // Also at the address of whoever floods.
+        assert!(queue.enter_known(Some(address("192.0.2.1"))).is_ok());
+        let ann = UserId::generate(noon());
+        let own: Vec<_> = (0..9).filter_map(|_| queue.enter_signed_in(ann).ok()).collect();
+        assert_eq!(own.len(), Queue::OF_USER);
 
-        drop((one, others));
+        drop((one, others, own));
 
-        assert!(queue.enter(Some(address("192.0.2.1")), false).is_ok());
-        assert!(lock(&queue.hosts).is_empty());
+        assert!(queue.enter(Some(address("192.0.2.1"))).is_ok());
+        assert!(lock(&queue.taken).is_empty());
     }
 }

@@ -18,11 +18,17 @@ pub(super) struct Attempt {
 
 impl Auth {
     /// Notes a try of somebody who signs in, as one that fails until it has not. What is refused writes nothing.
+    ///
+    /// Where the account was signed in to from before, others at the same address hold nobody up.
     pub(super) async fn reserve_attempt(&self, key: AttemptKey, address: Option<IpAddr>) -> Result<Attempt, AuthError> {
-        let network = address.map(Network::of);
+        let (network, now) = (address.map(Network::of), self.clock.now());
         let before = self.attempts.attempts(key).await?;
-        let is_known = before.as_ref().is_some_and(|before| before.knows(key, network, self.clock.now()));
-        let place = self.queue.enter(address, is_known)?;
+        let place = if before.as_ref().is_some_and(|before| before.knows(key, network, now)) {
+            self.queue.enter_known(address)?
+        } else {
+            self.wrong_passwords.check(address, now)?;
+            self.queue.enter(address)?
+        };
         self.reserve(key, network, before, place).await
     }
 
@@ -30,7 +36,7 @@ impl Auth {
     pub(super) async fn reserve_own_attempt(&self, caller: &Caller) -> Result<Attempt, AuthError> {
         let key = AttemptKey::of_user(caller.user);
         let before = self.attempts.attempts(key).await?;
-        let place = self.queue.enter(None, true)?;
+        let place = self.queue.enter_signed_in(caller.user)?;
         self.reserve(key, None, before, place).await
     }
 
@@ -55,8 +61,18 @@ impl Auth {
 
     /// Frees whoever was right, and knows where they are from now on. If that cannot be noted, they are let in all the
     /// same, and may have to wait the next time.
-    pub(super) async fn note_success(&self, attempt: Attempt) {
-        let Attempt { key, network, .. } = attempt;
+    pub(super) async fn note_success(&self, attempt: &Attempt) {
+        self.know(attempt.key, attempt.network).await;
+    }
+
+    /// Knows where somebody has made an account.
+    pub(super) async fn note_sign_up(&self, key: AttemptKey, address: Option<IpAddr>) {
+        if let Some(address) = address {
+            self.know(key, Some(Network::of(address))).await;
+        }
+    }
+
+    async fn know(&self, key: AttemptKey, network: Option<Network>) {
         for _ in 0..MOST_ROUNDS {
             let Ok(from) = self.attempts.attempts(key).await else { return };
             let to = from.as_ref().unwrap_or(&Attempts::default()).with_success(key, network, self.clock.now());

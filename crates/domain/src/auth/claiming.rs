@@ -84,7 +84,12 @@ impl Auth {
 
     /// Gives a user the social id that a client of 2018 calls them by, where they were made before it was known to be
     /// theirs.
-    pub(super) async fn add_social_id(&self, user: User, social: SocialId) -> Result<User, AuthError> {
+    pub(super) async fn add_social_id(
+        &self,
+        user: User,
+        proof: &Identity,
+        social: SocialId,
+    ) -> Result<User, AuthError> {
         let identity = [Identity::Social(social)];
         if user.has(&identity[0]) {
             return Ok(user);
@@ -92,6 +97,10 @@ impl Auth {
         for _ in 0..MOST_STEPS {
             let from = self.users.account(user.id).await?.ok_or(AuthError::InvalidToken)?;
             require_enabled(&from.user)?;
+            // It may have been unlinked meanwhile, and the social id goes with it.
+            if !from.user.has(proof) {
+                return Err(AuthError::WrongCredentials);
+            }
             let password = from.password.clone();
             if self.try_link(from, &identity, password).await?.is_some() {
                 return Ok(self.users.account(user.id).await?.ok_or(AuthError::InvalidToken)?.user);

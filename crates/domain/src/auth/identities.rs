@@ -9,6 +9,14 @@ use crate::{
     user::{Account, Email, Identity, LinkedIdentity, Password, PasswordHash, User},
 };
 
+/// Identities that a user has by now.
+pub(super) struct Linked {
+    /// The first of those that were asked for.
+    first: LinkedIdentity,
+    /// Those that were not there before.
+    added: Vec<Identity>,
+}
+
 impl Auth {
     /// How long after they have signed in somebody may change what they sign in with: whoever finds a phone unlocked, or
     /// a token, must not take the account with it.
@@ -43,14 +51,12 @@ impl Auth {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let mut attempt = Some(self.reserve_own_attempt(caller).await?);
+        let attempt = self.reserve_own_attempt(caller).await?;
         let identities = [Identity::Email(email)];
         for _ in 0..MOST_TRIES {
             let from = self.account_to_change(caller).await?;
             let hash = self.own_password(&from, password.clone()).await?;
-            if let Some(attempt) = attempt.take() {
-                self.note_success(attempt).await;
-            }
+            self.note_success(&attempt).await;
             match self.try_link(from, &identities, Some(hash)).await {
                 Ok(None) => {}
                 Ok(Some(linked)) => return self.confirm_link(caller, linked).await,
@@ -119,17 +125,25 @@ impl Auth {
         open.map(|_| ()).ok_or(AuthError::InvalidToken)
     }
 
-    /// Takes an identity away again that was linked by a session which has ended meanwhile.
-    async fn confirm_link(&self, caller: &Caller, linked: LinkedIdentity) -> Result<LinkedIdentity, AuthError> {
-        let Err(ended) = self.require_open(caller).await else { return Ok(linked) };
+    /// What was linked, unless the session that asked for it has ended meanwhile: then it is taken away again, and whoever
+    /// has come by it.
+    async fn confirm_link(&self, caller: &Caller, linked: Linked) -> Result<LinkedIdentity, AuthError> {
+        let Linked { first, added } = linked;
+        match self.require_open(caller).await {
+            Err(AuthError::InvalidToken) if !added.is_empty() => {}
+            _ => return Ok(first),
+        }
         for _ in 0..MOST_TRIES {
             let Some(from) = self.users.account(caller.user).await? else { break };
-            let to = self.without(&from, &linked.identity);
-            if self.update(from, to).await? {
+            let mut to = from.clone();
+            to.user.identities.retain(|linked| !added.contains(&linked.identity));
+            // What else there was may have been unlinked since.
+            if to.user.proved_since().is_none() || self.update(from, to).await? {
                 break;
             }
         }
-        Err(ended)
+        self.users.close_sessions(caller.user).await?;
+        Err(AuthError::InvalidToken)
     }
 
     pub(super) async fn account(&self, caller: &Caller) -> Result<Account, AuthError> {
@@ -168,22 +182,24 @@ impl Auth {
         Err(AuthError::Busy)
     }
 
-    /// The first of the identities, as it is linked; `None` if the account was changed meanwhile.
+    /// `None` if the account was changed meanwhile.
     pub(super) async fn try_link(
         &self,
         from: Account,
         identities: &[Identity],
         password: Option<PasswordHash>,
-    ) -> Result<Option<LinkedIdentity>, AuthError> {
+    ) -> Result<Option<Linked>, AuthError> {
         let mut to = Account { password, ..from.clone() };
-        for identity in identities.iter().filter(|identity| !from.user.has(identity)) {
+        let added: Vec<_> = identities.iter().filter(|identity| !from.user.has(identity)).cloned().collect();
+        for identity in &added {
             to.user.identities.push(self.linked_last(&to.user, identity.clone()));
         }
         if to.user.identities.len() > User::MOST_IDENTITIES.max(from.user.identities.len()) {
             return Err(AuthError::TooManyIdentities);
         }
         let first = to.user.identities.iter().find(|linked| Some(&linked.identity) == identities.first()).cloned();
-        if to == from || self.update(from, to).await? { Ok(first) } else { Ok(None) }
+        let linked = first.map(|first| Linked { first, added });
+        if to == from || self.update(from, to).await? { Ok(linked) } else { Ok(None) }
     }
 
     /// After all others of the user, also where a clock was set back.

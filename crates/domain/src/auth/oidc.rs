@@ -75,7 +75,7 @@ impl Auth {
             let password = password.ok_or(AuthError::WrongPassword)?;
             let attempt = self.reserve_own_attempt(caller).await?;
             self.own_password(&account, password).await?;
-            self.note_success(attempt).await;
+            self.note_success(&attempt).await;
         }
         let claims = self.prove(provider, &token, Some(nonce)).await?;
         let social = social_id(&claims).map(Identity::Social);

@@ -1,7 +1,7 @@
 //! Changing a password.
 
 use super::{Auth, AuthError, Caller, MOST_TRIES};
-use crate::user::{Email, Identity, Password};
+use crate::user::{Email, Identity, Password, PasswordHash};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -11,25 +11,29 @@ impl Auth {
     /// # Errors
     /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
     pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
-        let mut attempt = Some(self.reserve_own_attempt(caller).await?);
+        let attempt = self.reserve_own_attempt(caller).await?;
         for _ in 0..MOST_TRIES {
             let from = self.account(caller).await?.password.ok_or(AuthError::WrongPassword)?;
             let to = if current != new && self.passwords.verify(current.clone(), from.clone()).await? {
                 self.passwords.hash(new.clone()).await?
-            } else if self.passwords.verify(new.clone(), from.clone()).await? {
+            } else if self.is_already(caller, &new, &from).await? {
                 from.clone()
             } else {
                 return Err(AuthError::WrongPassword);
             };
-            if let Some(attempt) = attempt.take() {
-                self.note_success(attempt).await;
-            }
+            self.note_success(&attempt).await;
             // Refused, it was changed meanwhile, perhaps by the same request, sent twice.
             if self.users.change_password(caller.user, Some(from), to, Some(caller.session.id)).await? {
                 return Ok(());
             }
         }
         Err(AuthError::Busy)
+    }
+
+    /// Whether a password is the one there is: another try, for whoever guesses.
+    async fn is_already(&self, caller: &Caller, password: &Password, hash: &PasswordHash) -> Result<bool, AuthError> {
+        let _attempt = self.reserve_own_attempt(caller).await?;
+        Ok(self.passwords.verify(password.clone(), hash.clone()).await?)
     }
 
     /// Replaces somebody's password, and ends all their sessions and links: the operator's way. `false` if nobody has

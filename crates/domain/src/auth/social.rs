@@ -55,7 +55,7 @@ impl Auth {
         }
         let identity = Identity::Oidc(claims.subject);
         let user = self.user_of(identity.clone(), Some(&social)).await?;
-        let user = self.add_social_id(user, social).await?;
+        let user = self.add_social_id(user, &identity, social).await?;
         let grant = self.open_session(user, device, TokenForm::Seed).await?;
         self.confirm(grant, &identity, None).await
     }

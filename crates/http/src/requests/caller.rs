@@ -12,7 +12,7 @@ use tapebase_domain::{
 use crate::{
     HttpPolicy,
     answers::problem::{CHALLENGE, Problem},
-    forwarded_client,
+    forwarded_client, is_local,
 };
 
 /// A request by somebody who proved who they are; a handler that takes it answers nobody else.
@@ -56,18 +56,12 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
 }
 
 /// What the client calls itself, and where it is: as a proxy that is believed says, or else its own address. A private
-/// one is that of a proxy nobody has told of, and says nothing.
+/// one is that of a proxy nobody has told of, and says nothing, like that of a proxy that names nobody.
 pub fn device(request: &HttpRequest) -> Device {
     let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let forwarded =
-        request.app_data::<Data<HttpPolicy>>().and_then(|policy| forwarded_client(request, &policy.proxies));
-    let own = || request.peer_addr().map(|peer| peer.ip().to_canonical()).filter(|address| !is_private(*address));
+    let proxies = request.app_data::<Data<HttpPolicy>>().map(|policy| &policy.proxies);
+    let forwarded = proxies.and_then(|proxies| forwarded_client(request, proxies));
+    let is_client = |peer: &IpAddr| !is_local(*peer) && proxies.is_none_or(|proxies| !proxies.contains(*peer));
+    let own = || request.peer_addr().map(|peer| peer.ip().to_canonical()).filter(is_client);
     Device { name: name.to_owned(), address: forwarded.or_else(own) }
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
-    }
 }

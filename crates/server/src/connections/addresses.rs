@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tapebase_http::Proxies;
+use tapebase_http::{Proxies, is_local};
 
 /// Counts connections by the address of the client.
 #[derive(Clone)]
@@ -77,17 +77,6 @@ impl Drop for Place {
                 counts.remove(&self.client);
             }
         }
-    }
-}
-
-/// Whether an address is of this machine or of a private network.
-pub fn is_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let is_shared = address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64;
-            address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
-        }
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }
 

@@ -121,13 +121,17 @@ fn an_upload_in_the_smallest_pieces_takes_little_memory() {
 fn a_flood_of_sign_ins_takes_little_memory() {
     let server = Server::start(&[]);
     let tcp = server.tcp();
-    let log_in =
-        Request::new("POST", "/v1/auth/login").json(&json!({"email": "nobody@example.com", "password": "wrong horse"}));
+    // Each of another account: so many of one have to wait.
+    let log_in = |number: u32| {
+        let credentials = json!({"email": format!("nobody{number}@example.com"), "password": "wrong horse"});
+        Request::new("POST", "/v1/auth/login").json(&credentials)
+    };
 
-    for _ in 0..3 {
+    for round in 0..3 {
         std::thread::scope(|scope| {
-            for _ in 0..50 {
-                scope.spawn(|| assert!(matches!(tcp.send(&log_in).status, 401 | 503)));
+            for number in 0..50 {
+                let (tcp, log_in) = (&tcp, log_in(round * 50 + number));
+                scope.spawn(move || assert!(matches!(tcp.send(&log_in).status, 401 | 503)));
             }
         });
     }

@@ -427,6 +427,7 @@ async fn what_is_linked_by_a_session_that_ends_meanwhile_is_taken_away_again() {
     let kept = keeping(&mut ports, account.clone());
     ports.users.expect_session_of().times(2).returning(move |_, _| Ok(Some(session.clone())));
     ports.users.expect_session_of().returning(|_, _| Ok(None));
+    ports.users.expect_close_sessions().times(1).returning(|_| Ok(()));
 
     let auth = Auth::new(&ports.build(), policy());
     let linked = auth.link_id_token(&caller, &provider(), token(), nonce.expose(), None).await;
@@ -537,4 +538,27 @@ async fn unlinking_the_first_proof_calls_nothing_unproved_and_the_last_address_t
     let account = kept.lock().expect("no panic").clone();
     assert!(!account.user.has_unproved() && account.user.has(&Identity::Social(social())), "{account:?}");
     assert_eq!(account.password, None);
+}
+
+#[tokio::test]
+async fn what_somebody_has_is_not_taken_away_for_having_been_linked_again() {
+    for is_ended in [true, false] {
+        let mut ports = TestPorts::at(NOW);
+        let nonce = saying_with_nonce(&mut ports);
+        let account = account_of(&ports, &[oidc(), Identity::Social(social())]);
+        let session = session_of(&account.user, ports.now());
+        let caller = Caller { user: account.user.id, session: session.clone() };
+        let kept = keeping(&mut ports, account.clone());
+        ports.users.expect_session_of().times(2).returning(move |_, _| Ok(Some(session.clone())));
+        ports
+            .users
+            .expect_session_of()
+            .returning(move |_, _| if is_ended { Ok(None) } else { Err(StoreError::Unavailable("throttled".into())) });
+
+        let auth = Auth::new(&ports.build(), policy());
+        let linked = auth.link_id_token(&caller, &provider(), token(), nonce.expose(), None).await;
+
+        assert_eq!(linked.expect("it was linked before").identity, oidc());
+        assert_eq!(*kept.lock().expect("no panic"), account);
+    }
 }
