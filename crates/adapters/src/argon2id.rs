@@ -18,8 +18,8 @@ use tapebase_domain::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-/// How many sign-ins may wait for a core.
-const QUEUE: usize = 64;
+/// How many passwords may wait for a core: as many as the use case lets in at once, which shares the places fairly.
+const QUEUE: usize = 96;
 const OUTPUT_BYTES: usize = 32;
 
 /// A hash of random bytes, made once with the same parameters as every other.

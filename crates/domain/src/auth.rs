@@ -273,6 +273,7 @@ impl Auth {
             return Err(AuthError::WrongCredentials);
         };
         self.note_success(&attempt).await;
+        drop(attempt);
         require_enabled(&user)?;
         let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, Some(&hash)).await

@@ -91,6 +91,7 @@ impl HourlyLimit {
 pub(super) struct Queue {
     strangers: Arc<Semaphore>,
     known: Arc<Semaphore>,
+    signed_in: Arc<Semaphore>,
     taken: Arc<Taken>,
 }
 
@@ -111,18 +112,18 @@ pub(super) struct Place {
 }
 
 impl Queue {
-    /// How many places there are for strangers, and for those who are known.
+    /// How many places there are for strangers, for those who are known, and for those who are signed in.
     const STRANGERS: usize = 48;
     const KNOWN: usize = 16;
+    const SIGNED_IN: usize = 24;
     /// How many places one address has, and one user who is signed in.
-    const OF_HOST: usize = 8;
-    const OF_USER: usize = 2;
+    const OF_ONE: usize = 8;
 
     /// A place for somebody at an address.
     pub(super) fn enter(&self, address: Option<IpAddr>) -> Result<Place, AuthError> {
         let strangers = self.strangers.clone();
         match address {
-            Some(address) => self.take(One::Host(Host::of(address)), Self::OF_HOST, strangers),
+            Some(address) => self.take(One::Host(Host::of(address)), strangers),
             None => Ok(Place { _permit: permit(strangers)?, one: None }),
         }
     }
@@ -137,14 +138,14 @@ impl Queue {
 
     /// A place for somebody who is signed in.
     pub(super) fn enter_signed_in(&self, user: UserId) -> Result<Place, AuthError> {
-        self.take(One::User(user), Self::OF_USER, self.known.clone())
+        self.take(One::User(user), self.signed_in.clone())
     }
 
-    fn take(&self, one: One, most: usize, places: Arc<Semaphore>) -> Result<Place, AuthError> {
+    fn take(&self, one: One, places: Arc<Semaphore>) -> Result<Place, AuthError> {
         let permit = permit(places)?;
         let mut taken = lock(&self.taken);
         let places = taken.entry(one).or_default();
-        if *places >= most {
+        if *places >= Self::OF_ONE {
             return Err(AuthError::Busy);
         }
         *places += 1;
@@ -160,7 +161,12 @@ fn permit(places: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AuthError> {
 impl Default for Queue {
     fn default() -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        Self { strangers: places(Self::STRANGERS), known: places(Self::KNOWN), taken: Arc::default() }
+        Self {
+            strangers: places(Self::STRANGERS),
+            known: places(Self::KNOWN),
+            signed_in: places(Self::SIGNED_IN),
+            taken: Arc::default(),
+        }
     }
 }
 
@@ -263,7 +269,7 @@ mod tests {
     fn one_address_has_a_few_places_and_strangers_leave_some_to_those_who_are_known() {
         let queue = Queue::default();
         let one: Vec<_> = (0..20).filter_map(|_| queue.enter(Some(address("192.0.2.1"))).ok()).collect();
-        assert_eq!(one.len(), Queue::OF_HOST);
+        assert_eq!(one.len(), Queue::OF_ONE);
         let others: Vec<_> =
             (0..200).filter_map(|number| queue.enter(Some(address(&format!("198.51.{number}.1")))).ok()).collect();
         assert_eq!(one.len() + others.len(), Queue::STRANGERS);
@@ -271,8 +277,8 @@ mod tests {
         // Also at the address of whoever floods.
         assert!(queue.enter_known(Some(address("192.0.2.1"))).is_ok());
         let ann = UserId::generate(noon());
-        let own: Vec<_> = (0..9).filter_map(|_| queue.enter_signed_in(ann).ok()).collect();
-        assert_eq!(own.len(), Queue::OF_USER);
+        let own: Vec<_> = (0..20).filter_map(|_| queue.enter_signed_in(ann).ok()).collect();
+        assert_eq!(own.len(), Queue::OF_ONE);
 
         drop((one, others, own));
 
