@@ -1,4 +1,4 @@
-//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore` and `UserStore` in one DynamoDB table.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `AttemptStore` and `SingleUse` in one DynamoDB table.
 //!
 //! | Item | `pk` | `sk` | Indexed by |
 //! |---|---|---|---|
@@ -12,6 +12,8 @@
 //! | session of a user | `U#<user>` | `S#<id>` | |
 //! | who has an identity | `I#<kind>#<subject>` | `IDENTITY` | |
 //! | session of a token | `T#<hash>` | `SESSION` | |
+//! | tries of an account's password | `A#<SHA-256>` | `ATTEMPTS` | |
+//! | what was used, of what counts once | `N#<SHA-256>` | `USED` | |
 //! | the table's own id, and its history | `STORE` | `ID` | |
 //! | what playback links are signed with | `STORE` | `PLAYBACK_KEYS` | |
 //!
@@ -40,6 +42,9 @@
 //! | touch a session | 1 consistent read, 1 transaction |
 //! | close a session | 1 consistent read, 1 transaction: the session twice, what was due, the counters |
 //! | look up a session | 1 consistent read |
+//! | look up tries | 1 consistent read |
+//! | change tries | 1 conditional put; 1 consistent read more where it is refused |
+//! | use something up | 1 transaction |
 //! | list a page of sessions, or of uploads | 1 consistent query; more only past what has expired, or tombstones |
 //! | close all sessions | as many queries, and transactions of 33 sessions, as it takes; 2 more that end playback links |
 //!
@@ -50,7 +55,7 @@
 //!
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
 //! Tombstones of uploads are removed by the table's time to live (attribute `ttl`) a day later, and sessions a month after
-//! they have expired, should no sweep have come by.
+//! they have expired, should no sweep have come by; what was used and what was tried once nobody needs to know.
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
