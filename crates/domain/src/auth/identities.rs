@@ -125,8 +125,7 @@ impl Auth {
         open.map(|_| ()).ok_or(AuthError::InvalidToken)
     }
 
-    /// What was linked, unless the session that asked for it has ended meanwhile: then it is taken away again, and whoever
-    /// has come by it.
+    /// What was linked, unless the session that asked for it has ended meanwhile: then it is taken away again.
     async fn confirm_link(&self, caller: &Caller, linked: Linked) -> Result<LinkedIdentity, AuthError> {
         let Linked { first, added } = linked;
         match self.require_open(caller).await {
@@ -142,7 +141,6 @@ impl Auth {
                 break;
             }
         }
-        self.users.close_sessions(caller.user).await?;
         Err(AuthError::InvalidToken)
     }
 

@@ -427,7 +427,6 @@ async fn what_is_linked_by_a_session_that_ends_meanwhile_is_taken_away_again() {
     let kept = keeping(&mut ports, account.clone());
     ports.users.expect_session_of().times(2).returning(move |_, _| Ok(Some(session.clone())));
     ports.users.expect_session_of().returning(|_, _| Ok(None));
-    ports.users.expect_close_sessions().times(1).returning(|_| Ok(()));
 
     let auth = Auth::new(&ports.build(), policy());
     let linked = auth.link_id_token(&caller, &provider(), token(), nonce.expose(), None).await;
