@@ -277,19 +277,35 @@ struct RowPorts {
     playback_keys: Arc<dyn PlaybackKeyStore>,
 }
 
+/// Everything that a row store keeps.
+trait Rowed:
+    RecordStore
+    + ChangeFeed
+    + DeletedStore
+    + UploadStore
+    + UserStore
+    + AttemptStore
+    + SingleUse
+    + PlaybackKeyStore
+    + 'static
+{
+}
+
+impl<S> Rowed for S where
+    S: RecordStore
+        + ChangeFeed
+        + DeletedStore
+        + UploadStore
+        + UserStore
+        + AttemptStore
+        + SingleUse
+        + PlaybackKeyStore
+        + 'static
+{
+}
+
 impl RowPorts {
-    fn of<S>(store: Arc<S>) -> Self
-    where
-        S: RecordStore
-            + ChangeFeed
-            + DeletedStore
-            + UploadStore
-            + UserStore
-            + AttemptStore
-            + SingleUse
-            + PlaybackKeyStore
-            + 'static,
-    {
+    fn of<S: Rowed>(store: Arc<S>) -> Self {
         Self {
             records: store.clone(),
             feed: store.clone(),
@@ -304,19 +320,7 @@ impl RowPorts {
     }
 
     /// Of a store that can list everybody's recordings.
-    fn with_inventory<S>(store: Arc<S>) -> Self
-    where
-        S: RecordStore
-            + ChangeFeed
-            + DeletedStore
-            + UploadStore
-            + UserStore
-            + AttemptStore
-            + SingleUse
-            + PlaybackKeyStore
-            + Inventory
-            + 'static,
-    {
+    fn with_inventory<S: Rowed + Inventory>(store: Arc<S>) -> Self {
         Self { inventory: Some(store.clone()), ..Self::of(store) }
     }
 }

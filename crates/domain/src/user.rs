@@ -66,26 +66,21 @@ impl User {
     /// Since when they have had an identity that they prove when they sign in with it, if so: a social id proves nothing.
     #[must_use]
     pub fn proved_since(&self) -> Option<Timestamp> {
-        let proved = self.identities.iter().filter(|linked| match linked.identity {
-            Identity::Email(_) | Identity::Oidc(_) => true,
-            Identity::Social(_) => false,
-        });
-        proved.map(|linked| linked.linked_at).min()
+        self.identities.iter().filter(|linked| linked.identity.is_proof()).map(|linked| linked.linked_at).min()
     }
 
     /// Whether a social id let others in as this user before anything was proved, and what began by it may go on: it has not
     /// been linked anew since.
     #[must_use]
     pub fn has_unproved(&self) -> bool {
-        let is_social = |linked: &LinkedIdentity| matches!(linked.identity, Identity::Social(_));
-        let mut social = self.identities.iter().filter(|linked| is_social(linked));
+        let mut social = self.identities.iter().filter(|linked| !linked.identity.is_proof());
         self.proved_since().is_some_and(|since| social.any(|linked| linked.linked_at < since))
     }
 
     /// Whether an identity lets somebody in as this user: a social id alone only where nothing else was ever proved.
     #[must_use]
     pub fn lets_in(&self, identity: &Identity) -> bool {
-        self.has(identity) && (!matches!(identity, Identity::Social(_)) || self.proved_since().is_none())
+        self.has(identity) && (identity.is_proof() || self.proved_since().is_none())
     }
 }
 
@@ -129,6 +124,15 @@ pub enum InvalidIdentity {
 const OIDC: &str = "oidc_";
 
 impl Identity {
+    /// Whether whoever signs in with it proves who they are: anybody may know a social id.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        match self {
+            Self::Email(_) | Self::Oidc(_) => true,
+            Self::Social(_) => false,
+        }
+    }
+
     /// The two texts a store files it under, which no other identity has: a network, which is empty for an email address,
     /// and who it is there.
     #[must_use]

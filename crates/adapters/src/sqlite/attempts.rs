@@ -10,9 +10,6 @@ use tapebase_domain::{
 
 use super::{Outcome, Sqlite, rows};
 
-/// How many rows are removed in one transaction.
-const FORGOTTEN: i64 = 1_000;
-
 #[async_trait]
 impl AttemptStore for Sqlite {
     async fn attempts(&self, key: AttemptKey) -> Result<Option<Attempts>, StoreError> {
@@ -36,23 +33,13 @@ impl AttemptStore for Sqlite {
             .await
     }
 
-    /// A few at a time: whoever writes meanwhile is held up by no more than that. What is damaged is known to nobody.
+    /// What is damaged is known to nobody, and goes as well.
     async fn forget_attempts(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        loop {
-            let some = self.writer.write(move |connection| {
-                let gone = connection
-                    .prepare_cached(
-                        "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE expires_at < ?1 LIMIT ?2)",
-                    )?
-                    .execute(params![rows::micros(&now), FORGOTTEN])?;
-                Ok(Outcome::Keep(gone))
-            });
-            match some.await? {
-                0 => return Ok(forgotten),
-                gone => forgotten += gone as u64,
-            }
-        }
+        self.delete_expired(
+            "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE expires_at < ?1 LIMIT ?2)",
+            now,
+        )
+        .await
     }
 }
 

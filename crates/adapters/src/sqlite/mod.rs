@@ -13,6 +13,7 @@ mod copy;
 mod counting;
 mod deleted;
 mod due;
+mod expiry;
 mod faults;
 mod feed;
 mod files;

@@ -10,9 +10,6 @@ use tapebase_domain::{
 
 use super::{Outcome, Sqlite, rows};
 
-/// How many rows are removed in one transaction.
-const FORGOTTEN: i64 = 1_000;
-
 #[async_trait]
 impl SingleUse for Sqlite {
     async fn use_up(&self, digest: Sha256, expires_at: Timestamp) -> Result<bool, StoreError> {
@@ -29,24 +26,13 @@ impl SingleUse for Sqlite {
             .await
     }
 
-    /// A few at a time: whoever writes meanwhile is held up by no more than that.
     async fn forget_used(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        loop {
-            // What is damaged says no more when it may go; there are few.
-            let some = self.writer.write(move |connection| {
-                let gone = connection
-                    .prepare_cached(
-                        "DELETE FROM used WHERE digest IN (SELECT digest FROM used WHERE expires_at < ?1 \
-                         AND checksum = row_checksum(digest, expires_at) LIMIT ?2)",
-                    )?
-                    .execute(params![rows::micros(&now), FORGOTTEN])?;
-                Ok(Outcome::Keep(gone))
-            });
-            match some.await? {
-                0 => return Ok(forgotten),
-                gone => forgotten += gone as u64,
-            }
-        }
+        // What is damaged says no more when it may go; there are few.
+        self.delete_expired(
+            "DELETE FROM used WHERE digest IN (SELECT digest FROM used WHERE expires_at < ?1 \
+             AND checksum = row_checksum(digest, expires_at) LIMIT ?2)",
+            now,
+        )
+        .await
     }
 }

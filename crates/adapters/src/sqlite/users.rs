@@ -207,17 +207,13 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
     if account(connection, user)?.as_ref() != Some(from) {
         return Ok(Outcome::Undo(Err(UpdateError::Changed)));
     }
-    // Also what is linked anew: another row.
-    let beyond = |one: &'_ User, other: &'_ User| -> Vec<LinkedIdentity> {
-        one.identities.iter().filter(|linked| !other.identities.contains(linked)).cloned().collect()
-    };
-    for linked in beyond(&from.user, &to.user) {
+    for linked in rows_beyond(&from.user, &to.user) {
         let (network, subject) = linked.identity.network_and_subject();
         connection
             .prepare_cached("DELETE FROM identities WHERE network = ?1 AND subject = ?2 AND user = ?3")?
             .execute(params![network, subject, user.to_string()])?;
     }
-    if !link(connection, user, &beyond(&to.user, &from.user))? {
+    if !link(connection, user, rows_beyond(&to.user, &from.user))? {
         return Ok(Outcome::Undo(Err(UpdateError::Taken)));
     }
     connection
@@ -231,6 +227,11 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
             to.user.disabled_at.as_ref().map(rows::micros)
         ])?;
     Ok(Outcome::Keep(Ok(())))
+}
+
+/// The identities of a user that `other` has not got as they are here: one that is linked anew is another row.
+fn rows_beyond<'a>(user: &'a User, other: &'a User) -> impl Iterator<Item = &'a LinkedIdentity> {
+    user.identities.iter().filter(|linked| !other.identities.contains(linked))
 }
 
 /// `false` if another user has one of the identities.

@@ -73,10 +73,7 @@ impl Auth {
 
     /// Behind all that is proved.
     pub(super) fn link_social_ids_anew(&self, user: &mut User) {
-        let is_social = |identity: &Identity| matches!(identity, Identity::Social(_));
-        let (social, proved): (Vec<_>, Vec<_>) =
-            user.identities.drain(..).partition(|linked| is_social(&linked.identity));
-        user.identities = proved;
+        let social: Vec<_> = user.identities.extract_if(.., |linked| !linked.identity.is_proof()).collect();
         for linked in social {
             user.identities.push(self.linked_last(user, linked.identity));
         }

@@ -39,8 +39,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::NotRecent`], [`AuthError::SignupClosed`], [`AuthError::UntrustedSocialId`],
     /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::EmailTaken`],
-    /// [`AuthError::TooManyIdentities`], [`AuthError::Busy`]
-    /// where the account changes all the time, or a failing port.
+    /// [`AuthError::TooManyIdentities`], [`AuthError::Busy`] where the account changes all the time, or a failing port.
     pub async fn link_email(
         &self,
         caller: &Caller,
@@ -70,8 +69,8 @@ impl Auth {
     /// Takes one of the caller's identities from them; `false` if they have none of this id.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], [`AuthError::LastIdentity`] if nothing would be left that proves who they are, [`AuthError::Busy`] where
-    /// the account changes all the time, or a failing port.
+    /// [`AuthError::NotRecent`], [`AuthError::LastIdentity`] if nothing would be left that proves who they are,
+    /// [`AuthError::Busy`] where the account changes all the time, or a failing port.
     pub async fn unlink(&self, caller: &Caller, id: IdentityId) -> Result<bool, AuthError> {
         self.require_recent(caller)?;
         for _ in 0..MOST_TRIES {

@@ -76,7 +76,8 @@ pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnc
     write(&values)
 }
 
-/// An account, from all its rows. A damaged identity lets nobody in, and keeps no other but social ids from doing so; the log has it.
+/// An account, from all its rows. A damaged identity lets nobody in, and keeps no other but social ids from doing so; the
+/// log has it.
 /// Fails if there is no other.
 pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
     let (mut account, mut damage): (Option<Account>, _) = (None, None);
@@ -95,7 +96,7 @@ pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
     }
     if let (Some(account), Some(_)) = (&mut account, &damage) {
         // What is damaged may be the proof without which a social id must let nobody in any more.
-        account.user.identities.retain(|linked| !matches!(linked.identity, Identity::Social(_)));
+        account.user.identities.retain(|linked| linked.identity.is_proof());
     }
     let account = account.filter(|account| !account.user.identities.is_empty());
     match (account, damage) {
