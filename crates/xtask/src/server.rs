@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Builds the server and returns where cargo has put it.
 pub fn build() -> Result<PathBuf> {
     // Built as for the tests, which have done it already: another set of features would be built anew.
-    workspace::build(&["test", "--workspace", "--no-run"], "tapebase")
+    workspace::built(&mut workspace::tests(&["--no-run"]), "tapebase")
 }
 
 /// Does something with a freshly started server, at its address and with its folder, and shows the end of its log where

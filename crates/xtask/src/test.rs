@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Engines};
-use crate::workspace::cargo;
+use crate::workspace::{self, cargo, linting_cargo};
 use crate::{browsers, clients, deploy, description, guides, lint_answers, program, schemathesis};
 use tally::Tally;
 
@@ -18,9 +18,7 @@ pub fn run() -> Result<()> {
     engines::require_programs()?;
     let mut steps = Steps::default();
     steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
-    steps.time("lints", || {
-        program::succeed(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
-    })?;
+    steps.time("build", || program::succeed(&mut workspace::tests(&["--all-targets", "--no-run"])))?;
     steps.time("embedded", test_embedded)?;
     steps.time("deploy", || deploy::run(None))?;
     steps.time("description", description::run)?;
@@ -44,14 +42,13 @@ pub fn run() -> Result<()> {
 /// build, and has its turn among the tests.
 fn test_embedded() -> Result<()> {
     let features = ["--no-default-features", "--features", "embedded"];
-    let server = ["clippy", "-p", "tapebase", "-p", "tapebase-adapters"];
-    program::succeed(cargo(&server).args(features).args(["--", "-D", "warnings"]))?;
-    program::succeed(cargo(&["test", "--quiet", "-p", "tapebase-adapters", "--test", "embedded"]).args(features))
+    let both = ["test", "--quiet", "-p", "tapebase", "-p", "tapebase-adapters", "--bins", "--test", "embedded"];
+    program::succeed(linting_cargo(&both).args(features))
 }
 
 /// Runs the tests of every crate, and counts them.
 fn count_tests(engines: &Engines) -> Result<Tally> {
-    let mut command = cargo(&["test", "--workspace"]);
+    let mut command = workspace::tests(&[]);
     engines.lend_to(&mut command);
     let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
     let tally = child.stdout.take().map(show_and_count).transpose();

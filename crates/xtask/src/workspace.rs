@@ -22,9 +22,29 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// `cargo test` of every crate, built by [`linting_cargo`].
+pub fn tests(arguments: &[&str]) -> Command {
+    let mut command = linting_cargo(&["test", "--workspace"]);
+    command.args(arguments);
+    command
+}
+
+/// The cargo that has clippy read what it compiles, where a warning is an error. A build and a `cargo clippy` take half
+/// as long again: each compiles all dependencies in a way of its own.
+pub fn linting_cargo(arguments: &[&str]) -> Command {
+    let mut command = cargo(arguments);
+    command.env("RUSTC_WORKSPACE_WRAPPER", path("crates/xtask/linting-rustc.sh"));
+    command
+}
+
 /// Builds with these arguments for cargo, and returns where it has put the program of this name.
 pub fn build(arguments: &[&str], name: &str) -> Result<PathBuf> {
-    let messages = program::read(cargo(arguments).args(["--message-format", "json-render-diagnostics"]))?;
+    built(&mut cargo(arguments), name)
+}
+
+/// Has this command of cargo build, and returns where it has put the program of this name.
+pub fn built(command: &mut Command, name: &str) -> Result<PathBuf> {
+    let messages = program::read(command.args(["--message-format", "json-render-diagnostics"]))?;
     let messages = String::from_utf8(messages).context("reading what cargo says")?;
     executable(&messages, name).with_context(|| format!("cargo has built no {name}"))
 }
