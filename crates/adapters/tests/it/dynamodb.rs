@@ -2,23 +2,13 @@
 //!
 //! Against an engine on this machine, never against AWS.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
-#[path = "dynamodb/capacity.rs"]
 mod capacity;
-#[path = "dynamodb/engine.rs"]
 mod engine;
-#[path = "dynamodb/faults.rs"]
 mod faults;
-#[path = "dynamodb/lists.rs"]
 mod lists;
-#[path = "dynamodb/many.rs"]
 mod many;
-#[path = "dynamodb/samples.rs"]
 mod samples;
-#[path = "dynamodb/storms.rs"]
 mod storms;
-#[path = "dynamodb/table.rs"]
 mod table;
 
 use std::sync::Arc;

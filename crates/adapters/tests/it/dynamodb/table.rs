@@ -14,7 +14,7 @@ use tapebase_domain::{
     user::{Account, Identity, SocialId, User},
 };
 
-use crate::{
+use super::{
     engine,
     samples::{AMPLE, account, named, recording, stranger},
 };

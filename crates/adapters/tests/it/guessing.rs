@@ -1,7 +1,5 @@
 //! Somebody guesses a password, from everywhere and without a pause: how often it is hashed, and who still gets in.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     net::IpAddr,
     sync::{

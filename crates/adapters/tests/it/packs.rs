@@ -1,7 +1,5 @@
 //! What packs of small blobs do beyond their port: share files, give room back, and come through a crash.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     collections::BTreeSet,
     fs::{self, File},

@@ -12,7 +12,7 @@ use tapebase_domain::{
     recording::Recording,
 };
 
-use crate::{
+use super::{
     engine,
     samples::{AMPLE, MANY, named, now, recording, stranger},
 };

@@ -1,7 +1,5 @@
 //! Rows in SQLite keep every promise of their ports.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     future::{Ready, ready},
     sync::Arc,

@@ -18,7 +18,7 @@ use tapebase_domain::{
     recording::{Recording, Revision},
 };
 
-use crate::{
+use super::{
     engine,
     samples::{AGAIN, AMPLE, MANY, account, now, plan, recording, renaming, session, stranger},
 };

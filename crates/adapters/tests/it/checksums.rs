@@ -1,7 +1,5 @@
 //! What became of bytes on the disk is told before anybody gets them.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,

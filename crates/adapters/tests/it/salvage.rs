@@ -1,7 +1,5 @@
 //! What is put right in packs after a crash or a failing disk, and what is left alone.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     fs::{self, File},
     os::unix::fs::{FileExt as _, MetadataExt as _},

@@ -1,7 +1,5 @@
 //! What becomes of SQLite's files and rows under a server that runs is noticed, and costs nobody else anything.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -8,7 +8,7 @@ use tapebase_conformance::{
     changes::{Rows, Storm, storm},
 };
 
-use crate::engine;
+use super::engine;
 
 /// One transaction in five meets a conflict, however often it is tried.
 fn conflicts() -> Faults {
@@ -29,7 +29,7 @@ async fn whoever_reads_the_changes_has_in_the_end_what_there_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_two_writers_of_one_owner_all_succeed() {
-    let (store, ()) = crate::fresh().await;
+    let (store, ()) = super::fresh().await;
     storm(vec![store], Storm::of_thirty_two()).await;
 }
 

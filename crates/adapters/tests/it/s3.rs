@@ -1,7 +1,5 @@
 //! Blobs in S3 keep every promise of their port.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;

@@ -14,7 +14,7 @@ use tapebase_domain::{
 };
 use tokio::time::timeout;
 
-use crate::{
+use super::{
     engine,
     samples::{AMPLE, MANY, account, now, plan, recording, session, stranger},
 };

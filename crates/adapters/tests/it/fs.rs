@@ -1,7 +1,5 @@
 //! Blobs on disk keep every promise of their port.
 
-#![expect(clippy::expect_used, reason = "a failed promise panics")]
-
 use std::{
     future::{Ready, ready},
     sync::Arc,

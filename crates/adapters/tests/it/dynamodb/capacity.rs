@@ -25,7 +25,7 @@ use tapebase_domain::{
     ports::{ChangeFeed as _, ChangesRequest, RecordStore, UploadStore as _, UserStore},
 };
 
-use crate::{
+use super::{
     engine,
     samples::{AMPLE, MANY, account, now, plan, recording, renaming, session, stranger},
 };
@@ -174,7 +174,7 @@ async fn calls_cost_what_they_should() {
     note("sign up");
     UserStore::find(&store, &account.user.identities[0].identity).await.expect("found");
     note("find an account");
-    UserStore::find(&store, &crate::samples::account().user.identities[0].identity).await.expect("looked up");
+    UserStore::find(&store, &super::samples::account().user.identities[0].identity).await.expect("looked up");
     note("find no account");
     let (begun, token) = session(account.user.id);
     store.open_session(begun.clone(), token, MANY).await.expect("opened");
