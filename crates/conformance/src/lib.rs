@@ -340,6 +340,7 @@ macro_rules! user_store_tests {
             update_frees_the_identities_that_are_left_out,
             update_links_an_identity_anew,
             update_changes_nothing_from_another_account,
+            update_puts_an_identity_in_the_place_of_another,
             update_changes_nothing_to_an_identity_of_another_user,
             update_is_done_by_one_of_many_at_once,
             update_leaves_the_users_sessions,

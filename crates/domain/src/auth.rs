@@ -4,6 +4,7 @@ mod addresses;
 mod attempts;
 mod claiming;
 mod disabling;
+mod emails;
 mod identities;
 mod oidc;
 mod password;
@@ -237,7 +238,7 @@ impl Auth {
     /// [`AuthError::EmailTaken`], or a failing port; also if another user has the id.
     pub async fn add_user_as(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
         match self.add(id, email.clone(), password).await {
-            Err(AuthError::EmailTaken) if self.users.find(&Identity::Email(email)).await?.is_none() => {
+            Err(AuthError::EmailTaken) if self.find_by_email(email).await?.1.is_none() => {
                 Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
             }
             result => Ok(result?.user),
@@ -245,6 +246,7 @@ impl Auth {
     }
 
     async fn add(&self, id: UserId, email: Email, password: Password) -> Result<Account, AuthError> {
+        self.keep_for_its_user(&email).await?;
         let hash = self.passwords.hash(password).await?;
         match self.create(id, Identity::Email(email), Some(hash)).await {
             Err(CreateError::Taken) => Err(AuthError::EmailTaken),
@@ -263,8 +265,7 @@ impl Auth {
     pub async fn log_in(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
         let key = AttemptKey::of_email(&email);
         let attempt = self.reserve_attempt(key, device.address).await?;
-        let identity = Identity::Email(email);
-        let account = self.users.find(&identity).await?;
+        let (identity, account) = self.find_by_email(email).await?;
         let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;

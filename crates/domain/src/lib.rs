@@ -18,6 +18,7 @@ pub mod damage;
 pub mod details;
 pub mod digest;
 pub mod direct;
+mod email;
 pub mod history;
 pub mod id;
 pub mod list;

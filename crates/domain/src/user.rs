@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use unicode_normalization::UnicodeNormalization as _;
 
+pub use crate::email::{Email, InvalidEmail};
 use crate::{
     id::{IdentityId, UserId},
     oidc::{InvalidSubject, OidcSubject},
@@ -168,45 +169,6 @@ pub struct Account {
     pub password: Option<PasswordHash>,
 }
 
-/// The text is not an email address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an email address")]
-pub struct InvalidEmail;
-
-/// An email address in lower case, so that letter case does not make two accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Email(String);
-
-impl Email {
-    /// Checks the outer form only: whether mail arrives is not something a syntax can tell.
-    ///
-    /// # Errors
-    /// [`InvalidEmail`] without exactly one `@` between two parts, with white space or control
-    /// characters, or past 254 bytes (RFC 5321 section 4.5.3.1.3).
-    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
-        let has_form = text.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
-        });
-        let is_clean = !text.chars().any(|char| char.is_whitespace() || char.is_control());
-        let email: String = text.nfc().collect::<String>().to_lowercase();
-        if has_form && is_clean && email.len() <= 254 { Ok(Self(email)) } else { Err(InvalidEmail) }
-    }
-
-    /// The address as a store has kept it: under the very text it was filed under, whatever would be made of it today.
-    ///
-    /// # Errors
-    /// [`InvalidEmail`] if it was never one.
-    pub fn from_stored(text: &str) -> Result<Self, InvalidEmail> {
-        Self::parse(text).map(|_| Self(text.to_owned()))
-    }
-
-    /// The address in lower case.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// Why a social id is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSocialId {
@@ -338,17 +300,6 @@ impl fmt::Debug for PasswordHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_email_is_compared_in_lower_case() {
-        assert_eq!(Email::parse("Ann@Example.COM"), Email::parse("ann@example.com"));
-        // Lower case may decompose a letter; what is stored is not made another when it is read.
-        let typed = Email::parse("J\u{30c}@example.com").expect("an address");
-        assert_eq!(Email::from_stored(typed.as_str()), Ok(typed));
-        for text in ["", "ann", "@example.com", "ann@", "a@b@c", "a nn@example.com", "ann@exa\nmple.com", "a@.com"] {
-            assert_eq!(Email::parse(text), Err(InvalidEmail), "{text:?}");
-        }
-    }
 
     #[test]
     fn two_social_accounts_never_share_a_name() {

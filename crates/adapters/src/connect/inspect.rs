@@ -45,9 +45,10 @@ impl Locations {
         Ok(findings)
     }
 
-    #[cfg_attr(not(feature = "aws"), expect(unused_variables, clippy::unused_async, reason = "only AWS is looked at"))]
     async fn look_at_rows(&self, repairs: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.records {
+            #[cfg(feature = "embedded")]
+            super::Rows::Sqlite(path) if !repairs => Ok(crate::sqlite::Sqlite::open(path)?.diagnose().await),
             #[cfg(feature = "aws")]
             super::Rows::DynamoDb(table) => {
                 let store = self.sdk.dynamodb(table).await?;

@@ -6,6 +6,7 @@
 //! database, see [`checkpoints`]; a few others read, see [`readers`]. Nothing is written once the file is not where it was,
 //! see [`files`].
 
+mod addresses;
 mod attempts;
 mod checkpoints;
 mod commit;

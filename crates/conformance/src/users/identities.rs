@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tapebase_domain::{
     ports::{CreateError, UpdateError, UserStore},
-    user::{Account, Identity, LinkedIdentity, PasswordHash},
+    user::{Account, Email, Identity, LinkedIdentity, PasswordHash},
 };
 use tokio::task::JoinSet;
 
@@ -79,6 +79,19 @@ pub async fn update_links_an_identity_anew(store: Arc<dyn UserStore>) {
 
     assert_eq!(found(&store, &to).await, to);
     assert_eq!(store.find(&social("X", "1")).await.expect("an answer"), Some(to));
+}
+
+/// Update gives an account other identities: also another one in the place of one, under the same name.
+pub async fn update_puts_an_identity_in_the_place_of_another(store: Arc<dyn UserStore>) {
+    let both = create(&store, with(&account(former("straße@example.com")), linked(social("X", "1")))).await;
+    let mut to = both.clone();
+    to.user.identities[0].identity = email("strasse@example.com");
+
+    store.update(both, to.clone()).await.expect("updated");
+
+    assert_eq!(found(&store, &to).await, to);
+    assert_eq!(store.find(&email("strasse@example.com")).await.expect("an answer"), Some(to));
+    assert_eq!(store.find(&former("straße@example.com")).await.expect("an answer"), None);
 }
 
 /// Update MUST return `Changed`, and change nothing, unless the account is `from`.
@@ -159,6 +172,11 @@ fn several() -> Vec<LinkedIdentity> {
             ..linked(nth(number))
         })
         .collect()
+}
+
+/// As it was filed before letter case was folded in full.
+fn former(text: &str) -> Identity {
+    Identity::Email(Email::from_stored(text).expect("an address"))
 }
 
 fn with(account: &Account, linked: LinkedIdentity) -> Account {

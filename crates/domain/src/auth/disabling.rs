@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::{Auth, AuthError};
 use crate::{
     id::UserId,
-    user::{Account, Email, Identity},
+    user::{Account, Email},
 };
 
 /// How the operator names a user.
@@ -41,7 +41,7 @@ impl Auth {
     pub async fn look_up(&self, name: &UserName) -> Result<Option<Account>, AuthError> {
         Ok(match name {
             UserName::Id(id) => self.users.account(*id).await?,
-            UserName::Email(email) => self.users.find(&Identity::Email(email.clone())).await?,
+            UserName::Email(email) => self.find_by_email(email.clone()).await?.1,
         })
     }
 

@@ -51,6 +51,7 @@ impl Auth {
             return Err(AuthError::SignupClosed);
         }
         let attempt = self.reserve_own_attempt(caller).await?;
+        self.keep_for_its_user(&email).await?;
         let identities = [Identity::Email(email)];
         for _ in 0..MOST_TRIES {
             let from = self.account_to_change(caller).await?;

@@ -1,7 +1,7 @@
 //! Changing a password.
 
 use super::{Auth, AuthError, Caller, MOST_TRIES};
-use crate::user::{Email, Identity, Password, PasswordHash};
+use crate::user::{Email, Password, PasswordHash};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -42,8 +42,8 @@ impl Auth {
     /// # Errors
     /// A failing port.
     pub async fn set_password(&self, email: Email, new: Password) -> Result<bool, AuthError> {
-        let (identity, to) = (Identity::Email(email), self.passwords.hash(new).await?);
-        while let Some(account) = self.users.find(&identity).await? {
+        let to = self.passwords.hash(new).await?;
+        while let Some(account) = self.find_by_email(email.clone()).await?.1 {
             // Refused, it was changed meanwhile.
             if self.users.change_password(account.user.id, account.password, to.clone(), None).await? {
                 return Ok(true);

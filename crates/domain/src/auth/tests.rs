@@ -1,4 +1,5 @@
 mod disabling;
+mod emails;
 mod identities;
 mod oidc;
 
