@@ -8,9 +8,9 @@ use std::{path::PathBuf, sync::Arc};
 use tapebase_domain::{
     memory::Budget,
     ports::{
-        AttemptStore, BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, Inventory, PairError, PartAccess,
-        PartStore, PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs, Staging,
-        SystemClock, UploadStore, UserStore,
+        AttemptStore, BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, ErasureStore, Inventory, PairError,
+        PartAccess, PartStore, PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs,
+        Staging, SystemClock, UploadStore, UserStore,
     },
 };
 
@@ -272,6 +272,7 @@ struct RowPorts {
     inventory: Option<Arc<dyn Inventory>>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
+    erasure: Arc<dyn ErasureStore>,
     attempts: Arc<dyn AttemptStore>,
     single_use: Arc<dyn SingleUse>,
     playback_keys: Arc<dyn PlaybackKeyStore>,
@@ -284,6 +285,7 @@ trait Rowed:
     + DeletedStore
     + UploadStore
     + UserStore
+    + ErasureStore
     + AttemptStore
     + SingleUse
     + PlaybackKeyStore
@@ -297,6 +299,7 @@ impl<S> Rowed for S where
         + DeletedStore
         + UploadStore
         + UserStore
+        + ErasureStore
         + AttemptStore
         + SingleUse
         + PlaybackKeyStore
@@ -313,6 +316,7 @@ impl RowPorts {
             inventory: None,
             uploads: store.clone(),
             users: store.clone(),
+            erasure: store.clone(),
             attempts: store.clone(),
             single_use: store.clone(),
             playback_keys: store,
@@ -348,7 +352,8 @@ impl BlobPorts {
 }
 
 fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budget) -> Ports {
-    let RowPorts { records, feed, deleted, inventory, uploads, users, attempts, single_use, playback_keys } = rows;
+    let RowPorts { records, feed, deleted, inventory, uploads, users, erasure, attempts, single_use, playback_keys } =
+        rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
     let (clock, timer): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(TokioTimer));
     let identity_providers = Arc::new(OpenIdProviders::new(providers, clock.clone()));
@@ -364,6 +369,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budg
         staging,
         downloads,
         users,
+        erasure,
         attempts,
         single_use,
         identity_providers,

@@ -1,4 +1,4 @@
-//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `AttemptStore` and `SingleUse` in one DynamoDB table.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `ErasureStore`, `AttemptStore` and `SingleUse` in one DynamoDB table.
 //!
 //! | Item | `pk` | `sk` | Indexed by |
 //! |---|---|---|---|
@@ -46,6 +46,7 @@
 //! | change tries | 1 conditional put; 1 consistent read more where it is refused |
 //! | use something up | 1 transaction |
 //! | list a page of sessions, or of uploads | 1 consistent query; more only past what has expired, or tombstones |
+//! | forget what is left of a user | as many queries, and transactions of 100 items, as it takes |
 //! | close all sessions | as many queries, and transactions of 33 sessions, as it takes; 2 more that end playback links |
 //!
 //! Whoever changes a recording in a process that has not yet seen its owner's counters reads them before.
@@ -67,6 +68,7 @@ mod counting;
 mod deleted;
 mod doctor;
 mod due;
+mod erasure;
 mod errors;
 mod feed;
 mod items;

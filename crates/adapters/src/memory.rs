@@ -2,6 +2,7 @@
 
 mod attempts;
 mod changes;
+mod erasure;
 mod inventory;
 mod playback_keys;
 mod records;
@@ -56,6 +57,7 @@ struct State {
     uploads: BTreeMap<(UserId, RecordingId), PendingUpload>,
     staged: BTreeMap<StagedRef, Staged>,
     accounts: BTreeMap<UserId, Account>,
+    erasures: BTreeMap<UserId, Timestamp>,
     sessions: BTreeMap<TokenHash, Session>,
     used: BTreeMap<[u8; 32], Timestamp>,
     attempts: BTreeMap<AttemptKey, Attempts>,

@@ -129,6 +129,26 @@ pub struct Me {
     pub limits: UserLimits,
 }
 
+/// When a deleted account is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Erasure {
+    /// The id of the user who has left.
+    #[schema(example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")]
+    pub user_id: String,
+    /// When their data begins to be removed. Until then the operator can let them in again.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-23T09:30:00.000000Z")]
+    pub begins_at: DateTime<Utc>,
+    /// By when nothing is left of it in the server's stores.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-11-25T09:30:00.000000Z")]
+    pub completed_by: DateTime<Utc>,
+    /// By when it is gone from the operator's backups as well; null if the operator has not said for how long they are kept.
+    #[serde(serialize_with = "timestamp::optional::serialize")]
+    #[schema(required, example = "2026-12-30T09:30:00.000000Z")]
+    pub backups_expire_by: Option<DateTime<Utc>>,
+}
+
 /// What a user stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {

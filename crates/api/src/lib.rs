@@ -1,6 +1,6 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
 //! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`], [`PendingUpload`], [`PendingUploadPage`]
@@ -24,7 +24,7 @@ mod uploads;
 
 pub use self::{
     accounts::{
-        Credentials, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink, OidcNonce,
+        Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink, OidcNonce,
         PasswordChange, Session, SessionPage, Usage, User, UserLimits,
     },
     changes::{Change, Changes},

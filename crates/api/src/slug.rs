@@ -54,6 +54,7 @@ slugs! {
     InvalidIdToken "invalid-id-token",
     WrongPassword "wrong-password",
     AccountDisabled "account-disabled",
+    AccountErased "account-erased",
     SignInAgain "sign-in-again",
     SignupClosed "signup-closed",
     UntrustedSocialId "untrusted-social-id",

@@ -25,8 +25,8 @@ use tapebase_http::PublicUrl;
 pub use self::{
     listen::{InvalidListen, Listen},
     tables::{
-        AuthConfig, ChangesConfig, Checksums, Downloads, HttpConfig, LambdaConfig, LimitsConfig, LogConfig, OidcConfig,
-        S3Config, SweepConfig, TimeoutsConfig,
+        AuthConfig, ChangesConfig, Checksums, Downloads, ErasureConfig, HttpConfig, LambdaConfig, LimitsConfig,
+        LogConfig, OidcConfig, S3Config, SweepConfig, TimeoutsConfig,
     },
     url::Url,
 };
@@ -63,6 +63,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How long is waited.
     pub timeouts: TimeoutsConfig,
+    /// When those who leave are erased.
+    pub erasure: ErasureConfig,
     /// How leftovers are removed.
     pub sweep: SweepConfig,
     /// What is remembered of changes.
@@ -88,6 +90,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             limits: LimitsConfig::default(),
             timeouts: TimeoutsConfig::default(),
+            erasure: ErasureConfig::default(),
             sweep: SweepConfig::default(),
             changes: ChangesConfig::default(),
             log: LogConfig::default(),

@@ -5,7 +5,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
-    Policy, auth::AuthPolicy, changes::WaitPolicy, history::Retention, memory::Budget, quota::Quota, upload::Limits,
+    Policy,
+    auth::{AuthPolicy, ErasurePolicy},
+    changes::WaitPolicy,
+    history::Retention,
+    memory::Budget,
+    quota::Quota,
+    upload::Limits,
 };
 use tapebase_http::HttpPolicy;
 
@@ -53,11 +59,22 @@ impl Config {
                 wrong_passwords_per_address: self.limits.wrong_passwords_per_address,
                 sign_ups_per_address: self.limits.sign_ups_per_address,
                 most_sessions: self.limits.sessions,
+                erasure: ErasurePolicy {
+                    grace: delta(self.erasure.grace)?,
+                    // Once it begins: what uploads that are under way bring, and a few runs of the sweeper.
+                    within: delta(self.sweep.grace.saturating_add(self.longest_wait_for_sweeper()))?,
+                    backups_kept: Some(delta(self.erasure.backups_kept)?).filter(|kept| !kept.is_zero()),
+                },
             },
             orphan_grace: delta(self.sweep.grace)?,
             retention: Retention { lifetime: delta(self.changes.deleted)?, ..Retention::default() },
             wait: WaitPolicy::default(),
         })
+    }
+
+    /// On Lambda a schedule has it sweep, every hour as well.
+    fn longest_wait_for_sweeper(&self) -> Duration {
+        self.sweep.every.saturating_mul(4).max(Duration::from_hours(24))
     }
 
     /// What the HTTP API is told.

@@ -185,6 +185,18 @@ impl Default for TimeoutsConfig {
     }
 }
 
+/// When those who leave are erased.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErasureConfig {
+    /// For how long somebody who has left can be let in again.
+    #[serde(with = "duration")]
+    pub grace: Duration,
+    /// For how long backups are kept, as those who leave are told; nothing if they are not to be told.
+    #[serde(with = "duration")]
+    pub backups_kept: Duration,
+}
+
 /// How leftovers of crashes are removed.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

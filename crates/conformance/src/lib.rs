@@ -21,6 +21,7 @@ pub mod changes;
 #[doc(hidden)]
 pub mod counted;
 pub mod engines;
+pub mod erasure;
 pub mod http;
 pub mod inventory;
 pub mod links;
@@ -339,8 +340,8 @@ macro_rules! user_store_tests {
             update_gives_an_account_other_identities_and_another_password,
             update_frees_the_identities_that_are_left_out,
             update_links_an_identity_anew,
-            update_changes_nothing_from_another_account,
             update_puts_an_identity_in_the_place_of_another,
+            update_changes_nothing_from_another_account,
             update_changes_nothing_to_an_identity_of_another_user,
             update_is_done_by_one_of_many_at_once,
             update_leaves_the_users_sessions,
@@ -382,6 +383,22 @@ macro_rules! playback_tests {
             the_epoch_of_links_stays_whatever_else_changes,
             playback_keys_are_the_same_for_all_who_ask_first,
             a_key_that_is_rotated_counts_until_the_next_time,
+        }
+    };
+}
+
+/// One test per promise of an `ErasureStore`, each on a fresh store of rows: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! erasure_store_tests {
+    ($fresh:expr) => {
+        $crate::row_tests! { $fresh, erasure:
+            lists_those_who_have_left_once_it_is_time,
+            an_account_may_have_nothing_to_sign_in_with_once_it_is_left,
+            forgets_the_tries_of_an_account,
+            forgets_what_is_left_once_there_is_nothing_more_to_do,
+            forgets_an_account_and_whatever_is_left,
+            forgets_no_account_that_is_not_to_be_erased,
         }
     };
 }

@@ -5,6 +5,7 @@ mod attempts;
 mod claiming;
 mod disabling;
 mod emails;
+mod erasing;
 mod identities;
 mod oidc;
 mod password;
@@ -12,7 +13,10 @@ mod social;
 #[cfg(test)]
 mod tests;
 
-pub use self::disabling::{InvalidUserName, UserName};
+pub use self::{
+    disabling::{InvalidUserName, UserName},
+    erasing::{ErasurePolicy, ErasureReceipt},
+};
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -25,8 +29,8 @@ use crate::{
     oidc::IdTokenFlaw,
     page::Limit,
     ports::{
-        AttemptStore, BoxError, Clock, CreateError, HasherError, IdentityProviders, PasswordHasher, PlaybackKeyStore,
-        Ports, SingleUse, StoreError, UserStore,
+        AttemptStore, BoxError, Clock, CreateError, ErasureStore, HasherError, IdentityProviders, PasswordHasher,
+        PlaybackKeyStore, Ports, SingleUse, StoreError, UserStore,
     },
     session::{Session, SessionPage, SessionToken, TokenForm},
     time::Timestamp,
@@ -50,6 +54,8 @@ pub struct AuthPolicy {
     pub sign_ups_per_address: u32,
     /// How many sessions a user may have; then the one that was used least recently ends for the next.
     pub most_sessions: u64,
+    /// When those who leave are erased.
+    pub erasure: ErasurePolicy,
 }
 
 /// Why somebody was not let in.
@@ -76,6 +82,9 @@ pub enum AuthError {
     /// The operator lets them in no more.
     #[error("the account is disabled")]
     Disabled,
+    /// They have left, and are not erased yet.
+    #[error("the account is being erased")]
+    BeingErased,
     /// It is not the caller's password, or they have none.
     #[error("wrong password")]
     WrongPassword,
@@ -165,6 +174,7 @@ pub struct Auth {
     passwords: Arc<dyn PasswordHasher>,
     providers: Arc<dyn IdentityProviders>,
     attempts: Arc<dyn AttemptStore>,
+    erasure: Arc<dyn ErasureStore>,
     single_use: Arc<dyn SingleUse>,
     keys: Arc<dyn PlaybackKeyStore>,
     clock: Arc<dyn Clock>,
@@ -182,7 +192,7 @@ impl Auth {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports, policy: AuthPolicy) -> Self {
-        let Ports { users, passwords, identity_providers, attempts, single_use, playback_keys, clock, .. } =
+        let Ports { users, passwords, identity_providers, attempts, erasure, single_use, playback_keys, clock, .. } =
             ports.clone();
         let (providers, keys) = (identity_providers, playback_keys);
         let wrong_passwords = Arc::new(HourlyLimit::new(policy.wrong_passwords_per_address));
@@ -193,6 +203,7 @@ impl Auth {
             passwords,
             providers,
             attempts,
+            erasure,
             single_use,
             keys,
             clock,
@@ -384,14 +395,13 @@ impl Auth {
         password: Option<&PasswordHash>,
     ) -> Result<Grant, AuthError> {
         let account = self.users.account(grant.user.id).await?;
-        let refusal = match account {
-            Some(Account { user, .. }) if user.disabled_at.is_some() => AuthError::Disabled,
-            Some(account)
-                if account.user.lets_in(identity) && (password.is_none() || account.password.as_ref() == password) =>
-            {
-                return Ok(grant);
-            }
-            _ => AuthError::WrongCredentials,
+        let is_same = |account: &Account| {
+            account.user.lets_in(identity) && (password.is_none() || account.password.as_ref() == password)
+        };
+        let refusal = match account.map(|account| require_enabled(&account.user).map(|()| is_same(&account))) {
+            Some(Ok(true)) => return Ok(grant),
+            Some(Err(refusal)) => refusal,
+            Some(Ok(false)) | None => AuthError::WrongCredentials,
         };
         self.users.close_session(grant.user.id, grant.session.id).await?;
         Err(refusal)
@@ -411,7 +421,10 @@ impl Auth {
 }
 
 fn require_enabled(user: &User) -> Result<(), AuthError> {
-    if user.disabled_at.is_none() { Ok(()) } else { Err(AuthError::Disabled) }
+    if user.disabled_at.is_some() {
+        return Err(AuthError::Disabled);
+    }
+    if user.erase_at.is_some() { Err(AuthError::BeingErased) } else { Ok(()) }
 }
 
 impl From<StoreError> for AuthError {

@@ -19,6 +19,7 @@ pub mod details;
 pub mod digest;
 pub mod direct;
 mod email;
+pub mod erasure;
 pub mod history;
 pub mod id;
 pub mod list;

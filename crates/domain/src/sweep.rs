@@ -12,6 +12,7 @@ pub use self::orphans::{Doubt, Kept, Orphans, are_too_many};
 pub(crate) use self::orphans::{Judgement, Witnesses};
 use crate::{
     blob::{BlobRef, Provenance},
+    erasure::Erasure,
     history::{DeletedAudio, Retention},
     ports::{
         AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError,
@@ -39,6 +40,8 @@ pub struct Swept {
     pub deleted: u64,
     /// Deleted recordings that need not be remembered any more.
     pub tombstones: u64,
+    /// Users of whom nothing is left.
+    pub erased: u64,
 }
 
 /// Why a sweep stopped early; what it did stays done.
@@ -66,6 +69,7 @@ pub enum SweepError {
 /// Cleans up; safe to run while uploads go on, and twice at once.
 #[derive(Clone)]
 pub struct Sweep {
+    erasure: Erasure,
     witnesses: Witnesses,
     uploads: Arc<dyn UploadStore>,
     blobs: Arc<dyn BlobStore>,
@@ -87,10 +91,11 @@ impl Sweep {
     /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
-        let witnesses = Witnesses::new(ports);
+        let (erasure, witnesses) = (Erasure::new(ports, grace), Witnesses::new(ports));
         let Ports { uploads, blobs, staging, users, single_use, attempts, deleted, clock, .. } = ports.clone();
         let (staged, has_brake) = (staging.blobs, true);
         Self {
+            erasure,
             witnesses,
             uploads,
             blobs,
@@ -122,6 +127,8 @@ impl Sweep {
         let staged = self.staged.abort_begun_before(now - self.grace).await;
         let deleted = self.remove_deleted(now).await;
         let tombstones = self.forget_deleted(now).await;
+        // Nobody is gone before audio that resisted their deletion is.
+        let erased = self.erasure.run().await;
         let orphans = self.sweep_orphans().await;
         let sessions = self.users.remove_expired_sessions(now).await;
         let used = self.single_use.forget_used(now).await;
@@ -138,6 +145,7 @@ impl Sweep {
             sessions: sessions?,
             deleted,
             tombstones: tombstones?,
+            erased: erased?,
         })
     }
 

@@ -15,9 +15,9 @@ use crate::{
     media_type::MediaType,
     memory::Budget,
     ports::{
-        MockAttemptStore, MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockIdentityProviders,
-        MockPartStore, MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore, MockSingleUse, MockStagedBlobs,
-        MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
+        MockAttemptStore, MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockErasureStore,
+        MockIdentityProviders, MockPartStore, MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore, MockSingleUse,
+        MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -39,6 +39,7 @@ pub struct TestPorts {
     pub users: MockUserStore,
     pub passwords: MockPasswordHasher,
     pub attempts: MockAttemptStore,
+    pub erasure: MockErasureStore,
     pub single_use: MockSingleUse,
     pub identity_providers: MockIdentityProviders,
     pub playback_keys: MockPlaybackKeyStore,
@@ -64,6 +65,7 @@ impl TestPorts {
         self.attempts.expect_attempts().returning(|_| Ok(None));
         self.attempts.expect_change_attempts().returning(|_, _, _| Ok(true));
         self.attempts.expect_forget_attempts().returning(|_| Ok(0));
+        self.erasure.expect_to_erase().returning(|_| Ok(Vec::new()));
         self.single_use.expect_forget_used().returning(|_| Ok(0));
         self.blobs.expect_is_intact().returning(|_| Ok(true));
         let mut clock = MockClock::new();
@@ -81,6 +83,7 @@ impl TestPorts {
             users: Arc::new(self.users),
             passwords: Arc::new(self.passwords),
             attempts: Arc::new(self.attempts),
+            erasure: Arc::new(self.erasure),
             single_use: Arc::new(self.single_use),
             identity_providers: Arc::new(self.identity_providers),
             playback_keys: Arc::new(self.playback_keys),

@@ -16,12 +16,14 @@ use crate::{
 pub struct User {
     /// The server's name for them.
     pub id: UserId,
-    /// What they sign in with: at least one, in the order in which they were linked.
+    /// What they sign in with: at least one, in the order in which they were linked; none once they are being erased.
     pub identities: Vec<LinkedIdentity>,
     /// When they signed up.
     pub created_at: Timestamp,
     /// Since when the operator lets them in no more, if so.
     pub disabled_at: Option<Timestamp>,
+    /// From when on all that is theirs is removed, if they want that; they are let in no more.
+    pub erase_at: Option<Timestamp>,
 }
 
 impl User {
@@ -32,7 +34,7 @@ impl User {
     #[must_use]
     pub fn new(id: UserId, identity: Identity, created_at: Timestamp) -> Self {
         let linked = LinkedIdentity { id: IdentityId::generate(created_at), identity, linked_at: created_at };
-        Self { id, identities: vec![linked], created_at, disabled_at: None }
+        Self { id, identities: vec![linked], created_at, disabled_at: None, erase_at: None }
     }
 
     /// Whether they have an identity.

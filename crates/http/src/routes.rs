@@ -67,7 +67,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::OIDC_NONCE).on(Method::POST, oidc::nonce),
         at(paths::OIDC_LOG_IN).on(Method::POST, oidc::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
-        at(paths::ME).get(accounts::me),
+        at(paths::ME).get(accounts::me).on(Method::DELETE, accounts::delete_me),
         at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
         at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
         at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),

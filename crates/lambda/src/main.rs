@@ -42,7 +42,7 @@ const EVENT_BODY_BYTES: u64 = (6 << 20) / 4 * 3 - (16 << 10);
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    match run().await {
+    match Box::pin(run()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error:#}");

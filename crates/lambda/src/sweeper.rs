@@ -32,8 +32,8 @@ impl Sweeper {
         if matches!(swept, Err(SweepError::TooMany { .. })) {
             return swept.map(|_| Value::Null).context(GO_ON);
         }
-        let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones } = swept?;
-        tracing::info!(blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, "swept");
+        let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased } = swept?;
+        tracing::info!(blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, "swept");
         if failed > 0 {
             tracing::warn!(failed, "some blobs resist");
         }
@@ -42,7 +42,7 @@ impl Sweeper {
         }
         Ok(json!({
             "blobs": blobs, "failed": failed, "doubtful": doubtful, "uploads": uploads, "staged": staged,
-            "sessions": sessions, "deleted": deleted, "tombstones": tombstones,
+            "sessions": sessions, "deleted": deleted, "tombstones": tombstones, "erased": erased,
         }))
     }
 }

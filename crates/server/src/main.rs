@@ -146,10 +146,19 @@ enum UserCommand {
         /// The user's id or email address.
         user: UserName,
     },
-    /// Let a disabled user in again.
+    /// Let a user in again who is disabled, or who has deleted their account while `erasure.grace` lasts.
     Enable {
         /// The user's id or email address.
         user: UserName,
+    },
+    /// Erase a user: end their sessions and playback links, and remove all they have stored. A running server does so
+    /// within the time printed, or `tapebase sweep`.
+    Remove {
+        /// The user's id or email address.
+        user: UserName,
+        /// Erase them; otherwise only what would be removed is printed.
+        #[arg(long)]
+        yes: bool,
     },
     /// Change a user's password, which ends their sessions and playback links; prompts for it, or reads it from standard
     /// input.
@@ -214,6 +223,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(UserCommand::SignOut { user }) => user::sign_out(&config()?, &user).await,
         Command::User(UserCommand::Disable { user }) => user::disable(&config()?, &user).await,
         Command::User(UserCommand::Enable { user }) => user::enable(&config()?, &user).await,
+        Command::User(UserCommand::Remove { user, yes }) => user::remove(&config()?, &user, yes).await,
         Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }
 }

@@ -44,9 +44,11 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
         match sweep.run().await {
-            Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones }) => {
+            Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased }) => {
                 failures.clear(TASK);
-                tracing::info!(blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, "swept");
+                tracing::info!(
+                    blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, "swept"
+                );
                 if failed > 0 {
                     tracing::warn!(failed, "some blobs resist");
                 }
@@ -74,10 +76,11 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
         return show(&sweep).await;
     }
     let sweep = if options.yes { sweep.without_brake() } else { sweep };
-    let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones } = match sweep.run().await {
-        Err(error @ SweepError::TooMany { .. }) => return Err(error).context(GO_ON),
-        swept => swept?,
-    };
+    let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased } =
+        match sweep.run().await {
+            Err(error @ SweepError::TooMany { .. }) => return Err(error).context(GO_ON),
+            swept => swept?,
+        };
     say!("audio without a recording     {blobs}");
     say!("audio that may be somebody's  {doubtful}, which stays");
     say!("uploads never completed       {uploads}");
@@ -85,6 +88,7 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
     say!("audio of deleted recordings   {deleted}");
     say!("expired sessions              {sessions}");
     say!("deletions forgotten           {tombstones}");
+    say!("users erased                  {erased}");
     ensure!(failed == 0, "{failed} pieces of audio without a recording could not be removed");
     Ok(())
 }

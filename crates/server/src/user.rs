@@ -57,6 +57,9 @@ pub async fn show(config: &Config, name: &UserName) -> anyhow::Result<()> {
     if let Some(disabled_at) = user.disabled_at {
         say!("disabled    {}", time(disabled_at));
     }
+    if let Some(erase_at) = user.erase_at {
+        say!("erased from {}", time(erase_at));
+    }
     // Whatever somebody calls themselves is printed in one line, and does nothing to a terminal.
     for linked in &user.identities {
         match &linked.identity {
@@ -115,6 +118,29 @@ pub async fn disable(config: &Config, name: &UserName) -> anyhow::Result<()> {
 pub async fn enable(config: &Config, name: &UserName) -> anyhow::Result<()> {
     ensure!(services(config).await?.auth.enable(name).await?, NO_SUCH_USER);
     say!("the user can sign in");
+    Ok(())
+}
+
+/// Erases a user, or says what that would remove.
+pub async fn remove(config: &Config, name: &UserName, yes: bool) -> anyhow::Result<()> {
+    let services = services(config).await?;
+    if !yes {
+        let user = services.auth.look_up(name).await?.context(NO_SUCH_USER)?.user.id;
+        let has = services.usage.of(user).await?.has;
+        say!("user {user} has {} recordings and {} in all", has.recordings, ByteSize(has.used_bytes()));
+        say!("--yes removes them for good, and the user");
+        return Ok(());
+    }
+    let receipt = services.auth.erase_user(name).await.context(AGAIN)?.context(NO_SUCH_USER)?;
+    say!("user {} cannot sign in any more; all sessions and playback links end within seconds", receipt.user);
+    say!(
+        "their data begins to be removed at {}, and is gone by {}",
+        time(receipt.begins_at),
+        time(receipt.completed_by)
+    );
+    if let Some(at) = receipt.backups_expire_by {
+        say!("it is gone from backups by {}", time(at));
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod executor;
 mod faults;
 mod in_memory;
 pub mod invariant;
+mod leaving;
 mod ledger;
 mod links;
 mod model;

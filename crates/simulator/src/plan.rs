@@ -86,6 +86,8 @@ actions! {
     ProveSocialId: 1 1 1,
     /// The operator disables somebody, and enables them again.
     DisableUser: 1 1 1,
+    /// Somebody new records something, and leaves for good.
+    Leave: 1 2 2,
     /// Somebody makes a playback link.
     MakeLink: 4 4 4,
     /// Somebody plays by a link they have.

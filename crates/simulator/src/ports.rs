@@ -2,6 +2,7 @@
 
 mod attempts;
 mod audio;
+mod erasure;
 mod identity_providers;
 mod passwords;
 mod playback_keys;
@@ -52,6 +53,7 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         staging: Staging { blobs: reached.clone(), parts },
         downloads: None,
         users: reached.clone(),
+        erasure: reached.clone(),
         attempts: reached.clone(),
         single_use: reached.clone(),
         identity_providers: Arc::new(PlainProvider),

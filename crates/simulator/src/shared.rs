@@ -116,6 +116,8 @@ pub struct Known {
     pub sessions: Vec<KnownSession>,
     /// Of people who have tried to sign up: whether that is known to have worked.
     pub newcomers: Vec<bool>,
+    /// Of those who have left, and were told that all of theirs is removed.
+    pub erased: Vec<UserId>,
 }
 
 /// What everybody knows.
@@ -135,6 +137,8 @@ pub struct Facts {
     pub people: Vec<PersonState>,
     /// Every link that anybody was given.
     pub links: Vec<KnownLink>,
+    /// How many came to leave again.
+    pub leavers: usize,
     /// How often keys of links began to be rotated.
     pub rotations: u32,
     /// Whether one of them may happen later than it was answered.
@@ -155,13 +159,14 @@ impl Shared {
     pub fn new(time: Time, model: Model, people: usize, trace: Trace, tolerated: &[Invariant]) -> Self {
         Self(Arc::new(Mutex::new(Facts {
             time,
-            known: Known { model, sessions: Vec::new(), newcomers: Vec::new() },
+            known: Known { model, sessions: Vec::new(), newcomers: Vec::new(), erased: Vec::new() },
             takes: Vec::new(),
             takes_by_digest: BTreeMap::new(),
             people: (0..people)
                 .map(|_| PersonState { device: Some(Device::default()), ..PersonState::default() })
                 .collect(),
             links: Vec::new(),
+            leavers: 0,
             rotations: 0,
             is_rotation_lost: false,
             is_healed: false,

@@ -10,8 +10,15 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeDelta};
 use futures_util::FutureExt as _;
 use tapebase_domain::{
-    Policy, Services, auth::AuthPolicy, changes::WaitPolicy, history::Retention, id::simulation, ports::Ports,
-    quota::Quota, time::Timestamp, upload::Limits,
+    Policy, Services,
+    auth::{AuthPolicy, ErasurePolicy},
+    changes::WaitPolicy,
+    history::Retention,
+    id::simulation,
+    ports::Ports,
+    quota::Quota,
+    time::Timestamp,
+    upload::Limits,
 };
 
 use self::copies::Copies;
@@ -370,6 +377,7 @@ impl World {
             Action::ChangeIdentities => self.as_changer(at, dice, sessions::change_identities),
             Action::ProveSocialId => self.as_changer(at, dice, sessions::prove_social_id),
             Action::DisableUser => self.as_changer(at, dice, sessions::disable),
+            Action::Leave => self.leave(at, dice),
             Action::MakeLink => self.make_link(at, dice),
             Action::PlayLink => self.play_link(at, dice),
             Action::ReadChanges => self.read_changes(at, dice),
@@ -408,6 +416,7 @@ fn settings() -> Policy {
             absolute: TimeDelta::days(3_650),
             wrong_passwords_per_address: 0,
             sign_ups_per_address: 0,
+            erasure: ErasurePolicy::default(),
             most_sessions: MOST_SESSIONS,
         },
         orphan_grace: GRACE,

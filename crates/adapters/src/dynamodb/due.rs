@@ -31,6 +31,8 @@ pub enum Kind {
     Audio,
     /// A tombstone may be forgotten.
     Tombstone,
+    /// All that is the owner's is to be removed.
+    Erasure,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Session => "SESSION",
             Self::Audio => "AUDIO",
             Self::Tombstone => "TOMBSTONE",
+            Self::Erasure => "ERASURE",
         }
     }
 
@@ -71,6 +74,10 @@ impl Due {
     pub fn audio(audio: &DeletedAudio) -> Self {
         let DeletedAudio { owner, id, blob } = audio;
         Self { owner: *owner, kind: Kind::Audio, reference: format!("{}{blob}", deleted(id)) }
+    }
+
+    pub fn erasure(user: UserId) -> Self {
+        Self { owner: user, kind: Kind::Erasure, reference: "ERASURE".to_owned() }
     }
 
     pub fn key(&self) -> Item {

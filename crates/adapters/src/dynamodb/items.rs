@@ -197,8 +197,10 @@ pub fn of_account(account: &Account) -> Item {
     // Tells this state from every other, also from one that is equal: what comes late finds another.
     item.insert("stamp".to_owned(), binary(&random_bytes::<12>()));
     item.insert("created_at".to_owned(), micros(user.created_at));
-    if let Some(disabled_at) = user.disabled_at {
-        item.insert("disabled_at".to_owned(), micros(disabled_at));
+    for (name, time) in [("disabled_at", user.disabled_at), ("erase_at", user.erase_at)] {
+        if let Some(time) = time {
+            item.insert(name.to_owned(), micros(time));
+        }
     }
     if let Some(password) = password {
         item.insert("password".to_owned(), text(password.expose()));
@@ -217,7 +219,8 @@ pub fn account(item: &Item) -> Result<Account, StoreError> {
         vec![LinkedIdentity { id: id.first_identity(), identity: identity(attributes)?, linked_at: created_at }]
     };
     let password = attributes.optional_text("password")?;
-    let user = User { id, identities, created_at, disabled_at: attributes.optional_time("disabled_at")? };
+    let (disabled_at, erase_at) = (attributes.optional_time("disabled_at")?, attributes.optional_time("erase_at")?);
+    let user = User { id, identities, created_at, disabled_at, erase_at };
     Ok(Account { user, password: password.map(|phc| PasswordHash::new(phc.to_owned())) })
 }
 

@@ -55,7 +55,8 @@ impl UserStore for DynamoDb {
         }
         let owner = Item::from([(":user".to_owned(), text(user.to_string()))]);
         let mut update = self.transaction();
-        update.replace_same(items::of_account(&to), &item, &["identities", "password", "disabled_at", "stamp"])?;
+        let later = ["identities", "password", "disabled_at", "erase_at", "stamp"];
+        update.replace_same(items::of_account(&to), &item, &later)?;
         for linked in to.user.identities_beyond(&from.user) {
             update.add(items::of_owned_identity(user, &linked.identity))?;
         }
@@ -67,6 +68,11 @@ impl UserStore for DynamoDb {
                 &[("#user", "user")],
                 owner.clone(),
             )?;
+        }
+        match to.user.erase_at {
+            Some(at) if from.user.erase_at != Some(at) => Due::erasure(user).schedule(&mut update, at)?,
+            None if from.user.erase_at.is_some() => Due::erasure(user).cancel(&mut update)?,
+            _ => {}
         }
         update.commit().await?.map_err(|refusal| match refusal.action {
             0 => UpdateError::Changed,

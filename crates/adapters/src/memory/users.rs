@@ -36,7 +36,7 @@ impl State {
     }
 
     /// Ends sessions, and says how many.
-    fn close_where(&mut self, is_closed: impl Fn(&Session) -> bool) -> u64 {
+    pub(super) fn close_where(&mut self, is_closed: impl Fn(&Session) -> bool) -> u64 {
         let closed: Vec<UserId> =
             self.sessions.extract_if(.., |_, session| is_closed(session)).map(|(_, it)| it.user).collect();
         for user in &closed {
@@ -72,6 +72,11 @@ impl UserStore for Memory {
         }
         if state.is_taken(&to.user) {
             return Err(UpdateError::Taken);
+        }
+        match to.user.erase_at {
+            Some(at) if from.user.erase_at != Some(at) => _ = state.erasures.insert(from.user.id, at),
+            Some(_) => {}
+            None => _ = state.erasures.remove(&from.user.id),
         }
         state.accounts.insert(from.user.id, to);
         Ok(())

@@ -16,6 +16,8 @@ pub enum Kind {
     Audio,
     /// A tombstone may be forgotten.
     Tombstone,
+    /// All that is the owner's is to be removed; refers to nothing.
+    Erasure,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::Session => "session",
             Self::Audio => "audio",
             Self::Tombstone => "tombstone",
+            Self::Erasure => "erasure",
         }
     }
 }

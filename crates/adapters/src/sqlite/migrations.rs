@@ -24,6 +24,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/9-identities.sql")),
     M::up(include_str!("migrations/10-single-use.sql")),
     M::up(include_str!("migrations/11-attempts.sql")),
+    M::up(include_str!("migrations/12-erasure.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.

@@ -1,4 +1,4 @@
-//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore` and `Inventory` in one SQLite database file.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `ErasureStore` and `Inventory` in one SQLite database file.
 //!
 //! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered
@@ -14,6 +14,7 @@ mod copy;
 mod counting;
 mod deleted;
 mod due;
+mod erasure;
 mod expiry;
 mod faults;
 mod feed;

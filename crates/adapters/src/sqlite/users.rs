@@ -63,9 +63,9 @@ impl UserStore for Sqlite {
         self.change_sessions(user, move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE users SET password = ?3, checksum = row_checksum(id, ?3, created_at, disabled_at) \
+                    "UPDATE users SET password = ?3, checksum = row_checksum(id, ?3, created_at, disabled_at, erase_at) \
                      WHERE id = ?1 AND password IS ?2 \
-                     AND checksum = row_checksum(id, password, created_at, disabled_at)",
+                     AND checksum = row_checksum(id, password, created_at, disabled_at, erase_at)",
                 )?
                 .execute(params![user.to_string(), from.as_ref().map(PasswordHash::expose), to.expose()])?;
             if changed == 1 {
@@ -188,7 +188,7 @@ impl UserStore for Sqlite {
 
 impl Sqlite {
     /// Changes a user's sessions, and forgets them before anybody hears of it; also if nobody waits for that any more.
-    async fn change_sessions<T: Send + 'static>(
+    pub(super) async fn change_sessions<T: Send + 'static>(
         &self,
         user: UserId,
         change: impl FnOnce(&Connection) -> rusqlite::Result<Outcome<T>> + Send + 'static,
@@ -218,14 +218,20 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
     }
     connection
         .prepare_cached(
-            "UPDATE users SET password = ?2, disabled_at = ?3, checksum = row_checksum(id, ?2, created_at, ?3) \
-             WHERE id = ?1",
+            "UPDATE users SET password = ?2, disabled_at = ?3, erase_at = ?4, \
+             checksum = row_checksum(id, ?2, created_at, ?3, ?4) WHERE id = ?1",
         )?
         .execute(params![
             user.to_string(),
             to.password.as_ref().map(PasswordHash::expose),
-            to.user.disabled_at.as_ref().map(rows::micros)
+            to.user.disabled_at.as_ref().map(rows::micros),
+            to.user.erase_at.as_ref().map(rows::micros)
         ])?;
+    match to.user.erase_at {
+        Some(at) if from.user.erase_at != Some(at) => due::schedule(connection, user, Kind::Erasure, "", at)?,
+        Some(_) => {}
+        None => _ = due::cancel(connection, user, Kind::Erasure, "")?,
+    }
     Ok(Outcome::Keep(Ok(())))
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
-    auth::{Auth, AuthError, AuthPolicy, Device},
+    auth::{Auth, AuthError, AuthPolicy, Device, ErasurePolicy},
     ports::{Clock, HasherError, PasswordHasher, Ports},
     time::Timestamp,
     user::{Email, Password, PasswordHash},
@@ -68,6 +68,7 @@ impl World {
             wrong_passwords_per_address: 0,
             sign_ups_per_address: 0,
             most_sessions: 100,
+            erasure: ErasurePolicy::default(),
         };
         Self { auth: Auth::new(&ports, policy), hasher, clock }
     }

@@ -56,7 +56,7 @@ impl Auth {
         Ok(true)
     }
 
-    /// Lets a user in again; `false` if there is no such user.
+    /// Lets a user in again, also one who has left and is not erased yet; `false` if there is no such user.
     ///
     /// # Errors
     /// A failing port.
@@ -78,13 +78,18 @@ impl Auth {
     async fn set_disabled(&self, name: &UserName, is_disabled: bool) -> Result<Option<UserId>, AuthError> {
         let mut found = self.look_up(name).await?;
         while let Some(from) = found {
-            let user = from.user.id;
-            if from.user.disabled_at.is_some() == is_disabled {
-                return Ok(Some(user));
+            let (user, mut to) = (from.user.id, from.clone());
+            if from.user.disabled_at.is_some() != is_disabled {
+                to.user.disabled_at = is_disabled.then(|| self.clock.now());
             }
-            let mut to = from.clone();
-            to.user.disabled_at = is_disabled.then(|| self.clock.now());
-            if self.update(from, to).await? {
+            if !is_disabled {
+                to.user.erase_at = None;
+                // Who has nothing left to sign in with is as good as gone.
+                if from.user.identities.is_empty() {
+                    return Ok(None);
+                }
+            }
+            if to == from || self.update(from, to).await? {
                 return Ok(Some(user));
             }
             // By whoever uses the account at this moment.

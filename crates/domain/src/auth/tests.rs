@@ -1,5 +1,6 @@
 mod disabling;
 mod emails;
+mod erasing;
 mod identities;
 mod oidc;
 
@@ -19,6 +20,7 @@ fn policy() -> AuthPolicy {
         wrong_passwords_per_address: 0,
         sign_ups_per_address: 0,
         most_sessions: 7,
+        erasure: ErasurePolicy::default(),
     }
 }
 

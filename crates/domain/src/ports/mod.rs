@@ -9,6 +9,7 @@ mod blobs;
 mod changes;
 mod clock;
 mod deleted;
+mod erasure;
 mod identity_providers;
 mod inventory;
 mod links;
@@ -33,6 +34,7 @@ pub use self::{
     changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock},
     deleted::DeletedStore,
+    erasure::ErasureStore,
     identity_providers::{IdTokenError, IdentityProviders},
     inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
@@ -54,6 +56,7 @@ pub use self::{
     changes::MockChangeFeed,
     clock::MockClock,
     deleted::MockDeletedStore,
+    erasure::MockErasureStore,
     identity_providers::MockIdentityProviders,
     inventory::MockInventory,
     links::MockPresignDownloads,
@@ -106,6 +109,8 @@ pub struct Ports {
     pub downloads: Option<Arc<dyn PresignDownloads>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
+    /// Forgetting users.
+    pub erasure: Arc<dyn ErasureStore>,
     /// Tries of passwords.
     pub attempts: Arc<dyn AttemptStore>,
     /// What was used, of what counts once.

@@ -56,6 +56,7 @@ meanings! {
     InvalidIdToken 403 "The ID token is not accepted" retryable: false,
     WrongPassword 403 "Wrong password" retryable: false,
     AccountDisabled 403 "The account is disabled" retryable: false,
+    AccountErased 403 "The account is being erased" retryable: false,
     SignInAgain 403 "The session is too old for this" retryable: false,
     SignupClosed 403 "Sign-up is closed" retryable: false,
     UntrustedSocialId 403 "Unverified social ids are not accepted" retryable: false,

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::header::ContentType};
 use serde::Serialize;
 use tapebase_api::{self as api, paths};
 use tapebase_domain::{
-    auth::Grant,
+    auth::{ErasureReceipt, Grant},
     changes::ChangesPage,
     direct::{UnderWay, UnderWayPage},
     history::Entry,
@@ -51,6 +51,12 @@ pub fn me(user: &User, usage: &UsageReport) -> api::Me {
     let recording_bytes = limits.recording_bytes;
     let limits = api::UserLimits { bytes, recording_bytes, recordings, uploads, sessions: *most_sessions };
     api::Me { id, email, created_at, usage, limits }
+}
+
+/// What somebody who leaves is told.
+pub fn erasure(receipt: &ErasureReceipt) -> api::Erasure {
+    let ErasureReceipt { user, begins_at, completed_by, backups_expire_by } = *receipt;
+    api::Erasure { user_id: user.to_string(), begins_at, completed_by, backups_expire_by }
 }
 
 /// What a user signs in with.

@@ -89,6 +89,18 @@ pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
     Ok(HttpResponse::Ok().json(wire::me(&user?, &usage?)))
 }
 
+/// Delete the account
+///
+/// Ends all sessions and playback links at once, and removes the user, their recordings and everything else that is stored of them. Possible within 15 minutes of signing in. The response says by when nothing is left. If it was lost, a repeated request gets 401: the account is being deleted.
+#[utoipa::path(delete, path = "/v1/me", operation_id = "deleteMe", tag = "Accounts", responses(
+    (status = 202, description = "The account is being deleted", body = api::Erasure),
+    (status = 403, description = "The session is older than 15 minutes"),
+))]
+pub async fn delete_me(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
+    let receipt = tasks.run(caller.user, async move { services.auth.erase(&caller).await }).await?;
+    Ok(HttpResponse::Accepted().json(wire::erasure(&receipt)))
+}
+
 /// Change the password
 ///
 /// Ends all other sessions and all playback links; the current session stays. If the response was lost, repeat the request.

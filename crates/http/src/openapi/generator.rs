@@ -33,7 +33,8 @@ use crate::{
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
-        accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::change_password,
+        accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::delete_me,
+        accounts::change_password,
         identities::list, identities::link, identities::get, identities::unlink,
         oidc::nonce, oidc::log_in, oidc::link,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
@@ -47,7 +48,7 @@ use crate::{
     ),
     components(schemas(api::Problem)),
     tags(
-        (name = "Accounts", description = "Sign up, sign in, change the password, and manage identities and sessions."),
+        (name = "Accounts", description = "Sign up, sign in, change the password, manage identities and sessions, and delete the account."),
         (name = "Recordings", description = "Upload, list, play, rename and delete recordings."),
         (name = "Playback", description = "Links that play without a token."),
         (name = "Changes", description = "Keep a device in sync with the server."),

@@ -10,6 +10,7 @@ use crate::{
     device,
     dice::Dice,
     invariant::Invariant,
+    leaving,
 };
 
 /// Whose server they are at.
@@ -30,6 +31,7 @@ impl World {
         self.sweep(AT.server, dice);
         self.run_to_end(dice);
         self.must(self.stores.wait_for(checks::forgotten(&self.shared, &self.stores)));
+        self.must(self.stores.wait_for(leaving::erased(&self.shared, &self.stores)));
         self.must(self.stores.wait_for(checks::stores(&self.shared, &self.stores)));
     }
 

@@ -110,6 +110,8 @@ impl World {
         // Sessions and accounts of later have never been there.
         facts.known.sessions.clone_from(&snapshot.known.sessions);
         facts.known.newcomers.clone_from(&snapshot.known.newcomers);
+        // Those who have left since are there again.
+        facts.known.erased.clone_from(&snapshot.known.erased);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     client::{Arrival, Client, Declared, Sending},
     device,
     dice::Dice,
-    links,
+    leaving, links,
     model::{Person, Take},
     plan::Level,
     sessions,
@@ -116,6 +116,16 @@ impl World {
             self.shared.facts().known.newcomers.push(false);
         }
         self.as_changer(at, dice, |client| sessions::sign_up_newcomer(client, number));
+    }
+
+    pub(super) fn leave(&mut self, at: At, dice: &mut Dice) {
+        let number = {
+            let mut facts = self.shared.facts();
+            facts.leavers += 1;
+            facts.leavers
+        };
+        let takes = [self.record_of(1, dice), self.record_of(2, dice)];
+        self.as_changer(at, dice, |client| leaving::leave(client, number, takes));
     }
 
     /// Does something with one of the tokens somebody has, or had.

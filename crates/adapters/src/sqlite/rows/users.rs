@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The columns of a user.
-pub const USER: &[&str] = &["id", "password", "created_at", "disabled_at", "checksum"];
+pub const USER: &[&str] = &["id", "password", "created_at", "disabled_at", "erase_at", "checksum"];
 /// The columns of an identity.
 pub const IDENTITY: &[&str] = &["user", "id", "network", "subject", "linked_at", "checksum"];
 /// The columns of a session.
@@ -34,7 +34,7 @@ pub static INSERT_SESSION: LazyLock<String> = LazyLock::new(|| insert_into("sess
 pub static FIND_SESSION: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM sessions WHERE token = ?1", SESSION.join(", ")));
 
-/// The account of a user, and that of whoever has an identity: a row for each identity they have.
+/// The account of a user, and that of whoever has an identity: a row for each identity they have, or one without any.
 pub static FIND_ACCOUNT: LazyLock<String> = LazyLock::new(|| accounts("?1"));
 pub static FIND_ACCOUNT_BY_IDENTITY: LazyLock<String> =
     LazyLock::new(|| accounts("(SELECT user FROM identities WHERE network = ?1 AND subject = ?2)"));
@@ -42,7 +42,7 @@ pub static FIND_ACCOUNT_BY_IDENTITY: LazyLock<String> =
 fn accounts(of: &str) -> String {
     let (users, identities) = (USER.join(", users."), IDENTITY.join(", identities."));
     format!(
-        "SELECT users.{users}, identities.{identities} FROM users JOIN identities ON identities.user = users.id \
+        "SELECT users.{users}, identities.{identities} FROM users LEFT JOIN identities ON identities.user = users.id \
          WHERE users.id = {of} ORDER BY identities.linked_at, identities.id"
     )
 }
@@ -58,6 +58,7 @@ pub fn bind_user<T>(account: &Account, write: impl FnOnce(&[ToSqlOutput<'_>]) ->
     }
     values[place!(USER, "created_at")] = time_value(&user.created_at);
     values[place!(USER, "disabled_at")] = optional_time_value(user.disabled_at);
+    values[place!(USER, "erase_at")] = optional_time_value(user.erase_at);
     seal(&mut values);
     write(&values)
 }
@@ -78,15 +79,18 @@ pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnc
 
 /// An account, from all its rows. A damaged identity lets nobody in, and keeps no other but social ids from doing so; the
 /// log has it.
-/// Fails if there is no other.
+/// Fails if there is no other. Only who is being erased has none.
 pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
     let (mut account, mut damage): (Option<Account>, _) = (None, None);
     while let Some(row) = rows.next()? {
         match linked_identity(row, USER.len()) {
-            Ok(linked) => match &mut account {
-                Some(account) => account.user.identities.push(linked),
-                None => account = Some(account_with(row, linked)?),
-            },
+            Ok(linked) => {
+                let account = match &mut account {
+                    Some(account) => account,
+                    none => none.insert(account_with_none(row)?),
+                };
+                account.user.identities.extend(linked);
+            }
             Err(cause) if is_damage(&cause) => {
                 tracing::error!(%cause, "a damaged identity is left out: run `tapebase verify`");
                 damage = Some(cause);
@@ -98,38 +102,42 @@ pub fn account(mut rows: Rows<'_>) -> rusqlite::Result<Option<Account>> {
         // What is damaged may be the proof without which a social id must let nobody in any more.
         account.user.identities.retain(|linked| linked.identity.is_proof());
     }
-    let account = account.filter(|account| !account.user.identities.is_empty());
+    let account = account.filter(|Account { user, .. }| !user.identities.is_empty() || user.erase_at.is_some());
     match (account, damage) {
         (None, Some(damage)) => Err(damage),
         (account, _) => Ok(account),
     }
 }
 
-/// From the columns of [`USER`].
-fn account_with(row: &Row<'_>, first: LinkedIdentity) -> rusqlite::Result<Account> {
+/// From the columns of [`USER`]: an account without identities.
+fn account_with_none(row: &Row<'_>) -> rusqlite::Result<Account> {
     verify(row, USER, 0)?;
     let user = User {
         id: parsed(row, place!(USER, "id"), UserId::parse)?,
-        identities: vec![first],
+        identities: Vec::new(),
         created_at: time(row, place!(USER, "created_at"))?,
         disabled_at: Column::of(row, place!(USER, "disabled_at"))?.optional(Column::time)?,
+        erase_at: Column::of(row, place!(USER, "erase_at"))?.optional(Column::time)?,
     };
     let password: Option<String> = row.get(place!(USER, "password"))?;
     Ok(Account { user, password: password.map(PasswordHash::new) })
 }
 
-/// From the columns of [`IDENTITY`] after as many others.
-fn linked_identity(row: &Row<'_>, skip: usize) -> rusqlite::Result<LinkedIdentity> {
+/// From the columns of [`IDENTITY`] after as many others, all of which are null where there is none.
+fn linked_identity(row: &Row<'_>, skip: usize) -> rusqlite::Result<Option<LinkedIdentity>> {
+    if row.get_ref(skip)? == ValueRef::Null {
+        return Ok(None);
+    }
     verify(row, IDENTITY, skip)?;
     let column = |place: usize| Column::of(row, skip + place);
     let place = place!(IDENTITY, "subject");
     let (network, subject) = (column(place!(IDENTITY, "network"))?.text()?, column(place)?.text()?);
     let identity = Identity::from_stored(network, subject).map_err(|error| broken(place, error))?;
-    Ok(LinkedIdentity {
+    Ok(Some(LinkedIdentity {
         id: column(place!(IDENTITY, "id"))?.parsed(IdentityId::parse)?,
         identity,
         linked_at: column(place!(IDENTITY, "linked_at"))?.time()?,
-    })
+    }))
 }
 
 /// Hands `write` the values of a session that `token` opens, in the order of [`SESSION`].

@@ -210,6 +210,10 @@ impl From<AuthError> for Problem {
             AuthError::Disabled => {
                 Self::new(Slug::AccountDisabled, "Ask the operator of this server. What the user has stored is kept.")
             }
+            AuthError::BeingErased => Self::new(
+                Slug::AccountErased,
+                "The user has left, and all that is theirs is removed. The operator can still let them in again.",
+            ),
             AuthError::NotRecent => Self::new(
                 Slug::SignInAgain,
                 "Sign in again, and send the request with the new token within 15 minutes.",

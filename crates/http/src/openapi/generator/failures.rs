@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 30] = [
+const OTHERS: [(&str, &str, Slug); 31] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -64,6 +64,7 @@ const OTHERS: [(&str, &str, Slug); 30] = [
     ("linkOidcIdentity", "400", Slug::InvalidBody),
     ("linkOidcIdentity", "403", Slug::InvalidIdToken),
     ("linkOidcIdentity", "409", Slug::IdentityTaken),
+    ("deleteMe", "403", Slug::SignInAgain),
     ("unlinkIdentity", "403", Slug::SignInAgain),
     ("unlinkIdentity", "409", Slug::LastIdentity),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),

@@ -1,0 +1,86 @@
+//! Leaving for good: nobody is let in any more, and all that is theirs is removed.
+
+use chrono::TimeDelta;
+
+use super::{Auth, AuthError, Caller, MOST_TRIES, UserName};
+use crate::{erasure, id::UserId, time::Timestamp, user::Account};
+
+/// When those who leave are erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ErasurePolicy {
+    /// For how long the operator can let somebody in again who has left.
+    pub grace: TimeDelta,
+    /// How long after that nothing is left of them in the stores.
+    pub within: TimeDelta,
+    /// For how long the operator keeps backups, if that is known.
+    pub backups_kept: Option<TimeDelta>,
+}
+
+/// What somebody who leaves is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErasureReceipt {
+    /// Who leaves.
+    pub user: UserId,
+    /// When their data begins to be removed.
+    pub begins_at: Timestamp,
+    /// By when nothing is left of it in the stores.
+    pub completed_by: Timestamp,
+    /// By when it is gone from backups as well, if that is known.
+    pub backups_expire_by: Option<Timestamp>,
+}
+
+impl Auth {
+    /// Erases the caller: all their sessions and links end at once, and everything that is theirs is removed.
+    ///
+    /// # Errors
+    /// [`AuthError::NotRecent`], [`AuthError::Busy`] where the account changes all the time, or a failing port.
+    pub async fn erase(&self, caller: &Caller) -> Result<ErasureReceipt, AuthError> {
+        self.require_recent(caller)?;
+        for _ in 0..MOST_TRIES {
+            let from = self.account_to_change(caller).await?;
+            if let Some(receipt) = self.begin_erasure(from).await? {
+                return Ok(receipt);
+            }
+        }
+        Err(AuthError::Busy)
+    }
+
+    /// The same of any user, `None` if there is no such user: the operator's way.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn erase_user(&self, name: &UserName) -> Result<Option<ErasureReceipt>, AuthError> {
+        while let Some(from) = self.look_up(name).await? {
+            if let Some(receipt) = self.begin_erasure(from).await? {
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `None` if the account was changed meanwhile. Whoever asks again is told when it was to begin.
+    async fn begin_erasure(&self, from: Account) -> Result<Option<ErasureReceipt>, AuthError> {
+        let (user, now) = (from.user.id, self.clock.now());
+        let begins_at = from.user.erase_at.unwrap_or(now + self.policy.erasure.grace);
+        if from.user.erase_at.is_none() {
+            let mut to = from.clone();
+            to.user.erase_at = Some(begins_at);
+            // Nobody can take it back: what they have signed in with is anybody's to sign up with.
+            if begins_at <= now {
+                to = erasure::nameless(&*self.erasure, to).await?;
+            }
+            if !self.update(from, to).await? {
+                return Ok(None);
+            }
+        }
+        self.users.close_sessions(user).await?;
+        Ok(Some(self.receipt(user, begins_at)))
+    }
+
+    fn receipt(&self, user: UserId, begins_at: Timestamp) -> ErasureReceipt {
+        let ErasurePolicy { within, backups_kept, .. } = self.policy.erasure;
+        let completed_by = begins_at + within;
+        let backups_expire_by = backups_kept.map(|kept| completed_by + kept);
+        ErasureReceipt { user, begins_at, completed_by, backups_expire_by }
+    }
+}
