@@ -94,6 +94,8 @@ impl Sqlite {
         // What a savepoint may have to take back would go into a file of its own, and be written twice; a migration may
         // sort more than there is memory.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // What somebody has deleted is not to be found in the file.
+        connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoints::LOG_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", checkpoints::KEPT_BYTES)?;
         let mut checkpoints = Checkpoints::start(open_connection(path)?, path)?;

@@ -1,6 +1,7 @@
 //! The server on DynamoDB and S3: every case of the API again, and what only these stores can do to it.
 
 mod cancel;
+mod erasure;
 mod faults;
 mod http;
 mod memory;

@@ -10,6 +10,7 @@ mod damage;
 mod descriptors;
 mod disk_full;
 mod door;
+mod erasure;
 mod flips;
 mod flush_errors;
 mod hostile;

@@ -26,6 +26,7 @@ pub mod fixtures;
 pub mod form;
 pub mod forms;
 pub mod identities;
+pub mod leaving;
 pub mod lists;
 pub mod long;
 pub mod names;
@@ -121,6 +122,13 @@ macro_rules! http_tests {
             identities_of_others_are_not_there,
             a_user_has_twenty_identities_at_most,
             identities_take_one_who_is_signed_in,
+        }
+        $crate::http_cases! { $server, leaving:
+            who_leaves_is_told_by_when_nothing_is_left,
+            who_has_left_is_signed_out_everywhere_and_their_links_end,
+            an_address_of_somebody_who_has_left_is_anybodys,
+            leaving_takes_nothing_from_others,
+            leaving_takes_one_who_is_signed_in,
         }
         $crate::http_cases! { $server, sessions:
             sessions_are_listed_the_newest_first,

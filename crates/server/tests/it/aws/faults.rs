@@ -28,12 +28,14 @@ use tapebase_domain::{
     ports::{Clock, Ports, SystemClock},
     quota::weight,
     sweep::Sweep,
-    time::Timestamp,
 };
 use tokio::runtime::Runtime;
 
 use super::stores;
-use crate::server::{Server, borrowed};
+use crate::{
+    erasure::InTwoDays,
+    server::{Server, borrowed},
+};
 
 const UPLOADS: u32 = 500;
 const CLIENTS: u32 = 8;
@@ -247,13 +249,4 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
     assert_eq!(blobs.len(), acknowledged.len(), "blobs without a recording are left");
     let again = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
     assert_eq!((again.blobs, again.uploads, again.staged), (0, 0, 0));
-}
-
-/// By then nobody uploads any more.
-struct InTwoDays;
-
-impl Clock for InTwoDays {
-    fn now(&self) -> Timestamp {
-        SystemClock.now() + TimeDelta::days(2)
-    }
 }

@@ -1,0 +1,73 @@
+//! Who leaves is gone from the table and the bucket, too.
+
+use tapebase_adapters::connect::{Locations, S3Dialect};
+use tapebase_conformance::{
+    engines,
+    http::{Client as _, Request, Web},
+};
+use tapebase_domain::ports::Ports;
+use tempfile::TempDir;
+
+use super::stores;
+use crate::{
+    erasure::{Resident, kill_sweeps, sweep_in_two_days},
+    server::{Server, borrowed},
+};
+
+#[test]
+fn nothing_is_left_of_who_has_left_in_the_table_and_the_bucket() {
+    let (stores, folder) = (stores::fresh(), TempDir::new().expect("a temporary folder"));
+    let server = Server::start(&borrowed(&stores));
+    let (ann, bob) = (Resident::settle_in(&server.tcp(), "ann"), Resident::settle_in(&server.tcp(), "bob"));
+    let _ = ann.leave(&server.tcp());
+
+    kill_sweeps(folder.path(), &borrowed(&stores));
+    let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
+    let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("known");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let ports = runtime.block_on(locations.connect()).expect("opened");
+    let swept = runtime.block_on(sweep_in_two_days(ports.clone()));
+
+    assert_eq!(swept.erased, 1, "{swept:?}");
+    let table = scan(&stores[0].1);
+    let found = |resident: &Resident| {
+        let traces = resident.traces.iter().map(|trace| String::from_utf8_lossy(trace).into_owned());
+        traces.filter(|trace| table.contains(trace)).count()
+    };
+    assert_eq!(found(&ann), 0, "{table}");
+    assert!(found(&bob) > 1, "the table was not looked through: {table}");
+    let owners = runtime.block_on(owners(&ports));
+    assert_eq!(owners.len(), 39, "audio: {owners:?}");
+    assert!(owners.iter().all(|owner| bob.traces.contains(&owner.clone().into_bytes())), "{owners:?}");
+    bob.assert_settled(&server.tcp(), 0);
+}
+
+/// Whose all audio in the bucket is.
+async fn owners(ports: &Ports) -> Vec<String> {
+    let (mut owners, mut after) = (Vec::new(), None);
+    loop {
+        let page = ports.blobs.list(after.take()).await.expect("listed");
+        let Some(last) = page.last() else { return owners };
+        after = Some(last.blob.clone());
+        for entry in &page {
+            let of = ports.blobs.provenance(&entry.blob).await.expect("looked up");
+            owners.push(of.expect("it says so").owner.to_string());
+        }
+    }
+}
+
+/// All that is in a table, as DynamoDB Local answers it; which believes any signature.
+fn scan(url: &str) -> String {
+    let table = url.trim_start_matches("dynamodb://");
+    let key = std::env::var_os("AWS_ACCESS_KEY_ID").expect("the engines' own");
+    let region = std::env::var_os("AWS_REGION").expect("the engines' own");
+    let (key, region) = (key.to_string_lossy(), region.to_string_lossy());
+    let scope = format!("{key}/20260101/{region}/dynamodb/aws4_request");
+    let scan = Request::new("POST", format!("http://{}/", engines::address(engines::DYNAMODB)))
+        .body("application/x-amz-json-1.0", format!("{{\"TableName\": \"{table}\"}}"))
+        .header("X-Amz-Target", "DynamoDB_20120810.Scan")
+        .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));
+    let answer = Web.send(&scan).expect(200);
+    assert!(answer.json()["LastEvaluatedKey"].is_null(), "there is more");
+    String::from_utf8(answer.body).expect("text")
+}
