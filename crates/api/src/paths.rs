@@ -83,6 +83,10 @@ paths! {
     DOCS = "/docs";
     /// What that page is made of.
     DOCS_FILE = "/docs/{file}";
+    /// Where people delete their account without the app.
+    DELETE_ACCOUNT = "/delete-account";
+    /// What that page is made of.
+    DELETE_ACCOUNT_FILE = "/delete-account/{file}";
 
     /// Signing in as in 2018.
     LEGACY_LOGIN = "/login";

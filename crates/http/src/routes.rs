@@ -11,7 +11,9 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
-    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, oidc, playback, recordings},
+    endpoints::{
+        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, playback, recordings,
+    },
     openapi,
 };
 
@@ -96,6 +98,8 @@ fn table() -> Vec<Endpoint> {
         at(paths::DESCRIPTION).get(openapi::description),
         at(paths::DOCS).get(docs::page),
         at(paths::DOCS_FILE).get(docs::file),
+        at(paths::DELETE_ACCOUNT).get(delete_account::page),
+        at(paths::DELETE_ACCOUNT_FILE).get(delete_account::file),
 
         of_2018(paths::LEGACY_LOGIN).get(legacy::login),
         of_2018(paths::LEGACY_RECORDS).get(legacy::list),
@@ -167,7 +171,7 @@ mod tests {
             routed.extend(endpoint.methods().map(|method| (method.to_string(), endpoint.path.to_owned())));
         }
         // These are no business of clients.
-        routed.retain(|(_, path)| path != paths::DOCS_FILE);
+        routed.retain(|(_, path)| ![paths::DOCS_FILE, paths::DELETE_ACCOUNT_FILE].contains(&path.as_str()));
         let described = openapi::generator::described();
         // Every GET has its HEAD; the description says so only where a client wants to know.
         let is_implied = |(method, path): &(String, String)| {

@@ -1,5 +1,5 @@
-//! `cargo xtask browsers`: a recorder app on a page of another origin, the page of a guide, and the reference at `/docs`, in
-//! Debian's Chromium and Firefox; where audio is on disk, and where players are redirected to S3.
+//! `cargo xtask browsers`: a recorder app on a page of another origin, the page of a guide, the reference at `/docs` and the page that
+//! deletes an account, in Debian's Chromium and Firefox; where audio is on disk, and where players are redirected to S3.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,8 @@ pub fn run(engines: &Engines, pictures: Option<&Path>) -> Result<()> {
     serve(&[], |api, _| browsers.visit(api, ports, &["refused"])).context("without the origin")?;
     serve(&[allowed], |api, _| {
         std::thread::scope(|scope| {
-            let reading = scope.spawn(|| browsers.read_reference(api, pictures));
+            let reading =
+                scope.spawn(|| browsers.read_reference(api, pictures).and_then(|()| browsers.delete_account(api)));
             browsers.visit(api, ports, &[])?;
             reading.join().map_err(|_| anyhow!("reading the reference panicked"))?
         })
@@ -97,6 +98,10 @@ impl Browsers {
         let mut read = self.node("docs.js")?;
         read.arg(in_bundle(&self.home, CHROMIUM)).arg(api).args([FIXTURE, VENDORED].map(workspace::path));
         succeed(read.args(pictures.map(std::path::absolute).transpose()?))
+    }
+
+    fn delete_account(&self, api: &str) -> Result<()> {
+        succeed(self.node("delete_account.js")?.arg(in_bundle(&self.home, CHROMIUM)).arg(api))
     }
 
     fn node(&self, script: &str) -> Result<Command> {

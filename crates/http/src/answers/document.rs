@@ -3,7 +3,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, ContentEncoding, EntityTag},
+    http::header::{self, ContentEncoding, EntityTag, HeaderValue},
 };
 use bytes::Bytes;
 use tapebase_domain::digest::Sha256;
@@ -35,6 +35,14 @@ impl Document {
     /// One that is compressed already, for browsers: all of them take that.
     pub fn gzipped(media_type: &'static str, text: &'static [u8]) -> Self {
         Self { is_gzipped: true, ..Self::new(media_type, text) }
+    }
+
+    /// The same of a page, or what it is made of: a browser lets it do what `policy` allows, and tells nobody of it.
+    pub fn answer_page(&self, request: &HttpRequest, policy: HeaderValue) -> Result<HttpResponse, Problem> {
+        let mut response = self.answer(request)?;
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        Ok(response)
     }
 
     /// Answers a GET or HEAD for it.

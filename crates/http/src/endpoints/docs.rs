@@ -48,19 +48,12 @@ pub async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
     if request.path().ends_with('/') {
         return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "../docs")).finish());
     }
-    answer(&PAGE, &request)
+    PAGE.answer_page(&request, POLICY)
 }
 
 /// What the page is made of.
 pub async fn file(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let found = FILES.iter().find(|(file, _)| **file == **name);
     let (_, file) = found.ok_or_else(|| Problem::new(Slug::NotFound, "/docs is made of no such file."))?;
-    answer(file, &request)
-}
-
-fn answer(document: &Document, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let mut response = document.answer(request)?;
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
+    file.answer_page(&request, POLICY)
 }

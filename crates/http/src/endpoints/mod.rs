@@ -3,6 +3,7 @@
 pub mod about;
 pub mod accounts;
 pub mod changes;
+pub mod delete_account;
 pub mod direct;
 pub mod docs;
 pub mod health;

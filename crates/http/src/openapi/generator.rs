@@ -20,7 +20,9 @@ use utoipa::{
 };
 
 use crate::{
-    endpoints::{about, accounts, changes, direct, docs, health, identities, legacy, oidc, playback, recordings},
+    endpoints::{
+        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, playback, recordings,
+    },
     openapi,
 };
 
@@ -43,7 +45,7 @@ use crate::{
         playback::link, playback::play,
         changes::list,
         direct::plan, direct::list, direct::get, direct::put_part, direct::complete, direct::abort,
-        about::about, health::healthz, health::readyz, health::problem, openapi::description, docs::page,
+        about::about, health::healthz, health::readyz, health::problem, openapi::description, docs::page, delete_account::page,
         legacy::login, legacy::put, legacy::list, legacy::get, legacy::delete,
     ),
     components(schemas(api::Problem)),

@@ -401,6 +401,7 @@ macro_rules! answer_tests {
             health_and_readiness_need_no_token,
             the_api_describes_itself,
             the_description_is_there_to_be_read,
+            there_is_a_page_to_delete_an_account,
             the_root_leads_browsers_to_the_reference_and_tells_others_what_this_is,
             what_the_server_says_of_itself_is_not_sent_again,
         }

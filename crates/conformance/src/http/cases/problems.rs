@@ -131,16 +131,25 @@ pub fn the_api_describes_itself(client: &dyn Client) {
 }
 
 pub fn the_description_is_there_to_be_read(client: &dyn Client) {
-    let page = client.send(&Request::new("GET", "/docs")).expect(200);
+    look_at_page(client, "docs", 4);
+}
+
+pub fn there_is_a_page_to_delete_an_account(client: &dyn Client) {
+    look_at_page(client, "delete-account", 2);
+}
+
+/// A page that loads so many files from below it, and nothing from elsewhere.
+fn look_at_page(client: &dyn Client, name: &str, files: usize) {
+    let page = client.send(&Request::new("GET", format!("/{name}"))).expect(200);
 
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     let text = String::from_utf8(page.body).expect("UTF-8");
     assert!(!text.contains("//"), "it loads something from elsewhere");
-    let parts = text.split(['"']).filter(|part| part.starts_with("docs/"));
+    let parts = text.split(['"']).filter(|part| part.starts_with(&format!("{name}/")));
     let parts: Vec<_> = parts.map(|part| (format!("/{part}"), part.rsplit('.').next().expect("a type"))).collect();
-    assert_eq!(parts.len(), 4, "{parts:?}");
+    assert_eq!(parts.len(), files, "{parts:?}");
     for (target, kind) in parts {
         let part = client.send(&Request::new("GET", &target)).expect(200);
         let media_type = part.header("content-type").expect("a type");
@@ -152,8 +161,9 @@ pub fn the_description_is_there_to_be_read(client: &dyn Client) {
         let is_compressed = part.body.starts_with(&[0x1f, 0x8b]);
         assert_eq!(part.header("content-encoding") == Some("gzip"), is_compressed, "{target}");
     }
-    assert_eq!(client.send(&Request::new("GET", "/docs/")).expect(308).header("location"), Some("../docs"));
-    assert_eq!(client.send(&Request::new("GET", "/docs/other.js")).expect(404).problem(), "not-found");
+    let beside = client.send(&Request::new("GET", format!("/{name}/"))).expect(308);
+    assert_eq!(beside.header("location"), Some(&*format!("../{name}")));
+    assert_eq!(client.send(&Request::new("GET", format!("/{name}/other.js"))).expect(404).problem(), "not-found");
 }
 
 pub fn the_root_leads_browsers_to_the_reference_and_tells_others_what_this_is(client: &dyn Client) {
