@@ -10,7 +10,7 @@ use tapebase_domain::{
     ports::{
         AttemptStore, BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, ErasureStore, Inventory, PairError,
         PartAccess, PartStore, PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs,
-        Staging, SystemClock, UploadStore, UserStore,
+        Staging, SystemClock, TokenStore, UploadStore, UserStore,
     },
 };
 
@@ -272,6 +272,7 @@ struct RowPorts {
     inventory: Option<Arc<dyn Inventory>>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
+    tokens: Arc<dyn TokenStore>,
     erasure: Arc<dyn ErasureStore>,
     attempts: Arc<dyn AttemptStore>,
     single_use: Arc<dyn SingleUse>,
@@ -285,6 +286,7 @@ trait Rowed:
     + DeletedStore
     + UploadStore
     + UserStore
+    + TokenStore
     + ErasureStore
     + AttemptStore
     + SingleUse
@@ -299,6 +301,7 @@ impl<S> Rowed for S where
         + DeletedStore
         + UploadStore
         + UserStore
+        + TokenStore
         + ErasureStore
         + AttemptStore
         + SingleUse
@@ -316,6 +319,7 @@ impl RowPorts {
             inventory: None,
             uploads: store.clone(),
             users: store.clone(),
+            tokens: store.clone(),
             erasure: store.clone(),
             attempts: store.clone(),
             single_use: store.clone(),
@@ -352,8 +356,19 @@ impl BlobPorts {
 }
 
 fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budget) -> Ports {
-    let RowPorts { records, feed, deleted, inventory, uploads, users, erasure, attempts, single_use, playback_keys } =
-        rows;
+    let RowPorts {
+        records,
+        feed,
+        deleted,
+        inventory,
+        uploads,
+        users,
+        tokens,
+        erasure,
+        attempts,
+        single_use,
+        playback_keys,
+    } = rows;
     let BlobPorts { blobs, salvage, staging, downloads } = blobs;
     let (clock, timer): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(TokioTimer));
     let identity_providers = Arc::new(OpenIdProviders::new(providers, clock.clone()));
@@ -369,6 +384,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budg
         staging,
         downloads,
         users,
+        tokens,
         erasure,
         attempts,
         single_use,

@@ -12,6 +12,8 @@
 //! | session of a user | `U#<user>` | `S#<id>` | |
 //! | who has an identity | `I#<kind>#<subject>` | `IDENTITY` | |
 //! | session of a token | `T#<hash>` | `SESSION` | |
+//! | API token of a user | `U#<user>` | `K#<00 to 99>` | |
+//! | API token | `T#<hash>` | `TOKEN` | |
 //! | tries of an account's password | `A#<SHA-256>` | `ATTEMPTS` | |
 //! | what was used, of what counts once | `N#<SHA-256>` | `USED` | |
 //! | the table's own id, and its history | `STORE` | `ID` | |
@@ -42,6 +44,8 @@
 //! | touch a session | 1 consistent read, 1 transaction |
 //! | close a session | 1 consistent read, 1 transaction: the session twice, what was due, the counters |
 //! | look up a session | 1 consistent read |
+//! | look up an API token | 1 consistent read |
+//! | add, touch or revoke one | 1 consistent query, 1 transaction: the token twice |
 //! | look up tries | 1 consistent read |
 //! | change tries | 1 conditional put; 1 consistent read more where it is refused |
 //! | use something up | 1 transaction |
@@ -83,6 +87,7 @@ mod schema;
 mod sessions;
 mod setup;
 mod single_use;
+mod tokens;
 mod transact;
 mod uploads;
 mod users;

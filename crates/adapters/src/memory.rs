@@ -7,6 +7,7 @@ mod inventory;
 mod playback_keys;
 mod records;
 mod single_use;
+mod tokens;
 mod uploads;
 mod users;
 
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use tapebase_domain::{
+    api_token::ApiToken,
     attempts::{AttemptKey, Attempts},
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
@@ -59,6 +61,7 @@ struct State {
     accounts: BTreeMap<UserId, Account>,
     erasures: BTreeMap<UserId, Timestamp>,
     sessions: BTreeMap<TokenHash, Session>,
+    tokens: BTreeMap<TokenHash, ApiToken>,
     used: BTreeMap<[u8; 32], Timestamp>,
     attempts: BTreeMap<AttemptKey, Attempts>,
 }

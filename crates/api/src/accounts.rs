@@ -317,7 +317,7 @@ impl fmt::Debug for Grant {
     }
 }
 
-const REDACTED: fmt::Arguments<'_> = format_args!("[redacted]");
+pub(crate) const REDACTED: fmt::Arguments<'_> = format_args!("[redacted]");
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
 //! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
 //! - direct uploads: [`CreateUpload`], [`UploadPlan`], [`UploadPart`], [`PendingUpload`], [`PendingUploadPage`]
@@ -20,6 +21,7 @@ mod recordings;
 mod server;
 mod slug;
 mod timestamp;
+mod tokens;
 mod uploads;
 
 pub use self::{
@@ -32,5 +34,6 @@ pub use self::{
     recordings::{PlaybackLink, Recording, RecordingPage, RecordingUpdate},
     server::{About, Failure, Health, Readiness},
     slug::Slug,
+    tokens::{ApiToken, ApiTokenGrant, ApiTokens, NewApiToken, Scope},
     uploads::{CreateUpload, PendingUpload, PendingUploadPage, ReceivedPart, UploadPart, UploadPlan},
 };

@@ -40,6 +40,10 @@ paths! {
     IDENTITY = "/v1/me/identities/{id}", identity(id: &str);
     /// Their accounts at an OpenID provider.
     OIDC_IDENTITIES = "/v1/me/identities/oidc/{provider}";
+    /// Their API tokens.
+    TOKENS = "/v1/me/tokens";
+    /// One of these.
+    TOKEN = "/v1/me/tokens/{id}", token(id: &str);
     /// Where they are signed in.
     SESSIONS = "/v1/me/sessions";
     /// One of their sessions.

@@ -7,7 +7,10 @@ use tapebase_domain::{
     attempts::{AttemptKey, Attempts},
     history::{Counters, DeletedAudio, Retention},
     id::UserId,
-    ports::{AttemptStore, Clock as _, DeletedStore, ErasureStore, RecordStore, SystemClock, UploadStore, UserStore},
+    ports::{
+        AttemptStore, Clock as _, DeletedStore, ErasureStore, RecordStore, SystemClock, TokenStore, UploadStore,
+        UserStore,
+    },
     quota::Quota,
     session::TokenHash,
     time::Timestamp,
@@ -15,11 +18,15 @@ use tapebase_domain::{
 };
 
 use crate::samples::{AMPLE, account, noon, plan, recording, session, social, stranger, token};
+use crate::tokens::{add as add_token, api_token};
 
 /// A store of rows that forgets users.
-pub trait Rows: RecordStore + DeletedStore + UploadStore + UserStore + AttemptStore + ErasureStore {}
+pub trait Rows:
+    RecordStore + DeletedStore + UploadStore + UserStore + TokenStore + AttemptStore + ErasureStore
+{
+}
 
-impl<S: RecordStore + DeletedStore + UploadStore + UserStore + AttemptStore + ErasureStore> Rows for S {}
+impl<S: RecordStore + DeletedStore + UploadStore + UserStore + TokenStore + AttemptStore + ErasureStore> Rows for S {}
 
 /// To erase MUST list a user from the `erase_at` of their account on, and nobody who has none; put off MUST move that.
 pub async fn lists_those_who_have_left_once_it_is_time(store: Arc<dyn Rows>) {
@@ -112,6 +119,9 @@ pub async fn forgets_what_is_left_once_there_is_nothing_more_to_do(store: Arc<dy
     assert!(!store.forget_rest(owner).await.expect("looked at"), "somebody is signed in");
     assert!(store.session(token).await.expect("an answer").is_some());
     store.close_sessions(owner).await.expect("closed");
+    add_token(&*store, &api_token(owner)).await;
+    assert!(!store.forget_rest(owner).await.expect("looked at"), "there is an API token");
+    store.revoke_tokens(owner).await.expect("revoked");
 
     assert!(store.forget_rest(owner).await.expect("forgotten"));
 
@@ -137,8 +147,8 @@ pub async fn forgets_an_account_and_whatever_is_left(store: Arc<dyn Rows>) {
     }
 
     let [stays, goes] = &belongings[..] else { panic!("two users") };
-    assert_eq!(goes.found(&*store).await, [false; 6], "of whom has left");
-    assert_eq!(stays.found(&*store).await, [true; 6], "of whom stays");
+    assert_eq!(goes.found(&*store).await, [false; 7], "of whom has left");
+    assert_eq!(stays.found(&*store).await, [true; 7], "of whom stays");
     assert!(!store.to_erase(Timestamp::MAX_UTC).await.expect("listed").contains(&left.user.id));
     assert_eq!(store.counters(left.user.id).await.expect("counted"), Counters::default());
 }
@@ -150,7 +160,7 @@ pub async fn forgets_no_account_that_is_not_to_be_erased(store: Arc<dyn Rows>) {
 
     store.forget_account(staying.user.id).await.expect("an answer");
 
-    assert_eq!(belongings.found(&*store).await, [true; 6]);
+    assert_eq!(belongings.found(&*store).await, [true; 7]);
 }
 
 /// What somebody has, by what it is found by.
@@ -158,19 +168,21 @@ struct Belongings {
     identity: Identity,
     user: UserId,
     token: TokenHash,
+    api_token: TokenHash,
     recording: tapebase_domain::recording::Recording,
     deleted: tapebase_domain::recording::Recording,
     upload: tapebase_domain::pending::PendingUpload,
 }
 
 impl Belongings {
-    /// The identity, the account, the session, the recording, the tombstone and the upload.
-    async fn found(&self, store: &dyn Rows) -> [bool; 6] {
-        let Self { identity, user, token, recording, deleted, upload } = self;
+    /// The identity, the account, the session, the API token, the recording, the tombstone and the upload.
+    async fn found(&self, store: &dyn Rows) -> [bool; 7] {
+        let Self { identity, user, token, api_token, recording, deleted, upload } = self;
         [
             UserStore::find(store, identity).await.expect("an answer").is_some(),
             UserStore::account(store, *user).await.expect("an answer").is_some(),
             store.session(*token).await.expect("an answer").is_some(),
+            store.token(*api_token).await.expect("an answer").is_some(),
             RecordStore::find(store, *user, &recording.id).await.expect("an answer").is_some(),
             store.look_up(*user, &deleted.id).await.expect("an answer").is_some(),
             store.upload(*user, &upload.id).await.expect("an answer").is_some(),
@@ -188,7 +200,16 @@ async fn settle_in(store: &dyn Rows, account: &Account) -> Belongings {
     RecordStore::remove(store, user, &deleted.id, None, noon(), Retention::default().most).await.expect("removed");
     store.reserve(upload.clone(), Quota::UNLIMITED).await.expect("reserved");
     store.open_session(session(user), token, 10).await.expect("opened");
-    Belongings { identity: account.user.identities[0].identity.clone(), user, token, recording, deleted, upload }
+    let api_token = add_token(store, &api_token(user)).await;
+    Belongings {
+        identity: account.user.identities[0].identity.clone(),
+        user,
+        token,
+        api_token,
+        recording,
+        deleted,
+        upload,
+    }
 }
 
 async fn sign_up(store: &dyn Rows) -> Account {

@@ -34,6 +34,7 @@ pub mod salvage;
 mod samples;
 pub mod single_use;
 pub mod staging;
+pub mod tokens;
 pub mod users;
 
 /// One test per promise of a `RecordStore`, each on a fresh one: a future of `(Arc<store>, what must outlive it)`.
@@ -383,6 +384,31 @@ macro_rules! playback_tests {
             the_epoch_of_links_stays_whatever_else_changes,
             playback_keys_are_the_same_for_all_who_ask_first,
             a_key_that_is_rotated_counts_until_the_next_time,
+        }
+    };
+}
+
+/// One test per promise of a `TokenStore`, each on a fresh store of rows: a future of `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! token_store_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, tokens:
+            finds_the_token_that_was_added_equal_in_every_field,
+            lists_the_tokens_of_a_user_that_have_not_expired,
+            touch_changes_when_a_token_was_last_used_and_nothing_else,
+            revoke_ends_a_token_of_its_user,
+            revoke_tokens_ends_all_of_a_user_and_nobody_elses,
+            a_user_has_so_many_tokens_however_many_are_added_at_once,
+        }
+    };
+}
+
+/// One test per promise of a `TokenStore` that forgets when it is told to, and not by itself.
+#[macro_export]
+macro_rules! token_sweep_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, tokens:
+            forgets_tokens_once_they_have_expired,
         }
     };
 }

@@ -12,10 +12,12 @@ mod password;
 mod social;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use self::{
     disabling::{InvalidUserName, UserName},
     erasing::{ErasurePolicy, ErasureReceipt},
+    tokens::{Bearer, NewApiToken},
 };
 
 use std::{net::IpAddr, sync::Arc};
@@ -24,13 +26,14 @@ use chrono::TimeDelta;
 
 use self::addresses::{HourlyLimit, Queue};
 use crate::{
+    api_token::ApiToken,
     attempts::AttemptKey,
     id::{SessionId, UserId},
     oidc::IdTokenFlaw,
     page::Limit,
     ports::{
         AttemptStore, BoxError, Clock, CreateError, ErasureStore, HasherError, IdentityProviders, PasswordHasher,
-        PlaybackKeyStore, Ports, SingleUse, StoreError, UserStore,
+        PlaybackKeyStore, Ports, SingleUse, StoreError, TokenStore, UserStore,
     },
     session::{Session, SessionPage, SessionToken, TokenForm},
     time::Timestamp,
@@ -79,6 +82,12 @@ pub enum AuthError {
     /// The user has as many identities as one may have.
     #[error("the user has {} identities", User::MOST_IDENTITIES)]
     TooManyIdentities,
+    /// A token is to end in the past, or too far away.
+    #[error("the token would end in the past, or more than ten years from now")]
+    InvalidExpiry,
+    /// The user has as many API tokens as one may have.
+    #[error("the user has {} API tokens", ApiToken::MOST)]
+    TooManyTokens,
     /// The operator lets them in no more.
     #[error("the account is disabled")]
     Disabled,
@@ -174,6 +183,7 @@ pub struct Auth {
     passwords: Arc<dyn PasswordHasher>,
     providers: Arc<dyn IdentityProviders>,
     attempts: Arc<dyn AttemptStore>,
+    tokens: Arc<dyn TokenStore>,
     erasure: Arc<dyn ErasureStore>,
     single_use: Arc<dyn SingleUse>,
     keys: Arc<dyn PlaybackKeyStore>,
@@ -192,8 +202,18 @@ impl Auth {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports, policy: AuthPolicy) -> Self {
-        let Ports { users, passwords, identity_providers, attempts, erasure, single_use, playback_keys, clock, .. } =
-            ports.clone();
+        let Ports {
+            users,
+            passwords,
+            identity_providers,
+            attempts,
+            tokens,
+            erasure,
+            single_use,
+            playback_keys,
+            clock,
+            ..
+        } = ports.clone();
         let (providers, keys) = (identity_providers, playback_keys);
         let wrong_passwords = Arc::new(HourlyLimit::new(policy.wrong_passwords_per_address));
         let sign_ups = Arc::new(HourlyLimit::new(policy.sign_ups_per_address));
@@ -203,6 +223,7 @@ impl Auth {
             passwords,
             providers,
             attempts,
+            tokens,
             erasure,
             single_use,
             keys,

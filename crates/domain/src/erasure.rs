@@ -19,7 +19,7 @@ use crate::{
     page::{Limit, Order, PageRequest, Position, TimeField},
     ports::{
         BlobStore, Clock, DeletedStore, ErasureStore, Ports, RecordStore, RevisionError, StagedBlobs, StoreError,
-        UpdateError, UploadStore, UserStore,
+        TokenStore, UpdateError, UploadStore, UserStore,
     },
     recording::Recording,
     time::Timestamp,
@@ -30,6 +30,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Erasure {
     store: Arc<dyn ErasureStore>,
+    tokens: Arc<dyn TokenStore>,
     users: Arc<dyn UserStore>,
     records: Arc<dyn RecordStore>,
     uploads: Arc<dyn UploadStore>,
@@ -49,8 +50,8 @@ impl Erasure {
     /// Wires the use case. The account goes `settling` after the rest: no upload takes longer.
     #[must_use]
     pub fn new(ports: &Ports, settling: TimeDelta) -> Self {
-        let Ports { erasure, users, records, uploads, blobs, staging, deleted, clock, .. } = ports.clone();
-        Self { store: erasure, users, records, uploads, blobs, staged: staging.blobs, deleted, clock, settling }
+        let Ports { erasure, tokens, users, records, uploads, blobs, staging, deleted, clock, .. } = ports.clone();
+        Self { store: erasure, tokens, users, records, uploads, blobs, staged: staging.blobs, deleted, clock, settling }
     }
 
     /// Goes once through those who are to be erased by now; how many are gone for good.
@@ -88,6 +89,7 @@ impl Erasure {
         if !self.take_names(account).await? {
             return Ok(false);
         }
+        self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
         self.end_uploads(user).await?;
         self.delete_recordings(user, now).await?;

@@ -97,6 +97,10 @@ pub struct SessionId(Ulid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdentityId(Ulid);
 
+/// Names one API token of a user, so that it can be revoked without showing it; a ULID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiTokenId(Ulid);
+
 /// Tells one row store from every other, for as long as its rows live; a ULID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreId(Ulid);
@@ -130,6 +134,7 @@ macro_rules! server_chosen_id {
 server_chosen_id!(UserId);
 server_chosen_id!(SessionId);
 server_chosen_id!(IdentityId);
+server_chosen_id!(ApiTokenId);
 server_chosen_id!(StoreId);
 
 impl UserId {

@@ -8,6 +8,7 @@
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
+pub mod api_token;
 pub mod attempts;
 pub mod auth;
 pub mod backup;

@@ -54,8 +54,8 @@ pub struct InvalidToken;
 /// An opaque bearer token; prints as `[redacted]`.
 ///
 /// `tb_`, 32 random base 62 digits (190 bits) and 6 digits of CRC-32, so that leaks can be searched
-/// for and typing errors cost no look-up. The seed's clients expect 64 letters and digits instead:
-/// theirs have 58 random digits and no prefix.
+/// for and typing errors cost no look-up; `tba_` where it is an API token. The seed's clients expect 64 letters and
+/// digits instead: theirs have 58 random digits and no prefix.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken(String);
 
@@ -64,11 +64,14 @@ pub struct SessionToken(String);
 pub enum TokenForm {
     /// `tb_` and 38 letters and digits.
     Prefixed,
+    /// `tba_` and 38 letters and digits: an API token.
+    Api,
     /// 64 letters and digits.
     Seed,
 }
 
 const PREFIX: &str = "tb_";
+const API_PREFIX: &str = "tba_";
 const CHECKSUM_DIGITS: usize = 6;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -76,6 +79,7 @@ impl TokenForm {
     const fn parts(self) -> (&'static str, usize) {
         match self {
             Self::Prefixed => (PREFIX, 32),
+            Self::Api => (API_PREFIX, 32),
             Self::Seed => ("", 58),
         }
     }
@@ -103,12 +107,24 @@ impl SessionToken {
         Self(text + &checksum)
     }
 
+    /// Which form a text would have.
+    fn form(text: &str) -> TokenForm {
+        let of_prefix = [TokenForm::Prefixed, TokenForm::Api].into_iter().find(|form| text.starts_with(form.parts().0));
+        of_prefix.unwrap_or(TokenForm::Seed)
+    }
+
+    /// Whether it is an API token, and opens no session.
+    #[must_use]
+    pub fn is_of_api(&self) -> bool {
+        Self::form(&self.0) == TokenForm::Api
+    }
+
     /// Reads a token somebody presents.
     ///
     /// # Errors
     /// [`InvalidToken`] if it has neither form or its checksum is off.
     pub fn parse(text: &str) -> Result<Self, InvalidToken> {
-        let form = if text.starts_with(PREFIX) { TokenForm::Prefixed } else { TokenForm::Seed };
+        let form = Self::form(text);
         let (prefix, _) = form.parts();
         let is_formed = text.len() == form.length() && text[prefix.len()..].bytes().all(|b| b.is_ascii_alphanumeric());
         if !is_formed {
@@ -157,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_in_both_forms() {
-        for (form, length) in [(TokenForm::Prefixed, 41), (TokenForm::Seed, 64)] {
+        for (form, length) in [(TokenForm::Prefixed, 41), (TokenForm::Api, 42), (TokenForm::Seed, 64)] {
             let token = SessionToken::generate(form);
-            assert_eq!(token.expose().len(), length);
+            assert_eq!((token.expose().len(), token.is_of_api()), (length, form == TokenForm::Api));
             assert_eq!(SessionToken::parse(token.expose()), Ok(token.clone()));
             assert_ne!(SessionToken::generate(form), token);
         }

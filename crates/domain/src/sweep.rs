@@ -15,7 +15,7 @@ use crate::{
     erasure::Erasure,
     history::{DeletedAudio, Retention},
     ports::{
-        AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError,
+        AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError, TokenStore,
         UploadStore, UserStore,
     },
     time::Timestamp,
@@ -75,6 +75,7 @@ pub struct Sweep {
     blobs: Arc<dyn BlobStore>,
     staged: Arc<dyn StagedBlobs>,
     users: Arc<dyn UserStore>,
+    tokens: Arc<dyn TokenStore>,
     single_use: Arc<dyn SingleUse>,
     attempts: Arc<dyn AttemptStore>,
     deleted: Arc<dyn DeletedStore>,
@@ -92,7 +93,7 @@ impl Sweep {
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
         let (erasure, witnesses) = (Erasure::new(ports, grace), Witnesses::new(ports));
-        let Ports { uploads, blobs, staging, users, single_use, attempts, deleted, clock, .. } = ports.clone();
+        let Ports { uploads, blobs, staging, users, tokens, single_use, attempts, deleted, clock, .. } = ports.clone();
         let (staged, has_brake) = (staging.blobs, true);
         Self {
             erasure,
@@ -101,6 +102,7 @@ impl Sweep {
             blobs,
             staged,
             users,
+            tokens,
             single_use,
             attempts,
             deleted,
@@ -131,11 +133,12 @@ impl Sweep {
         let erased = self.erasure.run().await;
         let orphans = self.sweep_orphans().await;
         let sessions = self.users.remove_expired_sessions(now).await;
+        let tokens = self.tokens.forget_tokens(now).await;
         let used = self.single_use.forget_used(now).await;
         let attempts = self.attempts.forget_attempts(now).await;
         // What fails keeps nothing else from being swept.
         let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
-        used.and(attempts)?;
+        used.and(attempts).and(tokens)?;
         Ok(Swept {
             blobs,
             failed: failed + resisting,

@@ -17,7 +17,7 @@ use crate::{
     ports::{
         MockAttemptStore, MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockErasureStore,
         MockIdentityProviders, MockPartStore, MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore, MockSingleUse,
-        MockStagedBlobs, MockTimer, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
+        MockStagedBlobs, MockTimer, MockTokenStore, MockUploadStore, MockUserStore, PartAccess, Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -40,6 +40,7 @@ pub struct TestPorts {
     pub passwords: MockPasswordHasher,
     pub attempts: MockAttemptStore,
     pub erasure: MockErasureStore,
+    pub tokens: MockTokenStore,
     pub single_use: MockSingleUse,
     pub identity_providers: MockIdentityProviders,
     pub playback_keys: MockPlaybackKeyStore,
@@ -65,6 +66,8 @@ impl TestPorts {
         self.attempts.expect_attempts().returning(|_| Ok(None));
         self.attempts.expect_change_attempts().returning(|_, _, _| Ok(true));
         self.attempts.expect_forget_attempts().returning(|_| Ok(0));
+        self.tokens.expect_forget_tokens().returning(|_| Ok(0));
+        self.tokens.expect_revoke_tokens().returning(|_| Ok(()));
         self.erasure.expect_to_erase().returning(|_| Ok(Vec::new()));
         self.single_use.expect_forget_used().returning(|_| Ok(0));
         self.blobs.expect_is_intact().returning(|_| Ok(true));
@@ -84,6 +87,7 @@ impl TestPorts {
             passwords: Arc::new(self.passwords),
             attempts: Arc::new(self.attempts),
             erasure: Arc::new(self.erasure),
+            tokens: Arc::new(self.tokens),
             single_use: Arc::new(self.single_use),
             identity_providers: Arc::new(self.identity_providers),
             playback_keys: Arc::new(self.playback_keys),

@@ -13,6 +13,7 @@ use crate::{
     answers::problem::Problem,
     endpoints::{
         about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, playback, recordings,
+        tokens,
     },
     openapi,
 };
@@ -74,6 +75,8 @@ fn table() -> Vec<Endpoint> {
         at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
         at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),
         at(paths::OIDC_IDENTITIES).on(Method::POST, oidc::link),
+        at(paths::TOKENS).get(tokens::list).on(Method::POST, tokens::create),
+        at(paths::TOKEN).get(tokens::get).on(Method::DELETE, tokens::revoke),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
         at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
 

@@ -86,6 +86,7 @@ impl InMemory {
             staging: Staging { blobs: audio.clone(), parts: PartAccess::Server(audio) },
             downloads: None,
             users: rows.clone(),
+            tokens: rows.clone(),
             erasure: rows.clone(),
             attempts: rows.clone(),
             single_use: rows.clone(),

@@ -84,6 +84,8 @@ actions! {
     ChangeIdentities: 1 1 1,
     /// Somebody proves a social id to be theirs that another has come by.
     ProveSocialId: 1 1 1,
+    /// Somebody has an API token made, uses it, and revokes it.
+    UseToken: 1 2 2,
     /// The operator disables somebody, and enables them again.
     DisableUser: 1 1 1,
     /// Somebody new records something, and leaves for good.

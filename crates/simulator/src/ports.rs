@@ -8,6 +8,7 @@ mod passwords;
 mod playback_keys;
 mod rows;
 mod single_use;
+mod tokens;
 mod users;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         staging: Staging { blobs: reached.clone(), parts },
         downloads: None,
         users: reached.clone(),
+        tokens: reached.clone(),
         erasure: reached.clone(),
         attempts: reached.clone(),
         single_use: reached.clone(),

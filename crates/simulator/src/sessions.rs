@@ -4,7 +4,8 @@ use std::mem::replace;
 
 use futures_util::future;
 use tapebase_domain::{
-    auth::{AuthError, Caller, UserName},
+    api_token::{Scope, Scopes},
+    auth::{AuthError, Caller, NewApiToken, UserName},
     id::SessionId,
     oidc::{IdToken, ProviderName},
     page::Limit,
@@ -201,6 +202,36 @@ pub async fn prove_social_id(client: Client) {
     let wrong = if by_id().await.is_ok() { Some("is not asked for a proof any more") } else { wrong };
     if let Some(wrong) = wrong {
         client.shared.wrong(Invariant::Tokens, format!("who proves a social id {wrong}"));
+    }
+}
+
+/// Signs in, has an API token made for uploading, presents it, and revokes it: it counts for nothing afterwards.
+pub async fn use_token(client: Client) {
+    let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
+    let Ok(scopes) = Scopes::of([Scope::Upload]) else { return };
+    let auth = &client.services.auth;
+    let Ok(grant) = auth.log_in(email, password, &"web".into()).await else { return };
+    let caller = Caller { user: grant.session.user, session: grant.session };
+    let new = NewApiToken { name: "phone".to_owned(), scopes, recording: None, expires_at: None };
+    let (secret, token) = match auth.create_token(&caller, new).await {
+        Ok(made) => made,
+        Err(error @ AuthError::TooManyTokens) => {
+            return client.shared.note(&format!("{} is told that {error}", client.person));
+        }
+        Err(error) => return judge(&client, error),
+    };
+    let wrong = match auth.bearer(secret.expose()).await {
+        Ok(bearer) if bearer.user() != client.user => Some("is somebody else's"),
+        Ok(bearer) if bearer.may(Scope::Read, None) || !bearer.may(Scope::Upload, None) => Some("has another scope"),
+        Ok(_) | Err(_) => None,
+    };
+    let wrong = match auth.revoke_token(client.user, token.id).await {
+        Ok(_) if auth.bearer(secret.expose()).await.is_ok() => Some("is accepted after it was revoked"),
+        Ok(_) => wrong,
+        Err(error) => return client.excuse_failure(&error),
+    };
+    if let Some(wrong) = wrong {
+        client.shared.wrong(Invariant::Tokens, format!("an API token of {} {wrong}", client.person));
     }
 }
 

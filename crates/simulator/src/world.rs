@@ -376,6 +376,7 @@ impl World {
             Action::ChangePassword => self.change_with_token(at, dice, sessions::change_password),
             Action::ChangeIdentities => self.as_changer(at, dice, sessions::change_identities),
             Action::ProveSocialId => self.as_changer(at, dice, sessions::prove_social_id),
+            Action::UseToken => self.as_changer(at, dice, sessions::use_token),
             Action::DisableUser => self.as_changer(at, dice, sessions::disable),
             Action::Leave => self.leave(at, dice),
             Action::MakeLink => self.make_link(at, dice),

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use tapebase_domain::{
     attempts::AttemptKey,
     id::UserId,
-    ports::{ErasureStore, StoreError},
+    ports::{ErasureStore, StoreError, TokenStore as _},
     time::Timestamp,
 };
 
@@ -71,6 +71,7 @@ impl ErasureStore for DynamoDb {
         if matches!(erase_at, Some(None)) {
             return Ok(());
         }
+        self.revoke_tokens(user).await?;
         self.end_all_but(user, None).await?;
         if let Some(account) = &account {
             self.free_identities(user, account).await?;

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tapebase_domain::{
+    api_token::{ApiToken, NoScope, Scopes},
     attempts::{AttemptKey, Attempts},
     blob::BlobRef,
     details::Details,
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, Entry, HistoryId},
-    id::{IdentityId, RecordingId, SessionId, StoreId, UserId, random_bytes},
+    id::{ApiTokenId, IdentityId, RecordingId, SessionId, StoreId, UserId, random_bytes},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     playback::{LinkEpoch, PlaybackKey},
@@ -246,6 +247,55 @@ pub fn of_owned_identity(user: UserId, identity: &Identity) -> Item {
 
 pub fn owner_of_identity(item: &Item) -> Result<UserId, StoreError> {
     Attributes(item).parsed("user", UserId::parse)
+}
+
+/// An API token in its place.
+pub fn of_api_token_place(token: &ApiToken, hash: TokenHash, place: usize) -> Item {
+    of_token_at(keys::api_token_place(token.user, place), token, hash)
+}
+
+/// The same as it is found.
+pub fn of_api_token(token: &ApiToken, hash: TokenHash) -> Item {
+    of_token_at(keys::api_token(hash), token, hash)
+}
+
+fn of_token_at(key: Item, token: &ApiToken, hash: TokenHash) -> Item {
+    let mut item = with(
+        key,
+        [
+            ("id", text(token.id.to_string())),
+            ("user", text(token.user.to_string())),
+            ("name", text(token.name.clone())),
+            ("scopes", text(token.scopes.to_text())),
+            ("created_at", micros(token.created_at)),
+            ("expires_at", micros(token.expires_at)),
+            ("ttl", time_to_live(token.expires_at)),
+            ("token", binary(&hash.0.0)),
+        ],
+    );
+    if let Some(recording) = &token.recording {
+        item.insert("recording".to_owned(), text(recording.as_str()));
+    }
+    if let Some(last_used_at) = token.last_used_at {
+        item.insert("last_used_at".to_owned(), micros(last_used_at));
+    }
+    item
+}
+
+/// An API token, from either.
+pub fn api_token(item: &Item) -> Result<ApiToken, StoreError> {
+    let item = Attributes(item);
+    let recording = item.optional_text("recording")?.map(RecordingId::parse).transpose();
+    Ok(ApiToken {
+        id: item.parsed("id", ApiTokenId::parse)?,
+        user: item.parsed("user", UserId::parse)?,
+        name: item.text("name")?.to_owned(),
+        scopes: item.parsed("scopes", |text| Scopes::from_text(text).ok_or(NoScope))?,
+        recording: recording.map_err(|error| StoreError::Unavailable(error.into()))?,
+        created_at: item.time("created_at")?,
+        last_used_at: item.optional_time("last_used_at")?,
+        expires_at: item.time("expires_at")?,
+    })
 }
 
 /// A session as its user has it.

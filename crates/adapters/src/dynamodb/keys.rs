@@ -27,6 +27,9 @@ pub const DUE: &str = "D#";
 /// What the sort keys of a user's sessions begin with.
 pub const SESSION: &str = "S#";
 
+/// What the sort keys of a user's API tokens begin with.
+pub const API_TOKEN: &str = "K#";
+
 /// How many partitions of the index what is due of a kind is found in: one for each hexadecimal digit.
 pub const DUE_SHARDS: u8 = 16;
 
@@ -76,6 +79,16 @@ pub fn session(user: UserId, id: SessionId) -> Item {
 
 pub fn token(token: TokenHash) -> Item {
     key(format!("T#{}", token.0.to_hex()), "SESSION".to_owned())
+}
+
+/// One of the places that a user has for API tokens.
+pub fn api_token_place(user: UserId, place: usize) -> Item {
+    key(of_user(user), format!("{API_TOKEN}{place:02}"))
+}
+
+/// What an API token finds.
+pub fn api_token(token: TokenHash) -> Item {
+    key(format!("T#{}", token.0.to_hex()), "TOKEN".to_owned())
 }
 
 /// A network's name or an issuer may hold any character. Escaped, it ends where the next `#` is, and no two identities

@@ -45,6 +45,7 @@ impl ErasureStore for Memory {
             return Ok(());
         }
         state.close_where(|session| session.user == user);
+        state.tokens.retain(|_, token| token.user != user);
         state.forget_traces(user);
         state.forget_counts(user);
         state.recordings.retain(|(owner, _), _| *owner != user);
@@ -59,6 +60,7 @@ impl ErasureStore for Memory {
 impl State {
     fn has_anything_to_do(&self, user: UserId) -> bool {
         self.recordings.keys().chain(self.uploads.keys()).any(|(owner, _)| *owner == user)
+            || self.tokens.values().any(|token| token.user == user)
             || self.sessions.values().any(|session| session.user == user)
             || self.audio.iter().any(|(audio, due)| audio.owner == user && matches!(due, Due::Remove(_)))
     }

@@ -23,7 +23,7 @@ type Delete = fn(&Connection, UserId) -> rusqlite::Result<usize>;
 
 /// What nobody needs of a user who has left.
 const TRACES: [Delete; 2] = [tombstones, notes];
-/// All there may be, when nothing is to be left; sessions and identities go with the account.
+/// All there may be, when nothing is to be left; sessions, tokens and identities go with the account.
 const ALL: [Delete; 6] = [tombstones, recordings, uploads, everything_due, counters, account];
 
 #[async_trait]
@@ -163,6 +163,7 @@ fn is_empty(connection: &Connection, user: UserId) -> rusqlite::Result<bool> {
             "SELECT NOT EXISTS (SELECT 1 FROM recordings WHERE owner = ?1) \
              AND NOT EXISTS (SELECT 1 FROM uploads WHERE owner = ?1) \
              AND NOT EXISTS (SELECT 1 FROM sessions WHERE user = ?1) \
+             AND NOT EXISTS (SELECT 1 FROM tokens WHERE user = ?1) \
              AND NOT EXISTS (SELECT 1 FROM deleted WHERE owner = ?1) \
              AND NOT EXISTS (SELECT 1 FROM due WHERE owner = ?1 AND kind <> 'erasure')",
         )?

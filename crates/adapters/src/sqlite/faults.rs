@@ -7,11 +7,12 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
-const TABLES: [(&str, &[&str]); 9] = [
+const TABLES: [(&str, &[&str]); 10] = [
     ("store", rows::STORE),
     ("users", rows::USER),
     ("identities", rows::IDENTITY),
     ("sessions", rows::SESSION),
+    ("tokens", rows::TOKEN),
     ("uploads", rows::UPLOAD),
     ("deleted", rows::DELETED),
     ("playback_keys", rows::PLAYBACK_KEY),

@@ -25,6 +25,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/10-single-use.sql")),
     M::up(include_str!("migrations/11-attempts.sql")),
     M::up(include_str!("migrations/12-erasure.sql")),
+    M::up(include_str!("migrations/13-tokens.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.

@@ -27,6 +27,7 @@ mod records;
 mod rows;
 mod session_cache;
 mod single_use;
+mod tokens;
 mod uploads;
 mod users;
 mod writer;

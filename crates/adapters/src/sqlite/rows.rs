@@ -1,6 +1,7 @@
 //! Rows to domain types and back; nowhere else. Every column is bound and read by its name.
 
 mod checksum;
+mod tokens;
 mod users;
 mod values;
 
@@ -29,6 +30,7 @@ use self::values::{
 };
 pub use self::{
     checksum::add_function as add_checksum_function,
+    tokens::{INSERT_TOKEN, TOKEN, bind_token, token},
     users::{
         FIND_ACCOUNT, FIND_ACCOUNT_BY_IDENTITY, FIND_SESSION, IDENTITY, INSERT_IDENTITY, INSERT_SESSION, INSERT_USER,
         SESSION, USER, account, bind_identity, bind_session, bind_user, session, user_id,

@@ -24,6 +24,7 @@ tapebase_conformance::change_feed_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::playback_tests!(fresh());
+tapebase_conformance::token_store_tests!(fresh());
 tapebase_conformance::erasure_store_tests!(fresh());
 tapebase_conformance::attempt_store_tests!(fresh());
 tapebase_conformance::single_use_tests!(fresh());

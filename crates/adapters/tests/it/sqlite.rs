@@ -21,6 +21,8 @@ tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::playback_tests!(fresh());
 tapebase_conformance::session_sweep_tests!(fresh());
+tapebase_conformance::token_store_tests!(fresh());
+tapebase_conformance::token_sweep_tests!(fresh());
 tapebase_conformance::erasure_store_tests!(fresh());
 tapebase_conformance::attempt_store_tests!(fresh());
 tapebase_conformance::attempt_sweep_tests!(fresh());

@@ -30,7 +30,7 @@ pub struct ErasureReceipt {
 }
 
 impl Auth {
-    /// Erases the caller: all their sessions and links end at once, and everything that is theirs is removed.
+    /// Erases the caller: all their sessions, API tokens and links end at once, and everything that is theirs is removed.
     ///
     /// # Errors
     /// [`AuthError::NotRecent`], [`AuthError::Busy`] where the account changes all the time, or a failing port.
@@ -73,6 +73,7 @@ impl Auth {
                 return Ok(None);
             }
         }
+        self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
         Ok(Some(self.receipt(user, begins_at)))
     }

@@ -28,8 +28,8 @@ pub trait ErasureStore: Send + Sync {
 
     /// Forgets what is kept of a user beside their account, and says whether nothing else is left.
     ///
-    /// - It MUST leave the account, recordings, uploads under way, sessions and audio that is still to be removed, and
-    ///   answer `false` as long as there is any of the last four.
+    /// - It MUST leave the account, recordings, uploads under way, sessions, API tokens and audio that is still to be
+    ///   removed, and answer `false` as long as there is any of the last five.
     /// - It MUST forget the tombstones, and in the end what is counted of the user.
     /// - It MUST leave what others have.
     async fn forget_rest(&self, user: UserId) -> Result<bool, StoreError>;

@@ -21,6 +21,7 @@ mod salvage;
 mod single_use;
 mod staging;
 mod timer;
+mod tokens;
 mod uploads;
 mod users;
 
@@ -46,6 +47,7 @@ pub use self::{
     single_use::SingleUse,
     staging::{Assembled, PartAccess, PartStore, PresignParts, PresignedRequest, StagedBlobs, Staging},
     timer::Timer,
+    tokens::TokenStore,
     uploads::{ReserveError, SettleError, UploadStore},
     users::{CreateError, UpdateError, UserStore},
 };
@@ -67,6 +69,7 @@ pub use self::{
     single_use::MockSingleUse,
     staging::{MockPartStore, MockPresignParts, MockStagedBlobs},
     timer::MockTimer,
+    tokens::MockTokenStore,
     uploads::MockUploadStore,
     users::MockUserStore,
 };
@@ -109,6 +112,8 @@ pub struct Ports {
     pub downloads: Option<Arc<dyn PresignDownloads>>,
     /// Users and their sessions.
     pub users: Arc<dyn UserStore>,
+    /// API tokens.
+    pub tokens: Arc<dyn TokenStore>,
     /// Forgetting users.
     pub erasure: Arc<dyn ErasureStore>,
     /// Tries of passwords.

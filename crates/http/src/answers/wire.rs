@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, http::header::ContentType};
 use serde::Serialize;
 use tapebase_api::{self as api, paths};
 use tapebase_domain::{
+    api_token::{ApiToken, Scope},
     auth::{ErasureReceipt, Grant},
     changes::ChangesPage,
     direct::{UnderWay, UnderWayPage},
@@ -14,7 +15,7 @@ use tapebase_domain::{
     playback::PlaybackLink,
     quota::Quota,
     recording::Recording,
-    session::{Session, SessionPage},
+    session::{Session, SessionPage, SessionToken},
     usage::UsageReport,
     user::{Identity, LinkedIdentity, User},
 };
@@ -78,6 +79,29 @@ pub fn identity(linked: &LinkedIdentity) -> api::Identity {
 /// What an ID token is to repeat.
 pub fn nonce(nonce: &Nonce) -> api::OidcNonce {
     api::OidcNonce { nonce: nonce.expose().to_owned(), expires_at: nonce.expires_at() }
+}
+
+/// A new API token.
+pub fn api_token_grant(secret: &SessionToken, token: &ApiToken) -> api::ApiTokenGrant {
+    api::ApiTokenGrant { access_token: secret.expose().to_owned(), token: api_token(token) }
+}
+
+/// An API token.
+pub fn api_token(token: &ApiToken) -> api::ApiToken {
+    let scopes = token.scopes.iter().map(|scope| match scope {
+        Scope::Read => api::Scope::Read,
+        Scope::Upload => api::Scope::Upload,
+        Scope::Full => api::Scope::Full,
+    });
+    api::ApiToken {
+        id: token.id.to_string(),
+        name: token.name.clone(),
+        scopes: scopes.collect(),
+        recording_id: token.recording.clone().map(RecordingId::into_string),
+        created_at: token.created_at,
+        last_used_at: token.last_used_at,
+        expires_at: token.expires_at,
+    }
 }
 
 /// Some sessions of a user who came by the session `current`, and where to go on.

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use crate::{
     answers::{problem::Problem, wire},
-    requests::{caller::Caller, query},
+    requests::{caller::Reader, query},
 };
 
 /// Whoever asks for more means something else.
@@ -39,7 +39,7 @@ pub struct ChangesQuery {
     (status = 410, description = "The cursor is no longer valid: start over at `restart`"),
 ))]
 pub async fn list(
-    caller: Caller,
+    caller: Reader,
     request: HttpRequest,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {

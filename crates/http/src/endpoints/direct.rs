@@ -23,7 +23,7 @@ use crate::{
     },
     endpoints::recordings::stored,
     requests::{
-        caller::Caller,
+        caller::Uploader,
         details,
         place::Place,
         query::{self, PageQuery},
@@ -42,13 +42,14 @@ type Answer = Result<HttpResponse, Problem>;
     (status = 409, description = "The id belongs to other audio or to a deleted recording"),
 ))]
 pub async fn plan(
-    caller: Caller,
+    caller: Uploader,
     request: HttpRequest,
     body: Json<api::CreateUpload>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (owner, new) = (caller.user, details::announced(body.0)?);
+    caller.require(new.id.as_ref())?;
     let using = services.clone();
     let planned = tasks.run(owner, async move { using.direct.create(owner, new).await }).await?;
     let (mut response, body) = match planned {
@@ -73,7 +74,8 @@ pub async fn plan(
 #[utoipa::path(get, path = "/v1/direct", operation_id = "listDirectUploads", tag = "Direct uploads", params(PageQuery), responses(
     (status = 200, description = "A page of uploads, in the order of their ids", body = api::PendingUploadPage),
 ))]
-pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
+pub async fn list(caller: Uploader, request: HttpRequest, services: web::Data<Services>) -> Answer {
+    caller.require(None)?;
     let (limit, after) = query::page(&request, RecordingId::parse)?;
     let page = services.direct.under_way(caller.user, limit, after).await?;
     Ok(HttpResponse::Ok().json(wire::uploads(page)))
@@ -88,8 +90,10 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
         (status = 200, description = "The upload and its received parts", body = api::PendingUpload),
         (status = 404, description = "No such upload"),
     ))]
-pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
-    let under_way = services.direct.find(caller.user, &upload_id(&path)?).await?;
+pub async fn get(caller: Uploader, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+    let id = upload_id(&path)?;
+    caller.require(Some(&id))?;
+    let under_way = services.direct.find(caller.user, &id).await?;
     Ok(HttpResponse::Ok().json(wire::upload(under_way)))
 }
 
@@ -201,13 +205,14 @@ fn ticket(request: &HttpRequest, id: &str, number: &str) -> Option<(PartTicket, 
         (status = 409, description = "A part is missing, the digest does not match, or the id belongs to other audio"),
     ))]
 pub async fn complete(
-    caller: Caller,
+    caller: Uploader,
     request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (owner, id) = (caller.user, upload_id(&path)?);
+    caller.require(Some(&id))?;
     Ok(stored(&request, tasks.run(owner, async move { services.direct.complete(owner, &id).await }).await?))
 }
 
@@ -221,12 +226,13 @@ pub async fn complete(
         (status = 404, description = "No such upload"),
     ))]
 pub async fn abort(
-    caller: Caller,
+    caller: Uploader,
     path: web::Path<String>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (owner, id) = (caller.user, upload_id(&path)?);
+    caller.require(Some(&id))?;
     tasks.run(owner, async move { services.direct.abort(owner, &id).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -12,3 +12,4 @@ pub mod legacy;
 pub mod oidc;
 pub mod playback;
 pub mod recordings;
+pub mod tokens;

@@ -6,7 +6,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
-    id::RecordingId,
+    id::{RecordingId, UserId},
     recording::{Edit, Recording, RecordingName, Revision},
     upload::{NewRecording, Stored},
 };
@@ -26,7 +26,7 @@ use crate::{
         upload::{self, AgainQuery},
     },
     requests::{
-        caller::Caller,
+        caller::{Editor, Reader, Uploader},
         conditions::{self, Read},
         details::UploadQuery,
         include::{Include, IncludeQuery},
@@ -64,7 +64,7 @@ type Answer = Result<HttpResponse, Problem>;
         (status = 412, description = "The precondition in If-Match or If-None-Match failed"),
     ))]
 pub async fn put(
-    caller: Caller,
+    caller: Uploader,
     request: HttpRequest,
     path: web::Path<String>,
     incoming: Incoming,
@@ -72,6 +72,7 @@ pub async fn put(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = RecordingId::parse(&path)?;
+    caller.require(Some(&id))?;
     let again = query::parse::<AgainQuery>(&request)?.again;
     let head = upload::parse_head(&request, incoming.content_length()?)?;
     let new = NewRecording { id: Some(id), again, condition: conditions::of_upload(&request), ..head };
@@ -91,12 +92,13 @@ pub async fn put(
         (status = 201, description = "The recording was stored", body = api::Recording, headers(("Location" = String, description = "Path of the recording"))),
     ))]
 pub async fn post(
-    caller: Caller,
+    caller: Uploader,
     request: HttpRequest,
     incoming: Incoming,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
+    caller.require(None)?;
     let owner = caller.user;
     let (new, admitted) = if request.content_type().eq_ignore_ascii_case("multipart/form-data") {
         multipart::parse(&request, owner, incoming).await?
@@ -145,14 +147,14 @@ pub fn stored(request: &HttpRequest, stored: Stored) -> HttpResponse {
 #[utoipa::path(get, path = "/v1/recordings", operation_id = "listRecordings", tag = "Recordings", params(ListQuery), responses(
     (status = 200, description = "A page of recordings", body = api::RecordingPage),
 ))]
-pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
+pub async fn list(caller: Reader, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (query, owner): (ListQuery, _) = (query::parse(&request)?, caller.user);
     let include = query.include;
     let page = services.list.page(owner, query.parse()?).await?;
     let page = match include {
         None => wire::page(page),
         Some(Include::Link) => {
-            let links = services.playback.links(&caller.session, &page.items).await?;
+            let links = services.playback.links(caller.session()?, &page.items).await?;
             wire::linked(wire::page(page), &Place::of(&request), &links)
         }
     };
@@ -176,7 +178,7 @@ pub async fn list(caller: Caller, request: HttpRequest, services: web::Data<Serv
         (status = 412, description = "The precondition in If-Match failed"),
     ))]
 pub async fn get(
-    caller: Caller,
+    caller: Reader,
     request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
@@ -211,7 +213,7 @@ pub async fn get(
         (status = 412, description = "The recording has another ETag"),
     ))]
 pub async fn rename(
-    caller: Caller,
+    caller: Editor,
     request: HttpRequest,
     path: web::Path<String>,
     changes: Json<api::RecordingUpdate>,
@@ -220,7 +222,7 @@ pub async fn rename(
 ) -> Answer {
     let id = existing_id(&path)?;
     let name = RecordingName::parse(changes.0.name)?;
-    let expected = expected_revision(&request, &services, &caller, &id).await?;
+    let expected = expected_revision(&request, &services, caller.user, &id).await?;
     let edit = Edit { name: Some(name) };
     Ok(found(tasks.run(caller.user, async move { services.list.edit(caller.user, &id, edit, expected).await }).await?))
 }
@@ -239,14 +241,14 @@ pub async fn rename(
         (status = 412, description = "The recording has another ETag"),
     ))]
 pub async fn delete(
-    caller: Caller,
+    caller: Editor,
     request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let id = existing_id(&path)?;
-    let expected = expected_revision(&request, &services, &caller, &id).await?;
+    let expected = expected_revision(&request, &services, caller.user, &id).await?;
     tasks.run(caller.user, async move { services.list.delete(caller.user, &id, expected).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -265,7 +267,7 @@ pub async fn delete(
         (status = 404, description = "No such recording"),
     ))]
 pub async fn audio(
-    caller: Caller,
+    caller: Reader,
     request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
@@ -278,13 +280,13 @@ pub async fn audio(
 async fn expected_revision(
     request: &HttpRequest,
     services: &Services,
-    caller: &Caller,
+    owner: UserId,
     id: &RecordingId,
 ) -> Result<Option<Revision>, Problem> {
     if !request.headers().contains_key(header::IF_MATCH) {
         return Ok(None);
     }
-    let recording = services.list.find(caller.user, id).await?;
+    let recording = services.list.find(owner, id).await?;
     conditions::require_match(request, &conditions::revision_tag(&recording))?;
     Ok(Some(recording.revision))
 }
@@ -295,8 +297,8 @@ pub fn existing_id(text: &str) -> Result<RecordingId, Problem> {
 }
 
 /// A link expires, whatever the version: it is always sent, and no cache keeps it.
-async fn linked(caller: &Caller, request: &HttpRequest, services: &Services, recording: Recording) -> Answer {
-    let links = services.playback.links(&caller.session, slice::from_ref(&recording)).await?;
+async fn linked(caller: &Reader, request: &HttpRequest, services: &Services, recording: Recording) -> Answer {
+    let links = services.playback.links(caller.session()?, slice::from_ref(&recording)).await?;
     let link = links.first().map(|link| wire::link(&Place::of(request), link));
     let mut response = answer(&recording);
     Ok(response.insert_header(NO_STORE).json(api::Recording { link, ..wire::recording(recording) }))

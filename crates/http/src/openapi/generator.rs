@@ -22,6 +22,7 @@ use utoipa::{
 use crate::{
     endpoints::{
         about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, playback, recordings,
+        tokens,
     },
     openapi,
 };
@@ -39,6 +40,7 @@ use crate::{
         accounts::change_password,
         identities::list, identities::link, identities::get, identities::unlink,
         oidc::nonce, oidc::log_in, oidc::link,
+        tokens::create, tokens::list, tokens::get, tokens::revoke,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
@@ -51,6 +53,7 @@ use crate::{
     components(schemas(api::Problem)),
     tags(
         (name = "Accounts", description = "Sign up, sign in, change the password, manage identities and sessions, and delete the account."),
+        (name = "API tokens", description = "Tokens for programs, and for uploads that outlive a session."),
         (name = "Recordings", description = "Upload, list, play, rename and delete recordings."),
         (name = "Playback", description = "Links that play without a token."),
         (name = "Changes", description = "Keep a device in sync with the server."),

@@ -1,12 +1,15 @@
 //! Extractor: who is asking, by bearer token (RFC 6750).
 
-use std::{future::Future, net::IpAddr, ops::Deref, pin::Pin};
+use std::{borrow::Cow, future::Future, net::IpAddr, ops::Deref, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
 use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
-    auth::{self, Device},
+    api_token::Scope,
+    auth::{self, Bearer, Device},
+    id::{RecordingId, UserId},
+    session::Session,
 };
 
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
     forwarded_client, is_local,
 };
 
-/// A request by somebody who proved who they are; a handler that takes it answers nobody else.
+/// A request by somebody who is signed in; a handler that takes it answers nobody else, whatever their API token may do.
 pub struct Caller(pub auth::Caller);
 
 impl Deref for Caller {
@@ -26,18 +29,138 @@ impl Deref for Caller {
     }
 }
 
+/// A request by somebody who may read recordings.
+pub struct Reader {
+    /// Whose recordings.
+    pub user: UserId,
+    session: Option<Session>,
+}
+
+impl Reader {
+    /// The session they came by: an API token makes no links, which would outlive it.
+    pub fn session(&self) -> Result<&Session, Problem> {
+        self.session.as_ref().ok_or_else(needs_session)
+    }
+}
+
+/// A request by somebody who may upload.
+pub struct Uploader {
+    /// Whose recordings.
+    pub user: UserId,
+    bearer: Bearer,
+}
+
+impl Uploader {
+    /// Refuses whose token is for another recording than this, or for one and the server is to choose the id.
+    pub fn require(&self, id: Option<&RecordingId>) -> Result<(), Problem> {
+        if self.bearer.may(Scope::Upload, id) {
+            return Ok(());
+        }
+        Err(insufficient(
+            Scope::Upload,
+            "The token is for one recording: upload it under the id the token was made for.",
+        ))
+    }
+}
+
+/// A request by somebody who may rename and delete recordings.
+pub struct Editor {
+    /// Whose recordings.
+    pub user: UserId,
+}
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
 impl FromRequest for Caller {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let token = bearer_token(request).map(str::to_owned);
-        let services = request.app_data::<Data<Services>>().cloned();
+        let bearer = bearer(request);
         Box::pin(async move {
-            let token = token?;
-            let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
-            Ok(Self(services.auth.authenticate(&token).await?))
+            match bearer.await? {
+                Bearer::Session(caller) => Ok(Self(caller)),
+                Bearer::Token(_) => Err(needs_session()),
+            }
         })
+    }
+}
+
+impl FromRequest for Reader {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let bearer = bearer(request);
+        Box::pin(async move {
+            let bearer = bearer.await?;
+            require(&bearer, Scope::Read)?;
+            let user = bearer.user();
+            let session = match bearer {
+                Bearer::Session(caller) => Some(caller.session),
+                Bearer::Token(_) => None,
+            };
+            Ok(Self { user, session })
+        })
+    }
+}
+
+impl FromRequest for Uploader {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let bearer = bearer(request);
+        Box::pin(async move {
+            let bearer = bearer.await?;
+            if !bearer.may_upload() {
+                return Err(lacks(Scope::Upload));
+            }
+            Ok(Self { user: bearer.user(), bearer })
+        })
+    }
+}
+
+impl FromRequest for Editor {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let bearer = bearer(request);
+        Box::pin(async move {
+            let bearer = bearer.await?;
+            require(&bearer, Scope::Full)?;
+            Ok(Self { user: bearer.user() })
+        })
+    }
+}
+
+fn require(bearer: &Bearer, scope: Scope) -> Result<(), Problem> {
+    if bearer.may(scope, None) { Ok(()) } else { Err(lacks(scope)) }
+}
+
+fn lacks(scope: Scope) -> Problem {
+    insufficient(scope, format!("The token has not got the scope `{}`, nor `full`.", scope.as_str()))
+}
+
+/// 403 as RFC 6750 section 3.1 has it.
+fn insufficient(scope: Scope, detail: impl Into<Cow<'static, str>>) -> Problem {
+    let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{}\"", scope.as_str());
+    Problem::new(Slug::InsufficientScope, detail).with_header(header::WWW_AUTHENTICATE, challenge)
+}
+
+fn needs_session() -> Problem {
+    Problem::new(Slug::InsufficientScope, "Sign in: no API token can do this.")
+}
+
+/// Who presents the token of a request.
+fn bearer(request: &HttpRequest) -> impl Future<Output = Result<Bearer, Problem>> + use<> {
+    let token = bearer_token(request).map(str::to_owned);
+    let services = request.app_data::<Data<Services>>().cloned();
+    async move {
+        let token = token?;
+        let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
+        Ok(services.auth.bearer(&token).await?)
     }
 }
 

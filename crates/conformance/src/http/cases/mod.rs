@@ -39,6 +39,7 @@ pub mod ranges;
 pub mod recordings;
 pub mod sending;
 pub mod sessions;
+pub mod tokens;
 pub mod types;
 pub mod under_way;
 pub mod uploads;
@@ -129,6 +130,15 @@ macro_rules! http_tests {
             an_address_of_somebody_who_has_left_is_anybodys,
             leaving_takes_nothing_from_others,
             leaving_takes_one_who_is_signed_in,
+        }
+        $crate::http_cases! { $server, tokens:
+            an_api_token_is_shown_once_and_described_from_then_on,
+            a_scope_is_for_what_it_says,
+            what_is_of_the_account_takes_one_who_is_signed_in,
+            a_token_for_one_recording_uploads_that_and_nothing_else,
+            a_token_outlives_the_session_until_it_is_revoked,
+            a_token_ends_with_its_account,
+            what_is_no_token_that_can_be_is_refused,
         }
         $crate::http_cases! { $server, sessions:
             sessions_are_listed_the_newest_first,

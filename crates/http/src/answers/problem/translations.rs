@@ -210,6 +210,13 @@ impl From<AuthError> for Problem {
             AuthError::Disabled => {
                 Self::new(Slug::AccountDisabled, "Ask the operator of this server. What the user has stored is kept.")
             }
+            AuthError::InvalidExpiry => Self::new(
+                Slug::InvalidBody,
+                "expires_at: send a time in the future, at most ten years from now, or leave it out.",
+            ),
+            AuthError::TooManyTokens => {
+                Self::new(Slug::TooManyTokens, "Revoke one that is not needed any more, at /v1/me/tokens.")
+            }
             AuthError::BeingErased => Self::new(
                 Slug::AccountErased,
                 "The user has left, and all that is theirs is removed. The operator can still let them in again.",

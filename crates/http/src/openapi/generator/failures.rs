@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 31] = [
+const OTHERS: [(&str, &str, Slug); 34] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -65,6 +65,9 @@ const OTHERS: [(&str, &str, Slug); 31] = [
     ("linkOidcIdentity", "403", Slug::InvalidIdToken),
     ("linkOidcIdentity", "409", Slug::IdentityTaken),
     ("deleteMe", "403", Slug::SignInAgain),
+    ("createToken", "400", Slug::InvalidBody),
+    ("createToken", "403", Slug::SignInAgain),
+    ("createToken", "409", Slug::TooManyTokens),
     ("unlinkIdentity", "403", Slug::SignInAgain),
     ("unlinkIdentity", "409", Slug::LastIdentity),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),

@@ -1,0 +1,144 @@
+//! API tokens: for programs of the user's own, and for uploads that outlive a session.
+
+use chrono::TimeDelta;
+
+use super::{Auth, AuthError, Caller, require_enabled};
+use crate::{
+    api_token::{ApiToken, Scope, Scopes},
+    id::{ApiTokenId, RecordingId, UserId},
+    session::{SessionToken, TokenForm},
+    time::Timestamp,
+};
+
+/// Somebody who has presented a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bearer {
+    /// Of a session: they may do everything.
+    Session(Caller),
+    /// An API token.
+    Token(ApiToken),
+}
+
+impl Bearer {
+    /// Who it is.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        match self {
+            Self::Session(caller) => caller.user,
+            Self::Token(token) => token.user,
+        }
+    }
+
+    /// Whether there is anything that they may upload.
+    #[must_use]
+    pub fn may_upload(&self) -> bool {
+        match self {
+            Self::Session(_) => true,
+            Self::Token(token) => token.scopes.allow(Scope::Upload),
+        }
+    }
+
+    /// Whether they may do this, to this recording if there is one that matters.
+    #[must_use]
+    pub fn may(&self, scope: Scope, recording: Option<&RecordingId>) -> bool {
+        match self {
+            Self::Session(_) => true,
+            Self::Token(token) => token.allows(scope, recording),
+        }
+    }
+}
+
+/// A token that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewApiToken {
+    /// What its user calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The one recording it may upload, if it is for one.
+    pub recording: Option<RecordingId>,
+    /// When it is to end; after a year otherwise.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Auth {
+    const TOKEN_LASTS: TimeDelta = TimeDelta::days(365);
+    const TOKEN_LASTS_AT_MOST: TimeDelta = TimeDelta::days(3_653);
+
+    /// Who presents this token.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidToken`], or a failing port.
+    pub async fn bearer(&self, text: &str) -> Result<Bearer, AuthError> {
+        let token = SessionToken::parse(text).map_err(|_| AuthError::InvalidToken)?;
+        if !token.is_of_api() {
+            return Ok(Bearer::Session(self.authenticate(text).await?));
+        }
+        let found = self.tokens.token(token.hash()).await?;
+        let now = self.clock.now();
+        let mut token = found.filter(|token| token.expires_at > now).ok_or(AuthError::InvalidToken)?;
+        if token.last_used_at.is_none_or(|last_used_at| now - last_used_at >= Self::TOUCH_AFTER) {
+            // Not being able to note it is no reason to refuse the caller.
+            if self.tokens.touch_token(token.user, token.id, now).await.is_ok() {
+                token.last_used_at = Some(now);
+            }
+        }
+        Ok(Bearer::Token(token))
+    }
+
+    /// Gives the caller a token, and its secret, which is shown this once. One that does more than upload takes somebody
+    /// who has signed in lately: whoever finds a session must not make it last.
+    ///
+    /// # Errors
+    /// [`AuthError::NotRecent`], [`AuthError::InvalidExpiry`], [`AuthError::TooManyTokens`], or a failing port.
+    pub async fn create_token(&self, caller: &Caller, new: NewApiToken) -> Result<(SessionToken, ApiToken), AuthError> {
+        if new.scopes.allow(Scope::Read) {
+            self.require_recent(caller)?;
+        }
+        let (secret, now) = (SessionToken::generate(TokenForm::Api), self.clock.now());
+        let expires_at = new.expires_at.unwrap_or(now + Self::TOKEN_LASTS);
+        if expires_at <= now || expires_at > now + Self::TOKEN_LASTS_AT_MOST {
+            return Err(AuthError::InvalidExpiry);
+        }
+        let token = ApiToken {
+            id: ApiTokenId::generate(now),
+            user: caller.user,
+            name: new.name,
+            scopes: new.scopes,
+            recording: new.recording,
+            created_at: now,
+            last_used_at: None,
+            expires_at,
+        };
+        if !self.tokens.add_token(token.clone(), secret.hash()).await? {
+            return Err(AuthError::TooManyTokens);
+        }
+        // Whoever is let in no more meanwhile had their tokens revoked before this one was there.
+        if let Err(refusal) = self.still_in(caller).await {
+            self.tokens.revoke_token(token.user, token.id).await?;
+            return Err(refusal);
+        }
+        Ok((secret, token))
+    }
+
+    async fn still_in(&self, caller: &Caller) -> Result<(), AuthError> {
+        let account = self.users.account(caller.user).await?.ok_or(AuthError::InvalidToken)?;
+        require_enabled(&account.user)
+    }
+
+    /// All tokens of a user that have not expired, newest first.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn tokens(&self, user: UserId) -> Result<Vec<ApiToken>, AuthError> {
+        Ok(self.tokens.tokens(user, self.clock.now()).await?)
+    }
+
+    /// Ends a token of `user`, at once; `false` if there is none of this id.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn revoke_token(&self, user: UserId, id: ApiTokenId) -> Result<bool, AuthError> {
+        Ok(self.tokens.revoke_token(user, id).await?)
+    }
+}
