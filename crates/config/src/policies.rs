@@ -72,7 +72,7 @@ impl Config {
         })
     }
 
-    /// On Lambda a schedule has it sweep, every hour as well.
+    /// A few runs: on Lambda a schedule has it sweep every six hours.
     fn longest_wait_for_sweeper(&self) -> Duration {
         self.sweep.every.saturating_mul(4).max(Duration::from_hours(24))
     }

@@ -295,9 +295,10 @@ impl Auth {
     /// [`AuthError::WrongCredentials`], [`AuthError::TooManyAttempts`], [`AuthError::TooManyFromAddress`],
     /// [`AuthError::Disabled`], [`AuthError::Busy`], or a failing port.
     pub async fn log_in(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
-        let key = AttemptKey::of_email(&email);
-        let attempt = self.reserve_attempt(key, device.address).await?;
-        let (identity, account) = self.find_by_email(email).await?;
+        let (email, account) = self.find_by_email(email).await?;
+        // As it is filed: in however many ways an address can be typed, its tries are counted together.
+        let attempt = self.reserve_attempt(AttemptKey::of_email(&email), device.address).await?;
+        let identity = Identity::Email(email);
         let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
         let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;

@@ -46,6 +46,14 @@ impl Email {
         Ok(Self { address, former })
     }
 
+    /// Reads an address that may be somebody's: also one that could be given to nobody today, and was before.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] if it was never one.
+    pub fn parse_known(text: &str) -> Result<Self, InvalidEmail> {
+        Self::parse(text).or_else(|_| Ok(Self { address: only_in_lower_case(text.trim())?, former: None }))
+    }
+
     /// The address as a store has kept it: under the very text it was filed under, whatever would be made of it today.
     ///
     /// # Errors
@@ -165,6 +173,10 @@ mod tests {
             // Nor when somebody types what they are shown.
             assert_eq!(Email::parse(kept.as_str()), Ok(typed));
         }
+        let unseen = Email::parse_known(" An\u{200b}n@Example.com").expect("an address that was taken before");
+        assert_eq!(Ok(unseen), Email::from_stored("an\u{200b}n@example.com"));
+        assert_eq!(Email::parse_known("Straße@example.com"), Email::parse("Straße@example.com"));
+        assert_eq!(Email::parse_known("ann"), Err(InvalidEmail));
         let before = Email::parse("Straße@example.com").expect("an address").former().expect("another");
         assert_eq!((before.as_str(), before.former()), ("straße@example.com", None));
         assert_eq!(Email::parse("Ann@Example.com").expect("an address").former(), None);

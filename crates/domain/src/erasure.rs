@@ -26,6 +26,24 @@ use crate::{
     user::{Account, Identity},
 };
 
+/// What came of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Users of whom nothing is left.
+    pub gone: u64,
+    /// Users of whom something is left that should be gone: it resists, or cannot be read.
+    pub late: u64,
+}
+
+/// How far somebody's erasure is.
+enum Progress {
+    Gone,
+    /// Something is left, and it is not time yet.
+    Waiting,
+    /// Something is left, and it is time.
+    Late,
+}
+
 /// Removes what is left of those who are to be erased; safe to run twice at once.
 #[derive(Clone)]
 pub struct Erasure {
@@ -44,6 +62,10 @@ pub struct Erasure {
 impl Erasure {
     /// When something that resists is tried again.
     const RETRY: TimeDelta = TimeDelta::minutes(30);
+    /// How long one run may take: others are to be erased, too, and a Lambda function ends.
+    const LONGEST: TimeDelta = TimeDelta::minutes(5);
+    /// When somebody who is not to be erased is looked at again.
+    const NEVER: TimeDelta = TimeDelta::days(3_650);
     /// How many recordings are removed at once.
     const AT_ONCE: usize = 8;
 
@@ -54,25 +76,29 @@ impl Erasure {
         Self { store: erasure, tokens, users, records, uploads, blobs, staged: staging.blobs, deleted, clock, settling }
     }
 
-    /// Goes once through those who are to be erased by now; how many are gone for good.
+    /// Goes through those who are to be erased by now, for some minutes at most: what is left then is taken up the next time.
     ///
     /// # Errors
     /// The first failure of a store; it keeps nobody else from being erased.
-    pub async fn run(&self) -> Result<u64, StoreError> {
-        let now = self.clock.now();
-        let (mut seen, mut erased, mut outcome) = (BTreeSet::new(), 0, Ok(()));
+    pub async fn run(&self) -> Result<Erased, StoreError> {
+        let until = self.clock.now() + Self::LONGEST;
+        let (mut seen, mut erased, mut outcome) = (BTreeSet::new(), Erased::default(), Ok(()));
         loop {
+            let now = self.clock.now();
             let due = self.store.to_erase(now).await?;
             // A list that lags behind shows whom it has shown, and would do so for ever.
             let due: Vec<_> = due.into_iter().filter(|user| seen.insert(*user)).collect();
-            if due.is_empty() {
+            if due.is_empty() || now >= until {
                 return outcome.map(|()| erased);
             }
             for user in due {
-                match self.erase(user, now).await {
-                    Ok(is_gone) => erased += u64::from(is_gone),
+                match self.erase(user, now, until).await {
+                    Ok(Progress::Gone) => erased.gone += 1,
+                    Ok(Progress::Late) => erased.late += 1,
+                    Ok(Progress::Waiting) => {}
                     Err(error) => {
                         outcome = outcome.and(Err(error));
+                        erased.late += 1;
                         self.store.put_off(user, now + Self::RETRY).await?;
                     }
                 }
@@ -80,26 +106,31 @@ impl Erasure {
         }
     }
 
-    /// Whether nothing is left of a user.
-    async fn erase(&self, user: UserId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn erase(&self, user: UserId, now: Timestamp, until: Timestamp) -> Result<Progress, StoreError> {
         let Some(account) = self.users.account(user).await? else {
-            return self.store.forget_account(user).await.map(|()| false);
+            return self.store.forget_account(user).await.map(|()| Progress::Waiting);
         };
-        let Some(erase_at) = account.user.erase_at.filter(|erase_at| *erase_at <= now) else { return Ok(false) };
-        if !self.take_names(account).await? {
-            return Ok(false);
-        }
+        let Some(erase_at) = account.user.erase_at else {
+            // Nobody cancels what an older server has left behind.
+            return self.store.put_off(user, now + Self::NEVER).await.map(|()| Progress::Waiting);
+        };
         self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
-        self.end_uploads(user).await?;
-        self.delete_recordings(user, now).await?;
-        let is_empty = self.store.forget_rest(user).await?;
-        let settled_at = erase_at + self.settling;
-        if is_empty && settled_at <= now {
-            return self.store.forget_account(user).await.map(|()| true);
+        if erase_at > now {
+            return self.store.put_off(user, erase_at).await.map(|()| Progress::Waiting);
         }
-        self.store.put_off(user, settled_at.max(now + Self::RETRY)).await?;
-        Ok(false)
+        if !self.take_names(account).await? {
+            return Ok(Progress::Waiting);
+        }
+        self.end_uploads(user).await?;
+        self.delete_recordings(user, until).await?;
+        let is_empty = self.store.forget_rest(user).await?;
+        let is_settled = erase_at + self.settling <= now;
+        if is_empty && is_settled {
+            return self.store.forget_account(user).await.map(|()| Progress::Gone);
+        }
+        self.store.put_off(user, now + Self::RETRY).await?;
+        Ok(if is_settled { Progress::Late } else { Progress::Waiting })
     }
 
     /// Frees what the user signed in with; `false` if the account was changed meanwhile.
@@ -107,9 +138,9 @@ impl Erasure {
         if from.user.identities.is_empty() && from.password.is_none() {
             return Ok(true);
         }
-        let to = nameless(&*self.store, from.clone()).await?;
-        match self.users.update(from, to).await {
-            Ok(()) => Ok(true),
+        let tries = tries_of(&from);
+        match self.users.update(from.clone(), nameless(from)).await {
+            Ok(()) => forget_tries(&*self.store, &tries).await.map(|()| true),
             Err(UpdateError::Changed | UpdateError::Taken) => Ok(false),
             Err(UpdateError::Store(error)) => Err(error),
         }
@@ -130,12 +161,14 @@ impl Erasure {
         }
     }
 
-    async fn delete_recordings(&self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+    /// Some are left where there are very many.
+    async fn delete_recordings(&self, user: UserId, until: Timestamp) -> Result<(), StoreError> {
         let (by, order) = (TimeField::Received, Order::Oldest);
         let mut page = PageRequest { by, order, from: None, to: None, limit: Limit::MAX, after: None };
         loop {
             let recordings = self.records.list(user, page.clone()).await?;
-            let Some(last) = recordings.last() else { return Ok(()) };
+            let now = self.clock.now();
+            let Some(last) = recordings.last().filter(|_| now < until) else { return Ok(()) };
             page.after = Some(Position { time: last.received_at, id: last.id.clone() });
             let deleting = stream::iter(recordings).map(|recording| self.delete(recording, now));
             deleting.buffer_unordered(Self::AT_ONCE).try_collect::<()>().await?;
@@ -159,15 +192,26 @@ impl Erasure {
     }
 }
 
-/// An account that nobody can sign in to, of which no password is remembered, nor tries of any.
-pub(crate) async fn nameless(erasure: &dyn ErasureStore, account: Account) -> Result<Account, StoreError> {
-    erasure.forget_tries(AttemptKey::of_user(account.user.id)).await?;
-    let mut nameless = account;
-    for linked in std::mem::take(&mut nameless.user.identities) {
-        if let Identity::Email(email) = linked.identity {
-            erasure.forget_tries(AttemptKey::of_email(&email)).await?;
-        }
+/// An account that nobody can sign in to.
+pub(crate) fn nameless(mut account: Account) -> Account {
+    account.user.identities.clear();
+    account.password = None;
+    account
+}
+
+/// Under which keys it is remembered how often an account's password was tried.
+pub(crate) fn tries_of(account: &Account) -> Vec<AttemptKey> {
+    let mut keys = vec![AttemptKey::of_user(account.user.id)];
+    keys.extend(account.user.identities.iter().filter_map(|linked| match &linked.identity {
+        Identity::Email(email) => Some(AttemptKey::of_email(email)),
+        Identity::Oidc(_) | Identity::Social(_) => None,
+    }));
+    keys
+}
+
+pub(crate) async fn forget_tries(store: &dyn ErasureStore, keys: &[AttemptKey]) -> Result<(), StoreError> {
+    for key in keys {
+        store.forget_tries(*key).await?;
     }
-    nameless.password = None;
-    Ok(nameless)
+    Ok(())
 }

@@ -12,7 +12,7 @@ pub use self::orphans::{Doubt, Kept, Orphans, are_too_many};
 pub(crate) use self::orphans::{Judgement, Witnesses};
 use crate::{
     blob::{BlobRef, Provenance},
-    erasure::Erasure,
+    erasure::{Erased, Erasure},
     history::{DeletedAudio, Retention},
     ports::{
         AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError, TokenStore,
@@ -42,6 +42,8 @@ pub struct Swept {
     pub tombstones: u64,
     /// Users of whom nothing is left.
     pub erased: u64,
+    /// Users of whom something is left that should be gone.
+    pub unerased: u64,
 }
 
 /// Why a sweep stopped early; what it did stays done.
@@ -129,15 +131,16 @@ impl Sweep {
         let staged = self.staged.abort_begun_before(now - self.grace).await;
         let deleted = self.remove_deleted(now).await;
         let tombstones = self.forget_deleted(now).await;
-        // Nobody is gone before audio that resisted their deletion is.
-        let erased = self.erasure.run().await;
         let orphans = self.sweep_orphans().await;
         let sessions = self.users.remove_expired_sessions(now).await;
         let tokens = self.tokens.forget_tokens(now).await;
         let used = self.single_use.forget_used(now).await;
         let attempts = self.attempts.forget_attempts(now).await;
+        // It may take long, and nobody is gone before audio that resisted their deletion is.
+        let erased = self.erasure.run().await;
         // What fails keeps nothing else from being swept.
         let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
+        let Erased { gone: erased, late: unerased } = erased?;
         used.and(attempts).and(tokens)?;
         Ok(Swept {
             blobs,
@@ -148,7 +151,8 @@ impl Sweep {
             sessions: sessions?,
             deleted,
             tombstones: tombstones?,
-            erased: erased?,
+            erased,
+            unerased,
         })
     }
 

@@ -32,17 +32,23 @@ impl Sweeper {
         if matches!(swept, Err(SweepError::TooMany { .. })) {
             return swept.map(|_| Value::Null).context(GO_ON);
         }
-        let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased } = swept?;
-        tracing::info!(blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, "swept");
+        let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
+            swept?;
+        tracing::info!(
+            blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
+        );
         if failed > 0 {
             tracing::warn!(failed, "some blobs resist");
+        }
+        if unerased > 0 {
+            tracing::warn!(unerased, "users who have left are not gone in time: something of theirs resists");
         }
         if doubtful > 0 {
             tracing::warn!(doubtful, "some audio may be what recordings are missing, and stays");
         }
         Ok(json!({
             "blobs": blobs, "failed": failed, "doubtful": doubtful, "uploads": uploads, "staged": staged,
-            "sessions": sessions, "deleted": deleted, "tombstones": tombstones, "erased": erased,
+            "sessions": sessions, "deleted": deleted, "tombstones": tombstones, "erased": erased, "unerased": unerased,
         }))
     }
 }

@@ -22,6 +22,9 @@ pub const TASK: &str = "sweep";
 /// What a sweep that stops says of how to go on.
 pub const GO_ON: &str = "look at what would go with `tapebase sweep --dry-run`, and go on with --yes";
 
+/// What to do where somebody who has left is not gone in time.
+const UNERASED: &str = "what cannot be read is named by `tapebase verify`";
+
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
@@ -44,13 +47,16 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
         match sweep.run().await {
-            Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased }) => {
+            Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased }) => {
                 failures.clear(TASK);
                 tracing::info!(
-                    blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, "swept"
+                    blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
                 );
                 if failed > 0 {
                     tracing::warn!(failed, "some blobs resist");
+                }
+                if unerased > 0 {
+                    tracing::warn!(unerased, "users who have left are not gone in time: {UNERASED}");
                 }
                 if doubtful > 0 {
                     tracing::warn!(doubtful, "some audio may be what recordings are missing: run `tapebase verify`");
@@ -76,7 +82,7 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
         return show(&sweep).await;
     }
     let sweep = if options.yes { sweep.without_brake() } else { sweep };
-    let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased } =
+    let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
         match sweep.run().await {
             Err(error @ SweepError::TooMany { .. }) => return Err(error).context(GO_ON),
             swept => swept?,
@@ -89,6 +95,9 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
     say!("expired sessions              {sessions}");
     say!("deletions forgotten           {tombstones}");
     say!("users erased                  {erased}");
+    if unerased > 0 {
+        say!("users not erased in time      {unerased}: {UNERASED}");
+    }
     ensure!(failed == 0, "{failed} pieces of audio without a recording could not be removed");
     Ok(())
 }

@@ -37,7 +37,7 @@ pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Re
 
 /// Replaces somebody's password by one from the terminal or standard input, and ends all their sessions and links.
 pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
-    let email = Email::parse(email)?;
+    let email = Email::parse_known(email)?;
     let services = services(config).await?;
     let password = Password::parse(&read_password()?)?;
     let is_changed = services.auth.set_password(email, password).await?;
@@ -121,18 +121,20 @@ pub async fn enable(config: &Config, name: &UserName) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Erases a user, or says what that would remove.
+/// Erases a user, or says what that would remove. By their id from the first step on: their address may be somebody else's
+/// a moment later.
 pub async fn remove(config: &Config, name: &UserName, yes: bool) -> anyhow::Result<()> {
     let services = services(config).await?;
+    let user = services.auth.look_up(name).await?.context(NO_SUCH_USER)?.user.id;
     if !yes {
-        let user = services.auth.look_up(name).await?.context(NO_SUCH_USER)?.user.id;
         let has = services.usage.of(user).await?.has;
         say!("user {user} has {} recordings and {} in all", has.recordings, ByteSize(has.used_bytes()));
-        say!("--yes removes them for good, and the user");
+        say!("`tapebase user remove {user} --yes` removes them for good, and the user");
         return Ok(());
     }
-    let receipt = services.auth.erase_user(name).await.context(AGAIN)?.context(NO_SUCH_USER)?;
-    say!("user {} cannot sign in any more; all sessions and playback links end within seconds", receipt.user);
+    let again = || format!("{AGAIN}, for user {user}");
+    let receipt = services.auth.erase_user(user).await.with_context(again)?.context(NO_SUCH_USER)?;
+    say!("user {user} cannot sign in any more; all sessions and playback links end within seconds");
     say!(
         "their data begins to be removed at {}, and is gone by {}",
         time(receipt.begins_at),

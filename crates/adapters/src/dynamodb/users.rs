@@ -64,7 +64,8 @@ impl UserStore for DynamoDb {
         for linked in from.user.identities_beyond(&to.user) {
             update.take_out_if(
                 keys::identity(&linked.identity),
-                "#user = :user",
+                // After a restore, which tears transactions, it may be missing.
+                "attribute_not_exists(pk) OR #user = :user",
                 &[("#user", "user")],
                 owner.clone(),
             )?;

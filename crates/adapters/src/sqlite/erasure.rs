@@ -23,8 +23,8 @@ type Delete = fn(&Connection, UserId) -> rusqlite::Result<usize>;
 
 /// What nobody needs of a user who has left.
 const TRACES: [Delete; 2] = [tombstones, notes];
-/// All there may be, when nothing is to be left; sessions, tokens and identities go with the account.
-const ALL: [Delete; 6] = [tombstones, recordings, uploads, everything_due, counters, account];
+/// All there may be but the account, when nothing is to be left.
+const ALL: [Delete; 4] = [tombstones, recordings, uploads, everything_due];
 
 #[async_trait]
 impl ErasureStore for Sqlite {
@@ -82,7 +82,14 @@ impl ErasureStore for Sqlite {
         if self.readers.look_up(stays)? {
             return Ok(());
         }
-        self.delete_all_of(user, &ALL).await
+        self.delete_all_of(user, &ALL).await?;
+        // Whoever is listed as to be erased is so until nothing is left.
+        self.change_sessions(user, move |connection| {
+            account(connection, user)?;
+            counters(connection, user)?;
+            due::cancel(connection, user, Kind::Erasure, "").map(|_| Outcome::Keep(()))
+        })
+        .await
     }
 }
 
@@ -140,7 +147,7 @@ fn everything_due(connection: &Connection, user: UserId) -> rusqlite::Result<usi
         connection,
         user,
         "DELETE FROM due WHERE owner = ?1 AND (kind, reference) IN \
-         (SELECT kind, reference FROM due WHERE owner = ?1 LIMIT ?2)",
+         (SELECT kind, reference FROM due WHERE owner = ?1 AND kind <> 'erasure' LIMIT ?2)",
     )
 }
 
@@ -152,6 +159,7 @@ fn counters(connection: &Connection, user: UserId) -> rusqlite::Result<usize> {
     connection.prepare_cached("DELETE FROM counters WHERE owner = ?1")?.execute([user.to_string()])
 }
 
+/// With what belongs to it: identities, sessions and API tokens.
 fn account(connection: &Connection, user: UserId) -> rusqlite::Result<usize> {
     connection.prepare_cached("DELETE FROM users WHERE id = ?1 AND erase_at IS NOT NULL")?.execute([user.to_string()])
 }

@@ -33,7 +33,7 @@ pub fn of_pages(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 /// Which tables and indexes are not as this version makes them; SQLite believes whatever it reads there.
 pub fn of_schema(connection: &Connection) -> Result<Vec<String>, OpenError> {
     let mut fresh = Connection::open_in_memory()?;
-    rows::add_checksum_function(&fresh)?;
+    super::add_functions(&fresh)?;
     migrations::apply(&mut fresh)?;
     let found = schema(connection)?;
     let other = schema(&fresh)?.into_iter().filter(|(name, sql)| found.get(name) != Some(sql));

@@ -26,6 +26,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/11-attempts.sql")),
     M::up(include_str!("migrations/12-erasure.sql")),
     M::up(include_str!("migrations/13-tokens.sql")),
+    M::up(include_str!("migrations/14-addresses.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.
@@ -44,12 +45,12 @@ pub fn keep_servers_away(path: &Path) -> Result<Option<File>, OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{faults, rows};
+    use crate::sqlite::faults;
 
     #[test]
     fn what_was_damaged_before_stays_so() {
         let mut connection = Connection::open_in_memory().expect("made");
-        rows::add_checksum_function(&connection).expect("added");
+        crate::sqlite::add_functions(&connection).expect("added");
         Migrations::from_slice(&MIGRATIONS[..8]).to_latest(&mut connection).expect("version 8");
         for (id, checksum) in [("sound", "row_checksum('sound', '', 'sound', NULL, 5)"), ("damaged", "7")] {
             let add = format!("INSERT INTO users VALUES ('{id}', '', '{id}', NULL, 5, {checksum})");
@@ -61,5 +62,30 @@ mod tests {
         let found = faults::of_rows(&connection).expect("looked through");
         let [user, identity] = &found[..] else { panic!("{found:?}") };
         assert!(user.starts_with("users damaged") && identity.starts_with("identities damaged"), "{found:?}");
+    }
+
+    #[test]
+    fn addresses_are_filed_anew_unless_another_user_has_the_text() {
+        let mut connection = Connection::open_in_memory().expect("made");
+        crate::sqlite::add_functions(&connection).expect("added");
+        Migrations::from_slice(&MIGRATIONS[..13]).to_latest(&mut connection).expect("version 13");
+        for (user, address) in
+            [("a", "große@x.com"), ("b", "straße@x.com"), ("c", "strasse@x.com"), ("d", "an\u{ad}n@x.com")]
+        {
+            let add = format!(
+                "INSERT INTO users VALUES ('{user}', NULL, 5, NULL, row_checksum('{user}', NULL, 5), NULL); \
+                 INSERT INTO identities VALUES ('{user}', '{user}', '', '{address}', 5, \
+                 row_checksum('{user}', '{user}', '', '{address}', 5));"
+            );
+            connection.execute_batch(&add).expect("inserted");
+        }
+
+        apply(&mut connection).expect("up to date");
+
+        let mut statement = connection.prepare("SELECT subject FROM identities ORDER BY user").expect("prepared");
+        let subjects = statement.query_map([], |row| row.get(0)).expect("asked");
+        let subjects: Vec<String> = subjects.collect::<Result<_, _>>().expect("text");
+        assert_eq!(subjects, ["grosse@x.com", "straße@x.com", "strasse@x.com", "an\u{ad}n@x.com"]);
+        assert_eq!(faults::of_rows(&connection).expect("looked through"), Vec::<String>::new());
     }
 }

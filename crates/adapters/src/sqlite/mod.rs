@@ -153,8 +153,14 @@ fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // A statement is planned once, and not again for every time or owner it is given.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
-    rows::add_checksum_function(&connection)?;
+    add_functions(&connection)?;
     Ok(connection)
+}
+
+/// What statements of this program call.
+fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
+    rows::add_checksum_function(connection)?;
+    addresses::add_function(connection)
 }
 
 fn from_sqlite(error: rusqlite::Error) -> StoreError {

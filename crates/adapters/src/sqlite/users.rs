@@ -213,6 +213,10 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
             .prepare_cached("DELETE FROM identities WHERE network = ?1 AND subject = ?2 AND user = ?3")?
             .execute(params![network, subject, user.to_string()])?;
     }
+    if to.user.identities.is_empty() {
+        // One that is damaged goes as well: nobody sees it, and it would keep its text.
+        connection.prepare_cached("DELETE FROM identities WHERE user = ?1")?.execute([user.to_string()])?;
+    }
     if !link(connection, user, rows_beyond(&to.user, &from.user))? {
         return Ok(Outcome::Undo(Err(UpdateError::Taken)));
     }

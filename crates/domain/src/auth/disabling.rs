@@ -28,7 +28,7 @@ impl FromStr for UserName {
     fn from_str(text: &str) -> Result<Self, InvalidUserName> {
         match UserId::parse(text) {
             Ok(id) => Ok(Self::Id(id)),
-            Err(_) => Email::parse(text).map(Self::Email).map_err(|_| InvalidUserName),
+            Err(_) => Email::parse_known(text).map(Self::Email).map_err(|_| InvalidUserName),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller, MOST_TRIES, UserName};
+use super::{Auth, AuthError, Caller, MOST_TRIES};
 use crate::{erasure, id::UserId, time::Timestamp, user::Account};
 
 /// When those who leave are erased.
@@ -32,12 +32,18 @@ pub struct ErasureReceipt {
 impl Auth {
     /// Erases the caller: all their sessions, API tokens and links end at once, and everything that is theirs is removed.
     ///
+    /// It may be asked for again, as by whoever got no answer.
+    ///
     /// # Errors
     /// [`AuthError::NotRecent`], [`AuthError::Busy`] where the account changes all the time, or a failing port.
     pub async fn erase(&self, caller: &Caller) -> Result<ErasureReceipt, AuthError> {
         self.require_recent(caller)?;
         for _ in 0..MOST_TRIES {
-            let from = self.account_to_change(caller).await?;
+            let from = match self.account_to_change(caller).await {
+                // What has begun is to be done to its end.
+                Err(AuthError::BeingErased) => self.users.account(caller.user).await?.ok_or(AuthError::InvalidToken)?,
+                from => from?,
+            };
             if let Some(receipt) = self.begin_erasure(from).await? {
                 return Ok(receipt);
             }
@@ -45,12 +51,12 @@ impl Auth {
         Err(AuthError::Busy)
     }
 
-    /// The same of any user, `None` if there is no such user: the operator's way.
+    /// The same of any user, `None` if there is no such user: the operator's way. If it fails half-way, do it again.
     ///
     /// # Errors
     /// A failing port.
-    pub async fn erase_user(&self, name: &UserName) -> Result<Option<ErasureReceipt>, AuthError> {
-        while let Some(from) = self.look_up(name).await? {
+    pub async fn erase_user(&self, user: UserId) -> Result<Option<ErasureReceipt>, AuthError> {
+        while let Some(from) = self.users.account(user).await? {
             if let Some(receipt) = self.begin_erasure(from).await? {
                 return Ok(Some(receipt));
             }
@@ -60,14 +66,14 @@ impl Auth {
 
     /// `None` if the account was changed meanwhile. Whoever asks again is told when it was to begin.
     async fn begin_erasure(&self, from: Account) -> Result<Option<ErasureReceipt>, AuthError> {
-        let (user, now) = (from.user.id, self.clock.now());
+        let (user, now, tries) = (from.user.id, self.clock.now(), erasure::tries_of(&from));
         let begins_at = from.user.erase_at.unwrap_or(now + self.policy.erasure.grace);
         if from.user.erase_at.is_none() {
             let mut to = from.clone();
             to.user.erase_at = Some(begins_at);
             // Nobody can take it back: what they have signed in with is anybody's to sign up with.
             if begins_at <= now {
-                to = erasure::nameless(&*self.erasure, to).await?;
+                to = erasure::nameless(to);
             }
             if !self.update(from, to).await? {
                 return Ok(None);
@@ -75,6 +81,9 @@ impl Auth {
         }
         self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
+        if begins_at <= now {
+            erasure::forget_tries(&*self.erasure, &tries).await?;
+        }
         Ok(Some(self.receipt(user, begins_at)))
     }
 

@@ -58,18 +58,18 @@ async fn all_of_a_user_goes_and_the_account_once_no_upload_can_come_any_more() {
     for (ago, is_last) in [(TimeDelta::hours(23), false), (SETTLING, true)] {
         let mut ports = TestPorts::at(NOW);
         let account = left(ago);
-        let (user, settled_at) = (account.user.id, timestamp(NOW) - ago + SETTLING);
+        let user = account.user.id;
         due(&mut ports, &[account]);
         nameless_and_signed_out(&mut ports);
         has(&mut ports, recording(user, b"audio"));
         ports.erasure.expect_forget_rest().with(eq(user)).times(1).returning(|_| Ok(true));
         ports.erasure.expect_forget_account().with(eq(user)).times(usize::from(is_last)).returning(|_| Ok(()));
-        let put_off = ports.erasure.expect_put_off().withf(move |_, until| *until == settled_at);
+        let put_off = ports.erasure.expect_put_off().withf(|_, until| *until == timestamp(NOW) + Erasure::RETRY);
         put_off.times(usize::from(!is_last)).returning(|_, _| Ok(()));
 
         let erased = Erasure::new(&ports.build(), SETTLING).run().await;
 
-        assert_eq!(erased.expect("done"), u64::from(is_last));
+        assert_eq!(erased.expect("done"), Erased { gone: u64::from(is_last), late: 0 });
     }
 }
 
@@ -87,7 +87,7 @@ async fn an_account_stays_as_long_as_anything_else_does() {
 
     let erased = Erasure::new(&ports.build(), SETTLING).run().await;
 
-    assert_eq!(erased.expect("done"), 0);
+    assert_eq!(erased.expect("done"), Erased { gone: 0, late: 1 });
 }
 
 #[tokio::test]
@@ -112,14 +112,27 @@ async fn who_cannot_be_erased_keeps_nobody_else() {
 
 #[tokio::test]
 async fn who_was_let_in_again_loses_nothing() {
-    for erase_at in [None, Some(timestamp(NOW) + TimeDelta::days(1))] {
-        let mut ports = TestPorts::at(NOW);
-        let mut account = left(TimeDelta::days(2));
-        account.user.erase_at = erase_at;
-        due(&mut ports, &[account]);
+    let mut ports = TestPorts::at(NOW);
+    let mut account = left(TimeDelta::days(2));
+    account.user.erase_at = None;
+    due(&mut ports, &[account]);
+    ports.erasure.expect_put_off().times(1).returning(|_, _| Ok(()));
 
-        let erased = Erasure::new(&ports.build(), SETTLING).run().await;
+    let erased = Erasure::new(&ports.build(), SETTLING).run().await;
 
-        assert_eq!(erased.expect("nothing to do"), 0);
-    }
+    assert_eq!(erased.expect("nothing to do"), Erased::default());
+}
+
+#[tokio::test]
+async fn while_it_can_be_taken_back_nothing_but_sessions_ends() {
+    let mut ports = TestPorts::at(NOW);
+    let account = left(TimeDelta::days(-1));
+    let erase_at = account.user.erase_at.expect("a day from now");
+    due(&mut ports, &[account]);
+    ports.users.expect_close_sessions().times(1).returning(|_| Ok(()));
+    ports.erasure.expect_put_off().withf(move |_, until| *until == erase_at).times(1).returning(|_, _| Ok(()));
+
+    let erased = Erasure::new(&ports.build(), SETTLING).run().await;
+
+    assert_eq!(erased.expect("nothing to do yet"), Erased::default());
 }

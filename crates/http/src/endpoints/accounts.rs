@@ -60,7 +60,7 @@ pub async fn log_in(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     // What can be nobody's email address or password is answered like what is somebody else's.
-    let credentials = Email::parse(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
+    let credentials = Email::parse_known(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
     let device = device(&request);
     let grant = tasks.run(None, async move { services.auth.log_in(email, password, &device).await }).await?;

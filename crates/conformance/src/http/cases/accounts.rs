@@ -68,6 +68,22 @@ pub fn an_email_address_has_no_letter_case(client: &dyn Client) {
     );
 }
 
+pub fn an_email_address_is_one_however_it_is_typed(client: &dyn Client) {
+    let email = fresh_email("straße").replace("example.com", "bücher.example");
+
+    let grant = client.send(&sign_up(&email, PASSWORD)).expect(201);
+
+    let ways = [
+        email.to_uppercase(),
+        format!(" {email}\n"),
+        email.replace('ß', "ss"),
+        email.replace("bücher", "xn--bcher-kva"),
+        grant.json()["user"]["email"].as_str().expect("an address").to_owned(),
+    ];
+    expect_all(client, ways.iter().map(|way| (log_in(way, PASSWORD), "200")));
+    expect_all(client, ways.iter().map(|way| (sign_up(way, PASSWORD), "409 email-taken")));
+}
+
 pub fn an_email_address_or_password_may_be_composed_or_not(client: &dyn Client) {
     let email = fresh_email("jos\u{e9}");
 
@@ -109,7 +125,13 @@ pub fn one_of_many_at_once_gets_an_email_address(client: &dyn Client) {
 pub fn what_is_no_email_address_is_refused(client: &dyn Client) {
     let too_long = format!("{}@example.com", "a".repeat(243));
     let emails = ["", "ann", "@example.com", "ann@", "ann@@example.com", "a@b@example.com", "ann@.com", &too_long];
-    let unclean = ["an n@example.com", "ann@example.com\n", " ann@example.com", "a\u{0}nn@example.com"];
+    let unclean = [
+        "an n@example.com",
+        "ann@exam\nple.com",
+        "a\u{0}nn@example.com",
+        "an\u{200b}n@example.com",
+        "\u{202e}nna@x.com",
+    ];
 
     expect_all(client, emails.into_iter().chain(unclean).map(|email| (sign_up(email, PASSWORD), "400 invalid-email")));
 }

@@ -88,6 +88,7 @@ macro_rules! http_tests {
             a_token_can_be_told_from_other_secrets,
             logging_in_opens_another_session,
             an_email_address_has_no_letter_case,
+            an_email_address_is_one_however_it_is_typed,
             an_email_address_or_password_may_be_composed_or_not,
             a_taken_email_address_stays_its_owners,
             one_of_many_at_once_gets_an_email_address,

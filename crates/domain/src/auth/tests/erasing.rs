@@ -78,6 +78,24 @@ async fn the_operator_takes_it_back_while_there_is_something_to_sign_in_with() {
     }
 }
 
+/// As by a client that got no answer because the server died on the way.
+#[tokio::test]
+async fn leaving_again_ends_what_was_left_open() {
+    let mut ports = TestPorts::at(NOW);
+    let mut known = account(&ports);
+    let (caller, left_at) = (caller_of(&known, ports.now()), ports.now() - TimeDelta::minutes(1));
+    known.user.identities.clear();
+    known.user.erase_at = Some(left_at);
+    ports.users.expect_account().returning(move |_| Ok(Some(known.clone())));
+    ports.users.expect_update().never();
+    ports.users.expect_close_sessions().with(eq(caller.user)).times(1).returning(|_| Ok(()));
+    ports.erasure.expect_forget_tries().returning(|_| Ok(()));
+
+    let receipt = Auth::new(&ports.build(), leaving(TimeDelta::zero())).erase(&caller).await;
+
+    assert_eq!(receipt.expect("left").begins_at, left_at);
+}
+
 #[tokio::test]
 async fn who_has_not_signed_in_lately_cannot_leave() {
     let mut ports = TestPorts::at(NOW);

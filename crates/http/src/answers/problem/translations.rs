@@ -219,7 +219,7 @@ impl From<AuthError> for Problem {
             }
             AuthError::BeingErased => Self::new(
                 Slug::AccountErased,
-                "The user has left, and all that is theirs is removed. The operator can still let them in again.",
+                "The user has left, and all that is theirs is removed. While `erasure.grace` lasts, the operator can let them in again.",
             ),
             AuthError::NotRecent => Self::new(
                 Slug::SignInAgain,
