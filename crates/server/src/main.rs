@@ -141,7 +141,7 @@ enum UserCommand {
         /// The user's id or email address.
         user: UserName,
     },
-    /// Let a user in no more, and end their sessions and playback links; what they have stored is kept.
+    /// Let a user in no more, and end their sessions, API tokens and playback links; what they have stored is kept.
     Disable {
         /// The user's id or email address.
         user: UserName,
@@ -151,7 +151,7 @@ enum UserCommand {
         /// The user's id or email address.
         user: UserName,
     },
-    /// Erase a user: end their sessions and playback links, and remove all they have stored. A running server does so
+    /// Erase a user: end their sessions, API tokens and playback links, and remove all they have stored. A running server does so
     /// within the time printed, or `tapebase sweep`.
     Remove {
         /// The user's id or email address.

@@ -109,7 +109,7 @@ pub async fn sign_out(config: &Config, name: &UserName) -> anyhow::Result<()> {
 pub async fn disable(config: &Config, name: &UserName) -> anyhow::Result<()> {
     ensure!(services(config).await?.auth.disable(name).await.context(AGAIN)?, NO_SUCH_USER);
     say!(
-        "disabled the user; all their sessions and playback links end within seconds, and what they have stored is kept"
+        "disabled the user; all their sessions, API tokens and playback links end within seconds, and what they have stored is kept"
     );
     Ok(())
 }

@@ -6,22 +6,26 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::engines::{self, Engines};
 use crate::workspace::{self, cargo, linting_cargo};
 use crate::{browsers, clients, deploy, description, guides, lint_answers, program, schemathesis};
 use tally::Tally;
 
+/// How many tests a program runs at once, as the standard test harness reads it.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
 /// Runs every step in order and stops at the first that fails.
 pub fn run() -> Result<()> {
     engines::require_programs()?;
     let mut steps = Steps::default();
     steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
+    // Most of it is fetching programs, and waiting for them.
+    let beside = std::thread::spawn(|| deploy::run(None).and_then(|()| description::run()));
     steps.time("build", || program::succeed(&mut workspace::tests(&["--all-targets", "--no-run"])))?;
     steps.time("embedded", test_embedded)?;
-    steps.time("deploy", || deploy::run(None))?;
-    steps.time("description", description::run)?;
+    steps.time("descriptions", || beside.join().map_err(|_| anyhow!("looking at the descriptions panicked"))?)?;
     let engines = steps.time("engines", Engines::start)?;
     // The tests leave a part of the processors idle.
     let release = guides::Build::begin()?;
@@ -49,6 +53,11 @@ fn test_embedded() -> Result<()> {
 /// Runs the tests of every crate, and counts them.
 fn count_tests(engines: &Engines) -> Result<Tally> {
     let mut command = workspace::tests(&[]);
+    if std::env::var_os(TEST_THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Half of them wait: for a server, an engine or the time.
+        command.env(TEST_THREADS, (2 * cores).to_string());
+    }
     engines.lend_to(&mut command);
     let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
     let tally = child.stdout.take().map(show_and_count).transpose();

@@ -131,6 +131,11 @@ struct Ann {
     sessions: Mutex<Vec<String>>,
 }
 
+/// Asks for an API token for whoever has this one of a session.
+fn new_token(session: &str) -> Request {
+    Request::new("POST", "/v1/me/tokens").bearer(session).json(&json!({"name": "phone", "scopes": ["upload"]}))
+}
+
 /// More than a pack takes: a file of its own.
 fn audio() -> Vec<u8> {
     let mut audio: Vec<u8> = repeat_n(b'a', 300_000).collect();
@@ -170,6 +175,13 @@ impl Ann {
                 let mut body = self.id_token();
                 body["password"] = json!(PASSWORD);
                 link.json(&body)
+            }
+            "DELETE /v1/me" => Request::new("DELETE", "/v1/me").bearer(&self.somebody_else()),
+            "POST /v1/me/tokens" => new_token(&self.somebody_else()),
+            "DELETE /v1/me/tokens/{id}" => {
+                let token = self.somebody_else();
+                let made = self.send(&new_token(&token)).expect(201).json();
+                Request::new("DELETE", format!("/v1/me/tokens/{}", id(&made["token"]))).bearer(&token)
             }
             "DELETE /v1/me/sessions" => Request::new("DELETE", "/v1/me/sessions").bearer(&self.somebody_else()),
             "DELETE /v1/me/sessions/{id}" => {

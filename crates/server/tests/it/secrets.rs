@@ -63,10 +63,14 @@ fn use_secrets(server: &Server) -> Vec<String> {
     let list = Request::new("GET", "/record/list").header("Authorization", format!("X_1 {key}"));
     let _ = server.send(&list).expect(200);
 
+    let wanted = json!({"name": "laptop", "scopes": ["full"]});
+    let made = server.send(&Request::new("POST", "/v1/me/tokens").bearer(&token).json(&wanted)).expect(201).json();
+    let api_token = text(&made, "access_token").to_owned();
+    let _ = server.send(&Request::new("GET", "/v1/recordings").bearer(&api_token)).expect(200);
     let keys = come_by_provider(server, &mut secrets);
     let played = upload_and_play(server, &token);
     let sent = send_directly(server, &token);
-    for opened in [token, other, key].into_iter().chain(keys) {
+    for opened in [token, other, key, api_token].into_iter().chain(keys) {
         let hash = Sha256::of(opened.as_bytes());
         secrets.extend([opened, hash.to_hex(), hash.to_hex().to_uppercase()]);
     }
