@@ -318,7 +318,10 @@ impl Auth {
     /// # Errors
     /// [`AuthError::InvalidToken`], or a failing port.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, AuthError> {
-        let token = SessionToken::parse(token).map_err(|_| AuthError::InvalidToken)?;
+        self.caller(&SessionToken::parse(token).map_err(|_| AuthError::InvalidToken)?).await
+    }
+
+    async fn caller(&self, token: &SessionToken) -> Result<Caller, AuthError> {
         let found = self.users.session(token.hash()).await?;
         let mut session = found.ok_or(AuthError::InvalidToken)?;
         let now = self.clock.now();

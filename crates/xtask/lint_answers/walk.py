@@ -104,6 +104,23 @@ class Walk:
         self.send("DELETE", "/v1/me/sessions/{id}", status=404, id=other)
         self.send("DELETE", "/v1/me/sessions", status=204)
         self.token = self.sign_in("ann")
+        self.api_tokens()
+        self.send("DELETE", "/v1/me", status=202, token=self.sign_in("bob"))
+
+    def api_tokens(self) -> None:
+        all_of_them, one = "/v1/me/tokens", "/v1/me/tokens/{id}"
+        wanted = {"name": "laptop", "scopes": ["read"]}
+        made = json.loads(self.send("POST", all_of_them, status=201, body=wanted).body)
+        self.send("POST", all_of_them, status=400, body={**wanted, "scopes": []})
+        self.read(all_of_them)
+        id = made["token"]["id"]
+        self.read(one, id=id)
+        bearer = "Bearer " + made["access_token"]
+        self.send("GET", "/v1/recordings", status=200, token=bearer)
+        self.send("POST", "/v1/recordings", status=403, body=AUDIO, token=bearer)
+        self.send("DELETE", one, status=204, id=id)
+        self.read(one, status=404, id=id)
+        self.send("DELETE", one, status=404, id=id)
 
     def identities(self) -> None:
         all_of_them, one = "/v1/me/identities", "/v1/me/identities/{id}"
@@ -257,7 +274,7 @@ class Walk:
         self.read(one, status=404, token=phone, id=id)
 
     def documents(self) -> None:
-        for route in ["/openapi.json", "/docs", "/problems/{slug}"]:
+        for route in ["/openapi.json", "/docs", "/delete-account", "/problems/{slug}"]:
             tag = self.read(route, slug="internal").header("etag")
             self.read(route, status=304, headers=[("If-None-Match", tag)], slug="internal")
             self.read(route, status=412, headers=[("If-Match", '"x"')], slug="internal")
@@ -266,6 +283,10 @@ class Walk:
         for file in ["page.css", "page.js", "swagger-ui.css", "swagger-ui-bundle.js", "hello.m4a"]:
             self.read("/docs/{file}", file=file)
         self.read("/docs/{file}", status=404, file="nothing")
+        self.send("GET", "/delete-account/", status=308)
+        for file in ["page.css", "page.js"]:
+            self.read("/delete-account/{file}", file=file)
+        self.read("/delete-account/{file}", status=404, file="nothing")
         self.read("/")
         self.read("/", status=307, headers=[("Accept", "text/html")])
         self.read("/healthz")

@@ -72,7 +72,7 @@ impl Auth {
     pub async fn bearer(&self, text: &str) -> Result<Bearer, AuthError> {
         let token = SessionToken::parse(text).map_err(|_| AuthError::InvalidToken)?;
         if !token.is_of_api() {
-            return Ok(Bearer::Session(self.authenticate(text).await?));
+            return Ok(Bearer::Session(self.caller(&token).await?));
         }
         let found = self.tokens.token(token.hash()).await?;
         let now = self.clock.now();

@@ -76,12 +76,9 @@ impl FromRequest for Caller {
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let bearer = bearer(request);
-        Box::pin(async move {
-            match bearer.await? {
-                Bearer::Session(caller) => Ok(Self(caller)),
-                Bearer::Token(_) => Err(needs_session()),
-            }
+        extract(request, |bearer| match bearer {
+            Bearer::Session(caller) => Ok(Self(caller)),
+            Bearer::Token(_) => Err(needs_session()),
         })
     }
 }
@@ -91,9 +88,7 @@ impl FromRequest for Reader {
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let bearer = bearer(request);
-        Box::pin(async move {
-            let bearer = bearer.await?;
+        extract(request, |bearer| {
             require(&bearer, Scope::Read)?;
             let user = bearer.user();
             let session = match bearer {
@@ -110,13 +105,8 @@ impl FromRequest for Uploader {
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let bearer = bearer(request);
-        Box::pin(async move {
-            let bearer = bearer.await?;
-            if !bearer.may_upload() {
-                return Err(lacks(Scope::Upload));
-            }
-            Ok(Self { user: bearer.user(), bearer })
+        extract(request, |bearer| {
+            if bearer.may_upload() { Ok(Self { user: bearer.user(), bearer }) } else { Err(lacks(Scope::Upload)) }
         })
     }
 }
@@ -126,13 +116,22 @@ impl FromRequest for Editor {
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let bearer = bearer(request);
-        Box::pin(async move {
-            let bearer = bearer.await?;
-            require(&bearer, Scope::Full)?;
-            Ok(Self { user: bearer.user() })
-        })
+        extract(request, |bearer| require(&bearer, Scope::Full).map(|()| Self { user: bearer.user() }))
     }
+}
+
+/// Makes something of whoever presents the token of a request.
+fn extract<T: 'static>(
+    request: &HttpRequest,
+    make: impl FnOnce(Bearer) -> Result<T, Problem> + 'static,
+) -> Extracted<T> {
+    let token = bearer_token(request).map(str::to_owned);
+    let services = request.app_data::<Data<Services>>().cloned();
+    Box::pin(async move {
+        let token = token?;
+        let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
+        make(services.auth.bearer(&token).await?)
+    })
 }
 
 fn require(bearer: &Bearer, scope: Scope) -> Result<(), Problem> {
@@ -151,17 +150,6 @@ fn insufficient(scope: Scope, detail: impl Into<Cow<'static, str>>) -> Problem {
 
 fn needs_session() -> Problem {
     Problem::new(Slug::InsufficientScope, "Sign in: no API token can do this.")
-}
-
-/// Who presents the token of a request.
-fn bearer(request: &HttpRequest) -> impl Future<Output = Result<Bearer, Problem>> + use<> {
-    let token = bearer_token(request).map(str::to_owned);
-    let services = request.app_data::<Data<Services>>().cloned();
-    async move {
-        let token = token?;
-        let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
-        Ok(services.auth.bearer(&token).await?)
-    }
 }
 
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
