@@ -18,7 +18,8 @@ const ENVIRONMENT: Environment = Environment {
 };
 
 /// What ends the session of its caller. It is called last, and for an account of its own.
-const LAST: [&str; 3] = ["POST /v1/auth/logout", "DELETE /v1/me/sessions", "DELETE /v1/me/sessions/{id}"];
+const LAST: [&str; 4] =
+    ["POST /v1/auth/logout", "DELETE /v1/me/sessions", "DELETE /v1/me/sessions/{id}", "DELETE /v1/me"];
 
 /// Builds and starts the server, signs up, and lets Schemathesis loose on it; `options` go to `schemathesis run`.
 pub fn run(options: &[OsString]) -> Result<()> {
