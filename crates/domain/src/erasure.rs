@@ -114,8 +114,8 @@ impl Erasure {
             // Nobody cancels what an older server has left behind.
             return self.store.put_off(user, now + Self::NEVER).await.map(|()| Progress::Waiting);
         };
-        self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
+        self.tokens.revoke_tokens(user).await?;
         if erase_at > now {
             return self.store.put_off(user, erase_at).await.map(|()| Progress::Waiting);
         }

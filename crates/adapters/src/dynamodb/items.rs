@@ -254,9 +254,11 @@ pub fn of_api_token_place(token: &ApiToken, hash: TokenHash, place: usize) -> It
     of_token_at(keys::api_token_place(token.user, place), token, hash)
 }
 
-/// The same as it is found.
+/// The same as it is found. It goes before its place does, by which it is removed.
 pub fn of_api_token(token: &ApiToken, hash: TokenHash) -> Item {
-    of_token_at(keys::api_token(hash), token, hash)
+    let mut item = of_token_at(keys::api_token(hash), token, hash);
+    item.insert("ttl".to_owned(), number(token.expires_at.timestamp()));
+    item
 }
 
 fn of_token_at(key: Item, token: &ApiToken, hash: TokenHash) -> Item {

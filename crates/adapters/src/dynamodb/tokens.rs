@@ -18,9 +18,6 @@ use super::{
     keys, query,
 };
 
-/// How many tokens end in one transaction, which takes 100 actions.
-const ENDED_AT_ONCE: usize = 50;
-
 #[async_trait]
 impl TokenStore for DynamoDb {
     async fn add_token(&self, token: ApiToken, hash: TokenHash) -> Result<bool, StoreError> {
@@ -37,6 +34,12 @@ impl TokenStore for DynamoDb {
             let is_free = "attribute_not_exists(pk) OR expires_at <= :now";
             add.replace(items::of_api_token_place(&token, hash, place), is_free, values)?;
             add.add(items::of_api_token(&token, hash))?;
+            // What has expired there is found by nobody, and says whose it was.
+            let key = keys::api_token_place(token.user, place);
+            let displaced = there.iter().find(|item| item.get("sk") == key.get("sk"));
+            if let Some(displaced) = displaced {
+                add.clear(keys::api_token(items::token(displaced)?))?;
+            }
             match add.commit().await? {
                 Ok(()) => return Ok(true),
                 Err(refusal) if refusal.action == 0 => backoff.wait("tokens come and go all the time").await?,
@@ -76,7 +79,7 @@ impl TokenStore for DynamoDb {
 
     async fn revoke_token(&self, user: UserId, id: ApiTokenId) -> Result<bool, StoreError> {
         match self.find_token(user, id).await? {
-            Some(item) => self.end_tokens(&[item]).await,
+            Some(item) => self.end_token(&item).await,
             None => Ok(false),
         }
     }
@@ -89,8 +92,8 @@ impl TokenStore for DynamoDb {
                 return Ok(());
             }
             let mut are_gone = true;
-            for some in items.chunks(ENDED_AT_ONCE) {
-                are_gone &= self.end_tokens(some).await?;
+            for item in &items {
+                are_gone &= self.end_token(item).await?;
             }
             if !are_gone {
                 backoff.wait("tokens come and go all the time").await?;
@@ -118,14 +121,16 @@ impl DynamoDb {
         Ok(items.into_iter().find(is_meant))
     }
 
-    /// Ends tokens, all or none; `false` if the place of one has another by now.
-    async fn end_tokens(&self, ending: &[Item]) -> Result<bool, StoreError> {
+    /// `false` if its place has another by now.
+    async fn end_token(&self, item: &Item) -> Result<bool, StoreError> {
+        let hash = query::readable(items::token(item));
+        let (Some(hash), Some(id)) = (hash, item.get("id").cloned()) else {
+            // What cannot be read opens nothing, and must keep nothing else.
+            return self.forget_due(keys::of(item)).await.map(|()| true);
+        };
         let mut end = self.transaction();
-        for item in ending {
-            let id = item.get("id").cloned().unwrap_or_else(|| text(""));
-            end.take_out_if(keys::of(item), "id = :id", &[], Item::from([(":id".to_owned(), id)]))?;
-            end.clear(keys::api_token(items::token(item)?))?;
-        }
+        end.take_out_if(keys::of(item), "id = :id", &[], Item::from([(":id".to_owned(), id)]))?;
+        end.clear(keys::api_token(hash))?;
         Ok(end.commit().await?.is_ok())
     }
 }

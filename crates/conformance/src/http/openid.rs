@@ -271,6 +271,11 @@ pub fn who_proves_a_social_id_ends_all_keys_that_were_given_without(client: &dyn
         let mallory = seed_authorization(&unproved);
         let upload = Request::new("PUT", "/record/memo.m4a").header("Authorization", &mallory);
         let _ = client.send(&upload.body("application/octet-stream", "what the owner has recorded")).expect(200);
+        let wanted = json!({"name": "for later", "scopes": ["full"]});
+        let key = text(&unproved, "auth_key");
+        let made = client.send(&Request::new("POST", "/v1/me/tokens").bearer(key).json(&wanted)).expect(201).json();
+        let by_token = || client.send(&Request::new("GET", "/v1/recordings").bearer(text(&made, "access_token")));
+        let _ = by_token().expect(200);
 
         if is_v1 {
             let owner = signed_in(client, provider, "app", &subject);
@@ -283,6 +288,7 @@ pub fn who_proves_a_social_id_ends_all_keys_that_were_given_without(client: &dyn
             let list = seed_list(client, &seed_authorization(&owner)).expect(200).json();
             assert_eq!(list["records"].as_array().map(Vec::len), Some(1));
         }
+        assert_eq!(by_token().outcome(), "401 invalid-token");
 
         let _ = seed_list(client, &mallory).expect(401);
         assert_eq!(client.send(&seed_log_in("kakao", &subject, None)).status, 403);

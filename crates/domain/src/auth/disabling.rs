@@ -52,8 +52,8 @@ impl Auth {
     /// A failing port.
     pub async fn disable(&self, name: &UserName) -> Result<bool, AuthError> {
         let Some(user) = self.set_disabled(name, true).await? else { return Ok(false) };
-        self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
+        self.tokens.revoke_tokens(user).await?;
         Ok(true)
     }
 

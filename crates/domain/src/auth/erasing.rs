@@ -79,8 +79,8 @@ impl Auth {
                 return Ok(None);
             }
         }
-        self.tokens.revoke_tokens(user).await?;
         self.users.close_sessions(user).await?;
+        self.tokens.revoke_tokens(user).await?;
         if begins_at <= now {
             erasure::forget_tries(&*self.erasure, &tries).await?;
         }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller, require_enabled};
+use super::{Auth, AuthError, Caller};
 use crate::{
     api_token::{ApiToken, Scope, Scopes},
     id::{ApiTokenId, RecordingId, UserId},
@@ -90,7 +90,7 @@ impl Auth {
     /// who has signed in lately: whoever finds a session must not make it last.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], [`AuthError::InvalidExpiry`], [`AuthError::TooManyTokens`], or a failing port.
+    /// [`AuthError::NotRecent`], also where what began without a proof goes on, [`AuthError::InvalidExpiry`], [`AuthError::TooManyTokens`], or a failing port.
     pub async fn create_token(&self, caller: &Caller, new: NewApiToken) -> Result<(SessionToken, ApiToken), AuthError> {
         if new.scopes.allow(Scope::Read) {
             self.require_recent(caller)?;
@@ -113,17 +113,12 @@ impl Auth {
         if !self.tokens.add_token(token.clone(), secret.hash()).await? {
             return Err(AuthError::TooManyTokens);
         }
-        // Whoever is let in no more meanwhile had their tokens revoked before this one was there.
-        if let Err(refusal) = self.still_in(caller).await {
+        // Whatever revokes tokens ends sessions before: whose session has ended meanwhile must not have one that came late.
+        if let Err(refusal) = self.account_to_change(caller).await {
             self.tokens.revoke_token(token.user, token.id).await?;
             return Err(refusal);
         }
         Ok((secret, token))
-    }
-
-    async fn still_in(&self, caller: &Caller) -> Result<(), AuthError> {
-        let account = self.users.account(caller.user).await?.ok_or(AuthError::InvalidToken)?;
-        require_enabled(&account.user)
     }
 
     /// All tokens of a user that have not expired, newest first.
