@@ -38,7 +38,8 @@ const GUIDES: [(&str, &[&str]); 6] = [
     (
         "docs/guides/upload-from-a-phone.md",
         &[
-            "interrupted\nnot-found\n201\n200\nstored: the local copy may go\n200\ninsufficient-scope\n",
+            "interrupted\nnot-found\n201\n200\nstored: the local copy may go\n",
+            "\n200\ninsufficient-scope\n",
             "\nuploading part 1\nuploading part 2\nuploading part 3\n19916000\n",
         ],
     ),
