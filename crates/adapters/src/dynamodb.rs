@@ -1,4 +1,5 @@
-//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `ErasureStore`, `AttemptStore` and `SingleUse` in one DynamoDB table.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore` and
+//! `SingleUse` in one DynamoDB table.
 //!
 //! | Item | `pk` | `sk` | Indexed by |
 //! |---|---|---|---|

@@ -387,6 +387,10 @@ impl Auth {
         Ok(self.users.close_session(user, id).await?)
     }
 
+    async fn end_access(&self, user: UserId) -> Result<(), AuthError> {
+        Ok(end_access(&*self.users, &*self.tokens, user).await?)
+    }
+
     fn new_id(&self) -> UserId {
         UserId::generate(self.clock.now())
     }
@@ -443,6 +447,12 @@ impl Auth {
             ends_at: now + self.policy.absolute,
         }
     }
+}
+
+/// Ends all that lets somebody do something as a user: sessions first, or one that goes on could have another API token made.
+pub(crate) async fn end_access(users: &dyn UserStore, tokens: &dyn TokenStore, user: UserId) -> Result<(), StoreError> {
+    users.close_sessions(user).await?;
+    tokens.revoke_tokens(user).await
 }
 
 fn require_enabled(user: &User) -> Result<(), AuthError> {

@@ -14,6 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     attempts::AttemptKey,
+    auth::end_access,
     history::DeletedAudio,
     id::UserId,
     page::{Limit, Order, PageRequest, Position, TimeField},
@@ -114,8 +115,7 @@ impl Erasure {
             // Nobody cancels what an older server has left behind.
             return self.store.put_off(user, now + Self::NEVER).await.map(|()| Progress::Waiting);
         };
-        self.users.close_sessions(user).await?;
-        self.tokens.revoke_tokens(user).await?;
+        end_access(&*self.users, &*self.tokens, user).await?;
         if erase_at > now {
             return self.store.put_off(user, erase_at).await.map(|()| Progress::Waiting);
         }

@@ -131,13 +131,13 @@ impl Sweep {
         let staged = self.staged.abort_begun_before(now - self.grace).await;
         let deleted = self.remove_deleted(now).await;
         let tombstones = self.forget_deleted(now).await;
-        let orphans = self.sweep_orphans().await;
         let sessions = self.users.remove_expired_sessions(now).await;
         let tokens = self.tokens.forget_tokens(now).await;
         let used = self.single_use.forget_used(now).await;
         let attempts = self.attempts.forget_attempts(now).await;
-        // It may take long, and nobody is gone before audio that resisted their deletion is.
+        // Nobody is gone before audio that resisted their deletion is, and audio that only their rows spoke for goes after them.
         let erased = self.erasure.run().await;
+        let orphans = self.sweep_orphans().await;
         // What fails keeps nothing else from being swept.
         let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
         let Erased { gone: erased, late: unerased } = erased?;

@@ -42,7 +42,7 @@ impl DynamoDb {
         let tombstone = item.filter(|item| items::stamp(item).is_some());
         match tombstone {
             Some(tombstone) if self.is_last_deletion(audio).await? => self.forget_tombstone(&tombstone, due).await,
-            _ => self.forget_due(due).await,
+            _ => self.forget_item(due).await,
         }
     }
 

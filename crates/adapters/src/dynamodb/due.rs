@@ -165,8 +165,8 @@ impl DynamoDb {
         }
     }
 
-    /// Takes back a note that is of no use.
-    pub(super) async fn forget_due(&self, key: Item) -> Result<(), StoreError> {
+    /// Takes out an item that is of no use, if it is there.
+    pub(super) async fn forget_item(&self, key: Item) -> Result<(), StoreError> {
         let deleted = self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await;
         deleted.map(|_| ()).map_err(from_sdk)
     }

@@ -37,7 +37,7 @@ enum Fate {
 impl ErasureStore for DynamoDb {
     async fn to_erase(&self, now: Timestamp) -> Result<Vec<UserId>, StoreError> {
         let due = self.due_before(Kind::Erasure, now).await?;
-        Ok(due.iter().filter_map(|key| query::readable(keys::user(key))).collect())
+        Ok(due.iter().filter_map(|key| query::readable(items::user(key))).collect())
     }
 
     async fn put_off(&self, user: UserId, until: Timestamp) -> Result<(), StoreError> {
@@ -45,7 +45,7 @@ impl ErasureStore for DynamoDb {
     }
 
     async fn forget_tries(&self, key: AttemptKey) -> Result<(), StoreError> {
-        self.forget_due(keys::attempts(key)).await
+        self.forget_item(keys::attempts(key)).await
     }
 
     async fn forget_rest(&self, user: UserId) -> Result<bool, StoreError> {
@@ -148,12 +148,10 @@ fn fate(item: &Item) -> Fate {
     match part("sk") {
         "ACCOUNT" => Fate::Stays,
         "COUNTERS" => Fate::GoesLast,
-        sk if sk.starts_with(keys::DUE) => match () {
-            () if is_due(Kind::Erasure) => Fate::Stays,
-            () if is_due(Kind::Audio) => Fate::Waits,
-            () if is_due(Kind::Tombstone) => Fate::Goes,
-            () => Fate::GoesLast,
-        },
+        _ if is_due(Kind::Erasure) => Fate::Stays,
+        _ if is_due(Kind::Audio) => Fate::Waits,
+        _ if is_due(Kind::Tombstone) => Fate::Goes,
+        sk if sk.starts_with(keys::DUE) => Fate::GoesLast,
         // Recordings, uploads and sessions, or what is left of them.
         _ if items::is_alive(item) => Fate::Waits,
         _ => Fate::Goes,

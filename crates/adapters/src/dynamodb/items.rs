@@ -249,6 +249,11 @@ pub fn owner_of_identity(item: &Item) -> Result<UserId, StoreError> {
     Attributes(item).parsed("user", UserId::parse)
 }
 
+/// The user whose partition an item is in.
+pub fn user(item: &Item) -> Result<UserId, StoreError> {
+    Attributes(item).parsed_after("pk", "U#", UserId::parse)
+}
+
 /// An API token in its place.
 pub fn of_api_token_place(token: &ApiToken, hash: TokenHash, place: usize) -> Item {
     of_token_at(keys::api_token_place(token.user, place), token, hash)

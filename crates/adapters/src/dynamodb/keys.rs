@@ -10,7 +10,6 @@ use tapebase_domain::{
     history::ChangeNumber,
     id::{RecordingId, SessionId, UserId},
     page::{Order, PageRequest, Position, TimeField},
-    ports::StoreError,
     session::TokenHash,
     time::Timestamp,
     user::Identity,
@@ -138,13 +137,6 @@ pub fn is_tombstone(item: &Item) -> bool {
 /// The key of an item that has more than that.
 pub fn of(item: &Item) -> Item {
     ["pk", "sk"].into_iter().filter_map(|name| Some((name.to_owned(), item.get(name)?.clone()))).collect()
-}
-
-/// The user whose partition an item is in.
-pub fn user(item: &Item) -> Result<UserId, StoreError> {
-    let partition = item.get("pk").and_then(|pk| pk.as_s().ok()?.strip_prefix("U#"));
-    let user = partition.and_then(|user| UserId::parse(user).ok());
-    user.ok_or_else(|| StoreError::Unavailable("what is due of a user has another key".into()))
 }
 
 /// The partition everything of a user is in.

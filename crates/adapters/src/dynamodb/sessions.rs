@@ -97,7 +97,7 @@ impl DynamoDb {
                     self.reschedule(&due, Kind::Session, session.expires_at).await?;
                     put_off += 1;
                 }
-                (_, None) => self.forget_due(key.clone()).await?,
+                (_, None) => self.forget_item(key.clone()).await?,
             }
         }
         Ok((ended, put_off))

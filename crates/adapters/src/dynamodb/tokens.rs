@@ -24,20 +24,19 @@ impl TokenStore for DynamoDb {
         let mut backoff = Backoff::default();
         loop {
             let there = query::all(self.tokens_of(token.user)).await?;
-            let is_free = |place: &usize| {
-                let key = keys::api_token_place(token.user, *place);
-                there.iter().all(|item| item.get("sk") != key.get("sk") || has_expired(item, token.created_at))
+            let at = |place| {
+                let key = keys::api_token_place(token.user, place);
+                there.iter().find(|item| item.get("sk") == key.get("sk"))
             };
+            let is_free = |place: &usize| at(*place).is_none_or(|item| has_expired(item, token.created_at));
             let Some(place) = (0..ApiToken::MOST).find(is_free) else { return Ok(false) };
             let mut add = self.transaction();
             let values = Item::from([(":now".to_owned(), micros(token.created_at))]);
-            let is_free = "attribute_not_exists(pk) OR expires_at <= :now";
-            add.replace(items::of_api_token_place(&token, hash, place), is_free, values)?;
+            let condition = "attribute_not_exists(pk) OR expires_at <= :now";
+            add.replace(items::of_api_token_place(&token, hash, place), condition, values)?;
             add.add(items::of_api_token(&token, hash))?;
             // What has expired there is found by nobody, and says whose it was.
-            let key = keys::api_token_place(token.user, place);
-            let displaced = there.iter().find(|item| item.get("sk") == key.get("sk"));
-            if let Some(displaced) = displaced {
+            if let Some(displaced) = at(place) {
                 add.clear(keys::api_token(items::token(displaced)?))?;
             }
             match add.commit().await? {
@@ -126,7 +125,7 @@ impl DynamoDb {
         let hash = query::readable(items::token(item));
         let (Some(hash), Some(id)) = (hash, item.get("id").cloned()) else {
             // What cannot be read opens nothing, and must keep nothing else.
-            return self.forget_due(keys::of(item)).await.map(|()| true);
+            return self.forget_item(keys::of(item)).await.map(|()| true);
         };
         let mut end = self.transaction();
         end.take_out_if(keys::of(item), "id = :id", &[], Item::from([(":id".to_owned(), id)]))?;

@@ -1,4 +1,5 @@
-//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `ErasureStore` and `Inventory` in one SQLite database file.
+//! `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore` and `Inventory` in
+//! one SQLite database file.
 //!
 //! It needs write permission on the file's directory, on a local file system: SQLite's write-ahead log
 //! does not work over NFS. `synchronous=FULL` flushes the log on every commit, so that what is answered

@@ -233,8 +233,8 @@ fn update(connection: &Connection, from: &Account, to: &Account) -> rusqlite::Re
         ])?;
     match to.user.erase_at {
         Some(at) if from.user.erase_at != Some(at) => due::schedule(connection, user, Kind::Erasure, "", at)?,
-        Some(_) => {}
-        None => _ = due::cancel(connection, user, Kind::Erasure, "")?,
+        None if from.user.erase_at.is_some() => _ = due::cancel(connection, user, Kind::Erasure, "")?,
+        _ => {}
     }
     Ok(Outcome::Keep(Ok(())))
 }

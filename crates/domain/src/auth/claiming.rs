@@ -64,8 +64,7 @@ impl Auth {
 
     /// Where it is cut short, the next sign-in does it.
     async fn end_unproved(&self, from: Account) -> Result<(), AuthError> {
-        self.users.close_sessions(from.user.id).await?;
-        self.tokens.revoke_tokens(from.user.id).await?;
+        self.end_access(from.user.id).await?;
         let mut to = from.clone();
         self.link_social_ids_anew(&mut to.user);
         // Changed meanwhile, it is looked at again.

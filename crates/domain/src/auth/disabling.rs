@@ -45,15 +45,14 @@ impl Auth {
         })
     }
 
-    /// Lets a user in no more, and ends all their sessions, API tokens and links; `false` if there is no such user. What they have
-    /// stays. If it fails half-way, do it again.
+    /// Lets a user in no more, and ends all their sessions, API tokens and links; `false` if there is no such user. What
+    /// they have stays. If it fails half-way, do it again.
     ///
     /// # Errors
     /// A failing port.
     pub async fn disable(&self, name: &UserName) -> Result<bool, AuthError> {
         let Some(user) = self.set_disabled(name, true).await? else { return Ok(false) };
-        self.users.close_sessions(user).await?;
-        self.tokens.revoke_tokens(user).await?;
+        self.end_access(user).await?;
         Ok(true)
     }
 

@@ -79,8 +79,7 @@ impl Auth {
                 return Ok(None);
             }
         }
-        self.users.close_sessions(user).await?;
-        self.tokens.revoke_tokens(user).await?;
+        self.end_access(user).await?;
         if begins_at <= now {
             erasure::forget_tries(&*self.erasure, &tries).await?;
         }
