@@ -20,6 +20,7 @@ use crate::{
     argon2id::Argon2id,
     memory::Memory,
     oidc::{OpenIdProviders, Provider},
+    smtp::Smtp,
     tokio_timer::TokioTimer,
 };
 
@@ -68,6 +69,7 @@ pub struct Locations {
     s3: S3Dialect,
     memory: Budget,
     providers: Vec<Provider>,
+    mailer: Option<Arc<Smtp>>,
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "nothing is locked in this build"))]
     is_locked: bool,
     #[cfg(feature = "aws")]
@@ -127,6 +129,7 @@ impl Locations {
             s3,
             memory: Budget::unlimited(),
             providers: Vec::new(),
+            mailer: None,
             is_locked: false,
             #[cfg(feature = "aws")]
             sdk: crate::aws::Sdk::default(),
@@ -143,6 +146,12 @@ impl Locations {
     #[must_use]
     pub fn with_providers(self, providers: Vec<Provider>) -> Self {
         Self { providers, ..self }
+    }
+
+    /// The same, where mail is sent like that.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Option<Smtp>) -> Self {
+        Self { mailer: mailer.map(Arc::new), ..self }
     }
 
     /// The same for the server, which has locked [`Self::serving_lock`].
@@ -182,7 +191,8 @@ impl Locations {
     pub async fn open(&self) -> Result<Ports, ConnectError> {
         let rows = self.open_rows().await.map_err(|source| open("records", source))?;
         let blobs = self.open_blobs().await.map_err(|source| open("blobs", source))?;
-        Ok(join(rows, blobs, self.providers.clone(), self.memory.clone()))
+        let ports = join(rows, blobs, self.providers.clone(), self.memory.clone());
+        Ok(Ports { mailer: self.mailer.clone().map(|mailer| mailer as _), ..ports })
     }
 
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
@@ -389,6 +399,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budg
         attempts,
         single_use,
         identity_providers,
+        mailer: None,
         clock,
         timer,
         passwords,

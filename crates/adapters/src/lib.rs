@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
 //! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
-//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `AttemptStore`, `SingleUse` | one database file |
+//! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one database file |
 //! | `s3` | `BlobStore`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
-//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `AttemptStore`, `SingleUse` | one table |
+//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one table |
 //! | [`oidc`] | `IdentityProviders` | the keys that OpenID providers publish |
+//! | [`smtp`] | `Mailer` | nothing |
 //! | [`argon2id`] | `PasswordHasher` | nothing |
 //! | [`tokio_timer`] | `Timer` | nothing |
 //!
@@ -33,6 +34,7 @@ pub mod s3;
 mod s3_dialect;
 #[cfg(feature = "embedded")]
 mod serving_lock;
+pub mod smtp;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 pub mod tokio_timer;

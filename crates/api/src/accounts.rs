@@ -32,6 +32,30 @@ pub struct PasswordChange {
     pub new_password: String,
 }
 
+/// Whose password is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordResetRequest {
+    /// The email address the user signs in with.
+    #[schema(example = "ann@example.com", max_length = 254, format = Email)]
+    pub email: String,
+}
+
+/// A code that was mailed, and the password to have from now on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordReset {
+    /// The email address the code was requested for.
+    #[schema(example = "ann@example.com", max_length = 254, format = Email)]
+    pub email: String,
+    /// The code, as the user types it: case, spaces and dashes do not matter.
+    #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
+    pub code: String,
+    /// The new password: at least 8 characters of any kind.
+    #[schema(example = "wrong donkey capacitor clip", min_length = 8, max_length = 1024)]
+    pub new_password: String,
+}
+
 /// An ID token of an OpenID provider, and the nonce it was requested with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -271,6 +295,14 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Without the code and the password, which are in no log that way.
+impl fmt::Debug for PasswordReset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { email, code: _, new_password: _ } = self;
+        formatter.debug_struct("PasswordReset").field("email", email).finish_non_exhaustive()
+    }
+}
+
 /// Without the token, which is in no log that way.
 impl fmt::Debug for OidcCredentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -337,7 +369,10 @@ mod tests {
         let link = OidcLink { id_token: "s3cret".into(), nonce: "s3cret".into(), password };
         let nonce = OidcNonce { nonce: "s3cret".into(), expires_at: DateTime::UNIX_EPOCH };
 
-        let printed = format!("{credentials:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?}");
+        let (code, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
+        let reset = PasswordReset { email: "ann@example.com".into(), code, new_password };
+
+        let printed = format!("{credentials:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}");
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

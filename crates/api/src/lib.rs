@@ -1,6 +1,6 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Grant`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Grant`], [`PasswordReset`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
 //! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
@@ -27,7 +27,7 @@ mod uploads;
 pub use self::{
     accounts::{
         Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink, OidcNonce,
-        PasswordChange, Session, SessionPage, Usage, User, UserLimits,
+        PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, Usage, User, UserLimits,
     },
     changes::{Change, Changes},
     problem::Problem,

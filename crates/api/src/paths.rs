@@ -24,6 +24,10 @@ paths! {
     SIGN_UP = "/v1/auth/signup";
     /// Signing in.
     LOG_IN = "/v1/auth/login";
+    /// Having a code mailed to choose a new password with.
+    PASSWORD_RESET = "/v1/auth/password-reset";
+    /// Choosing it.
+    NEW_PASSWORD = "/v1/auth/password";
     /// Signing in with an OpenID provider.
     OIDC_LOG_IN = "/v1/auth/oidc/{provider}";
     /// What its ID token is to repeat.

@@ -4,6 +4,7 @@ mod check;
 mod environment;
 mod listen;
 pub mod logging;
+mod mail;
 mod memory;
 mod policies;
 mod providers;
@@ -26,7 +27,7 @@ pub use self::{
     listen::{InvalidListen, Listen},
     tables::{
         AuthConfig, ChangesConfig, Checksums, Downloads, ErasureConfig, HttpConfig, LambdaConfig, LimitsConfig,
-        LogConfig, OidcConfig, S3Config, SweepConfig, TimeoutsConfig,
+        LogConfig, MailConfig, OidcConfig, S3Config, SweepConfig, TimeoutsConfig,
     },
     url::Url,
 };
@@ -59,6 +60,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Who may come in.
     pub auth: AuthConfig,
+    /// How mail is sent.
+    pub mail: MailConfig,
     /// How much is taken.
     pub limits: LimitsConfig,
     /// How long is waited.
@@ -88,6 +91,7 @@ impl Default for Config {
             s3: S3Config::default(),
             http: HttpConfig::default(),
             auth: AuthConfig::default(),
+            mail: MailConfig::default(),
             limits: LimitsConfig::default(),
             timeouts: TimeoutsConfig::default(),
             erasure: ErasureConfig::default(),
@@ -172,6 +176,9 @@ impl Config {
             ("public_url", self.public_url.is_none()),
             ("s3.public_endpoint", self.s3.public_endpoint.is_none()),
             ("auth.oidc", self.auth.oidc.is_empty()),
+            ("mail.smtp", self.mail.smtp.is_none()),
+            ("mail.from", self.mail.from.is_none()),
+            ("mail.reset_link", self.mail.reset_link.is_none()),
         ];
         let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(key, _)| format!("# {key} is not set\n"));
         Ok([unset.collect(), toml::to_string(&config)?].join(""))
@@ -228,6 +235,11 @@ mod tests {
             downloads: Some(Downloads::Stream),
             public_url: "https://tapes.example.com".parse().ok(),
             s3: S3Config { public_endpoint: Some(Url::new("https://audio.example.com".into())), ..S3Config::default() },
+            mail: MailConfig {
+                smtp: Some(Url::new("smtps://smtp.example.com".into())),
+                from: Some("no-reply@example.com".into()),
+                reset_link: Some("recorder:reset?code={code}".into()),
+            },
             auth: AuthConfig { oidc: [("google".to_owned(), OidcConfig::default())].into(), ..AuthConfig::default() },
             ..Config::default()
         };

@@ -34,7 +34,8 @@ impl Config {
         let memory = Budget::new(self.limits.memory.as_u64());
         Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?
             .with_memory(memory)
-            .with_providers(self.providers()?))
+            .with_providers(self.providers()?)
+            .with_mailer(self.mailer()?))
     }
 
     /// What the use cases are told.

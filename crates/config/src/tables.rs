@@ -94,6 +94,21 @@ pub struct OidcConfig {
     pub social_type: Option<String>,
 }
 
+/// How mail is sent; none is unless this says how.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailConfig {
+    /// The mail server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<Url>,
+    /// Whom mail is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What opens the app where a new password is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_link: Option<String>,
+}
+
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {

@@ -25,6 +25,8 @@ pub mod erasure;
 pub mod http;
 pub mod inventory;
 pub mod links;
+pub mod mail_server;
+mod node_program;
 pub mod oidc_provider;
 pub mod passwords;
 pub mod pending;

@@ -1,20 +1,12 @@
 //! A real OpenID provider on this machine, for as long as a test wants it.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, ChildStdin, Command, Stdio},
-};
-
 use serde_json::{Value, json};
 
-/// Names the folder where its packages are.
-const PACKAGES: &str = "OIDC_PROVIDER";
+use crate::node_program::NodeProgram;
 
 /// The provider, which signs everybody in as whoever they say; it ends with this value.
 pub struct OidcProvider {
-    process: Child,
-    /// It ends when this does, also where the test is killed.
-    _tether: Option<ChildStdin>,
+    _program: NodeProgram,
     issuer: String,
 }
 
@@ -25,17 +17,9 @@ impl OidcProvider {
     /// If its packages are not there, or it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let packages = std::env::var_os(PACKAGES)
-            .expect("OIDC_PROVIDER names no packages: run under `cargo xtask engines run -- …` or `cargo xtask test`");
-        let mut command = Command::new("node");
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/oidc/provider.mjs")).arg(packages);
-        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut process = spawned.expect("node starts; install nodejs");
-        let tether = process.stdin.take();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-        assert!(line.starts_with("http://"), "the provider does not start: {line}");
-        Self { process, _tether: tether, issuer: line.trim_end().to_owned() }
+        let mut program = NodeProgram::start("oidc/provider.mjs", "OIDC_PROVIDER");
+        let issuer = program.address();
+        Self { _program: program, issuer }
     }
 
     /// The settings of a server that knows it as `test`, and its subjects as the ids of the network `kakao`.
@@ -75,12 +59,5 @@ impl OidcProvider {
     fn ask(&self, what: &str, body: &Value) -> String {
         let mut answer = ureq::post(format!("{}/test/{what}", self.issuer)).send(body.to_string()).expect("an answer");
         answer.body_mut().read_to_string().expect("text")
-    }
-}
-
-impl Drop for OidcProvider {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

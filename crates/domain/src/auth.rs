@@ -9,6 +9,7 @@ mod erasing;
 mod identities;
 mod oidc;
 mod password;
+mod resetting;
 mod social;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod tokens;
 pub use self::{
     disabling::{InvalidUserName, UserName},
     erasing::{ErasurePolicy, ErasureReceipt},
+    resetting::Forgotten,
     tokens::{Bearer, NewApiToken},
 };
 
@@ -32,8 +34,8 @@ use crate::{
     oidc::IdTokenFlaw,
     page::Limit,
     ports::{
-        AttemptStore, BoxError, Clock, CreateError, ErasureStore, HasherError, IdentityProviders, PasswordHasher,
-        PlaybackKeyStore, Ports, SingleUse, StoreError, TokenStore, UserStore,
+        AttemptStore, BoxError, Clock, CreateError, ErasureStore, HasherError, IdentityProviders, Mailer,
+        PasswordHasher, PlaybackKeyStore, Ports, SingleUse, StoreError, TokenStore, UserStore,
     },
     session::{Session, SessionPage, SessionToken, TokenForm},
     time::Timestamp,
@@ -53,7 +55,7 @@ pub struct AuthPolicy {
     pub absolute: TimeDelta,
     /// How many wrong passwords one client address may send in an hour; any number if 0.
     pub wrong_passwords_per_address: u32,
-    /// How many accounts one client address may make in an hour; any number if 0.
+    /// How many accounts one client address may make, or mails it may ask for, in an hour; any number if 0.
     pub sign_ups_per_address: u32,
     /// How many sessions a user may have; then the one that was used least recently ends for the next.
     pub most_sessions: u64,
@@ -94,6 +96,12 @@ pub enum AuthError {
     /// They have left, and are not erased yet.
     #[error("the account is being erased")]
     BeingErased,
+    /// The operator has not said how mail is sent.
+    #[error("no mail is sent here")]
+    NoMail,
+    /// The code is not one that was sent, was used, or is too old.
+    #[error("the code is wrong or does not count any more")]
+    InvalidCode,
     /// It is not the caller's password, or they have none.
     #[error("wrong password")]
     WrongPassword,
@@ -121,7 +129,7 @@ pub enum AuthError {
         /// How long until the next one is heard.
         wait: TimeDelta,
     },
-    /// Too many passwords of the client's address were wrong, or it has made too many accounts.
+    /// Too many passwords of the client's address were wrong, or it has made too many accounts or asked for too many mails.
     #[error("too much from this address")]
     TooManyFromAddress {
         /// How long until the next one is heard.
@@ -187,6 +195,7 @@ pub struct Auth {
     erasure: Arc<dyn ErasureStore>,
     single_use: Arc<dyn SingleUse>,
     keys: Arc<dyn PlaybackKeyStore>,
+    mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     wrong_passwords: Arc<HourlyLimit>,
     sign_ups: Arc<HourlyLimit>,
@@ -195,6 +204,9 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// How much longer it is remembered that something was used: one server forgets it by its clock, and another might
+    /// accept it again by its own.
+    const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
     /// How stale `last_used_at` may get before a use is written down: a request costs no write otherwise.
     const TOUCH_AFTER: TimeDelta = TimeDelta::hours(1);
     const CLIENT_CHARACTERS: usize = 200;
@@ -211,6 +223,7 @@ impl Auth {
             erasure,
             single_use,
             playback_keys,
+            mailer,
             clock,
             ..
         } = ports.clone();
@@ -227,6 +240,7 @@ impl Auth {
             erasure,
             single_use,
             keys,
+            mailer,
             clock,
             wrong_passwords,
             sign_ups,
@@ -251,7 +265,7 @@ impl Auth {
         let identity = Identity::Email(email.clone());
         let Account { user, password } = self.add(self.new_id(), email, password).await?;
         drop(place);
-        self.note_sign_up(key, device.address).await;
+        self.know(key, device.address).await;
         let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
         self.confirm(grant, &identity, password.as_ref()).await
     }

@@ -68,6 +68,16 @@ impl Email {
         &self.address
     }
 
+    /// The address as every mail server takes it, as far as that can be: with the domain in ASCII (RFC 5890, A-labels).
+    #[must_use]
+    pub fn in_ascii_domain(&self) -> String {
+        let ascii = self
+            .address
+            .rsplit_once('@')
+            .and_then(|(local, domain)| idna::domain_to_ascii(domain).ok().map(|domain| format!("{local}@{domain}")));
+        ascii.unwrap_or_else(|| self.address.clone())
+    }
+
     /// The address as it was filed before letter case was folded in full, if that was another text.
     #[must_use]
     pub fn former(&self) -> Option<Self> {
@@ -145,6 +155,15 @@ mod tests {
             Ok("ann@bücher.example".into())
         );
         assert_ne!(Email::parse("ann+1@example.com"), Email::parse("ann@example.com"));
+    }
+
+    #[test]
+    fn mail_goes_to_a_domain_in_ascii() {
+        for (address, ascii) in
+            [("ann@example.com", "ann@example.com"), ("ann@Bücher.example", "ann@xn--bcher-kva.example")]
+        {
+            assert_eq!(Email::parse(address).expect("an address").in_ascii_domain(), ascii);
+        }
     }
 
     #[test]

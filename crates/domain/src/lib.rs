@@ -1,6 +1,6 @@
 //! What Tapebase is, without saying where it runs: types, ports and use cases.
 //!
-//! - [`recording`], [`attempts`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
+//! - [`recording`], [`attempts`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`mail`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
 //! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
@@ -25,6 +25,7 @@ pub mod history;
 pub mod id;
 pub mod list;
 mod look;
+pub mod mail;
 pub mod media_type;
 pub mod memory;
 pub mod oidc;

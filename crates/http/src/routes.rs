@@ -12,8 +12,8 @@ use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
     endpoints::{
-        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, playback, recordings,
-        tokens,
+        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, password_reset,
+        playback, recordings, tokens,
     },
     openapi,
 };
@@ -67,6 +67,8 @@ fn table() -> Vec<Endpoint> {
     vec![
         at(paths::SIGN_UP).on(Method::POST, accounts::sign_up),
         at(paths::LOG_IN).on(Method::POST, accounts::log_in),
+        at(paths::PASSWORD_RESET).on(Method::POST, password_reset::request),
+        at(paths::NEW_PASSWORD).on(Method::PUT, password_reset::reset),
         at(paths::OIDC_NONCE).on(Method::POST, oidc::nonce),
         at(paths::OIDC_LOG_IN).on(Method::POST, oidc::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),

@@ -13,12 +13,13 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::join};
 use tapebase_api::Slug;
 use tapebase_domain::id::UserId;
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{runtime::Handle, sync::Notify, time::sleep};
 use tracing::{Instrument as _, Span};
 
 use crate::answers::problem::Problem;
@@ -29,11 +30,16 @@ pub struct Tasks {
     /// The process's own runtime, which outlives those of actix's workers.
     runtime: Handle,
     most: usize,
+    /// Whether the process stands still between an answer and the next request.
+    is_frozen: bool,
     running: Arc<Running>,
 }
 
 /// One user has one part in so many of all tasks at most.
 const SHARES: usize = 8;
+
+/// How long what nobody waits for takes at most, mostly: to hand a mail to its server.
+const USUALLY: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Running {
@@ -48,7 +54,13 @@ impl Tasks {
     /// is enough: what is begun by more is left by those who went.
     #[must_use]
     pub fn new(runtime: Handle, most: usize) -> Self {
-        Self { runtime, most, running: Arc::default() }
+        Self { runtime, most, is_frozen: false, running: Arc::default() }
+    }
+
+    /// The same for a process that stands still after an answer.
+    #[must_use]
+    pub fn frozen_after_answers(self) -> Self {
+        Self { is_frozen: true, ..self }
     }
 
     /// How many are under way.
@@ -79,13 +91,7 @@ impl Tasks {
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        let (counted, of_user) = Counted::begin(self.running.clone(), user.into());
-        if self.count() > self.most || of_user > self.most.div_ceil(SHARES) {
-            return Err(Problem::new(
-                Slug::Busy,
-                "What others began has not ended yet. Nothing was changed; try again.",
-            ));
-        }
+        let counted = self.count_one(user.into())?;
         // A panic is this task's alone: on its own thread it would take the worker with it.
         let change = AssertUnwindSafe(change).catch_unwind();
         let change = async move {
@@ -97,6 +103,33 @@ impl Tasks {
             Ok(result) => result.map_err(Into::into),
             Err(_) => Err(Problem::internal("a task panicked")),
         }
+    }
+
+    /// Begins what its client does not wait for, and is not to learn the duration of.
+    ///
+    /// Where nothing goes on after an answer, that waits until it is done, and at least for as long as it usually takes.
+    pub(crate) async fn start(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Problem> {
+        let counted = self.count_one(None)?;
+        let work = async move {
+            let _counted = counted;
+            work.await;
+        };
+        let work = self.runtime.spawn(work.instrument(Span::current()));
+        if self.is_frozen {
+            let (_, ()) = join(work, sleep(USUALLY)).await;
+        }
+        Ok(())
+    }
+
+    fn count_one(&self, user: Option<UserId>) -> Result<Counted, Problem> {
+        let (counted, of_user) = Counted::begin(self.running.clone(), user);
+        if self.count() > self.most || of_user > self.most.div_ceil(SHARES) {
+            return Err(Problem::new(
+                Slug::Busy,
+                "What others began has not ended yet. Nothing was changed; try again.",
+            ));
+        }
+        Ok(counted)
     }
 }
 
@@ -188,14 +221,13 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, time::Duration};
+    use std::pin::pin;
 
     use chrono::{DateTime, TimeDelta};
-    use futures_util::future::join;
     use tokio::{
         sync::{broadcast, oneshot},
         task::spawn_blocking,
-        time::{sleep, timeout},
+        time::{Instant, timeout},
     };
 
     use super::*;
@@ -288,6 +320,32 @@ mod tests {
         timeout(Duration::from_secs(5), tasks.finished()).await.expect("they have ended");
         tasks.run::<(), Problem>(ann, async { Ok(()) }).await.unwrap();
         assert!(tasks.running.users().is_empty(), "nobody who has none is remembered");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_begun_and_counted() {
+        let tasks = Tasks::new(Handle::current(), 1);
+        let (go_on, told) = oneshot::channel::<()>();
+
+        tasks.start(async move { told.await.unwrap() }).await.unwrap();
+
+        assert_eq!(tasks.count(), 1);
+        assert_eq!(tasks.start(async {}).await.unwrap_err().slug(), Slug::Busy);
+        go_on.send(()).unwrap();
+        timeout(Duration::from_secs(5), tasks.finished()).await.expect("it has ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn before_a_process_stands_still_everything_is_done_and_takes_the_same_time() {
+        let tasks = Tasks::new(Handle::current(), 1).frozen_after_answers();
+        for (takes, waits) in [(Duration::ZERO, USUALLY), (USUALLY / 2, USUALLY), (2 * USUALLY, 2 * USUALLY)] {
+            let begun = Instant::now();
+
+            tasks.start(sleep(takes)).await.unwrap();
+
+            assert_eq!(begun.elapsed().as_secs(), waits.as_secs());
+            assert_eq!(tasks.count(), 0);
+        }
     }
 
     #[tokio::test]

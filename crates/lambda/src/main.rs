@@ -66,7 +66,7 @@ async fn run() -> anyhow::Result<()> {
     let services = Services::new(&ports, &policy);
     let sweeper = Sweeper::new(ports.clone(), services.sweep.clone());
     let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
-    let tasks = Tasks::new(Handle::current(), usize::MAX);
+    let tasks = Tasks::new(Handle::current(), usize::MAX).frozen_after_answers();
     let app = app::start(routes(services, ports, policy, tasks.clone()), &config.http.allowed_origins).await?;
     let function = Function::new(app, sweeper, config.lambda.stream);
     let mut terminated = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;

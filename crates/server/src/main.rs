@@ -160,6 +160,12 @@ enum UserCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Print a code with which a user who has forgotten their password chooses another one, once and within an hour, in the
+    /// app; for servers that send no mail.
+    Reset {
+        /// The email address.
+        email: String,
+    },
     /// Change a user's password, which ends their sessions and playback links; prompts for it, or reads it from standard
     /// input.
     Password {
@@ -224,6 +230,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(UserCommand::Disable { user }) => user::disable(&config()?, &user).await,
         Command::User(UserCommand::Enable { user }) => user::enable(&config()?, &user).await,
         Command::User(UserCommand::Remove { user, yes }) => user::remove(&config()?, &user, yes).await,
+        Command::User(UserCommand::Reset { email }) => user::reset(&config()?, &email).await,
         Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }
 }

@@ -10,13 +10,14 @@ use tapebase_domain::{
     Services,
     auth::UserName,
     id::UserId,
+    mail::ResetCode,
     page::Limit,
     session::Session,
     time::Timestamp,
     user::{Account, Email, Identity, Password},
 };
 
-use crate::first_run;
+use crate::{first_run, print};
 
 const NO_SUCH_USER: &str = "there is no such user";
 const AGAIN: &str = "some sessions or links may not have ended; run it again";
@@ -43,6 +44,20 @@ pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
     let is_changed = services.auth.set_password(email, password).await?;
     ensure!(is_changed, "no user has this email address");
     say!("changed the password; all sessions and playback links of this user end within seconds");
+    Ok(())
+}
+
+/// Prints a code that lets a user choose another password.
+pub async fn reset(config: &Config, email: &str) -> anyhow::Result<()> {
+    let email = Email::parse_known(email)?;
+    let services = services(config).await?;
+    let code = services.auth.reset_code(email).await?;
+    let code = code.context("no user has this email address and a password")?;
+    say!("{}", code.expose());
+    print::to_stderr(format_args!(
+        "it can be used once, in the next {} minutes, by whoever has it\n",
+        ResetCode::LIFETIME.num_minutes()
+    ));
     Ok(())
 }
 

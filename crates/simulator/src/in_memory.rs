@@ -91,6 +91,7 @@ impl InMemory {
             attempts: rows.clone(),
             single_use: rows.clone(),
             identity_providers: Arc::new(PlainProvider),
+            mailer: None,
             playback_keys: rows,
             clock: clock.clone(),
             timer: clock,

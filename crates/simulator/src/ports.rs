@@ -59,6 +59,7 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         attempts: reached.clone(),
         single_use: reached.clone(),
         identity_providers: Arc::new(PlainProvider),
+        mailer: None,
         playback_keys: reached,
         clock: Arc::new(clock.clone()),
         timer: Arc::new(clock.clone()),

@@ -7,6 +7,7 @@ mod oidc;
 mod packages;
 mod ports;
 mod seaweedfs;
+mod smtp;
 
 use std::ffi::OsString;
 
@@ -85,6 +86,7 @@ fn environment(packages: &Packages, ports: &Ports) -> Environment {
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("AWS_LAMBDA_RIE", packages.rie.display().to_string()),
         ("OIDC_PROVIDER", packages.oidc.display().to_string()),
+        ("SMTP_SERVER", packages.smtp.display().to_string()),
         // The name of a bucket is no name of a host here.
         ("TAPEBASE_S3__PATH_STYLE", "true".to_owned()),
     ]

@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod lambda;
+pub mod mail;
 pub mod openid;
 pub mod seed;
 mod tcp;

@@ -62,17 +62,17 @@ impl Auth {
     /// Frees whoever was right, and knows where they are from now on. If that cannot be noted, they are let in all the
     /// same, and may have to wait the next time.
     pub(super) async fn note_success(&self, attempt: &Attempt) {
-        self.know(attempt.key, attempt.network).await;
+        self.know_network(attempt.key, attempt.network).await;
     }
 
-    /// Knows where somebody has made an account.
-    pub(super) async fn note_sign_up(&self, key: AttemptKey, address: Option<IpAddr>) {
+    /// Knows where somebody is who has made an account, or was let in without a password.
+    pub(super) async fn know(&self, key: AttemptKey, address: Option<IpAddr>) {
         if let Some(address) = address {
-            self.know(key, Some(Network::of(address))).await;
+            self.know_network(key, Some(Network::of(address))).await;
         }
     }
 
-    async fn know(&self, key: AttemptKey, network: Option<Network>) {
+    async fn know_network(&self, key: AttemptKey, network: Option<Network>) {
         for _ in 0..MOST_ROUNDS {
             let Ok(from) = self.attempts.attempts(key).await else { return };
             let to = from.as_ref().unwrap_or(&Attempts::default()).with_success(key, network, self.clock.now());

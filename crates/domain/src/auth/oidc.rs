@@ -13,9 +13,6 @@ use crate::{
 impl Auth {
     /// How long a token without a nonce may be accepted: longer than any is after it was issued.
     const TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
-    /// How much longer it is remembered that something was used: one server forgets it by its clock, and another might
-    /// accept it again by its own.
-    const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
 
     /// What an app is to have a provider repeat in the ID token, for it to be accepted once.
     ///

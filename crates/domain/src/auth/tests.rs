@@ -3,6 +3,7 @@ mod emails;
 mod erasing;
 mod identities;
 mod oidc;
+mod resetting;
 mod tokens;
 
 use mockall::predicate::{always, eq};

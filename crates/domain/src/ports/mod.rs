@@ -13,6 +13,7 @@ mod erasure;
 mod identity_providers;
 mod inventory;
 mod links;
+mod mailer;
 mod passwords;
 mod playback_keys;
 mod records;
@@ -39,6 +40,7 @@ pub use self::{
     identity_providers::{IdTokenError, IdentityProviders},
     inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
+    mailer::Mailer,
     passwords::{HasherError, PasswordHasher},
     playback_keys::PlaybackKeyStore,
     records::{InsertError, RecordStore, RevisionError, Terms},
@@ -62,6 +64,7 @@ pub use self::{
     identity_providers::MockIdentityProviders,
     inventory::MockInventory,
     links::MockPresignDownloads,
+    mailer::MockMailer,
     passwords::MockPasswordHasher,
     playback_keys::MockPlaybackKeyStore,
     records::MockRecordStore,
@@ -122,6 +125,8 @@ pub struct Ports {
     pub single_use: Arc<dyn SingleUse>,
     /// OpenID providers.
     pub identity_providers: Arc<dyn IdentityProviders>,
+    /// Mail, if the operator has said how it is sent.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// What playback links are signed with.
     pub playback_keys: Arc<dyn PlaybackKeyStore>,
     /// The time.

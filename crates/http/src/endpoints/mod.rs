@@ -10,6 +10,7 @@ pub mod health;
 pub mod identities;
 pub mod legacy;
 pub mod oidc;
+pub mod password_reset;
 pub mod playback;
 pub mod recordings;
 pub mod tokens;

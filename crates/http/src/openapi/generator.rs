@@ -21,8 +21,8 @@ use utoipa::{
 
 use crate::{
     endpoints::{
-        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, playback, recordings,
-        tokens,
+        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, password_reset,
+        playback, recordings, tokens,
     },
     openapi,
 };
@@ -37,7 +37,7 @@ use crate::{
     ),
     paths(
         accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::delete_me,
-        accounts::change_password,
+        accounts::change_password, password_reset::request, password_reset::reset,
         identities::list, identities::link, identities::get, identities::unlink,
         oidc::nonce, oidc::log_in, oidc::link,
         tokens::create, tokens::list, tokens::get, tokens::revoke,

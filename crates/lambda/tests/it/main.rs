@@ -4,6 +4,7 @@
 mod buffered;
 mod events;
 mod flow;
+mod mail;
 mod openid;
 mod policy;
 mod rie;

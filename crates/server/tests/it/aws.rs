@@ -4,6 +4,7 @@ mod cancel;
 mod erasure;
 mod faults;
 mod http;
+mod mail;
 mod memory;
 mod openid;
 mod rebuild;

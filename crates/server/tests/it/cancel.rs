@@ -21,8 +21,9 @@ use tapebase_conformance::http::{
     cases::{
         fixtures::fresh_ulid,
         sending::{own_target, put, request_to, url},
-        user::{fresh_email, id, log_in, sign_up, token},
+        user::{User, fresh_email, id, log_in, sign_up, token},
     },
+    mail::{forget, reset},
     text,
 };
 use tapebase_domain::{
@@ -34,6 +35,7 @@ use tapebase_domain::{
 use tokio::runtime::Runtime;
 
 use crate::{
+    mail::MAIL,
     openid::{self, PROVIDER},
     server::{Server, borrowed},
 };
@@ -59,6 +61,7 @@ fn whoever_hangs_up_leaves_nothing_half_done() {
 pub fn settings() -> Vec<(&'static str, String)> {
     let mut settings = openid::settings(&PROVIDER);
     settings.push(("TAPEBASE_LIMITS__SESSIONS", "1000".to_owned()));
+    settings.extend(MAIL.settings());
     settings
 }
 
@@ -143,6 +146,11 @@ fn audio() -> Vec<u8> {
     audio
 }
 
+/// The address of somebody who is not signed in anywhere else.
+fn fresh_user(tcp: &Tcp) -> String {
+    User::sign_up(tcp, "cy").email
+}
+
 impl Ann {
     fn sign_in(tcp: Tcp) -> Self {
         let email = fresh_email("ann");
@@ -162,6 +170,12 @@ impl Ann {
             "PUT /v1/me/password" => Request::new("PUT", "/v1/me/password")
                 .bearer(&self.somebody_else())
                 .json(&json!({"current_password": PASSWORD, "new_password": "another password"})),
+            "POST /v1/auth/password-reset" => forget(&fresh_user(&self.tcp)),
+            "PUT /v1/auth/password" => {
+                let email = fresh_user(&self.tcp);
+                let _ = self.tcp.send(&forget(&email)).expect(202);
+                reset(&email, &MAIL.mail_to(&email).code(), "another password")
+            }
             "POST /v1/me/identities" => link(&self.somebody_else()),
             "DELETE /v1/me/identities/{id}" => {
                 let token = self.somebody_else();

@@ -18,6 +18,7 @@ mod http;
 mod limits;
 mod links;
 mod logs;
+mod mail;
 mod many;
 mod memory;
 mod names;

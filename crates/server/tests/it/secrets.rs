@@ -5,13 +5,18 @@ use std::fs::{self, File};
 use serde_json::{Value, json};
 use tapebase_conformance::http::{
     Request,
-    cases::sending::{put, url},
+    cases::{
+        sending::{put, url},
+        user::User,
+    },
+    mail::{code, reset},
     text,
 };
 use tapebase_domain::digest::Sha256;
 use tempfile::TempDir;
 
 use crate::{
+    mail::MAIL,
     openid::{self, PROVIDER},
     server::{Server, borrowed, command},
 };
@@ -30,7 +35,8 @@ pub fn expect_no_secret(settings: &[(&str, &str)]) {
     let folder = TempDir::new().expect("a temporary folder");
     let (data_dir, log) = (folder.path().join("data"), folder.path().join("log"));
     let provider = openid::settings(&PROVIDER);
-    let own = [&borrowed(&provider)[..], &[("TAPEBASE_LOG__FILTER", "trace")]].concat();
+    let mail = MAIL.settings();
+    let own = [&borrowed(&provider)[..], &borrowed(&mail), &[("TAPEBASE_LOG__FILTER", "trace")]].concat();
     let mut command = command(&data_dir, &[settings, &own].concat());
     command.stderr(File::create(&log).expect("made"));
     let server = Server::run(command, &data_dir);
@@ -67,6 +73,8 @@ fn use_secrets(server: &Server) -> Vec<String> {
     let made = server.send(&Request::new("POST", "/v1/me/tokens").bearer(&token).json(&wanted)).expect(201).json();
     let api_token = text(&made, "access_token").to_owned();
     let _ = server.send(&Request::new("GET", "/v1/recordings").bearer(&api_token)).expect(200);
+    secrets.push("s3cret".to_owned());
+    secrets.push(forget_password(server));
     let keys = come_by_provider(server, &mut secrets);
     let played = upload_and_play(server, &token);
     let sent = send_directly(server, &token);
@@ -124,4 +132,13 @@ fn signature(part: &Value) -> String {
         .filter_map(|pair| pair.split_once('='))
         .find(|(name, _)| matches!(name.to_ascii_lowercase().as_str(), "signature" | "x-amz-signature"));
     signature.expect("a signature").1.to_owned()
+}
+
+/// Somebody else's code, which is used.
+fn forget_password(server: &Server) -> String {
+    let tcp = server.tcp();
+    let ben = User::sign_up(&tcp, "ben");
+    let code = code(&tcp, &MAIL, &ben.email);
+    let _ = server.send(&reset(&ben.email, &code, PASSWORDS[0])).expect(204);
+    code
 }

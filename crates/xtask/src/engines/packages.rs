@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::curl::CURL;
 use super::dynamodb::{self, JAVA, JAVAC};
-use super::oidc;
+use super::{oidc, smtp};
 use crate::node::{NODE, NPM};
 use crate::process::SETPRIV;
 use crate::python::{self, Environment};
@@ -28,13 +28,21 @@ pub struct Packages {
     pub rie: PathBuf,
     /// The folder with the packages of an OpenID provider. Tests start it themselves: it is theirs to rotate and to stop.
     pub oidc: PathBuf,
+    /// The folder with the packages of a mail server. Tests start it themselves, too.
+    pub smtp: PathBuf,
 }
 
 impl Packages {
     /// Finds the engines, which installs what is missing.
     pub fn find() -> Result<Self> {
         let home = ENVIRONMENT.find()?;
-        Ok(Self { dynamodb: dynamodb::find()?, seaweedfs: seaweedfs(&home), rie: rie(&home)?, oidc: oidc::find()? })
+        Ok(Self {
+            dynamodb: dynamodb::find()?,
+            seaweedfs: seaweedfs(&home),
+            rie: rie(&home)?,
+            oidc: oidc::find()?,
+            smtp: smtp::find()?,
+        })
     }
 }
 

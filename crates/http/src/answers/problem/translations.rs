@@ -204,6 +204,14 @@ impl From<AuthError> for Problem {
             }
             AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
                 .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
+            AuthError::NoMail => Self::new(
+                Slug::MailNotConfigured,
+                "Ask the operator of this server for a code (`tapebase user reset`), or for `mail.smtp` to be set.",
+            ),
+            AuthError::InvalidCode => Self::new(
+                Slug::InvalidCode,
+                "Type the code of the latest mail, or request another one. If you have just used it, sign in with the new password.",
+            ),
             AuthError::WrongPassword => {
                 Self::new(Slug::WrongPassword, "This is not the password of the account, or the account has none.")
             }
@@ -252,8 +260,9 @@ impl From<AuthError> for Problem {
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
             AuthError::TooManyFromAddress { wait } => {
                 let seconds = whole_seconds(wait);
-                let detail =
-                    format!("Too many wrong passwords or sign-ups from this address. Wait for {seconds} seconds.");
+                let detail = format!(
+                    "Too many wrong passwords, sign-ups or requests for mail from this address. Wait for {seconds} seconds."
+                );
                 Self::new(Slug::TooManyRequests, detail).with_header(header::RETRY_AFTER, seconds.to_string())
             }
             AuthError::TooManyAttempts { wait } => Self::too_many_attempts(wait),

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 34] = [
+const OTHERS: [(&str, &str, Slug); 38] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -56,6 +56,10 @@ const OTHERS: [(&str, &str, Slug); 34] = [
     ("signInWithOidc", "400", Slug::InvalidBody),
     ("signInWithOidc", "403", Slug::InvalidIdToken),
     ("signInWithOidc", "503", Slug::ProviderUnavailable),
+    ("requestPasswordReset", "400", Slug::InvalidEmail),
+    ("requestPasswordReset", "403", Slug::MailNotConfigured),
+    ("resetPassword", "400", Slug::InvalidPassword),
+    ("resetPassword", "403", Slug::InvalidCode),
     ("changePassword", "400", Slug::InvalidPassword),
     ("changePassword", "403", Slug::WrongPassword),
     ("linkIdentity", "400", Slug::InvalidEmail),

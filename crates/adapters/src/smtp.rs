@@ -1,0 +1,180 @@
+//! `Mailer` by any mail server that takes mail for delivery (SMTP, RFC 5321; submission, RFC 6409).
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::{
+        Mailbox,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tapebase_domain::{
+    id::random_bytes,
+    mail::{Mail, ResetCode},
+    ports::{BoxError, Mailer},
+};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// Why mail cannot be sent like that.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSmtp {
+    /// A password, and every code, would be anybody's on the way.
+    #[error(
+        "mail.smtp must begin with smtps:// or smtp://, as in smtps://USER:PASSWORD@smtp.example.com; user and password percent-encoded"
+    )]
+    Url,
+    /// Mail comes from nobody.
+    #[error("mail.from must be an address, as in `Recorder <no-reply@example.com>`")]
+    From,
+    /// Whoever opens it would have no code.
+    #[error(
+        "mail.reset_link must be a URL with {{code}} in it, as in https://app.example.com/reset?email={{email}}&code={{code}}"
+    )]
+    ResetLink,
+}
+
+/// A mail server, and what it is told of every mail.
+pub struct Smtp {
+    server: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    reset_link: Option<String>,
+    waiting: Semaphore,
+    connections: Semaphore,
+}
+
+impl Smtp {
+    /// How many mails may wait, in this process; more are not sent.
+    const WAITING: usize = 256;
+    /// How many are handed over at once.
+    const CONNECTIONS: usize = 4;
+    /// How long handing one over may take, and how long each step of it.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const STEP: Duration = Duration::from_secs(10);
+
+    /// Sends by the server at `url`, in the name of `from`; to choose a new password people open `reset_link`, where that is
+    /// set, or type the code into the app.
+    ///
+    /// TLS is required, but on this very machine.
+    ///
+    /// # Errors
+    /// [`InvalidSmtp`].
+    pub fn new(url: &str, from: &str, reset_link: Option<String>) -> Result<Self, InvalidSmtp> {
+        let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?).map_err(|_| InvalidSmtp::Url)?;
+        if reset_link.as_ref().is_some_and(|link| !link.contains("{code}") || !link.contains(':')) {
+            return Err(InvalidSmtp::ResetLink);
+        }
+        Ok(Self {
+            server: server.timeout(Some(Self::STEP)).build(),
+            from: from.parse().map_err(|_| InvalidSmtp::From)?,
+            reset_link,
+            waiting: Semaphore::new(Self::WAITING),
+            connections: Semaphore::new(Self::CONNECTIONS),
+        })
+    }
+
+    fn message(&self, mail: &Mail) -> Result<Message, BoxError> {
+        let id = format!("<{:032x}@{}>", u128::from_be_bytes(random_bytes()), self.from.email.domain());
+        // Nobody's absence is answered to (RFC 3834 section 5).
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, mail.to.in_ascii_domain().parse()?))
+            .subject("Choose a new password")
+            .message_id(Some(id))
+            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
+            .header(ContentType::TEXT_PLAIN);
+        Ok(message.body(self.text(mail))?)
+    }
+
+    fn text(&self, Mail { to, code }: &Mail) -> String {
+        let (to, minutes) = (to.as_str(), ResetCode::LIFETIME.num_minutes());
+        let link = self.reset_link.as_ref().map(|link| {
+            let link = link
+                .replace("{email}", &utf8_percent_encode(to, NON_ALPHANUMERIC).to_string())
+                .replace("{code}", code.expose());
+            format!("Or open this link:\n\n    {link}\n\n")
+        });
+        format!(
+            "Somebody, you perhaps, wants to choose a new password for the account of {to}.\n\n\
+             This is the code:\n\n    {}\n\n{}\
+             It can be used once, in the next {minutes} minutes. Give it to nobody.\n\
+             If it was not you, do nothing: your password is what it was.\n",
+            code.expose(),
+            link.unwrap_or_default()
+        )
+    }
+}
+
+#[async_trait]
+impl Mailer for Smtp {
+    async fn send(&self, mail: Mail) -> Result<(), BoxError> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| "too many mails are waiting to be sent")?;
+        let message = self.message(&mail)?;
+        let sent = timeout(Self::PATIENCE, async {
+            let _connection = self.connections.acquire().await?;
+            self.server.send(message).await.map_err(BoxError::from)
+        });
+        sent.await.map_err(|_| "the mail server takes too long")??;
+        Ok(())
+    }
+}
+
+/// Without the server, whose password is in it.
+impl fmt::Debug for Smtp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Smtp").field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// The URL as lettre reads it: `smtp` with TLS from the second line on (STARTTLS, RFC 3207), and without only on this machine.
+fn with_tls(url: &str) -> Result<String, InvalidSmtp> {
+    let (scheme, rest) = url.split_once("://").ok_or(InvalidSmtp::Url)?;
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let is_host = !host.is_empty() && !host.contains(['/', '?', '#']);
+    let is_here = ["127.0.0.1", "localhost", "[::1]"]
+        .iter()
+        .any(|here| host.strip_prefix(here).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
+    match scheme {
+        "smtps" if is_host => Ok(url.to_owned()),
+        "smtp" if is_host && is_here => Ok(url.to_owned()),
+        "smtp" if is_host => Ok(format!("{url}?tls=required")),
+        _ => Err(InvalidSmtp::Url),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_is_read_by_nobody_on_the_way() {
+        for (url, as_read) in [
+            ("smtps://ann:s3cret@smtp.example.com", "smtps://ann:s3cret@smtp.example.com"),
+            ("smtp://ann:s3cret@smtp.example.com:587", "smtp://ann:s3cret@smtp.example.com:587?tls=required"),
+            ("smtp://smtp.example.com", "smtp://smtp.example.com?tls=required"),
+            ("smtp://127.0.0.1:2525", "smtp://127.0.0.1:2525"),
+            ("smtp://localhost", "smtp://localhost"),
+            ("smtp://localhost.example.com", "smtp://localhost.example.com?tls=required"),
+            ("smtp://127.0.0.1@example.com", "smtp://127.0.0.1@example.com?tls=required"),
+        ] {
+            assert_eq!(with_tls(url).ok().as_deref(), Some(as_read), "{url}");
+        }
+        for url in
+            ["", "smtp.example.com", "https://smtp.example.com", "smtp://", "smtps://a/b", "smtp://a?tls=opportunistic"]
+        {
+            assert!(matches!(Smtp::new(url, "no-reply@example.com", None), Err(InvalidSmtp::Url)), "{url}");
+        }
+    }
+
+    #[test]
+    fn mail_comes_from_an_address_and_leads_to_the_code() {
+        let smtp = |from, link: Option<&str>| Smtp::new("smtps://smtp.example.com", from, link.map(str::to_owned));
+
+        assert!(smtp("Recorder <no-reply@example.com>", Some("recorder:reset?code={code}")).is_ok());
+        assert!(matches!(smtp("nobody", None), Err(InvalidSmtp::From)));
+        assert!(matches!(smtp("a@example.com", Some("https://example.com/reset")), Err(InvalidSmtp::ResetLink)));
+    }
+}

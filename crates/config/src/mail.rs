@@ -1,0 +1,19 @@
+//! How mail is sent.
+
+use anyhow::Context as _;
+use tapebase_adapters::smtp::Smtp;
+
+use crate::{Config, MailConfig};
+
+impl Config {
+    /// The mail server, if there is one.
+    ///
+    /// # Errors
+    /// If it would be told passwords in the clear, or mail would come from nobody or lead nowhere.
+    pub(crate) fn mailer(&self) -> anyhow::Result<Option<Smtp>> {
+        let MailConfig { smtp, from, reset_link } = &self.mail;
+        let Some(smtp) = smtp else { return Ok(None) };
+        let from = from.as_ref().context("mail.from is missing: the address that mail comes from")?;
+        Ok(Some(Smtp::new(smtp.expose(), from, reset_link.clone())?))
+    }
+}

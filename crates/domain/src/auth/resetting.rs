@@ -1,0 +1,102 @@
+//! A forgotten password: a code that only whoever reads the user's mail is told lets them choose another one.
+
+use super::{Auth, AuthError, Device, require_enabled};
+use crate::{
+    attempts::AttemptKey,
+    mail::{Mail, ResetCode},
+    user::{Account, Email, Password},
+};
+
+/// Whose password is to be reset, if it is anybody's: what is done about it takes its time, and must not tell.
+pub struct Forgotten {
+    email: Email,
+    account: Option<Account>,
+}
+
+impl Auth {
+    /// Takes it that somebody has forgotten their password. [`Self::mail_code`] does the rest.
+    ///
+    /// An address that nobody has costs the same time and the same calls.
+    ///
+    /// # Errors
+    /// [`AuthError::NoMail`], [`AuthError::TooManyFromAddress`], or a failing port.
+    pub async fn forgot_password(&self, email: Email, device: &Device) -> Result<Forgotten, AuthError> {
+        if self.mailer.is_none() {
+            return Err(AuthError::NoMail);
+        }
+        let now = self.clock.now();
+        self.sign_ups.check(device.address, now)?;
+        self.sign_ups.count(device.address, now);
+        let (email, account) = self.find_by_email(email).await?;
+        Ok(Forgotten { email, account })
+    }
+
+    /// Mails a code to whoever has forgotten their password; it goes to the address as it is filed, whoever typed it how.
+    ///
+    /// Nobody is sent more than a few in half an hour, and nobody who is not let in.
+    ///
+    /// # Errors
+    /// A failing port, which the client must not hear of.
+    pub async fn mail_code(&self, forgotten: Forgotten) -> Result<(), AuthError> {
+        let Forgotten { email, account } = forgotten;
+        let Some(account) = account.filter(|account| require_enabled(&account.user).is_ok()) else { return Ok(()) };
+        let Some(mailer) = &self.mailer else { return Ok(()) };
+        let now = self.clock.now();
+        let keys = self.keys.playback_keys().await?;
+        let Some(code) = ResetCode::issue(&account, &email, &keys, now) else { return Ok(()) };
+        for number in 0..ResetCode::MOST_MAILS {
+            let (mail, ends_at) = ResetCode::nth_mail(&email, number, now);
+            if self.single_use.use_up(mail, ends_at + Self::CLOCKS_APART).await? {
+                return mailer.send(Mail { to: email, code }).await.map_err(AuthError::Unavailable);
+            }
+        }
+        Ok(())
+    }
+
+    /// The code that lets a user choose a new password, for the operator to hand over; `None` if nobody who has a password
+    /// has this address.
+    ///
+    /// # Errors
+    /// [`AuthError::Disabled`], [`AuthError::BeingErased`], or a failing port.
+    pub async fn reset_code(&self, email: Email) -> Result<Option<ResetCode>, AuthError> {
+        let (email, account) = self.find_by_email(email).await?;
+        let Some(account) = account else { return Ok(None) };
+        require_enabled(&account.user)?;
+        Ok(ResetCode::issue(&account, &email, &self.keys.playback_keys().await?, self.clock.now()))
+    }
+
+    /// Replaces the password of whoever has been told a code, and ends all their sessions and links.
+    ///
+    /// Wrong codes count as wrong passwords of the address they come from. They keep nobody waiting at other addresses, as
+    /// wrong passwords do: a code cannot be guessed, and the owner must not be kept from theirs.
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidCode`], [`AuthError::TooManyFromAddress`], [`AuthError::Disabled`], [`AuthError::Busy`], or a
+    /// failing port.
+    pub async fn reset_password(
+        &self,
+        email: Email,
+        code: &str,
+        new: Password,
+        device: &Device,
+    ) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        self.wrong_passwords.check(device.address, now)?;
+        let (email, account) = self.find_by_email(email).await?;
+        let keys = self.keys.playback_keys().await?;
+        let Some(account) = account.filter(|account| ResetCode::is_typed(code, account, &email, &keys, now)) else {
+            self.wrong_passwords.count(device.address, now);
+            return Err(AuthError::InvalidCode);
+        };
+        require_enabled(&account.user)?;
+        let place = self.queue.enter(device.address)?;
+        let to = self.passwords.hash(new).await?;
+        drop(place);
+        // Refused, the password was changed meanwhile, and the code is of no use any more.
+        if !self.users.change_password(account.user.id, account.password, to, None).await? {
+            return Err(AuthError::InvalidCode);
+        }
+        self.know(AttemptKey::of_email(&email), device.address).await;
+        Ok(())
+    }
+}

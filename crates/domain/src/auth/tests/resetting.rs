@@ -1,0 +1,155 @@
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::{
+    history::HistoryId,
+    mail::ResetCode,
+    playback::{PlaybackKey, PlaybackKeys},
+    ports::MockMailer,
+};
+
+/// Of a world with keys, where Ann has an account.
+fn ports_with_ann() -> (TestPorts, Account) {
+    let mut ports = TestPorts::at(NOW);
+    let ann = account(&ports);
+    let found = ann.clone();
+    ports.users.expect_find().returning(move |identity| Ok(found.user.has(identity).then(|| found.clone())));
+    let keys = PlaybackKeys { history: HistoryId::generate(), current: PlaybackKey::generate(), previous: None };
+    ports.playback_keys.expect_playback_keys().returning(move || Ok(keys));
+    (ports, ann)
+}
+
+/// The codes that are mailed from now on.
+fn mailed(ports: &mut TestPorts) -> Arc<Mutex<Vec<ResetCode>>> {
+    let codes = Arc::<Mutex<Vec<_>>>::default();
+    let mut mailer = MockMailer::new();
+    let sent = codes.clone();
+    mailer.expect_send().returning(move |mail| {
+        assert_eq!(mail.to, email());
+        sent.lock().expect("no panic").push(mail.code);
+        Ok(())
+    });
+    ports.mailer = Some(mailer);
+    codes
+}
+
+async fn forget(auth: &Auth, email: Email) {
+    let forgotten = auth.forgot_password(email, &Device::default()).await.expect("mail is sent");
+    auth.mail_code(forgotten).await.expect("the ports work");
+}
+
+#[tokio::test]
+async fn whoever_is_mailed_a_code_chooses_another_password() {
+    let (mut ports, ann) = ports_with_ann();
+    let codes = mailed(&mut ports);
+    ports.single_use.expect_use_up().times(1).returning(|_, _| Ok(true));
+    ports.passwords.expect_hash().with(eq(password())).returning(|_| Ok(PasswordHash::new("new".into())));
+    let (user, from, to) = (ann.user.id, ann.password.clone(), PasswordHash::new("new".into()));
+    ports
+        .users
+        .expect_change_password()
+        .with(eq(user), eq(from), eq(to), eq(None))
+        .times(1)
+        .returning(|_, _, _, _| Ok(true));
+    let auth = Auth::new(&ports.build(), policy());
+
+    forget(&auth, email()).await;
+
+    let code = codes.lock().expect("no panic").pop().expect("a mail");
+    auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
+}
+
+#[tokio::test]
+async fn what_is_typed_wrong_costs_no_hash_and_counts_against_its_address() {
+    let (ports, _) = ports_with_ann();
+    let auth = Auth::new(&ports.build(), AuthPolicy { wrong_passwords_per_address: 4, ..policy() });
+    let device = Device { address: Some([192, 0, 2, 1].into()), ..Device::default() };
+    let nobody = Email::parse("nobody@example.com").expect("an address");
+
+    let wrong = auth.reset_password(email(), "0000-0000-0000", password(), &device).await;
+    let again = auth.reset_password(nobody, "0000-0000-0000", password(), &device).await;
+
+    assert!(matches!(wrong, Err(AuthError::InvalidCode)), "{wrong:?}");
+    assert!(matches!(again, Err(AuthError::TooManyFromAddress { .. })), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_code_that_was_used_meanwhile_is_of_no_use() {
+    let (mut ports, _) = ports_with_ann();
+    ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("new".into())));
+    ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(false));
+    let auth = Auth::new(&ports.build(), policy());
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+
+    let reset = auth.reset_password(email(), code.expose(), password(), &Device::default()).await;
+
+    assert!(matches!(reset, Err(AuthError::InvalidCode)), "{reset:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_sent_more_than_a_few() {
+    let (mut ports, _) = ports_with_ann();
+    let codes = mailed(&mut ports);
+    let used = Mutex::new(Vec::new());
+    ports.single_use.expect_use_up().returning(move |digest, _| {
+        let mut used = used.lock().expect("no panic");
+        let is_new = !used.contains(&digest);
+        used.push(digest);
+        Ok(is_new)
+    });
+    let auth = Auth::new(&ports.build(), policy());
+
+    for _ in 0..2 * ResetCode::MOST_MAILS {
+        forget(&auth, email()).await;
+    }
+
+    let codes = codes.lock().expect("no panic");
+    assert_eq!(codes.len(), 3);
+    assert!(codes.iter().all(|code| *code == codes[0]));
+}
+
+#[tokio::test]
+async fn who_is_nobody_or_not_let_in_is_sent_nothing() {
+    let (mut ports, ann) = ports_with_ann();
+    // Any mail would fail the test.
+    ports.mailer = Some(MockMailer::new());
+    let auth = Auth::new(&ports.build(), policy());
+    forget(&auth, Email::parse("nobody@example.com").expect("an address")).await;
+
+    for leaves in [false, true] {
+        let mut ports = TestPorts::at(NOW);
+        ports.mailer = Some(MockMailer::new());
+        let mut user = ann.user.clone();
+        *(if leaves { &mut user.erase_at } else { &mut user.disabled_at }) = Some(ports.now());
+        let refused = Account { user, ..ann.clone() };
+        ports.users.expect_find().returning(move |_| Ok(Some(refused.clone())));
+        let auth = Auth::new(&ports.build(), policy());
+
+        forget(&auth, email()).await;
+        let minted = auth.reset_code(email()).await;
+
+        assert!(matches!(minted, Err(AuthError::Disabled | AuthError::BeingErased)), "{minted:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_mail_nobody_is_looked_for() {
+    let auth = Auth::new(&TestPorts::at(NOW).build(), policy());
+
+    let forgotten = auth.forgot_password(email(), &Device::default()).await.err();
+
+    assert!(matches!(forgotten, Some(AuthError::NoMail)), "{forgotten:?}");
+}
+
+#[tokio::test]
+async fn mails_of_one_address_are_limited() {
+    let (mut ports, _) = ports_with_ann();
+    mailed(&mut ports);
+    let auth = Auth::new(&ports.build(), AuthPolicy { sign_ups_per_address: 4, ..policy() });
+    let device = Device { address: Some([192, 0, 2, 1].into()), ..Device::default() };
+    auth.forgot_password(email(), &device).await.expect("the first");
+
+    let second = auth.forgot_password(email(), &device).await.err();
+
+    assert!(matches!(second, Some(AuthError::TooManyFromAddress { .. })), "{second:?}");
+}

@@ -1,0 +1,21 @@
+//! Choosing a new password with a code from a real mail server, with the function on DynamoDB.
+
+use std::sync::LazyLock;
+
+use tapebase_conformance::mail_server::MailServer;
+
+use crate::{
+    rie::{Caller, Shared},
+    stores,
+};
+
+/// It ends with the process.
+static MAIL: LazyLock<MailServer> = LazyLock::new(MailServer::start);
+
+fn shared() -> ((Caller, &'static MailServer), ()) {
+    static SHARED: Shared = Shared::new(&[]);
+    let stores = || stores::fresh().into_iter().chain(MAIL.settings()).collect();
+    ((SHARED.caller_on(stores), &MAIL), ())
+}
+
+tapebase_conformance::mail_tests!(shared());

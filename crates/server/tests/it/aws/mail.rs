@@ -1,0 +1,19 @@
+//! Choosing a new password with a code from a real mail server, where users are in DynamoDB.
+
+use std::sync::Arc;
+
+use tapebase_conformance::{http::Tcp, mail_server::MailServer};
+
+use super::stores;
+use crate::{
+    mail::MAIL,
+    server::{Server, Shared, borrowed},
+};
+
+fn shared() -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    let (tcp, server) = SERVER.get(|| stores::serve(&borrowed(&MAIL.settings())));
+    ((tcp, &MAIL), server)
+}
+
+tapebase_conformance::mail_tests!(shared());

@@ -1,0 +1,91 @@
+//! Choosing a new password with a code from a real mail server, through TCP; and what becomes of codes where none answers.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use tapebase_conformance::{
+    http::{
+        Request, Tcp,
+        cases::user::{PASSWORD, User, log_in},
+        mail::{forget, reset},
+    },
+    mail_server::{FROM, MailServer},
+};
+use tempfile::TempDir;
+
+use crate::server::{Server, Shared, borrowed, command};
+
+/// Of all tests that leave it as it is; it ends with the process.
+pub static MAIL: LazyLock<MailServer> = LazyLock::new(MailServer::start);
+
+fn shared() -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    let (tcp, server) = SERVER.get(|| Server::start(&borrowed(&MAIL.settings())));
+    ((tcp, &MAIL), server)
+}
+
+tapebase_conformance::mail_tests!(shared());
+
+#[test]
+fn without_a_mail_server_the_operator_has_codes() {
+    let server = Server::start(&[]);
+    let tcp = server.tcp();
+    let ann = User::sign_up(&tcp, "ann");
+    assert_eq!(server.send(&forget(&ann.email)).problem(), "mail-not-configured");
+
+    let mut printed = command(server.data_dir(), &[]);
+    let printed = printed.args(["user", "reset", &ann.email]).output().expect("it runs");
+
+    assert!(printed.status.success(), "{printed:?}");
+    let code = String::from_utf8(printed.stdout).expect("text");
+    let _ = server.send(&reset(&ann.email, &code, "wrong donkey capacitor clip")).expect(204);
+    assert_eq!(server.send(&log_in(&ann.email, PASSWORD)).problem(), "wrong-credentials");
+    let mut nobody = command(server.data_dir(), &[]);
+    assert!(!nobody.args(["user", "reset", "nobody@example.com"]).status().expect("it runs").success());
+}
+
+#[test]
+fn what_no_mail_server_takes_is_told_the_operator_and_nobody_else() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = format!("smtp://{}", silent.local_addr().expect("an address"));
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let wrong_password = MAIL.url().replace("s3cret", "other");
+    for (url, cause) in [
+        (silent.as_str(), "takes too long|timed out|timeout"),
+        (&format!("smtp://{closed}"), "refused"),
+        (MAIL.untrusted_url(), "certificate"),
+        (&wrong_password, "wrong user or password"),
+    ] {
+        let folder = TempDir::new().expect("a temporary folder");
+        let (data_dir, log) = (folder.path().join("data"), folder.path().join("log"));
+        let mut command = command(&data_dir, &[("TAPEBASE_MAIL__SMTP", url), ("TAPEBASE_MAIL__FROM", FROM)]);
+        command.stderr(File::create(&log).expect("made"));
+        let server = Server::run(command, &data_dir);
+        let tcp = server.tcp();
+        let ann = User::sign_up(&tcp, "ann");
+
+        let begun = Instant::now();
+        let _ = server.send(&forget(&ann.email)).expect(202);
+        let took = begun.elapsed();
+
+        wait_for_tasks(&server);
+        let log = fs::read_to_string(&log).expect("read");
+        let line = log.lines().find(|line| line.contains("was not mailed")).unwrap_or_else(|| panic!("{url}: {log}"));
+        assert!(cause.split('|').any(|cause| line.contains(cause)), "{url}: {line}");
+        assert!(!log.contains("s3cret") && !log.contains(&ann.email), "{log}");
+        assert!(took < Duration::from_secs(5), "{url}: the client waited for {took:?}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server is asked again after a while")]
+fn wait_for_tasks(server: &Server) {
+    let begun = Instant::now();
+    while server.send(&Request::new("GET", "/readyz")).expect(200).json()["tasks"] != 0 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "still busy");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
