@@ -75,6 +75,16 @@ impl Smtp {
         })
     }
 
+    /// Signs in at the mail server, and sends nothing.
+    ///
+    /// # Errors
+    /// What keeps it from taking mail.
+    pub async fn check(&self) -> Result<(), BoxError> {
+        let answered = timeout(Self::PATIENCE, self.server.test_connection()).await;
+        let takes_mail = answered.map_err(|_| "the mail server takes too long")??;
+        if takes_mail { Ok(()) } else { Err("the mail server takes no mail".into()) }
+    }
+
     fn message(&self, mail: &Mail) -> Result<Message, BoxError> {
         let id = format!("<{:032x}@{}>", u128::from_be_bytes(random_bytes()), self.from.email.domain());
         // Nobody's absence is answered to (RFC 3834 section 5).

@@ -1,8 +1,12 @@
-// A mail server (npm's smtp-server) on this machine, for tests. It delivers to nobody: it prints each mail in a line, as JSON.
-// The first lines are where it is: for whoever signs in; and with TLS, by a certificate that nobody has issued.
+// A mail server (npm's smtp-server) on this machine, for tests. It prints where it is, for whoever signs in; and where it is
+// with TLS, by a certificate that nobody has issued. It delivers to nobody: each mail becomes a line of JSON, which is printed,
+// or goes to the file that is named.
+import { appendFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-const { SMTPServer } = createRequire(`${process.argv[2]}/`)('smtp-server')
+const [packages, file] = process.argv.slice(2)
+const { SMTPServer } = createRequire(`${packages}/`)('smtp-server')
+const deliver = file ? line => appendFileSync(file, `${line}\n`) : console.log
 const [USER, PASSWORD] = ['tapebase', 's3cret word']
 
 // Without quoted-printable (RFC 2045 section 6.7), as whoever reads the mail sees it.
@@ -25,7 +29,7 @@ async function listen(options) {
       const text = (await stream.setEncoding('utf8').toArray()).join('')
       const { mailFrom, rcptTo } = session.envelope
       const to = rcptTo.map(({ address }) => address)
-      console.log(JSON.stringify({ from: mailFrom.address, to, text: readable(text) }))
+      deliver(JSON.stringify({ from: mailFrom.address, to, text: readable(text) }))
       callback()
     },
   })
@@ -38,7 +42,6 @@ async function listen(options) {
 const plain = await listen({ disabledCommands: ['STARTTLS'], allowInsecureAuth: true })
 const secure = await listen({ secure: true })
 const user = `${USER}:${encodeURIComponent(PASSWORD)}`
-console.log(`smtp://${user}@${plain}`)
-console.log(`smtps://${user}@${secure}`)
+console.log(`smtp://${user}@${plain}\nsmtps://${user}@${secure}`)
 // Whoever started it is gone when its input ends.
 process.stdin.on('end', () => process.exit()).resume()

@@ -80,6 +80,8 @@ actions! {
     LogOutEverywhere: 1 1 1,
     /// Somebody changes their password.
     ChangePassword: 1 1 1,
+    /// Somebody has forgotten their password, and chooses it anew with a code of the operator's.
+    ForgetPassword: 1 1 1,
     /// Somebody links another email address, and unlinks it.
     ChangeIdentities: 1 1 1,
     /// Somebody proves a social id to be theirs that another has come by.

@@ -79,13 +79,21 @@ pub async fn log_in(client: Client) {
             };
             client.shared.facts().known.sessions.push(session);
         }
-        Err(error @ AuthError::WrongCredentials) => client.shared.wrong(Invariant::Tokens, error.to_string()),
+        Err(error @ AuthError::WrongCredentials) if !may_have_changed(&client, over) => {
+            client.shared.wrong(Invariant::Tokens, error.to_string());
+        }
         // Tries whose success could not be noted count as failed, and so do those of a moment.
-        Err(error @ (AuthError::Disabled | AuthError::TooManyAttempts { .. })) => {
+        Err(error @ (AuthError::Disabled | AuthError::TooManyAttempts { .. } | AuthError::WrongCredentials)) => {
             client.shared.note(&format!("{} is told that {error}", client.person));
         }
         Err(error) => client.excuse_failure(&error),
     }
+}
+
+/// Whether the password may be another one than it was when only so many of the changes that end sessions were over.
+fn may_have_changed(client: &Client, over: u32) -> bool {
+    let person = &client.shared.facts().people[client.person];
+    person.log_outs.0 > over || person.is_log_out_lost
 }
 
 /// Presents a token, after a look at the list of sessions: none that is not there may be open.
@@ -140,6 +148,25 @@ pub async fn change_password(client: Client, token: String) {
     end_all(&client, &tokens, client.services.auth.change_password(&caller, current, new)).await;
 }
 
+/// Has the operator hand out a code, and chooses a password with it, which is the same: all that is open ends. The code counts
+/// once.
+pub async fn forget_password(client: Client) {
+    let (Some(email), Ok(new)) = (email(client.person), Password::parse(PASSWORD)) else { return };
+    let auth = &client.services.auth;
+    let code = match auth.reset_code(email.clone()).await {
+        Ok(Some(code)) => code,
+        Ok(None) => return client.shared.wrong(Invariant::Tokens, format!("{} has no password", client.person)),
+        Err(error) => return judge(&client, error),
+    };
+    let tokens = client.shared.facts().tokens(client.person);
+    let reset = async || auth.reset_password(email.clone(), code.expose(), new.clone(), &"web".into()).await;
+    let mut was_used = false;
+    end_all(&client, &tokens, async { reset().await.inspect(|()| was_used = true) }).await;
+    if was_used && reset().await.is_ok() {
+        client.shared.wrong(Invariant::Tokens, format!("a code of {} counts twice", client.person));
+    }
+}
+
 /// Signs in, and links another email address, which signs in as well until it is unlinked.
 pub async fn change_identities(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
@@ -152,7 +179,10 @@ pub async fn change_identities(client: Client) {
         Ok(linked) => linked,
         Err(error) => return judge(&client, error),
     };
-    if let Err(AuthError::WrongCredentials) = log_in(other.clone()).await {
+    let (_, over) = client.shared.facts().people[client.person].log_outs;
+    if let Err(AuthError::WrongCredentials) = log_in(other.clone()).await
+        && !may_have_changed(&client, over)
+    {
         client.shared.wrong(Invariant::Tokens, format!("a linked address of {} does not sign in", client.person));
     }
     match auth.unlink(&caller, linked.id).await {
@@ -290,7 +320,8 @@ async fn end_all(client: &Client, tokens: &[String], act: impl Future<Output = R
     match act.await {
         Ok(()) => end(Openness::Closed),
         Err(error @ AuthError::WrongPassword) => client.shared.wrong(Invariant::Tokens, error.to_string()),
-        Err(error @ (AuthError::Disabled | AuthError::TooManyAttempts { .. })) => {
+        // A code ends with the password it was for, with keys that are rotated, and by the clock.
+        Err(error @ (AuthError::Disabled | AuthError::TooManyAttempts { .. } | AuthError::InvalidCode)) => {
             client.shared.note(&format!("{} is told that {error}", client.person));
         }
         Err(error) => {

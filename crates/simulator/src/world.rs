@@ -374,6 +374,7 @@ impl World {
             Action::CloseSession => self.close_session(at, dice),
             Action::LogOutEverywhere => self.change_with_token(at, dice, sessions::log_out_everywhere),
             Action::ChangePassword => self.change_with_token(at, dice, sessions::change_password),
+            Action::ForgetPassword => self.as_changer(at, dice, sessions::forget_password),
             Action::ChangeIdentities => self.as_changer(at, dice, sessions::change_identities),
             Action::ProveSocialId => self.as_changer(at, dice, sessions::prove_social_id),
             Action::UseToken => self.as_changer(at, dice, sessions::use_token),

@@ -1,6 +1,7 @@
 """One request for every kind of answer of every route."""
 
 import json
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -19,10 +20,11 @@ LARGE = AUDIO + bytes(300_000)
 class Walk:
     """Goes through all routes as a new user, and keeps every exchange."""
 
-    def __init__(self, server: Server, data: Path, provider: str) -> None:
+    def __init__(self, server: Server, data: Path, provider: str, mails: Path) -> None:
         self.server = server
         self.data = data
         self.provider = provider
+        self.mails = mails
         self.exchanges: list[Exchange] = []
         self.token = ""
 
@@ -105,7 +107,27 @@ class Walk:
         self.send("DELETE", "/v1/me/sessions", status=204)
         self.token = self.sign_in("ann")
         self.api_tokens()
+        self.forgotten_password()
         self.send("DELETE", "/v1/me", status=202, token=self.sign_in("bob"))
+
+    def forgotten_password(self) -> None:
+        request, reset = "/v1/auth/password-reset", "/v1/auth/password"
+        account = {"email": "cy@example.com", "password": PASSWORD}
+        self.send("POST", "/v1/auth/signup", status=201, body=account, token="")
+        self.send("POST", request, status=400, body={"email": "cy"}, token="")
+        self.send("POST", request, status=202, body={"email": account["email"]}, token="")
+        chosen = {"email": account["email"], "new_password": "another password"}
+        self.send("PUT", reset, status=403, body={**chosen, "code": "0000-0000-0000"}, token="")
+        chosen["code"] = self.mailed_code()
+        self.send("PUT", reset, status=400, body={**chosen, "new_password": "short"}, token="")
+        self.send("PUT", reset, status=204, body=chosen, token="")
+
+    def mailed_code(self) -> str:
+        for _ in range(100):
+            if codes := re.findall(r" ([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4})\\r", self.mails.read_text()):
+                return codes[-1]
+            sleep(0.1)
+        raise SystemExit("no mail arrives")
 
     def api_tokens(self) -> None:
         all_of_them, one = "/v1/me/tokens", "/v1/me/tokens/{id}"

@@ -18,6 +18,7 @@ pub use dynamodb::JAVA;
 pub use keeper::Engines;
 pub use oidc::OidcProvider;
 pub use packages::require_programs;
+pub use smtp::MailServer;
 
 use crate::{process, program};
 use packages::Packages;

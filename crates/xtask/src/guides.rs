@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::debian::{Bundle, environment};
-use crate::engines::{Engines, OidcProvider};
+use crate::engines::{Engines, MailServer, OidcProvider};
 use crate::markdown::blocks;
 use crate::server;
 use crate::workspace;
@@ -29,10 +29,11 @@ const PROGRAMS: Bundle = Bundle {
 const README: &str = "README.md";
 
 /// The texts with commands, and what those print among other things.
-const GUIDES: [(&str, &[&str]); 6] = [
+const GUIDES: [(&str, &[&str]); 7] = [
     (README, &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"]),
     ("docs/guides/play.md", &["identical\n206\n", "/v1/play/", "\ninvalid-link\n"]),
     ("docs/guides/delete-an-account.md", &["@example.com\n", "completed_by", "\ninvalid-token\n"]),
+    ("docs/guides/forgotten-password.md", &["@example.com\n202\n204\nBearer\ninvalid-code\n403\n"]),
     ("docs/guides/social-login.md", &["Bearer\nnull\n"]),
     ("docs/guides/errors-and-retries.md", &["\"not-found\"\n201\n200\n"]),
     (
@@ -56,6 +57,18 @@ const DEPLOYMENT: (&str, &str, &str) = ("deploy/README.md", "See whether it answ
 
 /// For how long a text may take, in seconds: a server that does not answer must not have everybody wait for ever.
 const PATIENCE: &str = "120";
+
+/// Where all mail is, in a desk's folder.
+const MAILS: &str = "mails";
+/// Which is the person's business: waits for the latest mail to an address, and prints the code in it.
+const READ_CODE: &str = r#"read_code_from_mail() {
+  for _ in $(seq 100); do
+    code=$(jq -Rr --arg to "$1" 'fromjson? | select(.to == [$to]).text' mails | grep -oE '^    [0-9A-Z-]{14}' | tr -d ' ' | tail -n 1) || :
+    [ -z "$code" ] || break
+    sleep 0.1
+  done
+  printf '%s' "$code"
+}"#;
 
 /// Where the texts expect a server.
 const USUAL: &str = "http://127.0.0.1:8080";
@@ -81,12 +94,12 @@ pub fn run(engines: &Engines, built: &Path) -> Result<()> {
     let start = |begin: &str| blocks(&readme, "sh").find(|block| block.starts_with(begin));
 
     let on_disk = desk.server(start(ON_DISK).context("the README starts no server")?, &workspace::path(""))?;
-    let google = desk.provider_settings();
-    server::serve_by(on_disk, &google, |address, folder| desk.follow_all(address, folder)).context("on disk")?;
+    server::serve_by(on_disk, &desk.settings(), |address, folder| desk.follow_all(address, folder))
+        .context("on disk")?;
 
     let on_aws = desk.server(start(ON_AWS).context("the README starts no server on AWS")?, desk.folder.path())?;
     let of_engines = engines.environment().iter().map(|(name, value)| (&**name, &**value));
-    let settings: Vec<_> = of_engines.chain(google).collect();
+    let settings: Vec<_> = of_engines.chain(desk.settings()).collect();
     server::serve_by(on_aws, &settings, |address, _| desk.follow_on_aws(address)).context("on AWS")?;
 
     proxy::run(&desk).context("behind nginx")
@@ -100,6 +113,8 @@ struct Desk {
     folder: TempDir,
     /// Stands for Google.
     provider: OidcProvider,
+    /// Stands for everybody's mailbox.
+    mail: MailServer,
 }
 
 impl Desk {
@@ -109,13 +124,16 @@ impl Desk {
         std::fs::create_dir_all(&release)?;
         symlink(built, release.join("tapebase"))?;
         symlink(workspace::path("crates"), folder.path().join("crates"))?;
-        Ok(Self { home, folder, provider: OidcProvider::start()? })
+        let mail = MailServer::start(&folder.path().join(MAILS))?;
+        Ok(Self { home, folder, provider: OidcProvider::start()?, mail })
     }
 
-    /// Settings of a server that takes this machine's provider for Google.
-    fn provider_settings(&self) -> [(&str, &str); 2] {
+    /// Settings of a server that takes this machine's provider for Google, and sends mail to everybody's mailbox.
+    fn settings(&self) -> Vec<(&str, &str)> {
         let issuer = self.provider.issuer();
-        [("TAPEBASE_AUTH__OIDC__GOOGLE__ISSUER", issuer), ("TAPEBASE_AUTH__OIDC__GOOGLE__AUDIENCES", "app")]
+        let google =
+            [("TAPEBASE_AUTH__OIDC__GOOGLE__ISSUER", issuer), ("TAPEBASE_AUTH__OIDC__GOOGLE__AUDIENCES", "app")];
+        [google, self.mail.settings()].concat()
     }
 
     /// A command that runs a block, the last line of which serves.
@@ -165,7 +183,7 @@ impl Desk {
             r#"sign_in_with_google() {{ jq -n --arg nonce "$1" '{{client_id: "app", sub: "ann", $nonce}}' | curl -s {}/test/token -d @-; }}"#,
             self.provider.issuer()
         );
-        self.paste(&["bash", "--norc"], &format!("set -eu -o pipefail\n{sign_in}\n{script}"), expected)
+        self.paste(&["bash", "--norc"], &format!("set -eu -o pipefail\n{sign_in}\n{READ_CODE}\n{script}"), expected)
     }
 
     /// Has a shell read the script from its standard input.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::engines::OidcProvider;
+use crate::engines::{MailServer, OidcProvider};
 use crate::python::{self, Environment};
 use crate::server;
 use crate::{program, workspace};
@@ -32,8 +32,11 @@ const SETTINGS: [(&str, &str); 8] = [
 pub fn run() -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);
     let provider = OidcProvider::start()?;
+    let mails = tempfile::NamedTempFile::new()?;
+    let mail = MailServer::start(mails.path())?;
     let mut settings = SETTINGS.to_vec();
     settings.push(("TAPEBASE_AUTH__OIDC__TEST__ISSUER", provider.issuer()));
+    settings.extend(mail.settings());
     server::serve(&settings, |address, folder| {
         let mut lint = Command::new(python);
         // Nothing is left in the workspace.
@@ -41,7 +44,8 @@ pub fn run() -> Result<()> {
             .arg(workspace::path("crates/xtask/lint_answers"))
             .arg(address)
             .arg(server::data(folder))
-            .arg(provider.issuer());
+            .arg(provider.issuer())
+            .arg(mails.path());
         program::succeed(&mut lint).context("linting the answers")
     })
 }

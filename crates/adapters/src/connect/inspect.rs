@@ -36,6 +36,11 @@ impl Locations {
             findings.push(finding("the audio can be read", blobs.ping().await));
             findings.push(finding("audio and database belong together", ports.check_pair().await));
         }
+        if let Some(mailer) = &self.mailer {
+            let outcome =
+                mailer.check().await.map_or_else(|error| Outcome::Failed(causes(&*error)), |()| Outcome::AlreadyRight);
+            findings.push(Finding { what: "the mail server lets this server in".to_owned(), outcome });
+        }
         Ok(findings)
     }
 
@@ -45,6 +50,10 @@ impl Locations {
         Ok(findings)
     }
 
+    #[cfg_attr(
+        not(any(feature = "embedded", feature = "aws")),
+        expect(unused_variables, clippy::unused_async, reason = "nothing is looked at")
+    )]
     async fn look_at_rows(&self, repairs: bool) -> Result<Vec<Finding>, BoxError> {
         match &self.records {
             #[cfg(feature = "embedded")]

@@ -22,6 +22,7 @@ use super::{
         at_once,
         user::{PASSWORD, User, fresh_email, log_in},
     },
+    text,
 };
 use crate::mail_server::{FROM, MailServer};
 
@@ -71,6 +72,10 @@ pub fn code(client: &dyn Client, mail: &MailServer, email: &str) -> String {
 
 pub fn whoever_is_mailed_a_code_chooses_another_password(client: &dyn Client, mail: &MailServer) {
     let ann = User::sign_up(client, "ann");
+    let wanted = json!({"name": "laptop", "scopes": ["full"]});
+    let made = ann.send(Request::new("POST", "/v1/me/tokens").json(&wanted)).expect(201).json();
+    let with_token = || client.send(&Request::new("GET", "/v1/recordings").bearer(text(&made, "access_token")));
+    let _ = with_token().expect(200);
     let code = code(client, mail, &ann.email);
 
     let answer =
@@ -78,6 +83,7 @@ pub fn whoever_is_mailed_a_code_chooses_another_password(client: &dyn Client, ma
 
     assert!(answer.body.is_empty());
     assert_eq!(ann.get("/v1/me").problem(), "invalid-token");
+    assert_eq!(with_token().problem(), "invalid-token");
     assert_eq!(client.send(&log_in(&ann.email, PASSWORD)).problem(), "wrong-credentials");
     let again = User::log_in(client, &ann.email, NEW);
     assert_eq!(again.read("/v1/me")["email"], ann.email);
@@ -151,7 +157,7 @@ pub fn an_address_that_nobody_has_is_answered_alike_and_sent_nothing(client: &dy
 pub fn nobody_is_sent_more_than_a_few_mails(client: &dyn Client, mail: &MailServer) {
     let [ann, ben] = ["ann", "ben"].map(|name| User::sign_up(client, name));
 
-    for _ in 0..8 {
+    for _ in 0..5 {
         let _ = client.send(&forget(&ann.email)).expect(202);
     }
     // Whatever was begun before has been sent by then.
@@ -159,8 +165,8 @@ pub fn nobody_is_sent_more_than_a_few_mails(client: &dyn Client, mail: &MailServ
     let _ = code(client, mail, &ben.email);
 
     let mails = mail.all_mails_to(&ann.email);
-    // Six, where half an hour ends in between.
-    assert!([3, 4, 5, 6].contains(&mails.len()), "{mails:?}");
+    // More, where half an hour ends in between.
+    assert!(mails.len() == 3 || mails.iter().any(|mail| mail.code() != mails[0].code()), "{mails:?}");
 }
 
 pub fn a_new_password_that_is_none_costs_no_code(client: &dyn Client, mail: &MailServer) {

@@ -65,7 +65,8 @@ impl Auth {
         Ok(ResetCode::issue(&account, &email, &self.keys.playback_keys().await?, self.clock.now()))
     }
 
-    /// Replaces the password of whoever has been told a code, and ends all their sessions and links.
+    /// Replaces the password of whoever has been told a code, and ends all their sessions, API tokens and links: somebody else
+    /// may have signed up with their address, or come by their password.
     ///
     /// Wrong codes count as wrong passwords of the address they come from. They keep nobody waiting at other addresses, as
     /// wrong passwords do: a code cannot be guessed, and the owner must not be kept from theirs.
@@ -92,10 +93,13 @@ impl Auth {
         let place = self.queue.enter(device.address)?;
         let to = self.passwords.hash(new).await?;
         drop(place);
+        // Before, since the code is of no use to whoever has to try again; and after, since sessions make tokens.
+        self.tokens.revoke_tokens(account.user.id).await?;
         // Refused, the password was changed meanwhile, and the code is of no use any more.
         if !self.users.change_password(account.user.id, account.password, to, None).await? {
             return Err(AuthError::InvalidCode);
         }
+        self.tokens.revoke_tokens(account.user.id).await?;
         self.know(AttemptKey::of_email(&email), device.address).await;
         Ok(())
     }

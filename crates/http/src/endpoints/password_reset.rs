@@ -46,9 +46,9 @@ async fn mail(services: web::Data<Services>, forgotten: Forgotten) {
 
 /// Reset the password
 ///
-/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions and playback links of the user, who signs in with the new password.
+/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions, API tokens and playback links of the user, who signs in with the new password.
 #[utoipa::path(put, path = "/v1/auth/password", operation_id = "resetPassword", tag = "Accounts", security(()), request_body = api::PasswordReset, responses(
-    (status = 204, description = "The password is changed, and all sessions have ended"),
+    (status = 204, description = "The password is changed, and all tokens are revoked"),
     (status = 400, description = "The new password or the body is invalid"),
     (status = 403, description = "The code is wrong, used or expired"),
 ))]

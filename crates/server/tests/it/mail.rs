@@ -81,6 +81,23 @@ fn what_no_mail_server_takes_is_told_the_operator_and_nobody_else() {
     }
 }
 
+#[test]
+fn doctor_signs_in_at_the_mail_server() {
+    let server = Server::start(&[]);
+    let doctor = |url: &str| {
+        let mut doctor = command(server.data_dir(), &[("TAPEBASE_MAIL__SMTP", url), ("TAPEBASE_MAIL__FROM", FROM)]);
+        doctor.arg("doctor").output().expect("it runs")
+    };
+
+    let fine = doctor(MAIL.url());
+    assert!(fine.status.success(), "{fine:?}");
+    assert!(String::from_utf8_lossy(&fine.stdout).contains("mail server"), "{fine:?}");
+
+    let refused = doctor(&MAIL.url().replace("s3cret", "other"));
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("wrong user or password"), "{refused:?}");
+}
+
 #[expect(clippy::disallowed_methods, reason = "the server is asked again after a while")]
 fn wait_for_tasks(server: &Server) {
     let begun = Instant::now();

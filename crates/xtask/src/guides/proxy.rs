@@ -23,7 +23,7 @@ const FOLDERS: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 pub fn run(desk: &Desk) -> Result<()> {
     let address = free_address()?;
     let url = format!("http://{address}/tapes");
-    let settings = [&desk.provider_settings()[..], &[("TAPEBASE_PUBLIC_URL", &*url)]].concat();
+    let settings = [&desk.settings()[..], &[("TAPEBASE_PUBLIC_URL", &*url)]].concat();
     server::serve(&settings, |upstream, folder| {
         let nginx = start(desk, address, upstream, folder)?;
         nginx.wait_until(|| Ok(agent().get(format!("{url}/healthz")).call().is_ok_and(|it| it.status() == 200)))?;
