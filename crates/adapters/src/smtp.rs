@@ -14,7 +14,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tapebase_domain::{
     id::random_bytes,
     mail::{Mail, ResetCode},
-    ports::{BoxError, Mailer},
+    ports::{BoxError, MailError, Mailer, causes},
+    user::Email,
 };
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -31,7 +32,7 @@ pub enum InvalidSmtp {
     From,
     /// Whoever opens it would have no code.
     #[error(
-        "mail.reset_link must be a URL with {{code}} in it, as in https://app.example.com/reset?email={{email}}&code={{code}}"
+        "mail.reset_link must be a link with {{code}} in it, as in https://app.example.com/reset?email={{email}}&code={{code}}"
     )]
     ResetLink,
 }
@@ -47,12 +48,12 @@ pub struct Smtp {
 
 impl Smtp {
     /// How many mails may wait, in this process; more are not sent.
-    const WAITING: usize = 256;
+    const WAITING: usize = 64;
     /// How many are handed over at once.
     const CONNECTIONS: usize = 4;
-    /// How long handing one over may take, and how long each step of it.
+    /// How long handing one over may take, and how long connecting.
     const PATIENCE: Duration = Duration::from_secs(30);
-    const STEP: Duration = Duration::from_secs(10);
+    const CONNECTING: Duration = Duration::from_secs(10);
 
     /// Sends by the server at `url`, in the name of `from`; to choose a new password people open `reset_link`, where that is
     /// set, or type the code into the app.
@@ -67,7 +68,7 @@ impl Smtp {
             return Err(InvalidSmtp::ResetLink);
         }
         Ok(Self {
-            server: server.timeout(Some(Self::STEP)).build(),
+            server: server.timeout(Some(Self::CONNECTING)).build(),
             from: from.parse().map_err(|_| InvalidSmtp::From)?,
             reset_link,
             waiting: Semaphore::new(Self::WAITING),
@@ -120,16 +121,26 @@ impl Smtp {
 
 #[async_trait]
 impl Mailer for Smtp {
-    async fn send(&self, mail: Mail) -> Result<(), BoxError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| "too many mails are waiting to be sent")?;
-        let message = self.message(&mail)?;
+    async fn send(&self, mail: Mail) -> Result<(), MailError> {
+        let unavailable = |cause: &str| MailError::Unavailable(cause.into());
+        let _waiting = self.waiting.try_acquire().map_err(|_| unavailable("too many mails are waiting to be sent"))?;
+        let message = self.message(&mail).map_err(MailError::Refused)?;
         let sent = timeout(Self::PATIENCE, async {
-            let _connection = self.connections.acquire().await?;
-            self.server.send(message).await.map_err(BoxError::from)
+            let _connection = self.connections.acquire().await.map_err(|error| MailError::Unavailable(error.into()))?;
+            self.server.send(message).await.map_err(|error| without_address(&error, &mail.to))
         });
-        sent.await.map_err(|_| "the mail server takes too long")??;
+        sent.await.map_err(|_| unavailable("the mail server takes too long"))??;
         Ok(())
     }
+}
+
+/// Mail servers repeat the address that they refuse.
+fn without_address(error: &lettre::transport::smtp::Error, to: &Email) -> MailError {
+    let spellings = [to.as_str().to_owned(), to.in_ascii_domain()];
+    let text = spellings.iter().fold(causes(error), |text, to| text.replace(to, "[address]"));
+    // Whatever else is refused for good is refused of every mail.
+    let is_refused = error.is_permanent() && text.contains("[address]");
+    if is_refused { MailError::Refused(text.into()) } else { MailError::Unavailable(text.into()) }
 }
 
 /// Without the server, whose password is in it.
@@ -143,7 +154,8 @@ impl fmt::Debug for Smtp {
 fn with_tls(url: &str) -> Result<String, InvalidSmtp> {
     let (scheme, rest) = url.split_once("://").ok_or(InvalidSmtp::Url)?;
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let is_host = !host.is_empty() && !host.contains(['/', '?', '#']);
+    // Percent-encoded, a password has none of these.
+    let is_host = !host.is_empty() && !rest.contains(['/', '?', '#']);
     let is_here = ["127.0.0.1", "localhost", "[::1]"]
         .iter()
         .any(|here| host.strip_prefix(here).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
@@ -172,9 +184,16 @@ mod tests {
         ] {
             assert_eq!(with_tls(url).ok().as_deref(), Some(as_read), "{url}");
         }
-        for url in
-            ["", "smtp.example.com", "https://smtp.example.com", "smtp://", "smtps://a/b", "smtp://a?tls=opportunistic"]
-        {
+        for url in [
+            "",
+            "smtp.example.com",
+            "https://smtp.example.com",
+            "smtp://",
+            "smtps://a/b",
+            "smtps://ann:/s3cret@a",
+            "smtp://a/@localhost",
+            "smtp://a?tls=opportunistic",
+        ] {
             assert!(matches!(Smtp::new(url, "no-reply@example.com", None), Err(InvalidSmtp::Url)), "{url}");
         }
     }

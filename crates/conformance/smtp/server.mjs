@@ -23,7 +23,7 @@ async function listen(options) {
       else callback(new Error('wrong user or password'))
     },
     onRcptTo({ address }, session, callback) {
-      callback(address.startsWith('refused') ? new Error('no such mailbox') : null)
+      callback(address.startsWith('refused') ? new Error(`<${address}>: no such mailbox`) : null)
     },
     async onData(stream, session, callback) {
       const text = (await stream.setEncoding('utf8').toArray()).join('')

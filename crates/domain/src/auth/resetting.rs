@@ -1,16 +1,28 @@
 //! A forgotten password: a code that only whoever reads the user's mail is told lets them choose another one.
 
-use super::{Auth, AuthError, Device, require_enabled};
+use super::{Auth, AuthError, Device, MOST_TRIES, require_enabled};
 use crate::{
     attempts::AttemptKey,
     mail::{Mail, ResetCode},
-    user::{Account, Email, Password},
+    ports::MailError,
+    user::{Account, Email, Identity, Password},
 };
 
 /// Whose password is to be reset, if it is anybody's: what is done about it takes its time, and must not tell.
 pub struct Forgotten {
     email: Email,
     account: Option<Account>,
+}
+
+/// What has become of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mailed {
+    /// There was none to be sent.
+    Nothing,
+    /// It is on its way.
+    Sent,
+    /// Its address takes none.
+    Refused,
 }
 
 impl Auth {
@@ -37,20 +49,24 @@ impl Auth {
     ///
     /// # Errors
     /// A failing port, which the client must not hear of.
-    pub async fn mail_code(&self, forgotten: Forgotten) -> Result<(), AuthError> {
+    pub async fn mail_code(&self, forgotten: Forgotten) -> Result<Mailed, AuthError> {
         let Forgotten { email, account } = forgotten;
-        let Some(account) = account.filter(|account| require_enabled(&account.user).is_ok()) else { return Ok(()) };
-        let Some(mailer) = &self.mailer else { return Ok(()) };
+        let account = account.filter(|account| require_enabled(&account.user).is_ok());
+        let (Some(account), Some(mailer)) = (account, &self.mailer) else { return Ok(Mailed::Nothing) };
         let now = self.clock.now();
         let keys = self.keys.playback_keys().await?;
-        let Some(code) = ResetCode::issue(&account, &email, &keys, now) else { return Ok(()) };
+        let Some(code) = ResetCode::issue(&account, &email, &keys, now) else { return Ok(Mailed::Nothing) };
         for number in 0..ResetCode::MOST_MAILS {
-            let (mail, ends_at) = ResetCode::nth_mail(&email, number, now);
+            let (mail, ends_at) = code.nth_mail(number, now);
             if self.single_use.use_up(mail, ends_at + Self::CLOCKS_APART).await? {
-                return mailer.send(Mail { to: email, code }).await.map_err(AuthError::Unavailable);
+                return match mailer.send(Mail { to: email, code }).await {
+                    Ok(()) => Ok(Mailed::Sent),
+                    Err(MailError::Refused(_)) => Ok(Mailed::Refused),
+                    Err(MailError::Unavailable(error)) => Err(AuthError::Unavailable(error)),
+                };
             }
         }
-        Ok(())
+        Ok(Mailed::Nothing)
     }
 
     /// The code that lets a user choose a new password, for the operator to hand over; `None` if nobody who has a password
@@ -65,8 +81,9 @@ impl Auth {
         Ok(ResetCode::issue(&account, &email, &self.keys.playback_keys().await?, self.clock.now()))
     }
 
-    /// Replaces the password of whoever has been told a code, and ends all their sessions, API tokens and links: somebody else
-    /// may have signed up with their address, or come by their password.
+    /// Replaces the password of whoever has been told a code, ends all their sessions, API tokens and links, and unlinks their
+    /// other email addresses: somebody else may have signed up with theirs, or come by their password, and could be told a
+    /// code as well.
     ///
     /// Wrong codes count as wrong passwords of the address they come from. They keep nobody waiting at other addresses, as
     /// wrong passwords do: a code cannot be guessed, and the owner must not be kept from theirs.
@@ -90,11 +107,12 @@ impl Auth {
             return Err(AuthError::InvalidCode);
         };
         require_enabled(&account.user)?;
-        let place = self.queue.enter(device.address)?;
+        let place = self.queue.enter_known(device.address)?;
         let to = self.passwords.hash(new).await?;
         drop(place);
-        // Before, since the code is of no use to whoever has to try again; and after, since sessions make tokens.
-        self.tokens.revoke_tokens(account.user.id).await?;
+        // Before, since the code is of no use any more to whoever has to try again; and after, since sessions make tokens.
+        self.unlink_other_emails(account.clone(), &email).await?;
+        self.end_access(account.user.id).await?;
         // Refused, the password was changed meanwhile, and the code is of no use any more.
         if !self.users.change_password(account.user.id, account.password, to, None).await? {
             return Err(AuthError::InvalidCode);
@@ -102,5 +120,20 @@ impl Auth {
         self.tokens.revoke_tokens(account.user.id).await?;
         self.know(AttemptKey::of_email(&email), device.address).await;
         Ok(())
+    }
+
+    async fn unlink_other_emails(&self, mut from: Account, email: &Email) -> Result<(), AuthError> {
+        for _ in 0..MOST_TRIES {
+            let mut to = from.clone();
+            to.user.identities.retain(|linked| match &linked.identity {
+                Identity::Email(other) => other == email,
+                Identity::Oidc(_) | Identity::Social(_) => true,
+            });
+            if to == from || self.update(from.clone(), to).await? {
+                return Ok(());
+            }
+            from = self.users.account(from.user.id).await?.ok_or(AuthError::InvalidCode)?;
+        }
+        Err(AuthError::Busy)
     }
 }

@@ -40,7 +40,7 @@ pub use self::{
     identity_providers::{IdTokenError, IdentityProviders},
     inventory::{Inventory, InventoryPage, Miscount},
     links::{Presentation, PresignDownloads},
-    mailer::Mailer,
+    mailer::{MailError, Mailer},
     passwords::{HasherError, PasswordHasher},
     playback_keys::PlaybackKeyStore,
     records::{InsertError, RecordStore, RevisionError, Terms},

@@ -4,13 +4,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tapebase_api as api;
 use tapebase_domain::{
     Services,
-    auth::{AuthError, Forgotten},
-    ports::causes,
+    auth::{AuthError, Forgotten, Mailed},
+    ports::{Clock as _, SystemClock, causes},
     user::{Email, Password},
 };
 use tracing::warn;
 
-use crate::{Tasks, answers::problem::Problem, bodies::incoming::Json, requests::caller::device};
+use crate::{Failures, Tasks, answers::problem::Problem, bodies::incoming::Json, requests::caller::device};
+
+/// What fails, as operators see it.
+const MAIL: &str = "mail";
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -27,26 +30,36 @@ pub async fn request(
     body: Json<api::PasswordResetRequest>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    failures: Option<web::Data<Failures>>,
 ) -> Answer {
     let email = Email::parse_known(&body.0.email)?;
     let (device, mailing) = (device(&request), tasks.clone());
     let change = async move {
         let forgotten = services.auth.forgot_password(email, &device).await?;
-        mailing.start(mail(services, forgotten)).await
+        mailing.start(mail(services, forgotten, failures)).await
     };
     tasks.run(None, change).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
-async fn mail(services: web::Data<Services>, forgotten: Forgotten) {
-    if let Err(error) = services.auth.mail_code(forgotten).await {
-        warn!(cause = causes(&error), "a code to reset a password was not mailed");
+/// Nobody but the operator is told of what fails: in the log, and at `/readyz` where no mail can be sent at all.
+async fn mail(services: web::Data<Services>, forgotten: Forgotten, failures: Option<web::Data<Failures>>) {
+    let mailed = services.auth.mail_code(forgotten).await;
+    match (&mailed, &failures) {
+        (Ok(Mailed::Sent), Some(failures)) => failures.clear(MAIL),
+        (Err(_), Some(failures)) => failures.add(MAIL, SystemClock.now()),
+        _ => {}
+    }
+    match mailed {
+        Ok(Mailed::Refused) => warn!("a code to reset a password was not mailed: the mail server refuses its address"),
+        Err(error) => warn!(cause = causes(&error), "a code to reset a password was not mailed"),
+        Ok(Mailed::Sent | Mailed::Nothing) => {}
     }
 }
 
 /// Reset the password
 ///
-/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions, API tokens and playback links of the user, who signs in with the new password.
+/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions, API tokens and playback links of the user, who signs in with the new password, and unlinks their other email addresses.
 #[utoipa::path(put, path = "/v1/auth/password", operation_id = "resetPassword", tag = "Accounts", security(()), request_body = api::PasswordReset, responses(
     (status = 204, description = "The password is changed, and all tokens are revoked"),
     (status = 400, description = "The new password or the body is invalid"),

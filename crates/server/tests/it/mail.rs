@@ -73,12 +73,35 @@ fn what_no_mail_server_takes_is_told_the_operator_and_nobody_else() {
         let took = begun.elapsed();
 
         wait_for_tasks(&server);
+        let failing = server.send(&Request::new("GET", "/readyz")).expect(200).json()["failing"].clone();
+        assert_eq!(failing[0]["task"], "mail", "{failing}");
         let log = fs::read_to_string(&log).expect("read");
         let line = log.lines().find(|line| line.contains("was not mailed")).unwrap_or_else(|| panic!("{url}: {log}"));
         assert!(cause.split('|').any(|cause| line.contains(cause)), "{url}: {line}");
         assert!(!log.contains("s3cret") && !log.contains(&ann.email), "{log}");
         assert!(took < Duration::from_secs(5), "{url}: the client waited for {took:?}");
     }
+}
+
+#[test]
+fn an_address_that_the_mail_server_refuses_is_in_no_log() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (data_dir, log) = (folder.path().join("data"), folder.path().join("log"));
+    let settings = MAIL.settings();
+    let mut command = command(&data_dir, &borrowed(&settings));
+    command.stderr(File::create(&log).expect("made"));
+    let server = Server::run(command, &data_dir);
+    let tcp = server.tcp();
+    let ann = User::sign_up(&tcp, "refused");
+
+    let _ = server.send(&forget(&ann.email)).expect(202);
+
+    wait_for_tasks(&server);
+    let log = fs::read_to_string(&log).expect("read");
+    assert!(log.contains("the mail server refuses its address"), "{log}");
+    assert!(!log.contains("refused-"), "{log}");
+    let ready = server.send(&Request::new("GET", "/readyz")).expect(200).json();
+    assert_eq!(ready.get("failing"), None, "one address is no mail server: {ready}");
 }
 
 #[test]

@@ -3,9 +3,12 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::{
     history::HistoryId,
+    id::IdentityId,
     mail::ResetCode,
+    oidc::OidcSubject,
     playback::{PlaybackKey, PlaybackKeys},
-    ports::MockMailer,
+    ports::{MailError, MockMailer},
+    user::LinkedIdentity,
 };
 
 /// Of a world with keys, where Ann has an account.
@@ -33,9 +36,9 @@ fn mailed(ports: &mut TestPorts) -> Arc<Mutex<Vec<ResetCode>>> {
     codes
 }
 
-async fn forget(auth: &Auth, email: Email) {
+async fn forget(auth: &Auth, email: Email) -> Mailed {
     let forgotten = auth.forgot_password(email, &Device::default()).await.expect("mail is sent");
-    auth.mail_code(forgotten).await.expect("the ports work");
+    auth.mail_code(forgotten).await.expect("the ports work")
 }
 
 #[tokio::test]
@@ -44,6 +47,7 @@ async fn whoever_is_mailed_a_code_chooses_another_password() {
     let codes = mailed(&mut ports);
     ports.single_use.expect_use_up().times(1).returning(|_, _| Ok(true));
     ports.passwords.expect_hash().with(eq(password())).returning(|_| Ok(PasswordHash::new("new".into())));
+    ports.users.expect_close_sessions().times(1).returning(|_| Ok(()));
     let (user, from, to) = (ann.user.id, ann.password.clone(), PasswordHash::new("new".into()));
     ports
         .users
@@ -53,7 +57,7 @@ async fn whoever_is_mailed_a_code_chooses_another_password() {
         .returning(|_, _, _, _| Ok(true));
     let auth = Auth::new(&ports.build(), policy());
 
-    forget(&auth, email()).await;
+    assert_eq!(forget(&auth, email()).await, Mailed::Sent);
 
     let code = codes.lock().expect("no panic").pop().expect("a mail");
     auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
@@ -77,6 +81,7 @@ async fn what_is_typed_wrong_costs_no_hash_and_counts_against_its_address() {
 async fn a_code_that_was_used_meanwhile_is_of_no_use() {
     let (mut ports, _) = ports_with_ann();
     ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("new".into())));
+    ports.users.expect_close_sessions().returning(|_| Ok(()));
     ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(false));
     let auth = Auth::new(&ports.build(), policy());
     let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
@@ -100,7 +105,7 @@ async fn nobody_is_sent_more_than_a_few() {
     let auth = Auth::new(&ports.build(), policy());
 
     for _ in 0..2 * ResetCode::MOST_MAILS {
-        forget(&auth, email()).await;
+        let _ = forget(&auth, email()).await;
     }
 
     let codes = codes.lock().expect("no panic");
@@ -114,7 +119,7 @@ async fn who_is_nobody_or_not_let_in_is_sent_nothing() {
     // Any mail would fail the test.
     ports.mailer = Some(MockMailer::new());
     let auth = Auth::new(&ports.build(), policy());
-    forget(&auth, Email::parse("nobody@example.com").expect("an address")).await;
+    assert_eq!(forget(&auth, Email::parse("nobody@example.com").expect("an address")).await, Mailed::Nothing);
 
     for leaves in [false, true] {
         let mut ports = TestPorts::at(NOW);
@@ -125,7 +130,7 @@ async fn who_is_nobody_or_not_let_in_is_sent_nothing() {
         ports.users.expect_find().returning(move |_| Ok(Some(refused.clone())));
         let auth = Auth::new(&ports.build(), policy());
 
-        forget(&auth, email()).await;
+        assert_eq!(forget(&auth, email()).await, Mailed::Nothing);
         let minted = auth.reset_code(email()).await;
 
         assert!(matches!(minted, Err(AuthError::Disabled | AuthError::BeingErased)), "{minted:?}");
@@ -152,4 +157,46 @@ async fn mails_of_one_address_are_limited() {
     let second = auth.forgot_password(email(), &device).await.err();
 
     assert!(matches!(second, Some(AuthError::TooManyFromAddress { .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn other_addresses_of_the_account_lead_to_it_no_more() {
+    let (mut ports, mut ann) = (TestPorts::at(NOW), account(&TestPorts::at(NOW)));
+    let mallory = Identity::Email(Email::parse("mallory@example.com").expect("an address"));
+    let at = ports.now();
+    let linked = |identity| LinkedIdentity { id: IdentityId::generate(at), identity, linked_at: at };
+    let google = OidcSubject::parse("https://id.example.com".into(), "ann".into()).expect("a subject");
+    ann.user.identities.extend([linked(mallory.clone()), linked(Identity::Oidc(google))]);
+    let found = ann.clone();
+    ports.users.expect_find().returning(move |_| Ok(Some(found.clone())));
+    let keys = PlaybackKeys { history: HistoryId::generate(), current: PlaybackKey::generate(), previous: None };
+    ports.playback_keys.expect_playback_keys().returning(move || Ok(keys));
+    ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("new".into())));
+    let is_without = move |to: &Account| !to.user.has(&mallory) && to.user.identities.len() == 2;
+    ports.users.expect_update().withf(move |_, to| is_without(to)).times(1).returning(|_, _| Ok(()));
+    ports.users.expect_close_sessions().returning(|_| Ok(()));
+    ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(true));
+    let auth = Auth::new(&ports.build(), policy());
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+
+    auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
+}
+
+#[tokio::test]
+async fn a_refused_mail_is_told_apart_from_a_mail_server_that_is_down() {
+    for is_refused in [true, false] {
+        let (mut ports, _) = ports_with_ann();
+        let mut mailer = MockMailer::new();
+        mailer.expect_send().returning(move |_| {
+            Err(if is_refused { MailError::Refused("no".into()) } else { MailError::Unavailable("no".into()) })
+        });
+        ports.mailer = Some(mailer);
+        ports.single_use.expect_use_up().returning(|_, _| Ok(true));
+        let auth = Auth::new(&ports.build(), policy());
+        let forgotten = auth.forgot_password(email(), &Device::default()).await.expect("found");
+
+        let outcome = auth.mail_code(forgotten).await;
+
+        assert_eq!(outcome.ok(), is_refused.then_some(Mailed::Refused));
+    }
 }
