@@ -8,6 +8,7 @@ mod fetch;
 mod keys;
 mod presets;
 mod signatures;
+mod web;
 
 use std::sync::Arc;
 
@@ -16,15 +17,16 @@ pub use jsonwebtoken::Algorithm;
 use jsonwebtoken::{Header, Validation};
 use tapebase_domain::{
     digest::Sha256,
-    oidc::{IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
+    oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
     ports::{Clock, IdTokenError, IdentityProviders},
 };
 
-use self::{claims::Claims, keys::Keys};
+use self::{claims::Claims, keys::Keys, web::Endpoints};
 pub use self::{
     fetch::{InvalidUrl, require_secure},
     presets::preset,
     signatures::is_known,
+    web::{ClientSecret, WebClient},
 };
 
 /// An OpenID provider, and what is expected of its tokens.
@@ -44,11 +46,13 @@ pub struct Provider {
     pub jwks_uri: Option<String>,
     /// The social network whose ids are its subjects, where there is one.
     pub network: Option<String>,
+    /// What it knows this server as, where browsers may sign in there.
+    pub web: Option<WebClient>,
 }
 
 /// Every provider there is.
 pub struct OpenIdProviders {
-    providers: Vec<(Provider, Keys)>,
+    providers: Vec<(Provider, Keys, Endpoints)>,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,30 +62,49 @@ impl OpenIdProviders {
     pub fn new(providers: Vec<Provider>, clock: Arc<dyn Clock>) -> Self {
         signatures::install();
         let with_keys = |provider: Provider| {
-            let keys = Keys::of(&provider);
-            (provider, keys)
+            let (keys, endpoints) = (Keys::of(&provider), Endpoints::of(provider.issuer.clone()));
+            (provider, keys, endpoints)
         };
         Self { providers: providers.into_iter().map(with_keys).collect(), clock }
     }
 
-    fn find(&self, name: &ProviderName) -> Option<&(Provider, Keys)> {
-        self.providers.iter().find(|(provider, _)| provider.name == *name)
+    fn find(&self, name: &ProviderName) -> Option<&(Provider, Keys, Endpoints)> {
+        self.providers.iter().find(|(provider, ..)| provider.name == *name)
+    }
+
+    fn find_web(&self, name: &ProviderName) -> Result<(&WebClient, &Endpoints), IdTokenError> {
+        let (provider, _, endpoints) = self.find(name).ok_or(IdTokenError::UnknownProvider)?;
+        Ok((provider.web.as_ref().ok_or(IdTokenError::UnknownProvider)?, endpoints))
     }
 }
 
 #[async_trait]
 impl IdentityProviders for OpenIdProviders {
     fn issuer(&self, provider: &ProviderName) -> Option<String> {
-        self.find(provider).map(|(provider, _)| provider.issuer.clone())
+        self.find(provider).map(|(provider, ..)| provider.issuer.clone())
     }
 
     fn of_network(&self, network: &str) -> Option<ProviderName> {
-        let proving = self.providers.iter().find(|(provider, _)| provider.network.as_deref() == Some(network));
-        proving.map(|(provider, _)| provider.name.clone())
+        let proving = self.providers.iter().find(|(provider, ..)| provider.network.as_deref() == Some(network));
+        proving.map(|(provider, ..)| provider.name.clone())
+    }
+
+    async fn authorization_url(
+        &self,
+        provider: &ProviderName,
+        request: &AuthorizationRequest,
+    ) -> Result<String, IdTokenError> {
+        let (client, endpoints) = self.find_web(provider)?;
+        endpoints.authorization_url(client, request, &*self.clock).await
+    }
+
+    async fn exchange(&self, provider: &ProviderName, code: &AuthorizationCode) -> Result<IdToken, IdTokenError> {
+        let (client, endpoints) = self.find_web(provider)?;
+        endpoints.exchange(client, code, &*self.clock).await
     }
 
     async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError> {
-        let (provider, keys) = self.find(provider).ok_or(IdTokenError::UnknownProvider)?;
+        let (provider, keys, _) = self.find(provider).ok_or(IdTokenError::UnknownProvider)?;
         let header = jsonwebtoken::decode_header(token.expose()).map_err(|error| flawed(of_header(&error)))?;
         require_plain(&header).map_err(flawed)?;
         if !provider.algorithms.contains(&header.alg) {

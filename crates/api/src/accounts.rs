@@ -119,6 +119,17 @@ pub struct Grant {
     pub user: User,
 }
 
+/// A new session, whose token is in a cookie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CookieSession {
+    /// When the session expires. Using it extends it, up to a year by default.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(example = "2026-12-23T00:30:11.482000Z")]
+    pub expires_at: DateTime<Utc>,
+    /// The user who signed in.
+    pub user: User,
+}
+
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {

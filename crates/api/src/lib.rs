@@ -1,6 +1,6 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Grant`], [`PasswordReset`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
 //! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
@@ -26,8 +26,8 @@ mod uploads;
 
 pub use self::{
     accounts::{
-        Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink, OidcNonce,
-        PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, Usage, User, UserLimits,
+        CookieSession, Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink,
+        OidcNonce, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, Usage, User, UserLimits,
     },
     changes::{Change, Changes},
     problem::Problem,

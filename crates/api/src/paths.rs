@@ -24,6 +24,8 @@ paths! {
     SIGN_UP = "/v1/auth/signup";
     /// Signing in.
     LOG_IN = "/v1/auth/login";
+    /// Signing in with a cookie.
+    COOKIE = "/v1/auth/cookie";
     /// Having a code mailed to choose a new password with.
     PASSWORD_RESET = "/v1/auth/password-reset";
     /// Choosing it.
@@ -32,6 +34,10 @@ paths! {
     OIDC_LOG_IN = "/v1/auth/oidc/{provider}";
     /// What its ID token is to repeat.
     OIDC_NONCE = "/v1/auth/oidc/{provider}/nonce";
+    /// Signing in with it in a browser.
+    OIDC_START = "/v1/auth/oidc/{provider}/start";
+    /// Where it sends the browser back to.
+    OIDC_CALLBACK = "/v1/auth/oidc/{provider}/callback", oidc_callback(provider: &str);
     /// Ending the session in use.
     LOG_OUT = "/v1/auth/logout";
     /// Who is signed in.

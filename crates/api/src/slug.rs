@@ -57,6 +57,7 @@ slugs! {
     AccountDisabled "account-disabled",
     AccountErased "account-erased",
     SignInAgain "sign-in-again",
+    LoginExpired "login-expired",
     InsufficientScope "insufficient-scope",
     SignupClosed "signup-closed",
     MailNotConfigured "mail-not-configured",

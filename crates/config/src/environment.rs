@@ -35,7 +35,7 @@ fn is_setting(name: &str, keys: &BTreeSet<String>) -> bool {
 /// Of a provider, whose name is the operator's choice.
 fn is_of_provider(key: &str) -> bool {
     let (_, setting) = key.split_once('.').unwrap_or_default();
-    ["issuer", "audiences", "algorithms", "jwks_uri", "social_type"].contains(&setting)
+    ["issuer", "audiences", "algorithms", "jwks_uri", "client_id", "client_secret", "social_type"].contains(&setting)
 }
 
 fn variables() -> anyhow::Result<Map<String, String>> {

@@ -8,6 +8,7 @@ mod mail;
 mod memory;
 mod policies;
 mod providers;
+mod secret;
 mod tables;
 mod units;
 mod url;

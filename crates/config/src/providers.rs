@@ -1,10 +1,10 @@
 //! The OpenID providers of the configuration, completed by what is known of those that many apps use.
 
 use anyhow::{Context as _, ensure};
-use tapebase_adapters::oidc::{Algorithm, Provider, is_known, preset, require_secure};
+use tapebase_adapters::oidc::{Algorithm, ClientSecret, Provider, WebClient, is_known, preset, require_secure};
 use tapebase_domain::{oidc::ProviderName, user::SocialId};
 
-use crate::{Config, OidcConfig};
+use crate::{Config, OidcConfig, secret::Secret};
 
 impl Config {
     /// Each provider.
@@ -40,7 +40,10 @@ impl OidcConfig {
         let jwks_uri = self.jwks_uri.clone().or_else(|| known.as_ref()?.jwks_uri.clone());
         jwks_uri.as_deref().map_or(Ok(()), require_secure).context("jwks_uri")?;
         let audiences = self.audiences.clone().into_vec();
-        ensure!(!audiences.is_empty(), "audiences is missing: the client ids of your apps at the provider");
+        ensure!(
+            !audiences.is_empty() || self.client_id.is_some(),
+            "audiences is missing: the client ids of your apps at the provider"
+        );
         let algorithms = match &self.algorithms {
             Some(names) => {
                 names.clone().into_vec().iter().map(|name| algorithm(name)).collect::<Result<Vec<_>, _>>()?
@@ -52,7 +55,16 @@ impl OidcConfig {
         if let Some(network) = &network {
             SocialId::parse(network.clone(), "1".to_owned()).context("social_type")?;
         }
-        Ok(Provider { name, issuer, also_issuer, audiences, algorithms, jwks_uri, network })
+        let mut audiences = audiences;
+        let web = self.client_id.clone().map(|id| {
+            let secret = self.client_secret.as_ref().map(|Secret(secret)| ClientSecret(secret.clone()));
+            WebClient { id, secret }
+        });
+        ensure!(web.is_some() || self.client_secret.is_none(), "client_id is missing: whose secret client_secret is");
+        // What browsers bring was issued to it.
+        audiences
+            .extend(web.iter().map(|web| web.id.clone()).filter(|id| !self.audiences.clone().into_vec().contains(id)));
+        Ok(Provider { name, issuer, also_issuer, audiences, algorithms, jwks_uri, network, web })
     }
 }
 

@@ -8,6 +8,7 @@ use tapebase_http::{Origins, Proxies, Texts};
 
 use crate::{
     Url, memory,
+    secret::Secret,
     units::{duration, size},
 };
 
@@ -89,6 +90,12 @@ pub struct OidcConfig {
     /// Where its keys are, unless it says so itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// What it knows this server as, for browsers that sign in there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// What proves that, where the provider has given a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
     /// The `social_type` of the 2018 routes that it proves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub social_type: Option<String>,

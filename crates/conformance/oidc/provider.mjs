@@ -2,6 +2,7 @@
 // (login_hint), and prints where it is. Beside what every provider has:
 //   POST /test/token  {"client_id", "sub", "nonce"} -> an ID token, by an authorization code with PKCE
 //   POST /test/sign   {"alg", "claims", "header"} -> any token, signed with its current key
+//   POST /test/walk   {"url"} -> where a browser that is sent there ends up outside
 //   POST /test/rotate {"drop"} -> signs with new keys; the former ones go from its key set if told so
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -14,6 +15,8 @@ const jose = await load('jose/dist/webapi/index.js')
 
 const ALGORITHMS = ['RS256', 'ES256']
 const CALLBACK = 'http://127.0.0.1/callback'
+// Whatever its port: a server of a test.
+const WEB_CALLBACK = 'http://127.0.0.1/v1/auth/oidc/test/callback'
 
 const server = createServer((request, response) =>
   answer(request, response).catch(error => {
@@ -42,7 +45,10 @@ function build() {
     client_id, id_token_signed_response_alg, redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none',
   })
   const provider = new Provider(issuer, {
-    clients: [client('app', 'RS256'), client('app-es256', 'ES256')],
+    clients: [client('app', 'RS256'), client('app-es256', 'ES256'), {
+      client_id: 'web', client_secret: 's3cret web', token_endpoint_auth_method: 'client_secret_post',
+      redirect_uris: [WEB_CALLBACK],
+    }],
     jwks: { keys },
     cookies: { keys: [randomBytes(16).toString('hex')] },
     enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
@@ -57,12 +63,18 @@ function build() {
       return grant
     },
   })
+  const { redirectUriAllowed } = provider.Client.prototype
+  provider.Client.prototype.redirectUriAllowed = function (uri) {
+    const anyPort = new URL(uri)
+    anyPort.port = ''
+    return redirectUriAllowed.call(this, anyPort.href)
+  }
   return { provider, callback: provider.callback() }
 }
 
 async function answer(request, response) {
   const { pathname } = new URL(request.url, issuer)
-  const tests = { '/test/token': token, '/test/sign': sign, '/test/rotate': rotate }
+  const tests = { '/test/token': token, '/test/sign': sign, '/test/rotate': rotate, '/test/walk': ({ url }) => walk(url) }
   if (tests[pathname]) return response.end(await tests[pathname](await body(request)))
   if (!pathname.startsWith('/interaction/')) return callback(request, response)
   const { params } = await provider.interactionDetails(request, response)
@@ -82,7 +94,7 @@ async function token({ client_id, sub, nonce }) {
     client_id, redirect_uri: CALLBACK, response_type: 'code', scope: 'openid', login_hint: sub,
     code_challenge, code_challenge_method: 'S256', ...(nonce && { nonce }),
   })
-  const code = await walk(`${issuer}/auth?${asked}`)
+  const code = new URL(await walk(`${issuer}/auth?${asked}`)).searchParams.get('code')
   const grant = new URLSearchParams({
     grant_type: 'authorization_code', client_id, redirect_uri: CALLBACK, code_verifier, code,
   })
@@ -94,7 +106,7 @@ async function token({ client_id, sub, nonce }) {
 // As a browser does, until it is sent back to the app.
 async function walk(url) {
   const cookies = new Map()
-  while (!url.startsWith(CALLBACK)) {
+  while (new URL(url).origin === issuer) {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const answered = await fetch(url, { redirect: 'manual', headers: { cookie } })
     for (const set of answered.headers.getSetCookie()) {
@@ -104,7 +116,7 @@ async function walk(url) {
     if (!answered.headers.has('location')) throw new Error(`${answered.status} ${await answered.text()}`)
     url = new URL(answered.headers.get('location'), issuer).href
   }
-  return new URL(url).searchParams.get('code')
+  return url
 }
 
 async function sign({ alg = 'RS256', claims = {}, header = {} }) {

@@ -24,12 +24,14 @@ impl OidcProvider {
 
     /// The settings of a server that knows it as `test`, and its subjects as the ids of the network `kakao`.
     #[must_use]
-    pub fn settings(&self) -> [(&'static str, String); 4] {
+    pub fn settings(&self) -> [(&'static str, String); 6] {
         [
             ("TAPEBASE_AUTH__OIDC__TEST__ISSUER", self.issuer.clone()),
             ("TAPEBASE_AUTH__OIDC__TEST__AUDIENCES", "app, app-es256".to_owned()),
             ("TAPEBASE_AUTH__OIDC__TEST__ALGORITHMS", "RS256, ES256".to_owned()),
             ("TAPEBASE_AUTH__OIDC__TEST__SOCIAL_TYPE", "kakao".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_ID", "web".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_SECRET", "s3cret web".to_owned()),
         ]
     }
 
@@ -49,6 +51,12 @@ impl OidcProvider {
     #[must_use]
     pub fn sign(&self, algorithm: &str, claims: &Value, header: &Value) -> String {
         self.ask("sign", &json!({"alg": algorithm, "claims": claims, "header": header}))
+    }
+
+    /// Where a browser that is sent to this URL ends up, outside of the provider.
+    #[must_use]
+    pub fn walk(&self, url: &str) -> String {
+        self.ask("walk", &json!({"url": url}))
     }
 
     /// Signs with new keys from now on, and publishes the former no more if told so.

@@ -14,12 +14,14 @@ mod social;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod web;
 
 pub use self::{
     disabling::{InvalidUserName, UserName},
     erasing::{ErasurePolicy, ErasureReceipt},
-    resetting::Forgotten,
+    resetting::{Forgotten, Mailed},
     tokens::{Bearer, NewApiToken},
+    web::WebPage,
 };
 
 use std::{net::IpAddr, sync::Arc};

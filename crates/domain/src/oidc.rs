@@ -1,10 +1,14 @@
 //! What an OpenID provider says of somebody (OpenID Connect Core 1.0), and what keeps it from being said twice.
 
 mod nonce;
+mod web;
 
 use std::fmt;
 
-pub use self::nonce::{InvalidNonce, Nonce};
+pub use self::{
+    nonce::{InvalidNonce, Nonce},
+    web::{AuthorizationCode, AuthorizationRequest, InvalidPendingLogin, PendingLogin, ReturnTo},
+};
 use crate::digest::Sha256;
 
 /// The text cannot be what a provider is called.
@@ -161,6 +165,9 @@ pub enum IdTokenFlaw {
         "its nonce is not the one that was sent with it, or that one was not issued here, was used, or has expired"
     )]
     Nonce,
+    /// The provider gives no token for the code that the browser has brought.
+    #[error("the provider does not accept the authorization code")]
+    Code,
     /// It was accepted already.
     #[error("it has been used")]
     Used,

@@ -13,7 +13,7 @@ use crate::{
     answers::problem::Problem,
     endpoints::{
         about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, password_reset,
-        playback, recordings, tokens,
+        playback, recordings, tokens, web_login,
     },
     openapi,
 };
@@ -67,9 +67,12 @@ fn table() -> Vec<Endpoint> {
     vec![
         at(paths::SIGN_UP).on(Method::POST, accounts::sign_up),
         at(paths::LOG_IN).on(Method::POST, accounts::log_in),
+        at(paths::COOKIE).on(Method::POST, accounts::log_in_with_cookie),
         at(paths::PASSWORD_RESET).on(Method::POST, password_reset::request),
         at(paths::NEW_PASSWORD).on(Method::PUT, password_reset::reset),
         at(paths::OIDC_NONCE).on(Method::POST, oidc::nonce),
+        at(paths::OIDC_START).on(Method::GET, web_login::start),
+        at(paths::OIDC_CALLBACK).on(Method::GET, web_login::callback),
         at(paths::OIDC_LOG_IN).on(Method::POST, oidc::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
         at(paths::ME).get(accounts::me).on(Method::DELETE, accounts::delete_me),

@@ -85,6 +85,9 @@ class Walk:
         self.send("POST", sign_up, status=415, body=b"ann", headers=[("Content-Type", "text/plain")])
         self.send("POST", sign_up, status=413, body={"email": "a" * 70_000})
         self.send("POST", "/v1/auth/login", status=401, body={**account, "password": "something else"})
+        cookie, own = "/v1/auth/cookie", [("Sec-Fetch-Site", "same-origin")]
+        self.send("POST", cookie, status=403, body=account)
+        self.send("POST", cookie, status=200, body=account, headers=own)
         self.token = self.sign_in("ann")
         self.send("POST", "/v1/auth/logout", status=204, body=b"", token=self.sign_in("ann"))
         self.read("/v1/me")
@@ -108,7 +111,19 @@ class Walk:
         self.token = self.sign_in("ann")
         self.api_tokens()
         self.forgotten_password()
+        self.web_login()
         self.send("DELETE", "/v1/me", status=202, token=self.sign_in("bob"))
+
+    def web_login(self) -> None:
+        start, callback = "/v1/auth/oidc/{provider}/start", "/v1/auth/oidc/{provider}/callback"
+        self.send("GET", start, status=404, token="", provider="nobody")
+        self.send("GET", start, status=400, token="", query="?return_to=//evil.example", provider="test")
+        begun = self.send("GET", start, status=303, token="", provider="test")
+        state = re.search(r"[?&]state=([^&]+)", begun.header("Location"))[1]
+        cookie = [("Cookie", begun.header("Set-Cookie").split(";")[0])]
+        self.send("GET", callback, status=403, token="", query=f"?state={state}", provider="test")
+        refused = f"?error=access_denied&state={state}"
+        self.send("GET", callback, status=303, token="", query=refused, headers=cookie, provider="test")
 
     def forgotten_password(self) -> None:
         request, reset = "/v1/auth/password-reset", "/v1/auth/password"

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::debian::{Bundle, environment, in_bundle};
-use crate::engines::Engines;
+use crate::engines::{Engines, OidcProvider};
 use crate::markdown::blocks;
 use crate::node::{NODE, Packages};
 use crate::process::free_address;
@@ -57,10 +57,15 @@ pub fn run(engines: &Engines, pictures: Option<&Path>) -> Result<()> {
     let allowed = ("TAPEBASE_HTTP__ALLOWED_ORIGINS", origins.as_str());
 
     serve(&[], |api, _| browsers.visit(api, ports, &["refused"])).context("without the origin")?;
-    serve(&[allowed], |api, _| {
+    let provider = OidcProvider::start()?;
+    let settings = [&[allowed], &provider.web_settings()[..]].concat();
+    serve(&settings, |api, _| {
         std::thread::scope(|scope| {
-            let reading =
-                scope.spawn(|| browsers.read_reference(api, pictures).and_then(|()| browsers.delete_account(api)));
+            let reading = scope.spawn(|| {
+                browsers.read_reference(api, pictures)?;
+                browsers.run_in_chromium("delete_account.js", api)?;
+                browsers.run_in_chromium("web_login.js", api)
+            });
             browsers.visit(api, ports, &[])?;
             reading.join().map_err(|_| anyhow!("reading the reference panicked"))?
         })
@@ -100,8 +105,8 @@ impl Browsers {
         succeed(read.args(pictures.map(std::path::absolute).transpose()?))
     }
 
-    fn delete_account(&self, api: &str) -> Result<()> {
-        succeed(self.node("delete_account.js")?.arg(in_bundle(&self.home, CHROMIUM)).arg(api))
+    fn run_in_chromium(&self, script: &str, api: &str) -> Result<()> {
+        succeed(self.node(script)?.arg(in_bundle(&self.home, CHROMIUM)).arg(api))
     }
 
     fn node(&self, script: &str) -> Result<Command> {

@@ -17,8 +17,9 @@ const ENVIRONMENT: Environment = Environment {
 };
 
 /// What every kind of answer can be had with: it takes little to be too much or too slow, and the routes of 2018 let in.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("TAPEBASE_AUTH__OIDC__TEST__AUDIENCES", "app"),
+    ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_ID", "web"),
     ("TAPEBASE_AUTH__OIDC__TEST__SOCIAL_TYPE", "test"),
     ("TAPEBASE_AUTH__TRUST_SOCIAL_IDS", "true"),
     ("TAPEBASE_HTTP__PROXIES", "127.0.0.1"),

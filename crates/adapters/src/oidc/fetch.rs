@@ -49,6 +49,64 @@ pub struct KeySet {
 struct Metadata {
     issuer: String,
     jwks_uri: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+}
+
+/// Where browsers and codes go.
+#[derive(Clone)]
+pub struct WebEndpoints {
+    pub authorization: String,
+    pub token: String,
+}
+
+/// What a provider says to a code.
+pub enum Exchanged {
+    Token(String),
+    /// With its reason (RFC 6749 section 5.2).
+    Refused(String),
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    id_token: Option<String>,
+    error: Option<String>,
+}
+
+/// Where a provider's endpoints are.
+pub async fn web_endpoints(issuer: String) -> Result<WebEndpoints, BoxError> {
+    spawn_blocking(move || {
+        let metadata = metadata(&agent(), &issuer)?;
+        let endpoint = |url: Option<String>| {
+            let url = url.ok_or("the provider has no such endpoint")?;
+            require_secure(&url)?;
+            Ok::<_, BoxError>(url)
+        };
+        Ok(WebEndpoints {
+            authorization: endpoint(metadata.authorization_endpoint)?,
+            token: endpoint(metadata.token_endpoint)?,
+        })
+    })
+    .await?
+}
+
+/// Shows a code to a provider.
+pub async fn exchange(url: String, form: Vec<(&'static str, String)>) -> Result<Exchanged, BoxError> {
+    spawn_blocking(move || {
+        let mut response = agent().post(&url).header("Accept", "application/json").send_form(form)?;
+        let status = response.status();
+        if status.is_server_error() {
+            return Err(format!("{url}: {status}").into());
+        }
+        let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec()?;
+        let answer: Option<TokenAnswer> = serde_json::from_slice(&body).ok();
+        let (token, error) = answer.map_or((None, None), |answer| (answer.id_token, answer.error));
+        Ok(match token.filter(|_| status.is_success()) {
+            Some(token) => Exchanged::Token(token),
+            None => Exchanged::Refused(error.unwrap_or_else(|| format!("{status}, and no ID token"))),
+        })
+    })
+    .await?
 }
 
 /// The keys, and how long they may be kept if that is said.
@@ -63,18 +121,23 @@ pub async fn key_set(issuer: String, jwks_uri: Option<String>) -> Result<(KeySet
 
 fn agent() -> Agent {
     // A redirect would lead who knows where.
-    let config = Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    let config = Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).http_status_as_error(false);
     config.user_agent("tapebase").build().into()
 }
 
 fn discover(agent: &Agent, issuer: &str) -> Result<String, BoxError> {
+    let jwks_uri = metadata(agent, issuer)?.jwks_uri;
+    require_secure(&jwks_uri)?;
+    Ok(jwks_uri)
+}
+
+fn metadata(agent: &Agent, issuer: &str) -> Result<Metadata, BoxError> {
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let (metadata, _): (Metadata, _) = get(agent, &url)?;
     if metadata.issuer != issuer {
         return Err(format!("{url} is of another issuer: {:?}", metadata.issuer).into());
     }
-    require_secure(&metadata.jwks_uri)?;
-    Ok(metadata.jwks_uri)
+    Ok(metadata)
 }
 
 fn get<T: DeserializeOwned>(agent: &Agent, url: &str) -> Result<(T, Option<Duration>), BoxError> {

@@ -45,5 +45,6 @@ pub fn preset(name: &ProviderName) -> Option<Provider> {
         algorithms: algorithms.to_vec(),
         jwks_uri: jwks_uri.map(str::to_owned),
         network: None,
+        web: None,
     })
 }

@@ -44,6 +44,7 @@ impl World {
             algorithms: vec![Algorithm::ES256],
             jwks_uri: Some(issuer.jwks_uri()),
             network: Some("kakao".to_owned()),
+            web: None,
         };
         change(&mut provider);
         let other = Provider { name: name("other"), issuer: "https://other.example.com".into(), ..provider.clone() };

@@ -7,6 +7,7 @@ pub mod openid;
 pub mod seed;
 mod tcp;
 mod web;
+pub mod web_login;
 
 use std::fmt;
 

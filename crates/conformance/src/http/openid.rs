@@ -49,7 +49,8 @@ macro_rules! openid_tests {
 }
 
 /// Somebody the provider has not heard of before.
-fn fresh_subject() -> String {
+#[must_use]
+pub fn fresh_subject() -> String {
     format!("ann-{:016x}", u64::from_be_bytes(random_bytes()))
 }
 
@@ -68,7 +69,7 @@ fn link(bearer: &str, token: &str, nonce: &str) -> Request {
 }
 
 /// Signs somebody in as an app does.
-fn signed_in(client: &dyn Client, provider: &OidcProvider, app: &str, subject: &str) -> Value {
+pub fn signed_in(client: &dyn Client, provider: &OidcProvider, app: &str, subject: &str) -> Value {
     let nonce = nonce(client);
     client.send(&log_in(&provider.token(app, subject, Some(&nonce)), &nonce)).expect(200).json()
 }

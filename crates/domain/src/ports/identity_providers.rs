@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::BoxError;
-use crate::oidc::{IdToken, IdTokenClaims, IdTokenFlaw, ProviderName};
+use crate::oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, ProviderName};
 
 /// Why an ID token was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,20 @@ pub trait IdentityProviders: Send + Sync {
 
     /// The provider whose subjects are the ids of a social network, where there is one.
     fn of_network(&self, network: &str) -> Option<ProviderName>;
+
+    /// Where a browser is sent to sign in (RFC 6749 section 4.1.1).
+    ///
+    /// - It MUST fail with `UnknownProvider` where the operator has not said how browsers sign in.
+    async fn authorization_url(
+        &self,
+        provider: &ProviderName,
+        request: &AuthorizationRequest,
+    ) -> Result<String, IdTokenError>;
+
+    /// The ID token that a provider gives for a code (RFC 6749 section 4.1.3), which nobody has looked at.
+    ///
+    /// - It MUST fail with `Flawed` for a code that the provider does not accept.
+    async fn exchange(&self, provider: &ProviderName, code: &AuthorizationCode) -> Result<IdToken, IdTokenError>;
 
     /// Checks an ID token, and reads what it says.
     ///

@@ -59,6 +59,7 @@ meanings! {
     AccountDisabled 403 "The account is disabled" retryable: false,
     AccountErased 403 "The account is being erased" retryable: false,
     InsufficientScope 403 "The token does not allow this" retryable: false,
+    LoginExpired 403 "The sign-in was not begun here, or has expired" retryable: false,
     SignInAgain 403 "The session is too old for this" retryable: false,
     SignupClosed 403 "Sign-up is closed" retryable: false,
     MailNotConfigured 403 "This server sends no mail" retryable: false,

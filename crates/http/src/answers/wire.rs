@@ -32,6 +32,11 @@ pub fn grant(grant: &Grant) -> api::Grant {
     }
 }
 
+/// A session that just began, whose token is in a cookie.
+pub fn cookie_session(grant: &Grant) -> api::CookieSession {
+    api::CookieSession { expires_at: grant.session.expires_at, user: user(&grant.user) }
+}
+
 /// A user.
 pub fn user(user: &User) -> api::User {
     let email = user.email().map(|email| email.as_str().to_owned());

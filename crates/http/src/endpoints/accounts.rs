@@ -1,11 +1,11 @@
 //! Endpoints under `/v1/auth` and `/v1/me`: signing up and in, and looking after one's password and sessions.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use futures_util::future;
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
-    auth::AuthError,
+    auth::{AuthError, Grant},
     id::SessionId,
     user::{Email, Password},
 };
@@ -16,6 +16,7 @@ use crate::{
     bodies::incoming::Json,
     requests::{
         caller::{Caller, device},
+        cookie,
         place::Place,
         query::{self, PageQuery},
     },
@@ -59,23 +60,61 @@ pub async fn log_in(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    // What can be nobody's email address or password is answered like what is somebody else's.
-    let credentials = Email::parse_known(&body.0.email).ok().zip(Password::parse(&body.0.password).ok());
-    let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
-    let device = device(&request);
-    let grant = tasks.run(None, async move { services.auth.log_in(email, password, &device).await }).await?;
+    let grant = enter(&request, &body.0, services, &tasks).await?;
     Ok(HttpResponse::Ok().json(wire::grant(&grant)))
+}
+
+/// Sign in with a cookie
+///
+/// For pages of this origin, or of one in `http.allowed_origins`: the session is in a cookie that no script can read. Requests without an `Authorization` header are made with it; those that change something are refused where a page of another origin sends them. Browsers keep the cookie with TLS, and on localhost.
+#[utoipa::path(post, path = "/v1/auth/cookie", operation_id = "signInWithCookie", tag = "Accounts", security(()), request_body = api::Credentials, responses(
+    (status = 200, description = "Signed in", body = api::CookieSession, headers(("Set-Cookie" = String, description = "The session"))),
+    (status = 401, description = "Wrong email address or password"),
+    (status = 403, description = "The account is disabled, or the page is of another origin"),
+))]
+pub async fn log_in_with_cookie(
+    request: HttpRequest,
+    body: Json<api::Credentials>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
+    // Or another page could sign its visitors in to an account of its own.
+    cookie::require_own_page(&request)?;
+    let grant = enter(&request, &body.0, services, &tasks).await?;
+    Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie::of(&grant))).json(wire::cookie_session(&grant)))
+}
+
+async fn enter(
+    request: &HttpRequest,
+    credentials: &api::Credentials,
+    services: web::Data<Services>,
+    tasks: &Tasks,
+) -> Result<Grant, Problem> {
+    // What can be nobody's email address or password is answered like what is somebody else's.
+    let credentials = Email::parse_known(&credentials.email).ok().zip(Password::parse(&credentials.password).ok());
+    let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
+    let device = device(request);
+    tasks.run(None, async move { services.auth.log_in(email, password, &device).await }).await
 }
 
 /// Sign out
 ///
-/// Ends the current session.
+/// Ends the current session, and takes its cookie back.
 #[utoipa::path(post, path = "/v1/auth/logout", operation_id = "signOut", tag = "Accounts", responses(
     (status = 204, description = "The token is revoked"),
 ))]
-pub async fn log_out(caller: Caller, services: web::Data<Services>, tasks: web::Data<Tasks>) -> Answer {
+pub async fn log_out(
+    request: HttpRequest,
+    caller: Caller,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     tasks.run(caller.user, async move { services.auth.log_out(&caller).await }).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let mut answer = HttpResponse::NoContent();
+    if request.headers().contains_key(header::COOKIE) {
+        answer.insert_header((header::SET_COOKIE, cookie::none()));
+    }
+    Ok(answer.finish())
 }
 
 /// Get the signed-in user

@@ -14,3 +14,4 @@ pub mod password_reset;
 pub mod playback;
 pub mod recordings;
 pub mod tokens;
+pub mod web_login;

@@ -91,6 +91,7 @@ pub async fn link(
     Ok(Place::of(&request).created(&path).json(wire::identity(&linked)))
 }
 
-fn provider(name: &str) -> Result<ProviderName, Problem> {
+/// What stands in a path as the name of a provider.
+pub fn provider(name: &str) -> Result<ProviderName, Problem> {
     ProviderName::parse(name).map_err(|_| AuthError::UnknownProvider.into())
 }

@@ -22,9 +22,10 @@ use utoipa::{
 use crate::{
     endpoints::{
         about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, password_reset,
-        playback, recordings, tokens,
+        playback, recordings, tokens, web_login,
     },
     openapi,
+    requests::cookie,
 };
 
 #[derive(OpenApi)]
@@ -36,10 +37,10 @@ use crate::{
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
-        accounts::sign_up, accounts::log_in, accounts::log_out, accounts::me, accounts::delete_me,
+        accounts::sign_up, accounts::log_in, accounts::log_in_with_cookie, accounts::log_out, accounts::me, accounts::delete_me,
         accounts::change_password, password_reset::request, password_reset::reset,
         identities::list, identities::link, identities::get, identities::unlink,
-        oidc::nonce, oidc::log_in, oidc::link,
+        oidc::nonce, oidc::log_in, oidc::link, web_login::start, web_login::callback,
         tokens::create, tokens::list, tokens::get, tokens::revoke,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
@@ -62,7 +63,7 @@ use crate::{
         (name = "Legacy", description = "The 2018 API, for its existing clients."),
     ),
     servers((url = "/", description = "This server")),
-    security(("token" = [])),
+    security(("token" = []), ("cookie" = [])),
     modifiers(&Schemes, &Common),
 )]
 struct Description;
@@ -73,6 +74,9 @@ impl Modify for Schemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let cookie =
+            ApiKeyValue::with_description(cookie::NAME, "As set by `signInWithCookie`, for pages in a browser");
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let words = ApiKeyValue::with_description("Authorization", "`USER_ID AUTH_KEY`, as returned by `/login`");
         components.add_security_scheme("seed", SecurityScheme::ApiKey(ApiKey::Header(words)));
     }

@@ -1,4 +1,4 @@
-//! Extractor: who is asking, by bearer token (RFC 6750).
+//! Extractor: who is asking, by bearer token (RFC 6750) or by cookie.
 
 use std::{borrow::Cow, future::Future, net::IpAddr, ops::Deref, pin::Pin};
 
@@ -16,6 +16,7 @@ use crate::{
     HttpPolicy,
     answers::problem::{CHALLENGE, Problem},
     forwarded_client, is_local,
+    requests::cookie,
 };
 
 /// A request by somebody who is signed in; a handler that takes it answers nobody else, whatever their API token may do.
@@ -125,7 +126,7 @@ fn extract<T: 'static>(
     request: &HttpRequest,
     make: impl FnOnce(Bearer) -> Result<T, Problem> + 'static,
 ) -> Extracted<T> {
-    let token = bearer_token(request).map(str::to_owned);
+    let token = presented_token(request).map(str::to_owned);
     let services = request.app_data::<Data<Services>>().cloned();
     Box::pin(async move {
         let token = token?;
@@ -152,11 +153,17 @@ fn needs_session() -> Problem {
     Problem::new(Slug::InsufficientScope, "Sign in: no API token can do this.")
 }
 
-fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
+/// The header goes before the cookie: whoever sends one means it.
+fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (first, second) = (headers.next(), headers.next());
     if second.is_some() {
         return Err(Problem::new(Slug::InvalidParameter, "Send one Authorization header."));
+    }
+    if first.is_none()
+        && let Some(token) = cookie::token(request)?
+    {
+        return Ok(token);
     }
     let credentials = first.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
     match credentials {

@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod conditions;
+pub mod cookie;
 pub mod details;
 pub mod digests;
 pub mod disposition;

@@ -59,6 +59,11 @@ impl Place {
         Self { origin: format!("{scheme}://{host}"), prefix }
     }
 
+    /// `tapes.example.com:8443`
+    pub fn authority(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
     /// The URL of a path of this server.
     pub fn url(&self, path: &str) -> String {
         let Self { origin, prefix } = self;

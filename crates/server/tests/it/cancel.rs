@@ -166,6 +166,10 @@ impl Ann {
         match endpoint {
             "POST /v1/auth/signup" => sign_up(&fresh_email("bob"), PASSWORD),
             "POST /v1/auth/login" => log_in(&self.email, PASSWORD),
+            "POST /v1/auth/cookie" => {
+                let credentials = json!({"email": self.email, "password": PASSWORD});
+                Request::new("POST", "/v1/auth/cookie").header("Sec-Fetch-Site", "same-origin").json(&credentials)
+            }
             "POST /v1/auth/logout" => Request::new("POST", "/v1/auth/logout").bearer(&self.another_session()),
             "PUT /v1/me/password" => Request::new("PUT", "/v1/me/password")
                 .bearer(&self.somebody_else())

@@ -31,6 +31,7 @@ fn shared() -> ((Tcp, &'static OidcProvider), Arc<Server>) {
 }
 
 tapebase_conformance::openid_tests!(shared());
+tapebase_conformance::web_login_tests!(shared());
 
 /// Whether a token that the provider signs now lets somebody in.
 fn outcome(server: &Server, token: impl FnOnce(&str) -> String) -> String {

@@ -10,7 +10,7 @@ use tapebase_conformance::http::{
         user::User,
     },
     mail::{code, reset},
-    text,
+    text, web_login,
 };
 use tapebase_domain::digest::Sha256;
 use tempfile::TempDir;
@@ -75,6 +75,7 @@ fn use_secrets(server: &Server) -> Vec<String> {
     let _ = server.send(&Request::new("GET", "/v1/recordings").bearer(&api_token)).expect(200);
     secrets.push("s3cret".to_owned());
     secrets.push(forget_password(server));
+    secrets.extend(web_login::sign_in(&server.tcp(), &PROVIDER));
     let keys = come_by_provider(server, &mut secrets);
     let played = upload_and_play(server, &token);
     let sent = send_directly(server, &token);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     digest::Sha256,
-    oidc::{IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
+    oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
     ports::{IdTokenError, IdentityProviders},
 };
 
@@ -23,6 +23,15 @@ impl IdentityProviders for PlainProvider {
 
     fn of_network(&self, network: &str) -> Option<ProviderName> {
         ProviderName::parse(network).ok().filter(|name| name.as_str() == NAME)
+    }
+
+    /// In no browser.
+    async fn authorization_url(&self, _: &ProviderName, _: &AuthorizationRequest) -> Result<String, IdTokenError> {
+        Err(IdTokenError::UnknownProvider)
+    }
+
+    async fn exchange(&self, _: &ProviderName, _: &AuthorizationCode) -> Result<IdToken, IdTokenError> {
+        Err(IdTokenError::UnknownProvider)
     }
 
     async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError> {

@@ -40,6 +40,15 @@ impl OidcProvider {
         Ok(Self { process, issuer: line.trim_end().to_owned() })
     }
 
+    /// Settings of a server where browsers sign in at it.
+    pub fn web_settings(&self) -> [(&str, &str); 3] {
+        [
+            ("TAPEBASE_AUTH__OIDC__TEST__ISSUER", &self.issuer),
+            ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_ID", "web"),
+            ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_SECRET", "s3cret web"),
+        ]
+    }
+
     /// Where it is, which is what it calls itself.
     pub fn issuer(&self) -> &str {
         &self.issuer

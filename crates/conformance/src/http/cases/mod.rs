@@ -19,6 +19,7 @@ pub mod announcements;
 pub mod authorization;
 pub mod changes;
 mod contract;
+pub mod cookies;
 pub mod cross_origin;
 pub mod digests;
 pub mod direct;
@@ -102,6 +103,13 @@ macro_rules! http_tests {
             credentials_have_at_most_64_kib,
             credentials_come_as_json,
             one_is_told_how_much_one_has_and_may_have,
+        }
+        $crate::http_cases! { $server, cookies:
+            a_cookie_opens_a_session_until_its_user_signs_out,
+            a_cookie_changes_nothing_for_a_page_of_another_origin,
+            a_page_of_another_origin_signs_nobody_in,
+            a_token_goes_before_a_cookie,
+            what_is_no_cookie_of_a_session_signs_nobody_in,
         }
         $crate::http_cases! { $server, passwords:
             a_changed_password_is_the_one_that_signs_in,

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 38] = [
+const OTHERS: [(&str, &str, Slug); 44] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -52,6 +52,9 @@ const OTHERS: [(&str, &str, Slug); 38] = [
     ("signIn", "400", Slug::InvalidBody),
     ("signIn", "401", Slug::WrongCredentials),
     ("signIn", "403", Slug::AccountDisabled),
+    ("signInWithCookie", "400", Slug::InvalidBody),
+    ("signInWithCookie", "401", Slug::WrongCredentials),
+    ("signInWithCookie", "403", Slug::CrossOriginRefused),
     ("createOidcNonce", "503", Slug::Unavailable),
     ("signInWithOidc", "400", Slug::InvalidBody),
     ("signInWithOidc", "403", Slug::InvalidIdToken),
@@ -60,6 +63,9 @@ const OTHERS: [(&str, &str, Slug); 38] = [
     ("requestPasswordReset", "403", Slug::MailNotConfigured),
     ("resetPassword", "400", Slug::InvalidPassword),
     ("resetPassword", "403", Slug::InvalidCode),
+    ("startWebLogin", "503", Slug::ProviderUnavailable),
+    ("finishWebLogin", "400", Slug::InvalidParameter),
+    ("finishWebLogin", "403", Slug::LoginExpired),
     ("changePassword", "400", Slug::InvalidPassword),
     ("changePassword", "403", Slug::WrongPassword),
     ("linkIdentity", "400", Slug::InvalidEmail),

@@ -20,3 +20,4 @@ fn shared() -> ((Tcp, &'static OidcProvider), Arc<Server>) {
 }
 
 tapebase_conformance::openid_tests!(shared());
+tapebase_conformance::web_login_tests!(shared());

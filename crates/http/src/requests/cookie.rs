@@ -1,0 +1,155 @@
+//! A session in a cookie, for pages (RFC 6265): no script can read it, and no page of another origin can use it to change
+//! anything.
+
+use actix_web::{
+    HttpRequest,
+    http::{
+        Method, Uri,
+        header::{self, HeaderName},
+        uri::Authority,
+    },
+    web::Data,
+};
+use tapebase_api::Slug;
+use tapebase_domain::{
+    auth::Grant,
+    oidc::{Nonce, PendingLogin},
+};
+
+use crate::{HttpPolicy, Origins, answers::problem::Problem, requests::place::Place};
+
+/// The prefix has browsers keep it to this host, all of its paths and TLS (draft-ietf-httpbis-rfc6265bis section 4.1.3.2).
+pub const NAME: &str = "__Host-tapebase";
+/// The one of a sign-in at a provider that was begun.
+const PENDING: &str = "__Host-tapebase-login";
+const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
+/// Where the page is that sends a request: `same-origin`, `same-site`, `cross-site`, or `none` for the user themselves.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The cookie of a session, for as long as any session lasts: the server knows when this one ends.
+pub fn of(grant: &Grant) -> String {
+    let lifetime = (grant.session.ends_at - grant.session.created_at).num_seconds();
+    format!("{NAME}={}; {ATTRIBUTES}; Max-Age={lifetime}", grant.token.expose())
+}
+
+/// Takes the cookie out of the browser.
+pub fn none() -> String {
+    format!("{NAME}=; {ATTRIBUTES}; Max-Age=0")
+}
+
+/// The cookie of a sign-in that was begun, for as long as it counts.
+pub fn of_pending(pending: &PendingLogin) -> String {
+    format!("{PENDING}={}; {ATTRIBUTES}; Max-Age={}", pending.to_text(), Nonce::LIFETIME.num_seconds())
+}
+
+/// Takes it out of the browser.
+pub fn none_pending() -> String {
+    format!("{PENDING}=; {ATTRIBUTES}; Max-Age=0")
+}
+
+/// The sign-in that this browser has begun.
+pub fn pending(request: &HttpRequest) -> Option<&str> {
+    value(request, PENDING)
+}
+
+fn value<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(it, _)| *it == name).map(|(_, value)| value)
+}
+
+/// The token in the cookie, if there is one; for a request that changes something, if it may use it.
+///
+/// # Errors
+/// A page of another origin sends it.
+pub fn token(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let Some(token) = value(request, NAME) else { return Ok(None) };
+    let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !changes_nothing {
+        require_own_page(request)?;
+    }
+    Ok(Some(token))
+}
+
+/// Fails unless a page of this origin sends the request, or of one that the operator has listed.
+///
+/// Browsers say which page it is on all requests that change something, and pages cannot have them say otherwise.
+///
+/// # Errors
+/// [`Slug::CrossOriginRefused`].
+pub fn require_own_page(request: &HttpRequest) -> Result<(), Problem> {
+    let named = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let origin = named(header::ORIGIN);
+    let is_own = match (named(SEC_FETCH_SITE), origin) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => authority(origin).is_some_and(|it| it == Place::of(request).authority()),
+        (None, None) => false,
+    };
+    let policy = request.app_data::<Data<HttpPolicy>>();
+    let is_listed = || match policy.map(|policy| &policy.allowed_origins) {
+        Some(Origins::Listed(listed)) => origin.is_some_and(|origin| listed.iter().any(|it| it == origin)),
+        Some(Origins::Any) | None => false,
+    };
+    if is_own || is_listed() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Slug::CrossOriginRefused,
+        "A cookie counts for pages of this origin, and of those in http.allowed_origins. Others send a token.",
+    ))
+}
+
+/// By the host alone: behind a proxy that does not say so, nobody knows of TLS here.
+fn authority(origin: &str) -> Option<String> {
+    origin.parse::<Uri>().ok()?.authority().map(Authority::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn is_own(allowed: &Origins, headers: &[(&'static str, &str)]) -> bool {
+        let policy = HttpPolicy {
+            body_timeout: Duration::from_secs(1),
+            body_bytes: None,
+            public_url: None,
+            proxies: "10.0.0.0/8".parse().expect("a network"),
+            allowed_origins: allowed.clone(),
+            routes_2018: true,
+        };
+        let mut request = TestRequest::post().append_header(("Host", "tapes.example.com"));
+        for &header in headers {
+            request = request.append_header(header);
+        }
+        require_own_page(&request.app_data(Data::new(policy)).to_http_request()).is_ok()
+    }
+
+    #[test]
+    fn a_page_is_of_this_origin_or_listed() {
+        let listed = Origins::Listed(vec!["https://app.example.com".to_owned()]);
+        let own = [("Origin", "https://tapes.example.com")];
+        let app = [("Origin", "https://app.example.com")];
+        for allowed in [&Origins::default(), &listed, &Origins::Any] {
+            assert!(is_own(allowed, &own) && is_own(allowed, &[("Sec-Fetch-Site", "same-origin")]));
+            for foreign in [
+                &[][..],
+                &[("Origin", "https://evil.example.com")],
+                &[("Origin", "https://tapes.example.com.evil.example")],
+                &[("Origin", "https://tapes.example.com:444")],
+                &[("Origin", "null")],
+                &[("Origin", "tapes.example.com/")],
+                &[("Sec-Fetch-Site", "cross-site"), own[0]],
+                &[("Sec-Fetch-Site", "same-site"), own[0]],
+                &[("Referer", "https://tapes.example.com/")],
+            ] {
+                assert!(!is_own(allowed, foreign), "{foreign:?}");
+            }
+        }
+        assert!(is_own(&listed, &app) && is_own(&listed, &[app[0], ("Sec-Fetch-Site", "same-site")]));
+        assert!(!is_own(&Origins::Any, &app) && !is_own(&Origins::default(), &app));
+    }
+}
