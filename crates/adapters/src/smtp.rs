@@ -138,8 +138,9 @@ impl Mailer for Smtp {
 fn without_address(error: &lettre::transport::smtp::Error, to: &Email) -> MailError {
     let spellings = [to.as_str().to_owned(), to.in_ascii_domain()];
     let text = spellings.iter().fold(causes(error), |text, to| text.replace(to, "[address]"));
-    // Whatever else is refused for good is refused of every mail.
-    let is_refused = error.is_permanent() && text.contains("[address]");
+    // No such mailbox, or a full one (RFC 3463 section 3); what else is refused for good is refused of every mail.
+    let is_of_address = ["[address]", "5.1.", "5.2."].iter().any(|sign| text.contains(sign));
+    let is_refused = error.is_permanent() && is_of_address;
     if is_refused { MailError::Refused(text.into()) } else { MailError::Unavailable(text.into()) }
 }
 

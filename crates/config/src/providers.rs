@@ -27,6 +27,9 @@ impl Config {
     }
 }
 
+/// Whose ID tokens of web login (<https://developers.line.biz/en/docs/line-login/verify-id-token/>) are not like those of apps.
+const LINE: &str = "https://access.line.me";
+
 impl OidcConfig {
     fn read(&self, name: &str) -> anyhow::Result<Provider> {
         let name = ProviderName::parse(name)?;
@@ -39,11 +42,7 @@ impl OidcConfig {
         let also_issuer = known.as_ref().and_then(|known| known.also_issuer.clone());
         let jwks_uri = self.jwks_uri.clone().or_else(|| known.as_ref()?.jwks_uri.clone());
         jwks_uri.as_deref().map_or(Ok(()), require_secure).context("jwks_uri")?;
-        let audiences = self.audiences.clone().into_vec();
-        ensure!(
-            !audiences.is_empty() || self.client_id.is_some(),
-            "audiences is missing: the client ids of your apps at the provider"
-        );
+        let mut audiences = self.audiences.clone().into_vec();
         let algorithms = match &self.algorithms {
             Some(names) => {
                 names.clone().into_vec().iter().map(|name| algorithm(name)).collect::<Result<Vec<_>, _>>()?
@@ -55,15 +54,22 @@ impl OidcConfig {
         if let Some(network) = &network {
             SocialId::parse(network.clone(), "1".to_owned()).context("social_type")?;
         }
-        let mut audiences = audiences;
-        let web = self.client_id.clone().map(|id| {
+        let client_id = self.client_id.clone().filter(|id| !id.trim().is_empty());
+        ensure!(
+            client_id.is_some() || self.client_secret.is_none(),
+            "client_id is missing: whose secret client_secret is"
+        );
+        ensure!(
+            client_id.is_none() || issuer != LINE,
+            "client_id: LINE signs what browsers bring with the channel's secret (HS256), which proves nothing here"
+        );
+        // What browsers bring was issued to it.
+        audiences.extend(client_id.clone().filter(|id| !audiences.contains(id)));
+        ensure!(!audiences.is_empty(), "audiences is missing: the client ids of your apps at the provider");
+        let web = client_id.map(|id| {
             let secret = self.client_secret.as_ref().map(|Secret(secret)| ClientSecret(secret.clone()));
             WebClient { id, secret }
         });
-        ensure!(web.is_some() || self.client_secret.is_none(), "client_id is missing: whose secret client_secret is");
-        // What browsers bring was issued to it.
-        audiences
-            .extend(web.iter().map(|web| web.id.clone()).filter(|id| !self.audiences.clone().into_vec().contains(id)));
         Ok(Provider { name, issuer, also_issuer, audiences, algorithms, jwks_uri, network, web })
     }
 }

@@ -67,6 +67,8 @@ pub fn run() -> Result<()> {
 fn lint(home: &Path, description: &Path) -> Result<()> {
     let mut redocly = NODE.command()?;
     redocly.arg(home.join("node_modules/@redocly/cli/bin/cli.js")).args(["lint", "--extends", "recommended-strict"]);
+    // Two send a browser on; Spectral wants 2xx or 3xx of all.
+    redocly.args(["--skip-rule", "operation-2xx-response"]);
     redocly.env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
     succeed(redocly.arg(description)).context("Redocly")?;
 

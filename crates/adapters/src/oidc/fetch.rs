@@ -63,8 +63,8 @@ pub struct WebEndpoints {
 /// What a provider says to a code.
 pub enum Exchanged {
     Token(String),
-    /// With its reason (RFC 6749 section 5.2).
-    Refused(String),
+    /// It is none, or was used, or belongs to another sign-in (`invalid_grant`, RFC 6749 section 5.2).
+    Refused,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +80,9 @@ pub async fn web_endpoints(issuer: String) -> Result<WebEndpoints, BoxError> {
         let endpoint = |url: Option<String>| {
             let url = url.ok_or("the provider has no such endpoint")?;
             require_secure(&url)?;
-            Ok::<_, BoxError>(url)
+            // No other leads to this machine.
+            let is_reachable = url.starts_with("https://") || issuer.starts_with("http://");
+            if is_reachable { Ok(url) } else { Err(BoxError::from(InvalidUrl(url))) }
         };
         Ok(WebEndpoints {
             authorization: endpoint(metadata.authorization_endpoint)?,
@@ -101,10 +103,15 @@ pub async fn exchange(url: String, form: Vec<(&'static str, String)>) -> Result<
         let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec()?;
         let answer: Option<TokenAnswer> = serde_json::from_slice(&body).ok();
         let (token, error) = answer.map_or((None, None), |answer| (answer.id_token, answer.error));
-        Ok(match token.filter(|_| status.is_success()) {
-            Some(token) => Exchanged::Token(token),
-            None => Exchanged::Refused(error.unwrap_or_else(|| format!("{status}, and no ID token"))),
-        })
+        match (token.filter(|_| status.is_success()), error.as_deref()) {
+            (Some(token), _) => Ok(Exchanged::Token(token)),
+            (None, Some("invalid_grant")) => Ok(Exchanged::Refused),
+            // The operator's mistake, perhaps: another secret, or a redirect URI that is not registered.
+            (None, error) => {
+                let error: String = error.unwrap_or("no ID token").chars().take(100).collect();
+                Err(format!("{url}: {status}: {error:?}").into())
+            }
+        }
     })
     .await?
 }

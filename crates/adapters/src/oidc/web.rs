@@ -1,5 +1,10 @@
 //! How a browser signs in at a provider: where it is sent, and what the code is exchanged for that it brings back.
 
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use chrono::TimeDelta;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tapebase_domain::{
@@ -7,7 +12,7 @@ use tapebase_domain::{
     ports::{BoxError, Clock, IdTokenError},
     time::Timestamp,
 };
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::fetch::{self, Exchanged, WebEndpoints};
 
@@ -24,35 +29,42 @@ pub struct WebClient {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientSecret(pub String);
 
-impl std::fmt::Debug for ClientSecret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
     }
 }
 
 /// For how long it is known where a provider's endpoints are.
 const KEPT: TimeDelta = TimeDelta::hours(1);
-/// How long a provider is not asked that has not answered.
+/// How long a provider is not asked that was asked a moment ago.
 const PAUSE: TimeDelta = TimeDelta::seconds(5);
-/// How many may wait for an answer, or for codes to be exchanged; the others are told at once.
+/// How many may wait for an answer, and for codes to be exchanged; the others are told at once.
 const WAITING: usize = 64;
 
-/// Where a provider's endpoints are, as it has said last.
+/// Where a provider's endpoints are, as it has said last: it is asked once at a time, and nobody waits where they are known
+/// but the one who asks.
 pub struct Endpoints {
     issuer: String,
     known: Mutex<Known>,
+    asking: tokio::sync::Mutex<()>,
     waiting: Semaphore,
+    exchanging: Semaphore,
 }
 
 #[derive(Default)]
 struct Known {
     endpoints: Option<WebEndpoints>,
-    ask_again_at: Option<Timestamp>,
+    fresh_until: Option<Timestamp>,
+    asked_at: Option<Timestamp>,
+    /// How often it was asked: whoever has waited for an answer has had it.
+    asked: u64,
 }
 
 impl Endpoints {
     pub fn of(issuer: String) -> Self {
-        Self { issuer, known: Mutex::default(), waiting: Semaphore::new(WAITING) }
+        let [waiting, exchanging] = [0, 1].map(|_| Semaphore::new(WAITING));
+        Self { issuer, known: Mutex::default(), asking: tokio::sync::Mutex::default(), waiting, exchanging }
     }
 
     /// Where a browser is sent (OpenID Connect Core 1.0 section 3.1.2.1).
@@ -62,7 +74,6 @@ impl Endpoints {
         request: &AuthorizationRequest,
         clock: &dyn Clock,
     ) -> Result<String, IdTokenError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.authorization;
         let hint = request.login_hint.as_ref().map(|hint| ("login_hint", hint.as_str()));
         let parameters = [
@@ -87,8 +98,9 @@ impl Endpoints {
         code: &AuthorizationCode,
         clock: &dyn Clock,
     ) -> Result<IdToken, IdTokenError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.token;
+        let busy = |_| IdTokenError::Unavailable(TOO_MANY.into());
+        let _exchanging = self.exchanging.try_acquire().map_err(busy)?;
         let secret = client.secret.as_ref().map(|ClientSecret(secret)| ("client_secret", secret.clone()));
         let form = [
             ("grant_type", "authorization_code".to_owned()),
@@ -100,37 +112,62 @@ impl Endpoints {
         let form = form.into_iter().chain(secret).collect();
         match fetch::exchange(endpoint, form).await.map_err(IdTokenError::Unavailable)? {
             Exchanged::Token(token) => IdToken::parse(token).map_err(IdTokenError::Flawed),
-            Exchanged::Refused(error) => {
-                // Which may be the operator's mistake: another secret, or another redirect URI.
-                tracing::warn!(issuer = self.issuer, error, "an OpenID provider gives no token for a code");
-                Err(IdTokenError::Flawed(IdTokenFlaw::Code))
-            }
+            Exchanged::Refused => Err(IdTokenError::Flawed(IdTokenFlaw::Code)),
         }
     }
 
-    /// One asks, and the others wait; what was known is used where the provider does not answer.
     async fn find(&self, clock: &dyn Clock) -> Result<WebEndpoints, BoxError> {
-        let mut known = self.known.lock().await;
-        let now = clock.now();
-        let may_ask = known.ask_again_at.is_none_or(|at| now >= at || at > now + KEPT);
-        if may_ask {
-            match fetch::web_endpoints(self.issuer.clone()).await {
-                Ok(endpoints) => {
-                    *known = Known { endpoints: Some(endpoints), ask_again_at: Some(now + KEPT) };
-                }
-                Err(error) => {
-                    tracing::warn!(issuer = self.issuer, %error, "the endpoints of an OpenID provider cannot be found");
-                    known.ask_again_at = Some(now + PAUSE);
-                }
+        let (known, is_fresh, asked) = self.known().look_up(clock.now());
+        if let Some(known) = known.clone().filter(|_| is_fresh) {
+            return Ok(known);
+        }
+        let _waiting = self.waiting.try_acquire().map_err(|_| TOO_MANY)?;
+        let asking = match known {
+            Some(_) => self.asking.try_lock().ok(),
+            None => Some(self.asking.lock().await),
+        };
+        if asking.is_some() && self.known().begin_to_ask(asked, clock.now()) {
+            self.ask(clock).await;
+        }
+        self.known().endpoints.clone().ok_or_else(|| "the provider has not answered".into())
+    }
+
+    /// What it does not answer leaves everything as it was.
+    async fn ask(&self, clock: &dyn Clock) {
+        let answer = fetch::web_endpoints(self.issuer.clone()).await;
+        let (now, mut known) = (clock.now(), self.known());
+        known.asked += 1;
+        match answer {
+            Ok(endpoints) => (known.endpoints, known.fresh_until) = (Some(endpoints), Some(now + KEPT)),
+            Err(error) => {
+                tracing::warn!(issuer = self.issuer, %error, "the endpoints of an OpenID provider cannot be found");
             }
         }
-        known.endpoints.clone().ok_or_else(|| "the provider has not answered".into())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn busy() -> IdTokenError {
-    IdTokenError::Unavailable("too many wait for the provider".into())
+impl Known {
+    /// The endpoints, whether the provider need not be asked, and how often it was.
+    fn look_up(&self, now: Timestamp) -> (Option<WebEndpoints>, bool, u64) {
+        (self.endpoints.clone(), self.fresh_until.is_some_and(|until| now < until), self.asked)
+    }
+
+    /// Whether the provider is to be asked by somebody who came when it had been asked so often; if so, that is noted. A
+    /// clock that was set back keeps nobody from asking.
+    fn begin_to_ask(&mut self, asked: u64, now: Timestamp) -> bool {
+        let may_ask = self.asked == asked && self.asked_at.is_none_or(|last| now >= last + PAUSE || now < last);
+        if may_ask {
+            self.asked_at = Some(now);
+        }
+        may_ask
+    }
 }
+
+const TOO_MANY: &str = "too many wait for the provider";
 
 fn pair((name, value): (&str, &str)) -> String {
     format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))

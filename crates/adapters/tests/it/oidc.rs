@@ -2,17 +2,18 @@
 
 mod issuer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tapebase_adapters::oidc::{Algorithm, OpenIdProviders, Provider};
+use tapebase_adapters::oidc::{Algorithm, OpenIdProviders, Provider, WebClient};
 use tapebase_domain::{
-    oidc::{IdToken, IdTokenClaims, IdTokenFlaw, ProviderName},
+    oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, ProviderName},
     ports::{IdTokenError, IdentityProviders},
 };
 
-use issuer::{Issuer, Signer, TestClock, encoded, signed};
+use issuer::{Issuer, Signer, TestClock, Trouble, encoded, signed};
 
 const APP: &str = "app-1";
 
@@ -371,9 +372,7 @@ async fn known_keys_count_while_the_provider_is_down() {
     let world = World::new();
     assert_eq!(world.flaw(&world.token()).await, None);
 
-    for trouble in
-        [issuer::Trouble::Refuse, issuer::Trouble::Nonsense, issuer::Trouble::Endless, issuer::Trouble::Elsewhere]
-    {
+    for trouble in [Trouble::Refuse, Trouble::Nonsense, Trouble::Endless, Trouble::Elsewhere] {
         world.issuer.trouble(Some(trouble));
         world.clock.advance(TimeDelta::days(3));
         assert_eq!(world.flaw(&world.token()).await, None, "{trouble:?}");
@@ -388,7 +387,7 @@ async fn known_keys_count_while_the_provider_is_down() {
 #[tokio::test]
 async fn a_provider_that_never_answered_is_no_wrong_token_and_is_asked_again_soon() {
     let world = World::new();
-    world.issuer.trouble(Some(issuer::Trouble::Refuse));
+    world.issuer.trouble(Some(Trouble::Refuse));
 
     for _ in 0..10 {
         let verified = world.verify(&world.token()).await;
@@ -414,7 +413,7 @@ async fn many_at_once_ask_once_and_whoever_knows_the_key_does_not_wait() {
     assert_eq!(world.issuer.asked(), 1);
 
     world.clock.advance(TimeDelta::hours(25));
-    world.issuer.trouble(Some(issuer::Trouble::Slow(Duration::from_secs(2))));
+    world.issuer.trouble(Some(Trouble::Slow(Duration::from_secs(2))));
     let since = std::time::Instant::now();
     let asking = tokio::spawn({
         let (world, token) = (world.clone(), world.token());
@@ -459,4 +458,102 @@ async fn a_key_nobody_can_use_keeps_no_other_from_being_used() {
     world.issuer.publish(&[short]);
     world.clock.advance(TimeDelta::hours(25));
     assert_eq!(world.flaw(&world.token_headed("kid", json!("short"))).await, Some(IdTokenFlaw::Signature));
+}
+
+/// Where browsers sign in.
+fn web_world() -> World {
+    let world = World::with(|provider| provider.web = Some(WebClient { id: "web".to_owned(), secret: None }));
+    let url = world.issuer.url();
+    let (authorization, token) = (format!("{url}/auth?tenant=1"), format!("{url}/token"));
+    world.issuer.describe(&json!({
+        "issuer": url,
+        "jwks_uri": world.issuer.jwks_uri(),
+        "authorization_endpoint": authorization,
+        "token_endpoint": token,
+    }));
+    world
+}
+
+async fn authorization_url(world: &World) -> Result<String, IdTokenError> {
+    let text = |text: &str| text.to_owned();
+    let (redirect_uri, state) = (text("https://tapes.example.com/callback"), text("s-1"));
+    let (nonce, challenge, login_hint) = (text("n-1"), text("c-1"), Some(text("ann+1@example.com")));
+    let request = AuthorizationRequest { redirect_uri, state, nonce, challenge, login_hint };
+    world.providers.authorization_url(&name("test"), &request).await
+}
+
+fn code() -> AuthorizationCode {
+    AuthorizationCode { code: "c".to_owned(), verifier: "v".to_owned(), redirect_uri: "https://a/".to_owned() }
+}
+
+#[tokio::test]
+async fn a_browser_is_sent_where_the_provider_says() {
+    let world = web_world();
+
+    let url = authorization_url(&world).await.expect("it is known");
+
+    let expected = format!(
+        "{}/auth?tenant=1&response_type=code&scope=openid&client_id=web\
+         &redirect_uri=https%3A%2F%2Ftapes%2Eexample%2Ecom%2Fcallback&state=s%2D1&nonce=n%2D1&code_challenge=c%2D1\
+         &code_challenge_method=S256&login_hint=ann%2B1%40example%2Ecom",
+        world.issuer.url()
+    );
+    assert_eq!(url, expected);
+}
+
+#[tokio::test]
+async fn where_the_operator_has_not_said_how_no_browser_signs_in() {
+    let world = World::new();
+
+    let (url, token) = (authorization_url(&world).await, world.providers.exchange(&name("test"), &code()).await);
+
+    assert!(matches!(url, Err(IdTokenError::UnknownProvider)), "{url:?}");
+    assert!(matches!(token, Err(IdTokenError::UnknownProvider)), "{token:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_keeps_nobody_waiting_one_after_the_other() {
+    let world = web_world();
+    world.issuer.trouble(Some(Trouble::Slow(Duration::from_secs(7))));
+    let begun = Instant::now();
+
+    let urls = join_all((0..20).map(|_| authorization_url(&world))).await;
+
+    assert!(urls.iter().all(|url| matches!(url, Err(IdTokenError::Unavailable(_)))), "{urls:?}");
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_provider_is_used_while_it_is_down() {
+    let world = web_world();
+    authorization_url(&world).await.expect("it is known");
+    world.issuer.trouble(Some(Trouble::Refuse));
+    world.clock.advance(TimeDelta::hours(2));
+
+    authorization_url(&world).await.expect("it is known still");
+
+    // But no code is exchanged.
+    let token = world.providers.exchange(&name("test"), &code()).await;
+    assert!(matches!(token, Err(IdTokenError::Unavailable(_))), "{token:?}");
+    world.issuer.trouble(None);
+    let token = world.providers.exchange(&name("test"), &code()).await;
+    assert!(matches!(token, Err(IdTokenError::Unavailable(_))), "an answer without a token: {token:?}");
+}
+
+#[tokio::test]
+async fn endpoints_that_are_not_secure_are_none() {
+    for endpoint in ["http://id.example.com/token", "ftp://id.example.com/token", "/token"] {
+        let world = web_world();
+        let url = world.issuer.url();
+        world.issuer.describe(&json!({
+            "issuer": url,
+            "jwks_uri": world.issuer.jwks_uri(),
+            "authorization_endpoint": format!("{url}/auth"),
+            "token_endpoint": endpoint,
+        }));
+
+        let url = authorization_url(&world).await;
+
+        assert!(matches!(url, Err(IdTokenError::Unavailable(_))), "{endpoint}: {url:?}");
+    }
 }

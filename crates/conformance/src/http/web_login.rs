@@ -114,22 +114,28 @@ pub fn whoever_signs_in_at_the_provider_has_a_session_in_a_cookie(client: &dyn C
     let user = me(client, &session).expect(200).json();
     let by_token = openid::signed_in(client, provider, "app", &ann);
     assert_eq!(user["id"], by_token["user"]["id"], "the same account as of the app");
+
+    // In the same browser, it takes the place of the one before.
+    let begun = begin(client, &openid::fresh_subject(), "/");
+    let again = client.send(&come_back(&begun.walk(provider), &format!("{}; {session}", begun.cookie))).expect(303);
+    assert_eq!(me(client, &session).problem(), "invalid-token");
+    let _ = me(client, &cookie(&again, SESSION).expect("a session")).expect(200);
 }
 
 pub fn a_sign_in_ends_where_it_was_begun_and_once(client: &dyn Client, provider: &OidcProvider) {
     let [ann, mallory] = [0, 1].map(|_| begin(client, &openid::fresh_subject(), "/"));
     let query = ann.walk(provider);
 
+    for request in [from_browser(format!("{CALLBACK}{query}")), come_back(&query, "__Host-tapebase-login=a.b.c")] {
+        assert_eq!(client.send(&request).problem(), "login-expired", "{request:?}");
+    }
     for request in [
-        Request::new("GET", format!("{CALLBACK}{query}")),
         come_back(&query, &mallory.cookie),
-        come_back(&query, "__Host-tapebase-login=a.b.c"),
         come_back("", &ann.cookie),
         come_back(&query.replace("state=", "state=x"), &ann.cookie),
     ] {
-        let refused = client.send(&request);
-        assert_eq!(refused.problem(), "login-expired", "{request:?}");
-        assert_eq!(cookie(&refused, SESSION), None);
+        let refused = client.send(&request).expect(303);
+        assert_eq!((location(&refused), cookie(&refused, SESSION)), ("/?error=login-expired", None), "{request:?}");
     }
 
     let answers = at_once(4, |_| client.send(&come_back(&query, &ann.cookie)).expect(303));
@@ -194,7 +200,7 @@ pub fn who_is_refused_is_told_where_they_come_from(client: &dyn Client, _: &Oidc
         assert_eq!(location(&answer), format!("/app?tab=memos&error={told}"));
         assert_eq!(cookie(&answer, SESSION), None);
     }
-    for path in ["/v1/auth/oidc/nobody/start", "/v1/auth/oidc/nobody/callback?code=1"] {
-        assert!([403, 404].contains(&client.send(&Request::new("GET", path)).status), "{path}");
-    }
+    assert_eq!(client.send(&Request::new("GET", "/v1/auth/oidc/nobody/start")).problem(), "not-found");
+    let sent_here = Request::new("GET", START).header("Sec-Fetch-Site", "cross-site");
+    assert_eq!(client.send(&sent_here).problem(), "cross-origin-refused");
 }

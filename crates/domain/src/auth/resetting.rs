@@ -3,8 +3,9 @@
 use super::{Auth, AuthError, Device, MOST_TRIES, require_enabled};
 use crate::{
     attempts::AttemptKey,
+    id::UserId,
     mail::{Mail, ResetCode},
-    ports::MailError,
+    ports::{BoxError, MailError},
     user::{Account, Email, Identity, Password},
 };
 
@@ -15,7 +16,7 @@ pub struct Forgotten {
 }
 
 /// What has become of a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Mailed {
     /// There was none to be sent.
     Nothing,
@@ -23,6 +24,8 @@ pub enum Mailed {
     Sent,
     /// Its address takes none.
     Refused,
+    /// The mail server takes none now.
+    Failed(BoxError),
 }
 
 impl Auth {
@@ -62,7 +65,7 @@ impl Auth {
                 return match mailer.send(Mail { to: email, code }).await {
                     Ok(()) => Ok(Mailed::Sent),
                     Err(MailError::Refused(_)) => Ok(Mailed::Refused),
-                    Err(MailError::Unavailable(error)) => Err(AuthError::Unavailable(error)),
+                    Err(MailError::Unavailable(error)) => Ok(Mailed::Failed(error)),
                 };
             }
         }
@@ -111,28 +114,29 @@ impl Auth {
         let to = self.passwords.hash(new).await?;
         drop(place);
         // Before, since the code is of no use any more to whoever has to try again; and after, since sessions make tokens.
-        self.unlink_other_emails(account.clone(), &email).await?;
         self.end_access(account.user.id).await?;
+        self.unlink_other_emails(account.user.id, &email).await?;
         // Refused, the password was changed meanwhile, and the code is of no use any more.
         if !self.users.change_password(account.user.id, account.password, to, None).await? {
             return Err(AuthError::InvalidCode);
         }
+        self.unlink_other_emails(account.user.id, &email).await?;
         self.tokens.revoke_tokens(account.user.id).await?;
         self.know(AttemptKey::of_email(&email), device.address).await;
         Ok(())
     }
 
-    async fn unlink_other_emails(&self, mut from: Account, email: &Email) -> Result<(), AuthError> {
+    async fn unlink_other_emails(&self, user: UserId, email: &Email) -> Result<(), AuthError> {
         for _ in 0..MOST_TRIES {
+            let from = self.users.account(user).await?.ok_or(AuthError::InvalidCode)?;
             let mut to = from.clone();
             to.user.identities.retain(|linked| match &linked.identity {
                 Identity::Email(other) => other == email,
                 Identity::Oidc(_) | Identity::Social(_) => true,
             });
-            if to == from || self.update(from.clone(), to).await? {
+            if to == from || self.update(from, to).await? {
                 return Ok(());
             }
-            from = self.users.account(from.user.id).await?.ok_or(AuthError::InvalidCode)?;
         }
         Err(AuthError::Busy)
     }

@@ -5,6 +5,7 @@ mod identities;
 mod oidc;
 mod resetting;
 mod tokens;
+mod web;
 
 use mockall::predicate::{always, eq};
 

@@ -1,7 +1,10 @@
 //! Signing in at an OpenID provider in a browser.
 
 use super::{Auth, AuthError, Device, Grant};
-use crate::oidc::{AuthorizationCode, AuthorizationRequest, PendingLogin, ProviderName, ReturnTo};
+use crate::{
+    oidc::{AuthorizationCode, AuthorizationRequest, IdTokenFlaw, Nonce, PendingLogin, ProviderName, ReturnTo},
+    ports::IdTokenError,
+};
 
 /// Where a provider is asked from: what it knows of this server, and whom the page expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::UnknownProvider`], [`AuthError::InvalidIdToken`], [`AuthError::ProviderUnavailable`],
-    /// [`AuthError::SignupClosed`], [`AuthError::Disabled`], or a failing port.
+    /// [`AuthError::TooManyFromAddress`], [`AuthError::SignupClosed`], [`AuthError::Disabled`], or a failing port.
     pub async fn finish_web_login(
         &self,
         provider: &ProviderName,
@@ -50,8 +53,18 @@ impl Auth {
         pending: &PendingLogin,
         device: &Device,
     ) -> Result<Grant, AuthError> {
+        let now = self.clock.now();
+        self.wrong_passwords.check(device.address, now)?;
+        // Before anybody is asked: whoever makes one up, or has it of another provider, costs no more than this.
+        let keys = self.keys.playback_keys().await?;
+        Nonce::open(pending.nonce(), provider, &keys, now)
+            .map_err(|_| AuthError::InvalidIdToken(IdTokenFlaw::Nonce))?;
         let code = AuthorizationCode { code, verifier: pending.verifier().to_owned(), redirect_uri };
-        let token = self.providers.exchange(provider, &code).await?;
+        let token = self.providers.exchange(provider, &code).await.inspect_err(|error| {
+            if matches!(error, IdTokenError::Flawed(_)) {
+                self.wrong_passwords.count(device.address, now);
+            }
+        })?;
         self.log_in_with_id_token(provider, token, pending.nonce(), device).await
     }
 }

@@ -198,7 +198,7 @@ impl Problem {
     }
 
     /// Writes the cause to the log: here and nowhere else.
-    fn log(&self) {
+    pub fn log(&self) {
         if let Some(cause) = &self.cause {
             tracing::error!(problem = self.slug.as_str(), cause = causes(&**cause), "request failed");
         }

@@ -66,7 +66,7 @@ pub async fn log_in(
 
 /// Sign in with a cookie
 ///
-/// For pages of this origin, or of one in `http.allowed_origins`: the session is in a cookie that no script can read. Requests without an `Authorization` header are made with it; those that change something are refused where a page of another origin sends them. Browsers keep the cookie with TLS, and on localhost.
+/// For pages of this origin, or of one in `http.allowed_origins`: the session is in a cookie that no script can read. Requests without an `Authorization` header are made with it; those that change something are refused where a page of another origin sends them. Browsers keep the cookie with TLS; some on localhost, too. A session that the browser had in the cookie before ends.
 #[utoipa::path(post, path = "/v1/auth/cookie", operation_id = "signInWithCookie", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::CookieSession, headers(("Set-Cookie" = String, description = "The session"))),
     (status = 401, description = "Wrong email address or password"),
@@ -80,8 +80,20 @@ pub async fn log_in_with_cookie(
 ) -> Answer {
     // Or another page could sign its visitors in to an account of its own.
     cookie::require_own_page(&request)?;
-    let grant = enter(&request, &body.0, services, &tasks).await?;
+    let grant = enter(&request, &body.0, services.clone(), &tasks).await?;
+    end_replaced(&request, services, &tasks).await;
     Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie::of(&grant))).json(wire::cookie_session(&grant)))
+}
+
+/// Ends the session that this browser had in its cookie before: nobody else can, and it would last for a year.
+pub async fn end_replaced(request: &HttpRequest, services: web::Data<Services>, tasks: &Tasks) {
+    let Some(token) = cookie::replaced(request) else { return };
+    let ending = async move {
+        let caller = services.auth.authenticate(&token).await?;
+        services.auth.log_out(&caller).await
+    };
+    // Over already, or it ends by itself.
+    let _ = tasks.run(None, ending).await;
 }
 
 async fn enter(
@@ -111,7 +123,7 @@ pub async fn log_out(
 ) -> Answer {
     tasks.run(caller.user, async move { services.auth.log_out(&caller).await }).await?;
     let mut answer = HttpResponse::NoContent();
-    if request.headers().contains_key(header::COOKIE) {
+    if cookie::is_presented(&request) {
         answer.insert_header((header::SET_COOKIE, cookie::none()));
     }
     Ok(answer.finish())

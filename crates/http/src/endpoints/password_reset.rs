@@ -45,15 +45,16 @@ pub async fn request(
 /// Nobody but the operator is told of what fails: in the log, and at `/readyz` where no mail can be sent at all.
 async fn mail(services: web::Data<Services>, forgotten: Forgotten, failures: Option<web::Data<Failures>>) {
     let mailed = services.auth.mail_code(forgotten).await;
-    match (&mailed, &failures) {
+    match (&mailed, failures) {
         (Ok(Mailed::Sent), Some(failures)) => failures.clear(MAIL),
-        (Err(_), Some(failures)) => failures.add(MAIL, SystemClock.now()),
+        (Ok(Mailed::Failed(_)), Some(failures)) => failures.add(MAIL, SystemClock.now()),
         _ => {}
     }
     match mailed {
+        Ok(Mailed::Nothing | Mailed::Sent) => {}
         Ok(Mailed::Refused) => warn!("a code to reset a password was not mailed: the mail server refuses its address"),
+        Ok(Mailed::Failed(error)) => warn!(cause = causes(&*error), "a code to reset a password was not mailed"),
         Err(error) => warn!(cause = causes(&error), "a code to reset a password was not mailed"),
-        Ok(Mailed::Sent | Mailed::Nothing) => {}
     }
 }
 

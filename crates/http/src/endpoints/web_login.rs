@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use crate::{
     HttpPolicy, Origins, Tasks,
     answers::problem::Problem,
-    endpoints::oidc::provider,
+    endpoints::{accounts::end_replaced, oidc::provider},
     requests::{caller::device, cookie, place::Place, query},
 };
 
@@ -51,22 +51,35 @@ pub struct CallbackQuery {
 /// Navigate here: the browser is sent to the OpenID provider, from there to `finishWebLogin`, and then to `return_to`, signed in with a cookie as by `signInWithCookie`. The provider must have `client_id` in its configuration.
 #[utoipa::path(get, path = "/v1/auth/oidc/{provider}/start", operation_id = "startWebLogin", tag = "Accounts", security(()),
     params(("provider" = String, Path, description = "The provider's name in the configuration", example = "google"), StartQuery), responses(
-    (status = 303, description = "To the provider", headers(("Location" = String, description = "Where people sign in"), ("Set-Cookie" = String, description = "What ties the sign-in to this browser, for an hour"))),
+    (status = 303, description = "To the provider; to `return_to` with `error` in the query where it does not respond", headers(("Location" = String, description = "Where people sign in"), ("Set-Cookie" = String, description = "What ties the sign-in to this browser, for an hour"))),
     (status = 400, description = "`return_to` leads elsewhere"),
+    (status = 403, description = "A page of another site sends the browser here"),
     (status = 404, description = "No such provider, or it has no `client_id`"),
-    (status = 503, description = "The provider does not respond"),
 ))]
-pub async fn start(request: HttpRequest, path: web::Path<String>, services: web::Data<Services>) -> Answer {
+pub async fn start(
+    request: HttpRequest,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
     let provider = provider(&path)?;
+    // Or another page could sign its visitors in to another account than they have chosen.
+    cookie::require_own_site(&request)?;
     let StartQuery { return_to, login_hint } = query::parse(&request)?;
     let return_to = return_to.unwrap_or_else(|| Place::of(&request).path("/"));
     require_own(&request, &return_to)?;
-    let page = WebPage { redirect_uri: redirect_uri(&request, &provider), return_to, login_hint };
-    let (location, pending) = services.auth.begin_web_login(&provider, page).await?;
-    Ok(HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, location))
-        .insert_header((header::SET_COOKIE, cookie::of_pending(&pending)))
-        .finish())
+    let page = WebPage { redirect_uri: redirect_uri(&request, &provider), return_to: return_to.clone(), login_hint };
+    let beginning = async move { services.auth.begin_web_login(&provider, page).await };
+    let mut answer = HttpResponse::SeeOther();
+    match tasks.run(None, beginning).await {
+        Ok((location, pending)) => answer
+            .insert_header((header::LOCATION, location))
+            .insert_header((header::SET_COOKIE, cookie::of_pending(&pending))),
+        // Whoever has built the page is told, and not who looks at it.
+        Err(problem) if problem.slug() == Slug::NotFound => return Err(problem),
+        Err(problem) => answer.insert_header((header::LOCATION, with_problem(&return_to, &problem))),
+    };
+    Ok(answer.finish())
 }
 
 /// Finish signing in at a provider
@@ -75,6 +88,7 @@ pub async fn start(request: HttpRequest, path: web::Path<String>, services: web:
 #[utoipa::path(get, path = "/v1/auth/oidc/{provider}/callback", operation_id = "finishWebLogin", tag = "Accounts", security(()),
     params(("provider" = String, Path, description = "The provider's name in the configuration", example = "google"), CallbackQuery), responses(
     (status = 303, description = "To `return_to`", headers(("Location" = String, description = "`return_to`"), ("Set-Cookie" = String, description = "The session"))),
+    (status = 400, description = "`return_to` leads elsewhere"),
     (status = 403, description = "Not begun in this browser, or more than an hour ago"),
     (status = 404, description = "No such provider"),
 ))]
@@ -86,9 +100,14 @@ pub async fn callback(
 ) -> Answer {
     let provider = provider(&path)?;
     let CallbackQuery { code, state, error } = query::parse(&request)?;
-    let pending = pending(&request, state.as_deref())?;
+    let pending = cookie::pending(&request).and_then(|text| PendingLogin::parse(text).ok()).ok_or_else(not_begun)?;
     // Whoever has put another cookie there must not lead people elsewhere.
     require_own(&request, pending.return_to())?;
+    if state.is_none_or(|state| state != pending.state()) {
+        // Another tab has begun one since, which may end yet.
+        let location = with_problem(pending.return_to(), &not_begun());
+        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish());
+    }
     let mut answer = HttpResponse::SeeOther();
     answer.append_header((header::SET_COOKIE, cookie::none_pending()));
     let Some(code) = code.filter(|_| error.is_none()) else {
@@ -97,27 +116,22 @@ pub async fn callback(
     };
     let (device, redirect_uri) = (device(&request), redirect_uri(&request, &provider));
     let return_to = pending.return_to().to_owned();
-    let signing_in =
-        async move { services.auth.finish_web_login(&provider, code, redirect_uri, &pending, &device).await };
+    let auth = services.auth.clone();
+    let signing_in = async move { auth.finish_web_login(&provider, code, redirect_uri, &pending, &device).await };
     let location = match tasks.run(None, signing_in).await {
         Ok(grant) => {
+            end_replaced(&request, services, &tasks).await;
             answer.append_header((header::SET_COOKIE, cookie::of(&grant)));
             return_to
         }
-        Err(problem) => with_error(&return_to, &problem.slug().to_string()),
+        Err(problem) => with_problem(&return_to, &problem),
     };
     Ok(answer.insert_header((header::LOCATION, location)).finish())
 }
 
-/// What this very browser has begun.
-fn pending(request: &HttpRequest, state: Option<&str>) -> Result<PendingLogin, Problem> {
-    let pending = cookie::pending(request).and_then(|text| PendingLogin::parse(text).ok());
-    pending.filter(|pending| state.is_some_and(|state| state == pending.state())).ok_or_else(|| {
-        Problem::new(
-            Slug::LoginExpired,
-            "It was begun in another browser, more than an hour ago, or ended. Start again.",
-        )
-    })
+fn not_begun() -> Problem {
+    let detail = "It was begun in another browser, more than an hour ago, or ended. Start again.";
+    Problem::new(Slug::LoginExpired, detail)
 }
 
 fn redirect_uri(request: &HttpRequest, provider: &ProviderName) -> String {
@@ -148,6 +162,12 @@ fn require_own(request: &HttpRequest, return_to: &str) -> Result<(), Problem> {
 
 fn is_plain(error: &str) -> bool {
     (1..=60).contains(&error.len()) && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// What nobody else is told of goes to the log.
+fn with_problem(return_to: &str, problem: &Problem) -> String {
+    problem.log();
+    with_error(return_to, problem.slug().as_str())
 }
 
 /// Which is of letters, `-` and `_`.

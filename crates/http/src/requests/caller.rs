@@ -127,11 +127,18 @@ fn extract<T: 'static>(
     make: impl FnOnce(Bearer) -> Result<T, Problem> + 'static,
 ) -> Extracted<T> {
     let token = presented_token(request).map(str::to_owned);
+    let is_cookie = cookie::is_presented(request);
     let services = request.app_data::<Data<Services>>().cloned();
     Box::pin(async move {
         let token = token?;
         let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
-        make(services.auth.bearer(&token).await?)
+        let bearer = services.auth.bearer(&token).await.map_err(Problem::from);
+        // No script can take it out of the browser.
+        let is_over = bearer.as_ref().is_err_and(|problem| is_cookie && problem.slug() == Slug::InvalidToken);
+        match bearer {
+            Err(problem) if is_over => Err(problem.with_header(header::SET_COOKIE, cookie::none())),
+            bearer => make(bearer?),
+        }
     })
 }
 

@@ -5,7 +5,7 @@ use actix_web::{
     HttpRequest,
     http::{
         Method, Uri,
-        header::{self, HeaderName},
+        header::{self, HeaderName, HeaderValue},
         uri::Authority,
     },
     web::Data,
@@ -53,9 +53,37 @@ pub fn pending(request: &HttpRequest) -> Option<&str> {
 }
 
 fn value<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(it, _)| *it == name).map(|(_, value)| value)
+    // Cookies of others may be anything, and white space is that of ASCII alone: browsers reserve names byte by byte.
+    let lines = request.headers().get_all(header::COOKIE).map(HeaderValue::as_bytes);
+    let mut values = lines.flat_map(|line| line.split(|byte| *byte == b';')).filter_map(|pair| {
+        let (it, value) = std::str::from_utf8(pair.trim_ascii()).ok()?.split_once('=')?;
+        (it == name).then_some(value)
+    });
+    values.next()
+}
+
+/// Whether a request is made with the cookie.
+pub fn is_presented(request: &HttpRequest) -> bool {
+    !request.headers().contains_key(header::AUTHORIZATION) && value(request, NAME).is_some()
+}
+
+/// The token of the session that a new one takes the place of in this browser.
+pub fn replaced(request: &HttpRequest) -> Option<String> {
+    value(request, NAME).map(str::to_owned)
+}
+
+/// Fails for a browser that a page of another site sends here.
+///
+/// # Errors
+/// [`Slug::CrossOriginRefused`].
+pub fn require_own_site(request: &HttpRequest) -> Result<(), Problem> {
+    if request.headers().get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site") {
+        return Err(Problem::new(
+            Slug::CrossOriginRefused,
+            "A page of this site sends people here, or they come themselves.",
+        ));
+    }
+    Ok(())
 }
 
 /// The token in the cookie, if there is one; for a request that changes something, if it may use it.
@@ -126,6 +154,21 @@ mod tests {
             request = request.append_header(header);
         }
         require_own_page(&request.app_data(Data::new(policy)).to_http_request()).is_ok()
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_whatever_others_there_are() {
+        let found = |line: &[u8]| {
+            let line = HeaderValue::from_bytes(line).expect("a header");
+            value(&TestRequest::default().insert_header((header::COOKIE, line)).to_http_request(), NAME)
+                .map(str::to_owned)
+        };
+
+        assert_eq!(found("name=홍길동; __Host-tapebase=t; x=\u{e9}".as_bytes()), Some("t".to_owned()));
+        assert_eq!(found(b"a=\xff;__Host-tapebase=t"), Some("t".to_owned()));
+        for line in ["\u{a0}__Host-tapebase=t", "x__Host-tapebase=t", "__host-tapebase=t", "__Host-tapebase"] {
+            assert_eq!(found(line.as_bytes()), None, "{line:?}");
+        }
     }
 
     #[test]

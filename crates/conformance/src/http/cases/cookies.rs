@@ -51,13 +51,21 @@ pub fn a_cookie_opens_a_session_until_its_user_signs_out(client: &dyn Client) {
     assert_eq!(client.send(&me(value)).expect(200).json()["email"], ann.email);
     let upload = Request::new("POST", "/v1/recordings").body("audio/mp4", "a memo");
     let _ = client.send(&with_cookie(from("same-origin", upload), value)).expect(201);
+    // In the same browser, another sign-in takes the place of this one.
+    let again = client.send(&with_cookie(sign_in(&ann, "same-origin"), value)).expect(200);
+    assert_eq!(client.send(&me(value)).problem(), "invalid-token");
+    let (value, _) = set_cookie(&again);
 
     let log_out = Request::new("POST", "/v1/auth/logout");
     let signed_out = client.send(&with_cookie(from("same-origin", log_out), value)).expect(204);
 
     let (none, attributes) = set_cookie(&signed_out);
     assert!(none.is_empty() && attributes.contains(&"Max-Age=0"), "{signed_out:?}");
-    assert_eq!(client.send(&me(value)).problem(), "invalid-token");
+    let over = client.send(&me(value));
+    assert_eq!((over.problem(), set_cookie(&over).0), ("invalid-token".to_owned(), ""), "it is taken back");
+    // Whoever signs out by a token has a session of their own in it.
+    let by_token = Request::new("POST", "/v1/auth/logout").header("Cookie", format!("{NAME}=other"));
+    assert_eq!(ann.send(by_token).expect(204).header("set-cookie"), None);
 }
 
 pub fn a_cookie_changes_nothing_for_a_page_of_another_origin(client: &dyn Client) {

@@ -48,6 +48,8 @@ async fn whoever_is_mailed_a_code_chooses_another_password() {
     ports.single_use.expect_use_up().times(1).returning(|_, _| Ok(true));
     ports.passwords.expect_hash().with(eq(password())).returning(|_| Ok(PasswordHash::new("new".into())));
     ports.users.expect_close_sessions().times(1).returning(|_| Ok(()));
+    let found = ann.clone();
+    ports.users.expect_account().returning(move |_| Ok(Some(found.clone())));
     let (user, from, to) = (ann.user.id, ann.password.clone(), PasswordHash::new("new".into()));
     ports
         .users
@@ -57,7 +59,7 @@ async fn whoever_is_mailed_a_code_chooses_another_password() {
         .returning(|_, _, _, _| Ok(true));
     let auth = Auth::new(&ports.build(), policy());
 
-    assert_eq!(forget(&auth, email()).await, Mailed::Sent);
+    assert!(matches!(forget(&auth, email()).await, Mailed::Sent));
 
     let code = codes.lock().expect("no panic").pop().expect("a mail");
     auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
@@ -79,8 +81,9 @@ async fn what_is_typed_wrong_costs_no_hash_and_counts_against_its_address() {
 
 #[tokio::test]
 async fn a_code_that_was_used_meanwhile_is_of_no_use() {
-    let (mut ports, _) = ports_with_ann();
+    let (mut ports, ann) = ports_with_ann();
     ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("new".into())));
+    ports.users.expect_account().returning(move |_| Ok(Some(ann.clone())));
     ports.users.expect_close_sessions().returning(|_| Ok(()));
     ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(false));
     let auth = Auth::new(&ports.build(), policy());
@@ -119,7 +122,7 @@ async fn who_is_nobody_or_not_let_in_is_sent_nothing() {
     // Any mail would fail the test.
     ports.mailer = Some(MockMailer::new());
     let auth = Auth::new(&ports.build(), policy());
-    assert_eq!(forget(&auth, Email::parse("nobody@example.com").expect("an address")).await, Mailed::Nothing);
+    assert!(matches!(forget(&auth, Email::parse("nobody@example.com").expect("an address")).await, Mailed::Nothing));
 
     for leaves in [false, true] {
         let mut ports = TestPorts::at(NOW);
@@ -130,7 +133,7 @@ async fn who_is_nobody_or_not_let_in_is_sent_nothing() {
         ports.users.expect_find().returning(move |_| Ok(Some(refused.clone())));
         let auth = Auth::new(&ports.build(), policy());
 
-        assert_eq!(forget(&auth, email()).await, Mailed::Nothing);
+        assert!(matches!(forget(&auth, email()).await, Mailed::Nothing));
         let minted = auth.reset_code(email()).await;
 
         assert!(matches!(minted, Err(AuthError::Disabled | AuthError::BeingErased)), "{minted:?}");
@@ -169,11 +172,12 @@ async fn other_addresses_of_the_account_lead_to_it_no_more() {
     ann.user.identities.extend([linked(mallory.clone()), linked(Identity::Oidc(google))]);
     let found = ann.clone();
     ports.users.expect_find().returning(move |_| Ok(Some(found.clone())));
+    ports.users.expect_account().returning(move |_| Ok(Some(ann.clone())));
     let keys = PlaybackKeys { history: HistoryId::generate(), current: PlaybackKey::generate(), previous: None };
     ports.playback_keys.expect_playback_keys().returning(move || Ok(keys));
     ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("new".into())));
     let is_without = move |to: &Account| !to.user.has(&mallory) && to.user.identities.len() == 2;
-    ports.users.expect_update().withf(move |_, to| is_without(to)).times(1).returning(|_, _| Ok(()));
+    ports.users.expect_update().withf(move |_, to| is_without(to)).times(2).returning(|_, _| Ok(()));
     ports.users.expect_close_sessions().returning(|_| Ok(()));
     ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(true));
     let auth = Auth::new(&ports.build(), policy());
@@ -197,6 +201,11 @@ async fn a_refused_mail_is_told_apart_from_a_mail_server_that_is_down() {
 
         let outcome = auth.mail_code(forgotten).await;
 
-        assert_eq!(outcome.ok(), is_refused.then_some(Mailed::Refused));
+        let is_as_told = match outcome.expect("the stores work") {
+            Mailed::Refused => is_refused,
+            Mailed::Failed(_) => !is_refused,
+            Mailed::Nothing | Mailed::Sent => false,
+        };
+        assert!(is_as_told);
     }
 }

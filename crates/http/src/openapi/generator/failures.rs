@@ -22,7 +22,7 @@ const EXAMPLES: &str = "#/components/examples/";
 const USUAL: [(&str, Slug); 16] = [
     ("400", Slug::InvalidParameter),
     ("401", Slug::InvalidToken),
-    ("403", Slug::InvalidLink),
+    ("403", Slug::InsufficientScope),
     ("404", Slug::NotFound),
     ("408", Slug::BodyTimeout),
     ("409", Slug::RecordingConflict),
@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 44] = [
+const OTHERS: [(&str, &str, Slug); 46] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -63,7 +63,9 @@ const OTHERS: [(&str, &str, Slug); 44] = [
     ("requestPasswordReset", "403", Slug::MailNotConfigured),
     ("resetPassword", "400", Slug::InvalidPassword),
     ("resetPassword", "403", Slug::InvalidCode),
-    ("startWebLogin", "503", Slug::ProviderUnavailable),
+    ("getPlaybackAudio", "403", Slug::InvalidLink),
+    ("headPlaybackAudio", "403", Slug::InvalidLink),
+    ("startWebLogin", "403", Slug::CrossOriginRefused),
     ("finishWebLogin", "400", Slug::InvalidParameter),
     ("finishWebLogin", "403", Slug::LoginExpired),
     ("changePassword", "400", Slug::InvalidPassword),
@@ -153,6 +155,9 @@ fn add_common(method: &str, operation: &mut Operation) {
     if !is_public {
         add("400", "A header or parameter is invalid");
         add("401", "The token is missing, invalid or expired");
+    }
+    if writes && !is_public && !name.starts_with(LEGACY) {
+        add("403", "The token does not allow this, or a page of another origin sends it with a cookie");
     }
     add("429", "Too many requests from the client's address are in progress");
     if plays {
