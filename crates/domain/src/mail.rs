@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::Mac as _;
 use ulid::Ulid;
 
 use crate::{
@@ -77,11 +77,8 @@ impl ResetCode {
 
     fn compute(account: &Account, email: &Email, keys: &PlaybackKeys, key: &PlaybackKey, period: i64) -> Option<Self> {
         let password = Sha256::of(account.password.as_ref()?.expose().as_bytes());
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key.0).expect("any length");
+        let mut mac = key.mac("tapebase password reset", keys.history);
         // All but the last are of one length: no two inputs are the same bytes.
-        mac.update(b"tapebase password reset");
-        mac.update(&keys.history.to_bytes());
         mac.update(&account.user.id.to_bits().to_be_bytes());
         mac.update(&period.to_be_bytes());
         mac.update(&password.0);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 
 use super::ProviderName;
 use crate::{
@@ -104,11 +104,8 @@ impl fmt::Debug for Nonce {
 }
 
 fn mac(key: &PlaybackKey, keys: &PlaybackKeys, provider: &ProviderName, payload: &Payload) -> Hmac<sha2::Sha256> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key.0).expect("any length");
+    let mut mac = key.mac("tapebase oidc nonce", keys.history);
     // The payload is of one length, and the name last: no two inputs are the same bytes.
-    mac.update(b"tapebase oidc nonce");
-    mac.update(&keys.history.to_bytes());
     mac.update(payload);
     mac.update(provider.as_str().as_bytes());
     mac

@@ -39,6 +39,15 @@ impl PlaybackKey {
     pub fn generate() -> Self {
         Self(random_bytes())
     }
+
+    /// Begins to sign what is for one purpose, in one history of rows.
+    pub(crate) fn mac(&self, purpose: &str, history: HistoryId) -> Hmac<sha2::Sha256> {
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.0).expect("any length");
+        mac.update(purpose.as_bytes());
+        mac.update(&history.to_bytes());
+        mac
+    }
 }
 
 impl fmt::Debug for PlaybackKey {
@@ -175,10 +184,7 @@ impl Ticket {
 }
 
 fn mac(key: &PlaybackKey, history: HistoryId, payload: &Payload) -> Hmac<sha2::Sha256> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key.0).expect("any length");
-    mac.update(b"tapebase playback link");
-    mac.update(&history.to_bytes());
+    let mut mac = key.mac("tapebase playback link", history);
     mac.update(payload);
     mac
 }

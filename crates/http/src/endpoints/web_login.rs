@@ -11,7 +11,7 @@ use tapebase_domain::{
 use utoipa::IntoParams;
 
 use crate::{
-    HttpPolicy, Origins, Tasks,
+    HttpPolicy, Tasks,
     answers::problem::Problem,
     endpoints::{accounts::end_replaced, oidc::provider},
     requests::{caller::device, cookie, place::Place, query},
@@ -145,13 +145,11 @@ fn require_own(request: &HttpRequest, return_to: &str) -> Result<(), Problem> {
     // Of `//host` a browser makes a URL.
     let is_path = return_to.starts_with('/') && !return_to.starts_with("//");
     let policy = request.app_data::<web::Data<HttpPolicy>>();
-    let is_listed = || match policy.map(|policy| &policy.allowed_origins) {
-        Some(Origins::Listed(listed)) => listed.iter().any(|origin| {
-            return_to.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-        }),
-        Some(Origins::Any) | None => false,
+    let mut listed = policy.iter().flat_map(|policy| policy.allowed_origins.listed());
+    let is_below = |origin: &String| {
+        return_to.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
     };
-    if is_clean && (is_path || is_listed()) {
+    if is_clean && (is_path || listed.any(is_below)) {
         return Ok(());
     }
     Err(Problem::new(

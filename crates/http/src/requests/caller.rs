@@ -7,7 +7,7 @@ use tapebase_api::Slug;
 use tapebase_domain::{
     Services,
     api_token::Scope,
-    auth::{self, Bearer, Device},
+    auth::{self, AuthError, Bearer, Device},
     id::{RecordingId, UserId},
     session::Session,
 };
@@ -132,11 +132,11 @@ fn extract<T: 'static>(
     Box::pin(async move {
         let token = token?;
         let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
-        let bearer = services.auth.bearer(&token).await.map_err(Problem::from);
-        // No script can take it out of the browser.
-        let is_over = bearer.as_ref().is_err_and(|problem| is_cookie && problem.slug() == Slug::InvalidToken);
-        match bearer {
-            Err(problem) if is_over => Err(problem.with_header(header::SET_COOKIE, cookie::none())),
+        match services.auth.bearer(&token).await {
+            // No script can take it out of the browser.
+            Err(error @ AuthError::InvalidToken) if is_cookie => {
+                Err(Problem::from(error).with_header(header::SET_COOKIE, cookie::none()))
+            }
             bearer => make(bearer?),
         }
     })

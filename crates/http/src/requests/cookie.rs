@@ -16,7 +16,7 @@ use tapebase_domain::{
     oidc::{Nonce, PendingLogin},
 };
 
-use crate::{HttpPolicy, Origins, answers::problem::Problem, requests::place::Place};
+use crate::{HttpPolicy, answers::problem::Problem, requests::place::Place};
 
 /// The prefix has browsers keep it to this host, all of its paths and TLS (draft-ietf-httpbis-rfc6265bis section 4.1.3.2).
 pub const NAME: &str = "__Host-tapebase";
@@ -114,11 +114,8 @@ pub fn require_own_page(request: &HttpRequest) -> Result<(), Problem> {
         (None, None) => false,
     };
     let policy = request.app_data::<Data<HttpPolicy>>();
-    let is_listed = || match policy.map(|policy| &policy.allowed_origins) {
-        Some(Origins::Listed(listed)) => origin.is_some_and(|origin| listed.iter().any(|it| it == origin)),
-        Some(Origins::Any) | None => false,
-    };
-    if is_own || is_listed() {
+    let mut listed = policy.iter().flat_map(|policy| policy.allowed_origins.listed());
+    if is_own || listed.any(|it| origin == Some(it)) {
         return Ok(());
     }
     Err(Problem::new(
@@ -139,6 +136,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::Origins;
 
     fn is_own(allowed: &Origins, headers: &[(&'static str, &str)]) -> bool {
         let policy = HttpPolicy {

@@ -41,6 +41,15 @@ impl Origins {
         matches!(self, Self::Listed(origins) if origins.is_empty())
     }
 
+    /// Those that are listed by name, whose pages may come with a cookie.
+    #[must_use]
+    pub fn listed(&self) -> &[String] {
+        match self {
+            Self::Any => &[],
+            Self::Listed(origins) => origins,
+        }
+    }
+
     /// Each one, as a browser sends it, or `*`.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {

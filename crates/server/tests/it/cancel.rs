@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chrono::TimeDelta;
@@ -84,7 +84,7 @@ pub fn hang_up_everywhere(server: &Server, stores: &Locations) {
             });
         }
     });
-    wait_for_tasks(server);
+    server.wait_for_tasks(SOON);
     ann.end_uploads();
     Runtime::new().expect("a runtime").block_on(ann.check(stores));
 }
@@ -108,17 +108,6 @@ fn hang_up(stream: TcpStream) {
     thread::sleep(Duration::from_micros(u64::from(u16::from_be_bytes([long, short])) / 16));
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket can linger");
     drop(stream);
-}
-
-fn wait_for_tasks(server: &Server) {
-    let begun = Instant::now();
-    loop {
-        let ready = server.send(&Request::new("GET", "/readyz")).expect(200).json();
-        if ready["tasks"] == 0 {
-            return;
-        }
-        assert!(begun.elapsed() < SOON, "still busy after {SOON:?}: {ready}");
-    }
 }
 
 /// Somebody who is signed in, and what they have asked for so far.

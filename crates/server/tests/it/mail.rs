@@ -72,7 +72,7 @@ fn what_no_mail_server_takes_is_told_the_operator_and_nobody_else() {
         let _ = server.send(&forget(&ann.email)).expect(202);
         let took = begun.elapsed();
 
-        wait_for_tasks(&server);
+        server.wait_for_tasks(Duration::from_mins(1));
         let failing = server.send(&Request::new("GET", "/readyz")).expect(200).json()["failing"].clone();
         assert_eq!(failing[0]["task"], "mail", "{failing}");
         let log = fs::read_to_string(&log).expect("read");
@@ -96,7 +96,7 @@ fn an_address_that_the_mail_server_refuses_is_in_no_log() {
 
     let _ = server.send(&forget(&ann.email)).expect(202);
 
-    wait_for_tasks(&server);
+    server.wait_for_tasks(Duration::from_mins(1));
     let log = fs::read_to_string(&log).expect("read");
     assert!(log.contains("the mail server refuses its address"), "{log}");
     assert!(!log.contains("refused-"), "{log}");
@@ -119,13 +119,4 @@ fn doctor_signs_in_at_the_mail_server() {
     let refused = doctor(&MAIL.url().replace("s3cret", "other"));
     assert!(!refused.status.success(), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stdout).contains("wrong user or password"), "{refused:?}");
-}
-
-#[expect(clippy::disallowed_methods, reason = "the server is asked again after a while")]
-fn wait_for_tasks(server: &Server) {
-    let begun = Instant::now();
-    while server.send(&Request::new("GET", "/readyz")).expect(200).json()["tasks"] != 0 {
-        assert!(begun.elapsed() < Duration::from_mins(1), "still busy");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -88,6 +89,20 @@ impl Server {
             std::thread::yield_now();
         }
         server
+    }
+
+    /// Returns once nothing that was begun is under way.
+    #[expect(clippy::disallowed_methods, reason = "the server is asked again after a while")]
+    pub fn wait_for_tasks(&self, within: Duration) {
+        let begun = Instant::now();
+        loop {
+            let ready = self.send(&Request::new("GET", "/readyz")).expect(200).json();
+            if ready["tasks"] == 0 {
+                return;
+            }
+            assert!(begun.elapsed() < within, "still busy after {within:?}: {ready}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn data_dir(&self) -> &Path {
