@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
     message::{
         Mailbox,
         header::{ContentType, HeaderName, HeaderValue},
@@ -13,7 +13,7 @@ use lettre::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tapebase_domain::{
     id::random_bytes,
-    mail::{Mail, ResetCode},
+    mail::{Mail, MailedCode, Message},
     ports::{BoxError, MailError, Mailer, causes},
     user::Email,
 };
@@ -32,16 +32,25 @@ pub enum InvalidSmtp {
     From,
     /// Whoever opens it would have no code.
     #[error(
-        "mail.reset_link must be a link with {{code}} in it, as in https://app.example.com/reset?email={{email}}&code={{code}}"
+        "mail.reset_link and mail.verify_link must be links with {{code}} in them, as in https://app.example.com/reset?email={{email}}&code={{code}}"
     )]
-    ResetLink,
+    Link,
+}
+
+/// What mails lead to, with `{email}` and `{code}`; to nothing otherwise, and people type the code into the app.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// Where a new password is chosen.
+    pub reset: Option<String>,
+    /// Where an address is verified.
+    pub verify: Option<String>,
 }
 
 /// A mail server, and what it is told of every mail.
 pub struct Smtp {
     server: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    reset_link: Option<String>,
+    links: Links,
     waiting: Semaphore,
     connections: Semaphore,
 }
@@ -55,22 +64,22 @@ impl Smtp {
     const PATIENCE: Duration = Duration::from_secs(30);
     const CONNECTING: Duration = Duration::from_secs(10);
 
-    /// Sends by the server at `url`, in the name of `from`; to choose a new password people open `reset_link`, where that is
-    /// set, or type the code into the app.
+    /// Sends by the server at `url`, in the name of `from`.
     ///
     /// TLS is required, but on this very machine.
     ///
     /// # Errors
     /// [`InvalidSmtp`].
-    pub fn new(url: &str, from: &str, reset_link: Option<String>) -> Result<Self, InvalidSmtp> {
+    pub fn new(url: &str, from: &str, links: Links) -> Result<Self, InvalidSmtp> {
         let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?).map_err(|_| InvalidSmtp::Url)?;
-        if reset_link.as_ref().is_some_and(|link| !link.contains("{code}") || !link.contains(':')) {
-            return Err(InvalidSmtp::ResetLink);
+        let is_link = |link: &String| link.contains("{code}") && link.contains(':');
+        if ![&links.reset, &links.verify].into_iter().flatten().all(is_link) {
+            return Err(InvalidSmtp::Link);
         }
         Ok(Self {
             server: server.timeout(Some(Self::CONNECTING)).build(),
             from: from.parse().map_err(|_| InvalidSmtp::From)?,
-            reset_link,
+            links,
             waiting: Semaphore::new(Self::WAITING),
             connections: Semaphore::new(Self::CONNECTIONS),
         })
@@ -86,37 +95,65 @@ impl Smtp {
         if takes_mail { Ok(()) } else { Err("the mail server takes no mail".into()) }
     }
 
-    fn message(&self, mail: &Mail) -> Result<Message, BoxError> {
+    fn message(&self, mail: &Mail) -> Result<lettre::Message, BoxError> {
         let id = format!("<{:032x}@{}>", u128::from_be_bytes(random_bytes()), self.from.email.domain());
         // Nobody's absence is answered to (RFC 3834 section 5).
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-        let message = Message::builder()
+        let (subject, text) = self.words(mail);
+        let message = lettre::Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, mail.to.in_ascii_domain().parse()?))
-            .subject("Choose a new password")
+            .subject(subject)
             .message_id(Some(id))
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN);
-        Ok(message.body(self.text(mail))?)
+        Ok(message.body(text)?)
     }
 
-    fn text(&self, Mail { to, code }: &Mail) -> String {
-        let (to, minutes) = (to.as_str(), ResetCode::LIFETIME.num_minutes());
-        let link = self.reset_link.as_ref().map(|link| {
-            let link = link
-                .replace("{email}", &utf8_percent_encode(to, NON_ALPHANUMERIC).to_string())
-                .replace("{code}", code.expose());
-            format!("Or open this link:\n\n    {link}\n\n")
-        });
-        format!(
-            "Somebody, you perhaps, wants to choose a new password for the account of {to}.\n\n\
-             This is the code:\n\n    {}\n\n{}\
-             It can be used once, in the next {minutes} minutes. Give it to nobody.\n\
-             If it was not you, do nothing: your password is what it was.\n",
-            code.expose(),
-            link.unwrap_or_default()
-        )
+    /// Subject and text.
+    fn words(&self, Mail { to, message }: &Mail) -> (&'static str, String) {
+        let minutes = MailedCode::LIFETIME.num_minutes();
+        let (email, Links { reset, verify }) = (to.as_str(), &self.links);
+        match message {
+            Message::ResetPassword(code) => (
+                "Choose a new password",
+                format!(
+                    "Somebody, you perhaps, wants to choose a new password for the account of {email}.\n\n\
+                     {}It can be used once, in the next {minutes} minutes. Give it to nobody.\n\
+                     If it was not you, do nothing: your password is what it was.\n",
+                    paragraphs(to, code, reset.as_deref())
+                ),
+            ),
+            Message::VerifyEmail(code) => (
+                "Verify your email address",
+                format!(
+                    "Somebody, you perhaps, has given {email} as their email address.\n\n\
+                     {}It can be used in the next {minutes} minutes. Give it to nobody.\n\
+                     If it was not you, do nothing.\n",
+                    paragraphs(to, code, verify.as_deref())
+                ),
+            ),
+            Message::AccountExists => (
+                "You have an account already",
+                format!(
+                    "Somebody, you perhaps, wants to sign up with {email}, which has an account already.\n\n\
+                     Sign in with its password, or choose a new one if you have forgotten it.\n\
+                     If it was not you, do nothing.\n"
+                ),
+            ),
+        }
     }
+}
+
+/// The code, and a link with it where there is one.
+fn paragraphs(to: &Email, code: &MailedCode, link: Option<&str>) -> String {
+    let code = code.expose();
+    let link = link.map(|link| {
+        let email = utf8_percent_encode(to.as_str(), NON_ALPHANUMERIC).to_string();
+        let link = link.replace("{email}", &email).replace("{code}", code);
+        format!("Or open this link:\n\n    {link}\n\n")
+    });
+    format!("This is the code:\n\n    {code}\n\n{}", link.unwrap_or_default())
 }
 
 #[async_trait]
@@ -195,16 +232,19 @@ mod tests {
             "smtp://a/@localhost",
             "smtp://a?tls=opportunistic",
         ] {
-            assert!(matches!(Smtp::new(url, "no-reply@example.com", None), Err(InvalidSmtp::Url)), "{url}");
+            assert!(matches!(Smtp::new(url, "no-reply@example.com", Links::default()), Err(InvalidSmtp::Url)), "{url}");
         }
     }
 
     #[test]
     fn mail_comes_from_an_address_and_leads_to_the_code() {
-        let smtp = |from, link: Option<&str>| Smtp::new("smtps://smtp.example.com", from, link.map(str::to_owned));
+        let smtp = |from, link: Option<&str>| {
+            let links = Links { verify: link.map(str::to_owned), ..Links::default() };
+            Smtp::new("smtps://smtp.example.com", from, links)
+        };
 
         assert!(smtp("Recorder <no-reply@example.com>", Some("recorder:reset?code={code}")).is_ok());
         assert!(matches!(smtp("nobody", None), Err(InvalidSmtp::From)));
-        assert!(matches!(smtp("a@example.com", Some("https://example.com/reset")), Err(InvalidSmtp::ResetLink)));
+        assert!(matches!(smtp("a@example.com", Some("https://example.com/reset")), Err(InvalidSmtp::Link)));
     }
 }

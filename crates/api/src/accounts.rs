@@ -8,6 +8,18 @@ use utoipa::ToSchema;
 
 use crate::timestamp;
 
+/// The email address and the password of a new user.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// Not case-sensitive.
+    #[schema(example = "ann@example.com", max_length = 254, format = Email)]
+    pub email: String,
+    /// At least 8 characters of any kind.
+    #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
+    pub password: String,
+}
+
 /// An email address and a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +30,10 @@ pub struct Credentials {
     /// At least 8 characters of any kind.
     #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
     pub password: String,
+    /// The code that was mailed to the address, where it must be verified first; as the user types it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
+    pub code: Option<String>,
 }
 
 /// The password to have from now on, and the one so far.
@@ -54,6 +70,15 @@ pub struct PasswordReset {
     /// The new password: at least 8 characters of any kind.
     #[schema(example = "wrong donkey capacitor clip", min_length = 8, max_length = 1024)]
     pub new_password: String,
+}
+
+/// A code that was mailed to an email address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// The code, as the user types it: case, spaces and dashes do not matter.
+    #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
+    pub code: String,
 }
 
 /// An ID token of an OpenID provider, and the nonce it was requested with.
@@ -139,6 +164,9 @@ pub struct User {
     /// The one linked first; null for users who have none.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
+    /// Whether the user is known to read its mail; `listIdentities` says so of each address.
+    #[schema(example = true)]
+    pub email_verified: bool,
     /// When the user signed up.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(example = "2026-11-23T00:30:11.482000Z")]
@@ -154,6 +182,9 @@ pub struct Me {
     /// The one linked first; null for users who have none.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
+    /// Whether the user is known to read its mail; `listIdentities` says so of each address.
+    #[schema(example = true)]
+    pub email_verified: bool,
     /// When the user signed up.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(example = "2026-11-23T00:30:11.482000Z")]
@@ -240,6 +271,10 @@ pub struct Identity {
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(example = "2026-11-23T00:30:11.482000Z")]
     pub linked_at: DateTime<Utc>,
+    /// When the user was first known to read the mail of the address; null if that is not known.
+    #[serde(serialize_with = "timestamp::optional::serialize")]
+    #[schema(required, example = "2026-11-23T00:31:40.271000Z")]
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
 /// A kind of identity.
@@ -298,11 +333,27 @@ pub struct SessionPage {
     pub next_cursor: Option<String>,
 }
 
-/// Without the password, which is in no log that way.
+/// Without the password and the code, which are in no log that way.
 impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { email, password: _, code: _ } = self;
+        formatter.debug_struct("Credentials").field("email", email).field("password", &REDACTED).finish_non_exhaustive()
+    }
+}
+
+/// Without the password, which is in no log that way.
+impl fmt::Debug for NewUser {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { email, password: _ } = self;
-        formatter.debug_struct("Credentials").field("email", email).field("password", &REDACTED).finish()
+        formatter.debug_struct("NewUser").field("email", email).finish_non_exhaustive()
+    }
+}
+
+/// Without the code, which is in no log that way.
+impl fmt::Debug for Verification {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code: _ } = self;
+        formatter.debug_struct("Verification").finish_non_exhaustive()
     }
 }
 
@@ -368,10 +419,18 @@ mod tests {
 
     #[test]
     fn secrets_print_as_redacted() {
-        let credentials = Credentials { email: "ann@example.com".into(), password: "s3cret".into() };
+        let (email, password) = ("ann@example.com".to_owned(), "s3cret".to_owned());
+        let credentials = Credentials { email: email.clone(), password: password.clone(), code: Some("s3cret".into()) };
+        let new_user = NewUser { email, password };
+        let verification = Verification { code: "s3cret".into() };
         let (current_password, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
         let change = PasswordChange { current_password, new_password };
-        let user = User { id: "01JD9Z8Q3NVX4T6M2K7C5B1ARE".into(), email: None, created_at: DateTime::UNIX_EPOCH };
+        let user = User {
+            id: "01JD9Z8Q3NVX4T6M2K7C5B1ARE".into(),
+            email: None,
+            email_verified: false,
+            created_at: DateTime::UNIX_EPOCH,
+        };
         let (access_token, token_type) = ("tb_s3cret".to_owned(), "Bearer".to_owned());
         let grant = Grant { access_token, token_type, expires_at: DateTime::UNIX_EPOCH, user };
 
@@ -383,7 +442,9 @@ mod tests {
         let (code, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
         let reset = PasswordReset { email: "ann@example.com".into(), code, new_password };
 
-        let printed = format!("{credentials:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}");
+        let printed = format!(
+            "{credentials:?} {new_user:?} {verification:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}"
+        );
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

@@ -60,6 +60,7 @@ slugs! {
     LoginExpired "login-expired",
     InsufficientScope "insufficient-scope",
     SignupClosed "signup-closed",
+    UnverifiedEmail "unverified-email",
     MailNotConfigured "mail-not-configured",
     UntrustedSocialId "untrusted-social-id",
     InvalidLink "invalid-link",

@@ -27,8 +27,8 @@ use tapebase_http::PublicUrl;
 pub use self::{
     listen::{InvalidListen, Listen},
     tables::{
-        AuthConfig, ChangesConfig, Checksums, Downloads, ErasureConfig, HttpConfig, LambdaConfig, LimitsConfig,
-        LogConfig, MailConfig, OidcConfig, S3Config, SweepConfig, TimeoutsConfig,
+        AuthConfig, ChangesConfig, Checksums, Downloads, EmailVerification, ErasureConfig, HttpConfig, LambdaConfig,
+        LimitsConfig, LogConfig, MailConfig, OidcConfig, S3Config, SweepConfig, TimeoutsConfig,
     },
     url::Url,
 };
@@ -180,6 +180,7 @@ impl Config {
             ("mail.smtp", self.mail.smtp.is_none()),
             ("mail.from", self.mail.from.is_none()),
             ("mail.reset_link", self.mail.reset_link.is_none()),
+            ("mail.verify_link", self.mail.verify_link.is_none()),
         ];
         let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(key, _)| format!("# {key} is not set\n"));
         Ok([unset.collect(), toml::to_string(&config)?].join(""))
@@ -240,6 +241,7 @@ mod tests {
                 smtp: Some(Url::new("smtps://smtp.example.com".into())),
                 from: Some("no-reply@example.com".into()),
                 reset_link: Some("recorder:reset?code={code}".into()),
+                verify_link: Some("recorder:verify?code={code}".into()),
             },
             auth: AuthConfig { oidc: [("google".to_owned(), OidcConfig::default())].into(), ..AuthConfig::default() },
             ..Config::default()

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
     Policy,
-    auth::{AuthPolicy, ErasurePolicy},
+    auth::{self, AuthPolicy, ErasurePolicy},
     changes::WaitPolicy,
     history::Retention,
     memory::Budget,
@@ -15,7 +15,7 @@ use tapebase_domain::{
 };
 use tapebase_http::HttpPolicy;
 
-use crate::{Checksums, Config, Downloads};
+use crate::{Checksums, Config, Downloads, EmailVerification};
 
 impl Config {
     /// Where the stores are.
@@ -55,6 +55,11 @@ impl Config {
             auth: AuthPolicy {
                 open_signup: self.auth.open_signup,
                 trust_social_ids: self.auth.trust_social_ids,
+                email_verification: match self.auth.email_verification {
+                    EmailVerification::Off => auth::EmailVerification::Off,
+                    EmailVerification::Asked => auth::EmailVerification::Asked,
+                    EmailVerification::Required => auth::EmailVerification::Required,
+                },
                 idle: delta(self.auth.session_idle)?,
                 absolute: delta(self.auth.session_absolute)?,
                 wrong_passwords_per_address: self.limits.wrong_passwords_per_address,

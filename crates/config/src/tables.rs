@@ -64,6 +64,8 @@ pub struct AuthConfig {
     pub open_signup: bool,
     /// Whether knowing a social id is enough to come in.
     pub trust_social_ids: bool,
+    /// Whether users show that they read the mail of their address.
+    pub email_verification: EmailVerification,
     /// How long an unused session lasts.
     #[serde(with = "duration")]
     pub session_idle: Duration,
@@ -73,6 +75,18 @@ pub struct AuthConfig {
     /// The OpenID providers whose users may sign in, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub oidc: BTreeMap<String, OidcConfig>,
+}
+
+/// Whether users show that they read the mail of their address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmailVerification {
+    /// Who wants to.
+    Off,
+    /// They are mailed a code, and may use the address all the same.
+    Asked,
+    /// Before they come in by it.
+    Required,
 }
 
 /// An OpenID provider; what is not said of one that many apps use is known.
@@ -114,6 +128,9 @@ pub struct MailConfig {
     /// What opens the app where a new password is chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_link: Option<String>,
+    /// What opens the app where an address is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify_link: Option<String>,
 }
 
 impl Default for AuthConfig {
@@ -121,6 +138,7 @@ impl Default for AuthConfig {
         Self {
             open_signup: true,
             trust_social_ids: false,
+            email_verification: EmailVerification::Off,
             session_idle: Duration::from_hours(30 * 24),
             session_absolute: Duration::from_hours(8_766),
             oidc: BTreeMap::new(),

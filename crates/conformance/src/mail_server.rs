@@ -62,11 +62,12 @@ impl MailServer {
 
     /// The settings of a server that sends its mail by this one.
     #[must_use]
-    pub fn settings(&self) -> [(&'static str, String); 3] {
+    pub fn settings(&self) -> [(&'static str, String); 4] {
         [
             ("TAPEBASE_MAIL__SMTP", self.url.clone()),
             ("TAPEBASE_MAIL__FROM", format!("Recorder <{FROM}>")),
             ("TAPEBASE_MAIL__RESET_LINK", "https://app.example.com/reset?email={email}&code={code}".to_owned()),
+            ("TAPEBASE_MAIL__VERIFY_LINK", "recorder:verify?email={email}&code={code}".to_owned()),
         ]
     }
 

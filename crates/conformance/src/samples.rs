@@ -150,7 +150,7 @@ pub fn account(identity: Identity) -> Account {
 
 /// An identity that was linked at noon.
 pub fn linked(identity: Identity) -> LinkedIdentity {
-    LinkedIdentity { id: IdentityId::generate(noon()), identity, linked_at: noon() }
+    LinkedIdentity::new(IdentityId::generate(noon()), identity, noon())
 }
 
 /// An email address as an identity.

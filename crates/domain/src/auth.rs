@@ -7,6 +7,7 @@ mod disabling;
 mod emails;
 mod erasing;
 mod identities;
+mod mailing;
 mod oidc;
 mod password;
 mod resetting;
@@ -14,13 +15,15 @@ mod social;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod verifying;
 mod web;
 
 pub use self::{
     disabling::{InvalidUserName, UserName},
     erasing::{ErasurePolicy, ErasureReceipt},
-    resetting::{Forgotten, Mailed},
+    mailing::{DueMail, Mailed, WithMail},
     tokens::{Bearer, NewApiToken},
+    verifying::EmailVerification,
     web::WebPage,
 };
 
@@ -51,6 +54,8 @@ pub struct AuthPolicy {
     pub open_signup: bool,
     /// Whether a social id alone, which proves nothing, lets its bearer in.
     pub trust_social_ids: bool,
+    /// What is asked of whoever comes with an email address.
+    pub email_verification: EmailVerification,
     /// How long an unused session lasts.
     pub idle: TimeDelta,
     /// How long any session lasts.
@@ -98,6 +103,9 @@ pub enum AuthError {
     /// They have left, and are not erased yet.
     #[error("the account is being erased")]
     BeingErased,
+    /// They have not shown yet that they read the mail of their address.
+    #[error("the email address is not verified")]
+    UnverifiedEmail,
     /// The operator has not said how mail is sent.
     #[error("no mail is sent here")]
     NoMail,
@@ -251,12 +259,18 @@ impl Auth {
         }
     }
 
-    /// Makes an account for whoever asks, and signs them in.
+    /// Makes an account for whoever asks, and signs them in; or mails them a code to sign in with, where addresses are to be
+    /// verified first. There it is whoever reads the mail of an address that is told whether it is taken.
     ///
     /// # Errors
     /// [`AuthError::SignupClosed`], [`AuthError::EmailTaken`], [`AuthError::TooManyFromAddress`], [`AuthError::Busy`], or a
     /// failing port.
-    pub async fn sign_up(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
+    pub async fn sign_up(
+        &self,
+        email: Email,
+        password: Password,
+        device: &Device,
+    ) -> Result<WithMail<Grant>, AuthError> {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
@@ -265,19 +279,28 @@ impl Auth {
         let place = self.queue.enter(device.address)?;
         self.sign_ups.count(device.address, now);
         let identity = Identity::Email(email.clone());
-        let Account { user, password } = self.add(self.new_id(), email, password).await?;
+        let added = self.add(self.new_id(), email.clone(), password, None).await;
         drop(place);
+        if self.policy.email_verification == EmailVerification::Required
+            && matches!(added, Ok(_) | Err(AuthError::EmailTaken))
+        {
+            let (email, account) = self.find_by_email(email).await?;
+            return Ok(WithMail::code_needed(DueMail::about_address(email, account)));
+        }
+        let account = added?;
+        let mail = self.mail_about(&account, email);
         self.know(key, device.address).await;
-        let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
-        self.confirm(grant, &identity, password.as_ref()).await
+        let grant = self.open_session(account.user, device, TokenForm::Prefixed).await?;
+        let grant = self.confirm(grant, &identity, account.password.as_ref()).await?;
+        Ok(WithMail { done: Some(grant), mail })
     }
 
-    /// Makes an account for somebody, whether sign-up is open or not: the operator's way.
+    /// Makes an account for somebody, whether sign-up is open or not: the operator's way, who knows whose address it is.
     ///
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port.
     pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
-        Ok(self.add(self.new_id(), email, password).await?.user)
+        Ok(self.add(self.new_id(), email, password, Some(self.clock.now())).await?.user)
     }
 
     /// Makes an account under an id that somebody had before: that their recordings are under.
@@ -285,7 +308,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port; also if another user has the id.
     pub async fn add_user_as(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
-        match self.add(id, email.clone(), password).await {
+        match self.add(id, email.clone(), password, Some(self.clock.now())).await {
             Err(AuthError::EmailTaken) if self.find_by_email(email).await?.1.is_none() => {
                 Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
             }
@@ -293,40 +316,60 @@ impl Auth {
         }
     }
 
-    async fn add(&self, id: UserId, email: Email, password: Password) -> Result<Account, AuthError> {
+    async fn add(
+        &self,
+        id: UserId,
+        email: Email,
+        password: Password,
+        verified_at: Option<Timestamp>,
+    ) -> Result<Account, AuthError> {
         self.keep_for_its_user(&email).await?;
-        let hash = self.passwords.hash(password).await?;
-        match self.create(id, Identity::Email(email), Some(hash)).await {
+        let mut user = User::new(id, Identity::Email(email), self.clock.now());
+        user.identities[0].verified_at = verified_at;
+        let account = Account { user, password: Some(self.passwords.hash(password).await?) };
+        match self.users.create(account.clone()).await {
             Err(CreateError::Taken) => Err(AuthError::EmailTaken),
             Err(CreateError::Store(error)) => Err(error.into()),
-            Ok(account) => Ok(account),
+            Ok(()) => Ok(account),
         }
     }
 
-    /// Signs in with email address and password.
+    /// Signs in with email address and password; where the address is to be verified first, with a code as well, which is
+    /// mailed to whoever sends none.
     ///
     /// An unknown user costs the same time as a wrong password.
     ///
     /// # Errors
-    /// [`AuthError::WrongCredentials`], [`AuthError::TooManyAttempts`], [`AuthError::TooManyFromAddress`],
-    /// [`AuthError::Disabled`], [`AuthError::Busy`], or a failing port.
-    pub async fn log_in(&self, email: Email, password: Password, device: &Device) -> Result<Grant, AuthError> {
+    /// [`AuthError::WrongCredentials`], [`AuthError::InvalidCode`], [`AuthError::TooManyAttempts`],
+    /// [`AuthError::TooManyFromAddress`], [`AuthError::Disabled`], [`AuthError::Busy`], or a failing port.
+    pub async fn log_in(
+        &self,
+        email: Email,
+        password: Password,
+        code: Option<&str>,
+        device: &Device,
+    ) -> Result<WithMail<Grant>, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
         // As it is filed: in however many ways an address can be typed, its tries are counted together.
         let attempt = self.reserve_attempt(AttemptKey::of_email(&email), device.address).await?;
-        let identity = Identity::Email(email);
-        let (user, hash) = account.map(|account| (account.user, account.password)).unzip();
-        let hash = hash.flatten().unwrap_or_else(|| self.passwords.decoy());
+        let hash = account.as_ref().and_then(|account| account.password.clone());
+        let hash = hash.unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
-        let Some(user) = user.filter(|_| is_right) else {
+        let Some(mut account) = account.filter(|_| is_right) else {
             self.wrong_passwords.count(device.address, self.clock.now());
             return Err(AuthError::WrongCredentials);
         };
         self.note_success(&attempt).await;
         drop(attempt);
-        require_enabled(&user)?;
-        let grant = self.open_session(user, device, TokenForm::Prefixed).await?;
-        self.confirm(grant, &identity, Some(&hash)).await
+        require_enabled(&account.user)?;
+        if let Some(code) = code {
+            self.require_code(&account, &email, code, device).await?;
+            account = self.mark_verified(account, &email).await?;
+        } else if self.must_verify(&account, &email) {
+            return Ok(WithMail::code_needed(DueMail::about_address(email, Some(account))));
+        }
+        let grant = self.open_session(account.user, device, TokenForm::Prefixed).await?;
+        Ok(WithMail::done(self.confirm(grant, &Identity::Email(email), Some(&hash)).await?))
     }
 
     /// Who presents this token.
@@ -409,17 +452,6 @@ impl Auth {
 
     fn new_id(&self) -> UserId {
         UserId::generate(self.clock.now())
-    }
-
-    async fn create(
-        &self,
-        id: UserId,
-        identity: Identity,
-        password: Option<PasswordHash>,
-    ) -> Result<Account, CreateError> {
-        let account = Account { user: User::new(id, identity, self.clock.now()), password };
-        self.users.create(account.clone()).await?;
-        Ok(account)
     }
 
     async fn open_session(&self, user: User, device: &Device, form: TokenForm) -> Result<Grant, AuthError> {

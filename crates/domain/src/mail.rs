@@ -8,6 +8,7 @@ use ulid::Ulid;
 
 use crate::{
     digest::Sha256,
+    id::UserId,
     playback::{PlaybackKey, PlaybackKeys},
     time::Timestamp,
     user::{Account, Email},
@@ -18,73 +19,109 @@ use crate::{
 pub struct Mail {
     /// Whose address it is.
     pub to: Email,
-    /// What the mail is for.
-    pub code: ResetCode,
+    /// What it says.
+    pub message: Message,
 }
 
-/// Lets its bearer choose a new password for one account: 12 characters that people can type; prints as `[redacted]`.
+/// What a mail says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// With this code whoever reads the mail chooses another password.
+    ResetPassword(MailedCode),
+    /// With this code a user shows that they read the mail.
+    VerifyEmail(MailedCode),
+    /// The address is a user's, who needs to sign up no more.
+    AccountExists,
+}
+
+/// What a code is good for, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct CodePurpose<'a> {
+    label: &'static str,
+    user: UserId,
+    email: &'a Email,
+    /// With what a code ends.
+    state: Sha256,
+}
+
+/// Shows that its bearer reads the mail of one address: 12 characters that people can type; prints as `[redacted]`.
 ///
-/// It is computed instead of kept: who asks for a million costs no row. It counts once, for it depends on the password that
-/// it replaces; who asks twice within half an hour is sent the same one twice.
+/// It is computed instead of kept: who asks for a million costs no row. Who asks twice within half an hour is sent the same
+/// one twice.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ResetCode(String);
+pub struct MailedCode(String);
 
 /// How often another code is computed, in seconds.
 const EVERY: i64 = 30 * 60;
 /// How much of the MAC is in a code: 60 bits. Of a thousand guesses a second, none is right for millions of years.
 const CHARACTERS: usize = 12;
 
-impl ResetCode {
-    /// How long one counts at least.
-    pub const LIFETIME: TimeDelta = TimeDelta::hours(1);
-    /// How many mails with one code are sent: the first ones may be lost.
+impl<'a> CodePurpose<'a> {
+    /// How many mails one user is sent for one purpose in half an hour: the first ones may be lost.
     pub const MOST_MAILS: u32 = 3;
 
-    /// The code of this moment.
-    ///
-    /// `None` for an account without a password.
+    /// To choose another password for an account, which ends the code: it counts once. `None` for an account without a
+    /// password.
     #[must_use]
-    pub fn issue(account: &Account, email: &Email, keys: &PlaybackKeys, now: Timestamp) -> Option<Self> {
-        Self::compute(account, email, keys, &keys.current, period(now))
+    pub fn password_reset(account: &Account, email: &'a Email) -> Option<Self> {
+        let state = Sha256::of(account.password.as_ref()?.expose().as_bytes());
+        Some(Self { label: "tapebase password reset", user: account.user.id, email, state })
     }
 
-    /// Whether a typed text is a code of this account, of an hour ago at most.
+    /// To show that a user reads the mail of an address, which they have or are to have.
     #[must_use]
-    pub fn is_typed(text: &str, account: &Account, email: &Email, keys: &PlaybackKeys, now: Timestamp) -> bool {
+    pub fn verification(user: UserId, email: &'a Email) -> Self {
+        Self { label: "tapebase email verification", user, email, state: Sha256::of(b"") }
+    }
+
+    /// The code of this moment.
+    #[must_use]
+    pub fn issue(&self, keys: &PlaybackKeys, now: Timestamp) -> MailedCode {
+        self.compute(keys, &keys.current, period(now))
+    }
+
+    /// Whether a typed text is a code for this, of an hour ago at most.
+    #[must_use]
+    pub fn is_typed(&self, text: &str, keys: &PlaybackKeys, now: Timestamp) -> bool {
         let typed = Sha256::of(as_issued(text).as_bytes());
         // Another server's clock may be ahead.
-        let periods = (period(now) - Self::LIFETIME.num_seconds() / EVERY)..=period(now) + 1;
+        let periods = (period(now) - MailedCode::LIFETIME.num_seconds() / EVERY)..=period(now) + 1;
         let mut codes = periods.flat_map(|period| {
             let keys_of = [Some(&keys.current), keys.previous.as_ref()];
-            keys_of.map(|key| Self::compute(account, email, keys, key?, period))
+            keys_of.into_iter().flatten().map(move |key| self.compute(keys, key, period))
         });
         // By their digests: how long that takes tells nothing of a code.
-        codes.any(|code| code.is_some_and(|code| Sha256::of(as_issued(code.expose()).as_bytes()) == typed))
+        codes.any(|code| Sha256::of(as_issued(code.expose()).as_bytes()) == typed)
     }
 
-    /// Which of the few mails with this code one is, and until when that counts.
+    /// One of the few mails that a user is sent for this in half an hour, and until when that counts.
     #[must_use]
     pub fn nth_mail(&self, number: u32, now: Timestamp) -> (Sha256, Timestamp) {
         let ends_at = Timestamp::from_timestamp((period(now) + 1) * EVERY, 0).unwrap_or(now);
-        (Sha256::of(format!("mail {number} with {}", self.0).as_bytes()), ends_at)
+        let mail = format!("{} mail {number} to {} in {}", self.label, self.user, period(now));
+        (Sha256::of(mail.as_bytes()), ends_at)
     }
+
+    fn compute(&self, keys: &PlaybackKeys, key: &PlaybackKey, period: i64) -> MailedCode {
+        let mut mac = key.mac(self.label, keys.history);
+        // All but the last are of one length: no two inputs are the same bytes.
+        mac.update(&self.user.to_bits().to_be_bytes());
+        mac.update(&period.to_be_bytes());
+        mac.update(&self.state.0);
+        mac.update(self.email.as_str().as_bytes());
+        let code = in_base32(&mac.finalize().into_bytes().into());
+        MailedCode([&code[..4], &code[4..8], &code[8..]].join("-"))
+    }
+}
+
+impl MailedCode {
+    /// How long one counts at least.
+    pub const LIFETIME: TimeDelta = TimeDelta::hours(1);
 
     /// The code itself: three groups of four digits and capital letters.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
-    }
-
-    fn compute(account: &Account, email: &Email, keys: &PlaybackKeys, key: &PlaybackKey, period: i64) -> Option<Self> {
-        let password = Sha256::of(account.password.as_ref()?.expose().as_bytes());
-        let mut mac = key.mac("tapebase password reset", keys.history);
-        // All but the last are of one length: no two inputs are the same bytes.
-        mac.update(&account.user.id.to_bits().to_be_bytes());
-        mac.update(&period.to_be_bytes());
-        mac.update(&password.0);
-        mac.update(email.as_str().as_bytes());
-        let code = in_base32(&mac.finalize().into_bytes().into());
-        Some(Self([&code[..4], &code[4..8], &code[8..]].join("-")))
     }
 }
 
@@ -110,7 +147,7 @@ fn in_base32(mac: &[u8; 32]) -> String {
     id.split_off(id.len() - CHARACTERS)
 }
 
-impl fmt::Debug for ResetCode {
+impl fmt::Debug for MailedCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
     }
@@ -118,10 +155,11 @@ impl fmt::Debug for ResetCode {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::{
         history::HistoryId,
-        id::UserId,
         testing::timestamp,
         user::{Identity, PasswordHash, User},
     };
@@ -142,19 +180,22 @@ mod tests {
         Account { user, password: Some(PasswordHash::new(hash.to_owned())) }
     }
 
-    fn code(account: &Account, keys: &PlaybackKeys) -> ResetCode {
-        ResetCode::issue(account, &email(), keys, timestamp(NOW)).expect("a code")
+    fn code(account: &Account, keys: &PlaybackKeys) -> MailedCode {
+        CodePurpose::password_reset(account, &email()).expect("a password").issue(keys, timestamp(NOW))
+    }
+
+    fn resets(text: &str, account: &Account, email: &Email, keys: &PlaybackKeys, now: Timestamp) -> bool {
+        CodePurpose::password_reset(account, email).expect("a password").is_typed(text, keys, now)
     }
 
     #[test]
     fn a_code_counts_for_an_hour_and_with_the_key_before() {
         let (keys, account) = (keys(), account("old"));
         let code = code(&account, &keys);
-        let counts = |keys: &PlaybackKeys, after| {
-            ResetCode::is_typed(code.expose(), &account, &email(), keys, timestamp(NOW) + after)
-        };
+        let counts =
+            |keys: &PlaybackKeys, after| resets(code.expose(), &account, &email(), keys, timestamp(NOW) + after);
 
-        assert!(counts(&keys, TimeDelta::zero()) && counts(&keys, ResetCode::LIFETIME));
+        assert!(counts(&keys, TimeDelta::zero()) && counts(&keys, MailedCode::LIFETIME));
         assert!(counts(&keys, TimeDelta::minutes(-5)), "by a clock that is behind");
         assert!(!counts(&keys, TimeDelta::minutes(91)) && !counts(&keys, TimeDelta::minutes(-61)));
         let rotated = PlaybackKeys { current: PlaybackKey::generate(), previous: Some(keys.current), ..keys };
@@ -168,22 +209,38 @@ mod tests {
     fn a_code_is_of_one_account_one_address_and_one_password() {
         let (keys, ann) = (keys(), account("old"));
         let text = code(&ann, &keys).expose().to_owned();
-        let counts =
-            |account: &Account, email: &Email| ResetCode::is_typed(&text, account, email, &keys, timestamp(NOW));
+        let counts = |account: &Account, email: &Email| resets(&text, account, email, &keys, timestamp(NOW));
         let changed = Account { password: Some(PasswordHash::new("new".to_owned())), ..ann.clone() };
 
         assert!(counts(&ann, &email()));
         assert!(!counts(&changed, &email()), "it was used");
         assert!(!counts(&account("old"), &email()));
         assert!(!counts(&ann, &Email::parse("ben@example.com").expect("an address")));
-        assert_eq!(ResetCode::issue(&Account { password: None, ..ann }, &email(), &keys, timestamp(NOW)), None);
+        let without = Account { password: None, ..ann };
+        assert!(CodePurpose::password_reset(&without, &email()).is_none());
+    }
+
+    #[test]
+    fn a_code_is_good_for_one_thing() {
+        let (keys, ann, email) = (keys(), account("old"), email());
+        let verification = CodePurpose::verification(ann.user.id, &email);
+        let code = verification.issue(&keys, timestamp(NOW));
+        let ben = Email::parse("ben@example.com").expect("an address");
+
+        let counts = |purpose: CodePurpose<'_>| purpose.is_typed(code.expose(), &keys, timestamp(NOW));
+
+        assert!(counts(verification));
+        assert!(!resets(code.expose(), &ann, &email, &keys, timestamp(NOW)));
+        assert!(!counts(CodePurpose::verification(ann.user.id, &ben)));
+        assert!(!counts(CodePurpose::verification(account("old").user.id, &email)));
+        assert!(!verification.is_typed(self::code(&ann, &keys).expose(), &keys, timestamp(NOW)));
     }
 
     #[test]
     fn a_code_may_be_typed_as_people_type() {
         let (keys, account) = (keys(), account("old"));
         let code = code(&account, &keys).expose().to_owned();
-        let counts = |text: &str| ResetCode::is_typed(text, &account, &email(), &keys, timestamp(NOW));
+        let counts = |text: &str| resets(text, &account, &email(), &keys, timestamp(NOW));
 
         assert!(code.len() == 14 && code.split('-').all(|group| group.len() == 4), "{code}");
         let plain = code.replace('-', "");
@@ -201,14 +258,22 @@ mod tests {
     }
 
     #[test]
-    fn mails_are_counted_anew_with_every_code() {
-        let (keys, ann) = (keys(), account("old"));
-        let code = code(&ann, &keys);
-        let of = |code: &ResetCode, number| code.nth_mail(number, timestamp(NOW));
+    fn mails_are_counted_by_user_purpose_and_half_an_hour() {
+        let (email, [ann, ben]) = (email(), [account("old"), account("old")]);
+        let verification = CodePurpose::verification(ann.user.id, &email);
+        let reset = CodePurpose::password_reset(&ann, &email).expect("a password");
+        let later = timestamp(NOW) + TimeDelta::seconds(1);
 
-        assert_eq!(of(&code, 0), of(&code, 0));
-        assert_ne!(of(&code, 0).0, of(&code, 1).0);
-        assert_ne!(of(&code, 0).0, of(&self::code(&account("new"), &keys), 0).0);
-        assert_eq!(of(&code, 0).1, timestamp("2026-11-30T12:30:00Z"));
+        let mails = [
+            verification.nth_mail(0, timestamp(NOW)),
+            verification.nth_mail(1, timestamp(NOW)),
+            verification.nth_mail(0, later),
+            reset.nth_mail(0, timestamp(NOW)),
+            CodePurpose::verification(ben.user.id, &email).nth_mail(0, timestamp(NOW)),
+        ];
+
+        assert_eq!(mails[0], verification.nth_mail(0, timestamp(NOW)));
+        assert_eq!(mails.map(|(digest, _)| digest).into_iter().collect::<HashSet<_>>().len(), mails.len());
+        assert_eq!(mails[0].1, timestamp("2026-11-30T12:30:00Z"));
     }
 }

@@ -33,7 +33,7 @@ impl User {
     /// Somebody who signs up with this identity, and has no other yet.
     #[must_use]
     pub fn new(id: UserId, identity: Identity, created_at: Timestamp) -> Self {
-        let linked = LinkedIdentity { id: IdentityId::generate(created_at), identity, linked_at: created_at };
+        let linked = LinkedIdentity::new(IdentityId::generate(created_at), identity, created_at);
         Self { id, identities: vec![linked], created_at, disabled_at: None, erase_at: None }
     }
 
@@ -55,6 +55,12 @@ impl User {
             Identity::Email(email) => Some(email),
             Identity::Oidc(_) | Identity::Social(_) => None,
         })
+    }
+
+    /// Whether it is known that they read the mail of an address.
+    #[must_use]
+    pub fn reads(&self, email: &Email) -> bool {
+        self.identities.iter().any(|linked| linked.verified_at.is_some() && linked.identity.is_email(email))
     }
 
     /// The social id that was linked first.
@@ -96,6 +102,16 @@ pub struct LinkedIdentity {
     pub identity: Identity,
     /// Since when.
     pub linked_at: Timestamp,
+    /// Since when it is known that the user reads the mail of this address, if it is one and that is known.
+    pub verified_at: Option<Timestamp>,
+}
+
+impl LinkedIdentity {
+    /// Of an address of which nobody knows yet who reads its mail.
+    #[must_use]
+    pub fn new(id: IdentityId, identity: Identity, linked_at: Timestamp) -> Self {
+        Self { id, identity, linked_at, verified_at: None }
+    }
 }
 
 /// What a user signs in with; belongs to one user at most.
@@ -134,6 +150,12 @@ impl Identity {
             Self::Email(_) | Self::Oidc(_) => true,
             Self::Social(_) => false,
         }
+    }
+
+    /// Whether it is this address.
+    #[must_use]
+    pub fn is_email(&self, email: &Email) -> bool {
+        matches!(self, Self::Email(own) if own == email)
     }
 
     /// The two texts a store files it under, which no other identity has: a network, which is empty for an email address,

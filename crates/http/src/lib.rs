@@ -12,6 +12,7 @@ mod cors;
 mod endpoints;
 mod failures;
 mod layers;
+mod mailing;
 mod memory;
 mod openapi;
 mod request_log;

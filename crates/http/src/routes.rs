@@ -79,6 +79,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
         at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
         at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),
+        at(paths::VERIFICATION).on(Method::POST, identities::ask_for_verification).on(Method::PUT, identities::verify),
         at(paths::OIDC_IDENTITIES).on(Method::POST, oidc::link),
         at(paths::TOKENS).get(tokens::list).on(Method::POST, tokens::create),
         at(paths::TOKEN).get(tokens::get).on(Method::DELETE, tokens::revoke),

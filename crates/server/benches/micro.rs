@@ -62,7 +62,8 @@ impl Backend {
         let services = Services::new(&ports, &config.policy().expect("a policy"));
         let email = Email::parse("ann@example.com").expect("an address");
         let password = Password::parse("correct horse battery staple").expect("a password");
-        let grant = services.auth.sign_up(email, password, &"bench".into()).await.expect("signed up");
+        let grant =
+            services.auth.sign_up(email, password, &"bench".into()).await.expect("signed up").done.expect("no code");
         Self { token: grant.token.expose().to_owned(), ports, services, config, _folder: folder }
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use tapebase_adapters::finding::Finding;
-use tapebase_config::Config;
+use tapebase_config::{Config, EmailVerification};
 use tapebase_http::Proxies;
 
 use crate::first_run;
@@ -28,6 +28,11 @@ fn advise(config: &Config) {
         say!(
             "note: http.proxies is not set; with a proxy in front, set it to that proxy's address, or limits for each \
              client's address do not apply, and its X-Forwarded-… headers are ignored"
+        );
+    }
+    if config.auth.email_verification != EmailVerification::Off && config.mail.smtp.is_none() {
+        say!(
+            "note: auth.email_verification is set, and mail.smtp is not: addresses are verified by `tapebase user verify` alone"
         );
     }
 }

@@ -166,6 +166,11 @@ enum UserCommand {
         /// The email address.
         email: String,
     },
+    /// Verify a user's email address: you know whose it is. For servers that send no mail.
+    Verify {
+        /// The email address.
+        email: String,
+    },
     /// Change a user's password, which ends their sessions and playback links; prompts for it, or reads it from standard
     /// input.
     Password {
@@ -231,6 +236,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(UserCommand::Enable { user }) => user::enable(&config()?, &user).await,
         Command::User(UserCommand::Remove { user, yes }) => user::remove(&config()?, &user, yes).await,
         Command::User(UserCommand::Reset { email }) => user::reset(&config()?, &email).await,
+        Command::User(UserCommand::Verify { email }) => user::verify(&config()?, &email).await,
         Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }
 }

@@ -10,7 +10,7 @@ use tapebase_domain::{
     Services,
     auth::UserName,
     id::UserId,
-    mail::ResetCode,
+    mail::MailedCode,
     page::Limit,
     session::Session,
     time::Timestamp,
@@ -56,8 +56,17 @@ pub async fn reset(config: &Config, email: &str) -> anyhow::Result<()> {
     say!("{}", code.expose());
     print::to_stderr(format_args!(
         "it can be used once, in the next {} minutes, by whoever has it\n",
-        ResetCode::LIFETIME.num_minutes()
+        MailedCode::LIFETIME.num_minutes()
     ));
+    Ok(())
+}
+
+/// Verifies somebody's email address.
+pub async fn verify(config: &Config, email: &str) -> anyhow::Result<()> {
+    let email = Email::parse_known(email)?;
+    let services = services(config).await?;
+    ensure!(services.auth.vouch_for(email).await?, "no user has this email address");
+    say!("the email address is verified");
     Ok(())
 }
 
@@ -78,7 +87,10 @@ pub async fn show(config: &Config, name: &UserName) -> anyhow::Result<()> {
     // Whatever somebody calls themselves is printed in one line, and does nothing to a terminal.
     for linked in &user.identities {
         match &linked.identity {
-            Identity::Email(email) => say!("email       {}", email.as_str().escape_debug()),
+            Identity::Email(email) => {
+                let verified = linked.verified_at.map(|at| format!("  verified {}", time(at)));
+                say!("email       {}{}", email.as_str().escape_debug(), verified.unwrap_or_default());
+            }
             Identity::Oidc(subject) => {
                 say!("provider    {} {}", subject.issuer().escape_debug(), subject.subject().escape_debug());
             }

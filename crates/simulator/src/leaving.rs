@@ -16,6 +16,7 @@ use crate::{
     client::{Arrival, Client},
     invariant::Invariant,
     model::Take,
+    sessions,
     shared::Shared,
     stores::Stores,
 };
@@ -26,9 +27,10 @@ pub async fn leave(client: Client, number: usize, [stored, announced]: [Take; 2]
     let (Ok(email), Ok(password)) = (email, Password::parse("correct horse")) else { return };
     let auth = &client.services.auth;
     let grant = match auth.sign_up(email.clone(), password.clone(), &"app".into()).await {
-        Ok(grant) => grant,
+        Ok(signed_up) => signed_up.done,
         Err(error) => return client.excuse(&error),
     };
+    let Some(grant) = grant else { return };
     let user = grant.user.id;
     let details = || NewDetails::of_type(MediaType::octet_stream());
     let storing = client.services.upload.store(user, NewRecording::of(details()), client.body(stored, Arrival::Whole));
@@ -51,7 +53,7 @@ pub async fn leave(client: Client, number: usize, [stored, announced]: [Take; 2]
     if auth.authenticate(grant.token.expose()).await.is_ok() {
         wrong("is still signed in");
     }
-    if auth.log_in(email, password, &"app".into()).await.is_ok() {
+    if sessions::enter(&client, email, password).await.is_ok() {
         wrong("can sign in");
     }
 }

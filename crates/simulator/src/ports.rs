@@ -4,6 +4,7 @@ mod attempts;
 mod audio;
 mod erasure;
 mod identity_providers;
+mod mailer;
 mod passwords;
 mod playback_keys;
 mod rows;
@@ -59,7 +60,7 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         attempts: reached.clone(),
         single_use: reached.clone(),
         identity_providers: Arc::new(PlainProvider),
-        mailer: None,
+        mailer: Some(reached.clone()),
         playback_keys: reached,
         clock: Arc::new(clock.clone()),
         timer: Arc::new(clock.clone()),

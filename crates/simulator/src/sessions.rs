@@ -5,8 +5,8 @@ use std::mem::replace;
 use futures_util::future;
 use tapebase_domain::{
     api_token::{Scope, Scopes},
-    auth::{AuthError, Caller, NewApiToken, UserName},
-    id::SessionId,
+    auth::{AuthError, Caller, Device, DueMail, Grant, NewApiToken, UserName, WithMail},
+    id::{IdentityId, SessionId},
     oidc::{IdToken, ProviderName},
     page::Limit,
     user::{Email, Password, SocialId},
@@ -30,12 +30,13 @@ fn email(person: Person) -> Option<Email> {
 pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, person: Person) {
     let (Some(email), Ok(password)) = (email(person), Password::parse(PASSWORD)) else { return };
     match services.auth.sign_up(email, password, &"app".into()).await {
-        Ok(grant) => {
+        Ok(WithMail { done: Some(grant), .. }) => {
             let mut facts = shared.facts();
             facts.people[person].user = Some(grant.user.id);
             let (id, token) = (grant.session.id, grant.token.expose().to_owned());
             facts.known.sessions.push(KnownSession { person, id, token, state: Openness::Open });
         }
+        Ok(WithMail { done: None, .. }) => shared.wrong(Invariant::Tokens, format!("{person} is asked for a code")),
         Err(error) => shared.wrong(Invariant::Tokens, format!("sign-up fails: {error}")),
     }
 }
@@ -56,10 +57,16 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
         Err(error) => client.excuse(&error),
     }
     if was_known == Some(true)
-        && let Err(AuthError::WrongCredentials) = client.services.auth.log_in(email, password, &"app".into()).await
+        && let Err(AuthError::WrongCredentials) = enter(&client, email, password).await
     {
         client.shared.wrong(Invariant::Tokens, format!("newcomer {number} is not known any more"));
     }
+}
+
+/// Logs in; nobody is asked for a code.
+pub async fn enter(client: &Client, email: Email, password: Password) -> Result<Grant, AuthError> {
+    let entered = client.services.auth.log_in(email, password, None, &"app".into()).await?;
+    entered.done.ok_or(AuthError::UnverifiedEmail)
 }
 
 /// Logs in.
@@ -67,7 +74,7 @@ pub async fn log_in(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let log_outs = || client.shared.facts().people[client.person].log_outs;
     let (_, over) = log_outs();
-    match client.services.auth.log_in(email, password, &"app".into()).await {
+    match enter(&client, email, password).await {
         Ok(grant) => {
             let (begun, _) = log_outs();
             let session = KnownSession {
@@ -171,19 +178,25 @@ pub async fn forget_password(client: Client) {
 pub async fn change_identities(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let auth = &client.services.auth;
-    let log_in = async |email| auth.log_in(email, password.clone(), &"web".into()).await;
+    let log_in = async |email| enter(&client, email, password.clone()).await;
     let Ok(grant) = log_in(email).await else { return };
     let Ok(other) = Email::parse(&format!("{}@example.com", grant.session.id)) else { return };
     let caller = Caller { user: grant.session.user, session: grant.session };
-    let linked = match auth.link_email(&caller, other.clone(), password.clone()).await {
-        Ok(linked) => linked,
+    let device = Device::from("web");
+    let (linked, mail) = match auth.link_email(&caller, other.clone(), password.clone(), None, &device).await {
+        Ok(WithMail { done: Some(linked), mail }) => (linked, mail),
+        Ok(WithMail { done: None, .. }) => return judge(&client, AuthError::UnverifiedEmail),
         Err(error) => return judge(&client, error),
     };
+    let is_verified = verify(&client, &caller, linked.id, &other, mail).await;
     let (_, over) = client.shared.facts().people[client.person].log_outs;
-    if let Err(AuthError::WrongCredentials) = log_in(other.clone()).await
-        && !may_have_changed(&client, over)
-    {
-        client.shared.wrong(Invariant::Tokens, format!("a linked address of {} does not sign in", client.person));
+    let wrong = match log_in(other.clone()).await {
+        Err(AuthError::WrongCredentials) if !may_have_changed(&client, over) => Some("does not sign in"),
+        Ok(grant) if is_verified && !grant.user.reads(&other) => Some("is not verified any more"),
+        Ok(_) | Err(_) => None,
+    };
+    if let Some(wrong) = wrong {
+        client.shared.wrong(Invariant::Tokens, format!("a linked address of {} {wrong}", client.person));
     }
     match auth.unlink(&caller, linked.id).await {
         Ok(true) => {}
@@ -192,6 +205,35 @@ pub async fn change_identities(client: Client) {
     }
     if log_in(other).await.is_ok() {
         client.shared.wrong(Invariant::Tokens, format!("an address that {} has unlinked signs in", client.person));
+    }
+}
+
+/// Verifies a linked address with the code that is mailed there, unless none comes, or it has ended; whether it was.
+async fn verify(client: &Client, caller: &Caller, id: IdentityId, email: &Email, mail: Option<DueMail>) -> bool {
+    let auth = &client.services.auth;
+    let Some(mail) = mail else {
+        client.shared.wrong(Invariant::Tokens, format!("{} is not asked to verify an address", client.person));
+        return false;
+    };
+    if let Err(error) = auth.mail(mail).await {
+        client.excuse_failure(&error);
+    }
+    if let Ok(Some(_)) = auth.verify_email(caller, id, "0000-0000-0000", &"web".into()).await {
+        client.shared.wrong(Invariant::Tokens, format!("a code of nobody verifies an address of {}", client.person));
+    }
+    let Some(code) = client.stores.code_mailed_to(email) else { return false };
+    match auth.verify_email(caller, id, code.expose(), &"web".into()).await {
+        Ok(Some(linked)) if linked.verified_at.is_none() => {
+            client.shared.wrong(Invariant::Tokens, format!("a code verifies no address of {}", client.person));
+            false
+        }
+        Ok(Some(_)) => true,
+        // Unlinked by a code that resets the password.
+        Ok(None) => false,
+        Err(error) => {
+            judge(client, error);
+            false
+        }
     }
 }
 
@@ -240,7 +282,7 @@ pub async fn use_token(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let Ok(scopes) = Scopes::of([Scope::Upload]) else { return };
     let auth = &client.services.auth;
-    let Ok(grant) = auth.log_in(email, password, &"web".into()).await else { return };
+    let Ok(grant) = enter(&client, email, password).await else { return };
     let caller = Caller { user: grant.session.user, session: grant.session };
     let new = NewApiToken { name: "phone".to_owned(), scopes, recording: None, expires_at: None };
     let (secret, token) = match auth.create_token(&caller, new).await {
@@ -276,7 +318,7 @@ pub async fn disable(client: Client) {
     let mut is_disabled = false;
     end_all(&client, &tokens, async { auth.disable(&name).await.map(|found| is_disabled = found) }).await;
     // Unless another enables them at the same time.
-    let is_let_in = is_disabled && auth.log_in(email, password, &"app".into()).await.is_ok();
+    let is_let_in = is_disabled && enter(&client, email, password).await.is_ok();
     if is_let_in && begun == over && enablings().0 == begun {
         client.shared.wrong(Invariant::Tokens, format!("{} signs in, and is disabled", client.person));
     }
@@ -296,12 +338,13 @@ fn judge(client: &Client, error: AuthError) {
         | AuthError::Busy
         | AuthError::Disabled
         | AuthError::InvalidToken
+        | AuthError::InvalidCode
         | AuthError::TooManyAttempts { .. }
         | AuthError::TooManyIdentities
         | AuthError::SignupClosed => {
             client.shared.note(&format!("{} is told that {error}", client.person));
         }
-        AuthError::WrongPassword | AuthError::EmailTaken | AuthError::LastIdentity => {
+        AuthError::WrongPassword | AuthError::EmailTaken | AuthError::LastIdentity | AuthError::UnverifiedEmail => {
             client.shared.wrong(Invariant::Tokens, format!("{} is told that {error}", client.person));
         }
         error => client.excuse_failure(&error),

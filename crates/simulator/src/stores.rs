@@ -1,15 +1,20 @@
 //! The stores of a history, which all servers share, and a ledger of what becomes of their audio.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use futures_util::FutureExt as _;
 use tapebase_domain::{
     blob::BlobRef,
     id::{RecordingId, UserId},
+    mail::{Mail, MailedCode, Message},
     page::{Limit, PageRequest, Position},
     ports::{BlobError, Ports, PresignedRequest, StoreError},
     recording::Recording,
     time::Timestamp,
+    user::Email,
 };
 
 #[cfg(feature = "embedded")]
@@ -38,6 +43,8 @@ pub struct Stores {
     #[cfg(feature = "embedded")]
     real: Option<Arc<Real>>,
     ledger: Arc<Mutex<Ledger>>,
+    /// The code of the last mail to each address.
+    codes: Arc<Mutex<BTreeMap<String, MailedCode>>>,
 }
 
 impl Stores {
@@ -55,6 +62,7 @@ impl Stores {
                     #[cfg(feature = "embedded")]
                     real: None,
                     ledger: Arc::default(),
+                    codes: Arc::default(),
                 })
             }
             #[cfg(feature = "embedded")]
@@ -73,6 +81,20 @@ impl Stores {
     /// What has become of the audio.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings a mail.
+    pub fn deliver(&self, mail: Mail) {
+        if let Message::ResetPassword(code) | Message::VerifyEmail(code) = mail.message {
+            let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+            codes.insert(mail.to.as_str().to_owned(), code);
+        }
+    }
+
+    /// What was last mailed to an address.
+    #[must_use]
+    pub fn code_mailed_to(&self, email: &Email) -> Option<MailedCode> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).get(email.as_str()).cloned()
     }
 
     /// Has the ledger know if a recording is gone.
@@ -206,6 +228,7 @@ impl From<(Real, Ports)> for Stores {
             memory: Arc::default(),
             real: Some(Arc::new(real)),
             ledger: Arc::default(),
+            codes: Arc::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::FutureExt as _;
 use tapebase_domain::{
     Policy, Services,
-    auth::{AuthPolicy, ErasurePolicy},
+    auth::{AuthPolicy, EmailVerification, ErasurePolicy},
     changes::WaitPolicy,
     history::Retention,
     id::simulation,
@@ -414,6 +414,7 @@ fn settings() -> Policy {
         auth: AuthPolicy {
             open_signup: true,
             trust_social_ids: true,
+            email_verification: EmailVerification::Asked,
             idle: TimeDelta::days(3_650),
             absolute: TimeDelta::days(3_650),
             wrong_passwords_per_address: 0,

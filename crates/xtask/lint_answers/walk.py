@@ -173,6 +173,14 @@ class Walk:
         self.send("DELETE", one, status=204, id=linked["id"])
         self.read(one, status=404, id=linked["id"])
         self.send("DELETE", one, status=404, id=linked["id"])
+        verification = "/v1/me/identities/{id}/verification"
+        self.send("POST", verification, status=404, id=linked["id"])
+        self.send("PUT", verification, status=404, body={"code": "0000-0000-0000"}, id=linked["id"])
+        own = json.loads(self.read(all_of_them).body)["items"][0]["id"]
+        self.send("PUT", verification, status=403, body={"code": "0000-0000-0000"}, id=own)
+        self.send("PUT", verification, status=400, body={}, id=own)
+        self.send("POST", verification, status=202, id=own)
+        self.send("PUT", verification, status=200, body={"code": self.mailed_code()}, id=own)
         last = json.loads(self.read(all_of_them).body)["items"][0]
         self.send("DELETE", one, status=409, id=last["id"])
 

@@ -29,11 +29,12 @@ const PROGRAMS: Bundle = Bundle {
 const README: &str = "README.md";
 
 /// The texts with commands, and what those print among other things.
-const GUIDES: [(&str, &[&str]); 7] = [
+const GUIDES: [(&str, &[&str]); 8] = [
     (README, &["\"media_type\":\"audio/mp4\"", "\"name\":\"memo.m4a\"", "/v1/play/"]),
     ("docs/guides/play.md", &["identical\n206\n", "/v1/play/", "\ninvalid-link\n"]),
     ("docs/guides/delete-an-account.md", &["@example.com\n", "completed_by", "\ninvalid-token\n"]),
     ("docs/guides/forgotten-password.md", &["@example.com\n202\n204\nBearer\ninvalid-code\n403\n"]),
+    ("docs/guides/verified-addresses.md", &["202\ntrue\n201\n202\ntrue\n204\ntrue\n"]),
     ("docs/guides/social-login.md", &["Bearer\nnull\n"]),
     ("docs/guides/errors-and-retries.md", &["\"not-found\"\n201\n200\n"]),
     (

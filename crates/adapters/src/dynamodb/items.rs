@@ -217,7 +217,7 @@ pub fn account(item: &Item) -> Result<Account, StoreError> {
         items.map(|item| linked_identity(item?)).collect::<Result<_, _>>()?
     } else {
         // Before there could be several, it was in the account itself.
-        vec![LinkedIdentity { id: id.first_identity(), identity: identity(attributes)?, linked_at: created_at }]
+        vec![LinkedIdentity::new(id.first_identity(), identity(attributes)?, created_at)]
     };
     let password = attributes.optional_text("password")?;
     let (disabled_at, erase_at) = (attributes.optional_time("disabled_at")?, attributes.optional_time("erase_at")?);
@@ -228,6 +228,9 @@ pub fn account(item: &Item) -> Result<Account, StoreError> {
 fn of_linked_identity(linked: &LinkedIdentity) -> Item {
     let mut item: Item = named(of_identity(&linked.identity)).collect();
     item.extend(named([("id", text(linked.id.to_string())), ("linked_at", micros(linked.linked_at))]));
+    if let Some(time) = linked.verified_at {
+        item.insert("verified_at".to_owned(), micros(time));
+    }
     item
 }
 
@@ -237,6 +240,7 @@ fn linked_identity(item: &Item) -> Result<LinkedIdentity, StoreError> {
         id: item.parsed("id", IdentityId::parse)?,
         identity: identity(item)?,
         linked_at: item.time("linked_at")?,
+        verified_at: item.optional_time("verified_at")?,
     })
 }
 

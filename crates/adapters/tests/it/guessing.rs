@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_domain::{
-    auth::{Auth, AuthError, AuthPolicy, Device, ErasurePolicy},
+    auth::{Auth, AuthError, AuthPolicy, Device, EmailVerification, ErasurePolicy},
     ports::{Clock, HasherError, PasswordHasher, Ports},
     time::Timestamp,
     user::{Email, Password, PasswordHash},
@@ -63,6 +63,7 @@ impl World {
         let policy = AuthPolicy {
             open_signup: true,
             trust_social_ids: false,
+            email_verification: EmailVerification::Off,
             idle: TimeDelta::days(30),
             absolute: TimeDelta::days(365),
             wrong_passwords_per_address: 0,
@@ -76,7 +77,7 @@ impl World {
     async fn log_in(&self, name: &str, text: &str, address: &str) -> Result<(), AuthError> {
         let address: IpAddr = address.parse().expect("an address");
         let device = Device { address: Some(address), ..Device::default() };
-        self.auth.log_in(email(name), password(text), &device).await.map(|_| ())
+        self.auth.log_in(email(name), password(text), None, &device).await.map(|_| ())
     }
 
     /// How often `name` is hashed for in an hour, by eight who try every second, from 500 addresses in turn.

@@ -6,6 +6,7 @@ pub mod mail;
 pub mod openid;
 pub mod seed;
 mod tcp;
+pub mod verification;
 mod web;
 pub mod web_login;
 

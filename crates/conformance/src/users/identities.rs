@@ -81,6 +81,27 @@ pub async fn update_links_an_identity_anew(store: Arc<dyn UserStore>) {
     assert_eq!(store.find(&social("X", "1")).await.expect("an answer"), Some(to));
 }
 
+/// Update gives an account other identities: also one that is verified from then on.
+pub async fn update_verifies_an_address(store: Arc<dyn UserStore>) {
+    let both = create(&store, with(&account(email("ann@example.com")), linked(social("X", "1")))).await;
+    let mut to = both.clone();
+    to.user.identities[0].verified_at = Some(noon());
+
+    store.update(both.clone(), to.clone()).await.expect("updated");
+
+    assert_eq!(found(&store, &to).await, to);
+    assert_eq!(store.find(&email("ann@example.com")).await.expect("an answer"), Some(to.clone()));
+    assert!(matches!(store.update(both.clone(), both).await, Err(UpdateError::Changed)));
+    let first = to.user.identities[0].clone();
+    to.user.identities[0].verified_at = None;
+    let again = create(
+        &store,
+        with(&account(email("bea@example.com")), LinkedIdentity { identity: email("bob@example.com"), ..first }),
+    )
+    .await;
+    assert_eq!(found(&store, &again).await, again, "one may be so from the beginning");
+}
+
 /// Update gives an account other identities: also another one in the place of one, under the same name.
 pub async fn update_puts_an_identity_in_the_place_of_another(store: Arc<dyn UserStore>) {
     let both = create(&store, with(&account(former("straße@example.com")), linked(social("X", "1")))).await;

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller, MOST_TRIES, require_enabled};
+use super::{Auth, AuthError, Caller, Device, MOST_TRIES, WithMail, mailing::DueMail, require_enabled};
 use crate::{
     id::IdentityId,
     ports::UpdateError,
@@ -34,37 +34,67 @@ impl Auth {
     /// provider.
     ///
     /// Who has proved nothing so far cannot: anybody may have come by their social id.
-    /// It may be asked for again, as by whoever got no answer: then it is linked already.
+    /// It may be asked for again, as by whoever got no answer: then it is linked already. Where addresses are to be verified
+    /// first, a code is mailed to whoever sends none.
     ///
     /// # Errors
     /// [`AuthError::NotRecent`], [`AuthError::SignupClosed`], [`AuthError::UntrustedSocialId`],
-    /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::EmailTaken`],
+    /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::InvalidCode`], [`AuthError::EmailTaken`],
     /// [`AuthError::TooManyIdentities`], [`AuthError::Busy`] where the account changes all the time, or a failing port.
     pub async fn link_email(
         &self,
         caller: &Caller,
         email: Email,
         password: Password,
-    ) -> Result<LinkedIdentity, AuthError> {
+        code: Option<&str>,
+        device: &Device,
+    ) -> Result<WithMail<LinkedIdentity>, AuthError> {
         self.require_recent(caller)?;
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
         let attempt = self.reserve_own_attempt(caller).await?;
         self.keep_for_its_user(&email).await?;
-        let identities = [Identity::Email(email)];
+        let identities = [Identity::Email(email.clone())];
         for _ in 0..MOST_TRIES {
             let from = self.account_to_change(caller).await?;
             let hash = self.own_password(&from, password.clone()).await?;
             self.note_success(&attempt).await;
+            match code {
+                Some(code) => self.require_code(&from, &email, code, device).await?,
+                None if self.must_verify(&from, &email) => {
+                    return Ok(WithMail::code_needed(DueMail::about_address(email, Some(from))));
+                }
+                None => {}
+            }
             match self.try_link(from, &identities, Some(hash)).await {
                 Ok(None) => {}
-                Ok(Some(linked)) => return self.confirm_link(caller, linked).await,
+                Ok(Some(linked)) => {
+                    let linked = self.confirm_link(caller, linked).await?;
+                    return self.verify_linked(caller, linked, email, code.is_some()).await;
+                }
                 Err(AuthError::IdentityTaken) => return Err(AuthError::EmailTaken),
                 Err(error) => return Err(error),
             }
         }
         Err(AuthError::Busy)
+    }
+
+    /// What was linked, verified if it `is_verified`; or with the mail that is due about it.
+    async fn verify_linked(
+        &self,
+        caller: &Caller,
+        linked: LinkedIdentity,
+        email: Email,
+        is_verified: bool,
+    ) -> Result<WithMail<LinkedIdentity>, AuthError> {
+        let account = self.account(caller).await?;
+        if !is_verified {
+            return Ok(WithMail { done: Some(linked), mail: self.mail_about(&account, email) });
+        }
+        let account = self.mark_verified(account, &email).await?;
+        let verified = account.user.identities.into_iter().find(|own| own.id == linked.id);
+        Ok(WithMail::done(verified.unwrap_or(linked)))
     }
 
     /// Takes one of the caller's identities from them; `false` if they have none of this id.
@@ -205,7 +235,7 @@ impl Auth {
         let now = self.clock.now();
         let last = user.identities.iter().map(|linked| linked.linked_at).max();
         let linked_at = last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)));
-        LinkedIdentity { id: IdentityId::generate(now), identity, linked_at }
+        LinkedIdentity::new(IdentityId::generate(now), identity, linked_at)
     }
 
     /// `false` if it was changed meanwhile.

@@ -1,41 +1,21 @@
 //! A forgotten password: a code that only whoever reads the user's mail is told lets them choose another one.
 
-use super::{Auth, AuthError, Device, MOST_TRIES, require_enabled};
+use super::{Auth, AuthError, Device, EmailVerification, MOST_TRIES, mailing::DueMail, require_enabled};
 use crate::{
     attempts::AttemptKey,
     id::UserId,
-    mail::{Mail, ResetCode},
-    ports::{BoxError, MailError},
+    mail::{CodePurpose, MailedCode},
     user::{Account, Email, Identity, Password},
 };
 
-/// Whose password is to be reset, if it is anybody's: what is done about it takes its time, and must not tell.
-pub struct Forgotten {
-    email: Email,
-    account: Option<Account>,
-}
-
-/// What has become of a mail.
-#[derive(Debug)]
-pub enum Mailed {
-    /// There was none to be sent.
-    Nothing,
-    /// It is on its way.
-    Sent,
-    /// Its address takes none.
-    Refused,
-    /// The mail server takes none now.
-    Failed(BoxError),
-}
-
 impl Auth {
-    /// Takes it that somebody has forgotten their password. [`Self::mail_code`] does the rest.
+    /// Takes it that somebody has forgotten their password, and answers the mail that is due.
     ///
     /// An address that nobody has costs the same time and the same calls.
     ///
     /// # Errors
     /// [`AuthError::NoMail`], [`AuthError::TooManyFromAddress`], or a failing port.
-    pub async fn forgot_password(&self, email: Email, device: &Device) -> Result<Forgotten, AuthError> {
+    pub async fn forgot_password(&self, email: Email, device: &Device) -> Result<DueMail, AuthError> {
         if self.mailer.is_none() {
             return Err(AuthError::NoMail);
         }
@@ -43,33 +23,7 @@ impl Auth {
         self.sign_ups.check(device.address, now)?;
         self.sign_ups.count(device.address, now);
         let (email, account) = self.find_by_email(email).await?;
-        Ok(Forgotten { email, account })
-    }
-
-    /// Mails a code to whoever has forgotten their password; it goes to the address as it is filed, whoever typed it how.
-    ///
-    /// Nobody is sent more than a few in half an hour, and nobody who is not let in.
-    ///
-    /// # Errors
-    /// A failing port, which the client must not hear of.
-    pub async fn mail_code(&self, forgotten: Forgotten) -> Result<Mailed, AuthError> {
-        let Forgotten { email, account } = forgotten;
-        let account = account.filter(|account| require_enabled(&account.user).is_ok());
-        let (Some(account), Some(mailer)) = (account, &self.mailer) else { return Ok(Mailed::Nothing) };
-        let now = self.clock.now();
-        let keys = self.keys.playback_keys().await?;
-        let Some(code) = ResetCode::issue(&account, &email, &keys, now) else { return Ok(Mailed::Nothing) };
-        for number in 0..ResetCode::MOST_MAILS {
-            let (mail, ends_at) = code.nth_mail(number, now);
-            if self.single_use.use_up(mail, ends_at + Self::CLOCKS_APART).await? {
-                return match mailer.send(Mail { to: email, code }).await {
-                    Ok(()) => Ok(Mailed::Sent),
-                    Err(MailError::Refused(_)) => Ok(Mailed::Refused),
-                    Err(MailError::Unavailable(error)) => Ok(Mailed::Failed(error)),
-                };
-            }
-        }
-        Ok(Mailed::Nothing)
+        Ok(DueMail::about_password(email, account))
     }
 
     /// The code that lets a user choose a new password, for the operator to hand over; `None` if nobody who has a password
@@ -77,16 +31,20 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Disabled`], [`AuthError::BeingErased`], or a failing port.
-    pub async fn reset_code(&self, email: Email) -> Result<Option<ResetCode>, AuthError> {
+    pub async fn reset_code(&self, email: Email) -> Result<Option<MailedCode>, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
         let Some(account) = account else { return Ok(None) };
         require_enabled(&account.user)?;
-        Ok(ResetCode::issue(&account, &email, &self.keys.playback_keys().await?, self.clock.now()))
+        let (keys, now) = (self.keys.playback_keys().await?, self.clock.now());
+        Ok(CodePurpose::password_reset(&account, &email).map(|purpose| purpose.issue(&keys, now)))
     }
 
-    /// Replaces the password of whoever has been told a code, ends all their sessions, API tokens and links, and unlinks their
-    /// other email addresses: somebody else may have signed up with theirs, or come by their password, and could be told a
-    /// code as well.
+    /// Replaces the password of whoever has been told a code, which verifies their address, ends all their sessions, API tokens
+    /// and links, and unlinks their other email addresses: somebody else may have signed up with theirs, or come by their
+    /// password, and could be told a code as well.
+    ///
+    /// Where addresses are to be verified, and theirs was not, it was not the reader of its mail who linked the other
+    /// identities: they go as well.
     ///
     /// Wrong codes count as wrong passwords of the address they come from. They keep nobody waiting at other addresses, as
     /// wrong passwords do: a code cannot be guessed, and the owner must not be kept from theirs.
@@ -105,7 +63,10 @@ impl Auth {
         self.wrong_passwords.check(device.address, now)?;
         let (email, account) = self.find_by_email(email).await?;
         let keys = self.keys.playback_keys().await?;
-        let Some(account) = account.filter(|account| ResetCode::is_typed(code, account, &email, &keys, now)) else {
+        let is_typed = |account: &Account| {
+            CodePurpose::password_reset(account, &email).is_some_and(|purpose| purpose.is_typed(code, &keys, now))
+        };
+        let Some(account) = account.filter(is_typed) else {
             self.wrong_passwords.count(device.address, now);
             return Err(AuthError::InvalidCode);
         };
@@ -113,29 +74,33 @@ impl Auth {
         let place = self.queue.enter_known(device.address)?;
         let to = self.passwords.hash(new).await?;
         drop(place);
+        let is_strangers = self.policy.email_verification != EmailVerification::Off && !account.user.reads(&email);
         // Before, since the code is of no use any more to whoever has to try again; and after, since sessions make tokens.
         self.end_access(account.user.id).await?;
-        self.unlink_other_emails(account.user.id, &email).await?;
+        self.keep_to(account.user.id, &email, is_strangers).await?;
         // Refused, the password was changed meanwhile, and the code is of no use any more.
         if !self.users.change_password(account.user.id, account.password, to, None).await? {
             return Err(AuthError::InvalidCode);
         }
-        self.unlink_other_emails(account.user.id, &email).await?;
+        let account = self.keep_to(account.user.id, &email, is_strangers).await?;
+        // Last: until then, whoever tries again finds what a stranger has linked meanwhile.
+        let account = self.mark_verified(account, &email).await?;
         self.tokens.revoke_tokens(account.user.id).await?;
         self.know(AttemptKey::of_email(&email), device.address).await;
         Ok(())
     }
 
-    async fn unlink_other_emails(&self, user: UserId, email: &Email) -> Result<(), AuthError> {
+    /// The account with this address and no other, or with no other identity at all.
+    async fn keep_to(&self, user: UserId, email: &Email, alone: bool) -> Result<Account, AuthError> {
         for _ in 0..MOST_TRIES {
             let from = self.users.account(user).await?.ok_or(AuthError::InvalidCode)?;
             let mut to = from.clone();
             to.user.identities.retain(|linked| match &linked.identity {
                 Identity::Email(other) => other == email,
-                Identity::Oidc(_) | Identity::Social(_) => true,
+                Identity::Oidc(_) | Identity::Social(_) => !alone,
             });
-            if to == from || self.update(from, to).await? {
-                return Ok(());
+            if to == from || self.update(from, to.clone()).await? {
+                return Ok(to);
             }
         }
         Err(AuthError::Busy)

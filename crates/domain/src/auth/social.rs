@@ -62,13 +62,14 @@ impl Auth {
 
     /// Two first log-ins at once make one account: the loser of the race finds the winner's.
     async fn create_or_find(&self, identity: Identity) -> Result<User, AuthError> {
-        match self.create(self.new_id(), identity.clone(), None).await {
+        let user = User::new(self.new_id(), identity.clone(), self.clock.now());
+        match self.users.create(Account { user: user.clone(), password: None }).await {
             Err(CreateError::Taken) => match self.users.find(&identity).await? {
                 Some(Account { user, .. }) => Ok(user),
                 None => Err(AuthError::Unavailable("the account vanished while it was created".into())),
             },
             Err(CreateError::Store(error)) => Err(error.into()),
-            Ok(account) => Ok(account.user),
+            Ok(()) => Ok(user),
         }
     }
 }

@@ -5,6 +5,7 @@ mod identities;
 mod oidc;
 mod resetting;
 mod tokens;
+mod verifying;
 mod web;
 
 use mockall::predicate::{always, eq};
@@ -18,6 +19,7 @@ fn policy() -> AuthPolicy {
     AuthPolicy {
         open_signup: true,
         trust_social_ids: false,
+        email_verification: EmailVerification::Off,
         idle: TimeDelta::days(30),
         absolute: TimeDelta::days(365),
         wrong_passwords_per_address: 0,
@@ -65,7 +67,7 @@ async fn an_unknown_user_costs_a_hash_like_a_wrong_password() {
         .times(1)
         .returning(|_, _| Ok(true));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::WrongCredentials)));
 }
@@ -77,7 +79,7 @@ async fn a_wrong_password_answers_like_an_unknown_user() {
     ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().with(always(), eq(PasswordHash::new("hers".into()))).returning(|_, _| Ok(false));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::WrongCredentials)));
 }
@@ -95,7 +97,7 @@ async fn a_try_that_is_refused_writes_nothing_and_hashes_nothing() {
     ports.users.expect_find().returning(|_| Ok(None));
     ports.passwords.expect_verify().never();
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::default()).await;
 
     assert!(
         matches!(granted, Err(AuthError::TooManyAttempts { wait }) if wait == TimeDelta::seconds(1)),
@@ -119,9 +121,10 @@ async fn a_session_is_kept_under_the_hash_of_its_token() {
         Ok(())
     });
 
-    let grant = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::from(&*"x".repeat(300))).await;
+    let grant =
+        Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::from(&*"x".repeat(300))).await;
 
-    let grant = grant.expect("let in");
+    let grant = grant.expect("let in").done.expect("no code is asked for");
     let (session, hash) = opened.recv().expect("opened");
     assert_eq!(hash, grant.token.hash());
     assert_eq!(session.client.len(), 200);
@@ -268,7 +271,7 @@ async fn a_busy_hasher_is_no_wrong_password() {
     ports.users.expect_find().returning(move |_| Ok(Some(account.clone())));
     ports.passwords.expect_verify().returning(|_, _| Err(HasherError::Busy));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::Busy)));
 }
@@ -291,7 +294,7 @@ async fn what_was_changed_while_it_was_checked_lets_nobody_in() {
         ports.users.expect_open_session().times(1).returning(|_, _, _| Ok(()));
         ports.users.expect_close_session().with(eq(id), always()).times(1).returning(|_, _| Ok(true));
 
-        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::default()).await;
 
         assert!(matches!(granted, Err(AuthError::WrongCredentials | AuthError::Disabled)), "{granted:?}");
     }

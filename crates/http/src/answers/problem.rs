@@ -62,6 +62,7 @@ meanings! {
     LoginExpired 403 "The sign-in was not begun here, or has expired" retryable: false,
     SignInAgain 403 "The session is too old for this" retryable: false,
     SignupClosed 403 "Sign-up is closed" retryable: false,
+    UnverifiedEmail 403 "The email address must be verified first" retryable: false,
     MailNotConfigured 403 "This server sends no mail" retryable: false,
     UntrustedSocialId 403 "Unverified social ids are not accepted" retryable: false,
     InvalidLink 403 "The link is invalid or has expired" retryable: false,

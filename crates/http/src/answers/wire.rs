@@ -39,13 +39,14 @@ pub fn cookie_session(grant: &Grant) -> api::CookieSession {
 
 /// A user.
 pub fn user(user: &User) -> api::User {
+    let email_verified = user.email().is_some_and(|email| user.reads(email));
     let email = user.email().map(|email| email.as_str().to_owned());
-    api::User { id: user.id.to_string(), email, created_at: user.created_at }
+    api::User { id: user.id.to_string(), email, email_verified, created_at: user.created_at }
 }
 
 /// A user, how much they have, and how much they may have.
 pub fn me(user: &User, usage: &UsageReport) -> api::Me {
-    let api::User { id, email, created_at } = self::user(user);
+    let api::User { id, email, email_verified, created_at } = self::user(user);
     let UsageReport { has, limits, most_sessions } = usage;
     let Quota { bytes, recordings, uploads } = limits.quota;
     let usage = api::Usage {
@@ -56,7 +57,7 @@ pub fn me(user: &User, usage: &UsageReport) -> api::Me {
     };
     let recording_bytes = limits.recording_bytes;
     let limits = api::UserLimits { bytes, recording_bytes, recordings, uploads, sessions: *most_sessions };
-    api::Me { id, email, created_at, usage, limits }
+    api::Me { id, email, email_verified, created_at, usage, limits }
 }
 
 /// What somebody who leaves is told.
@@ -78,7 +79,7 @@ pub fn identity(linked: &LinkedIdentity) -> api::Identity {
         Identity::Social(social) => (api::IdentityKind::Social, Some(social.network().to_owned()), social.id()),
     };
     let (id, subject) = (linked.id.to_string(), subject.to_owned());
-    api::Identity { id, kind, provider, subject, linked_at: linked.linked_at }
+    api::Identity { id, kind, provider, subject, linked_at: linked.linked_at, verified_at: linked.verified_at }
 }
 
 /// What an ID token is to repeat.

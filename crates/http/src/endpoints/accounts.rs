@@ -14,6 +14,7 @@ use crate::{
     Tasks,
     answers::{problem::Problem, wire},
     bodies::incoming::Json,
+    mailing::Mailing,
     requests::{
         caller::{Caller, device},
         cookie,
@@ -26,41 +27,47 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Sign up
 ///
-/// Creates an account and signs in.
-#[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::Credentials, responses(
+/// Creates an account and signs in. Where email addresses must be verified first, a code is mailed instead, to sign in with; the response is the same if the address is taken.
+#[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::NewUser, responses(
     (status = 201, description = "The account was created", body = api::Grant, headers(("Location" = String, description = "Path of the user"))),
+    (status = 202, description = "Sign in with the code that is mailed to the address"),
     (status = 400, description = "The email address, password or body is invalid"),
     (status = 403, description = "Sign-up is closed"),
     (status = 409, description = "The email address is taken"),
 ))]
 pub async fn sign_up(
     request: HttpRequest,
-    body: Json<api::Credentials>,
+    body: Json<api::NewUser>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    mailing: Mailing,
 ) -> Answer {
     let email = Email::parse(&body.0.email)?;
     let password = Password::parse(&body.0.password)?;
     let device = device(&request);
-    let grant = tasks.run(None, async move { services.auth.sign_up(email, password, &device).await }).await?;
-    Ok(Place::of(&request).created(paths::ME).json(wire::grant(&grant)))
+    let signing_up = async move { mailing.start(services.auth.sign_up(email, password, &device).await?).await };
+    Ok(match tasks.run(None, signing_up).await? {
+        Some(grant) => Place::of(&request).created(paths::ME).json(wire::grant(&grant)),
+        None => HttpResponse::Accepted().finish(),
+    })
 }
 
 /// Sign in
 ///
-/// The response, and how long it takes, is the same for an unknown email address and a wrong password.
+/// The response, and how long it takes, is the same for an unknown email address and a wrong password. Where email addresses must be verified first, one that is not gets `unverified-email`: repeat the request with the code that is mailed to it.
 #[utoipa::path(post, path = "/v1/auth/login", operation_id = "signIn", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
-    (status = 403, description = "The account is disabled"),
+    (status = 403, description = "The address must be verified first, the code is wrong, or the account is disabled"),
 ))]
 pub async fn log_in(
     request: HttpRequest,
     body: Json<api::Credentials>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    mailing: Mailing,
 ) -> Answer {
-    let grant = enter(&request, &body.0, services, &tasks).await?;
+    let grant = enter(&request, body.0, services, &tasks, mailing).await?;
     Ok(HttpResponse::Ok().json(wire::grant(&grant)))
 }
 
@@ -70,17 +77,18 @@ pub async fn log_in(
 #[utoipa::path(post, path = "/v1/auth/cookie", operation_id = "signInWithCookie", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::CookieSession, headers(("Set-Cookie" = String, description = "The session"))),
     (status = 401, description = "Wrong email address or password"),
-    (status = 403, description = "The account is disabled, or the page is of another origin"),
+    (status = 403, description = "The address must be verified first, the code is wrong, the account is disabled, or the page is of another origin"),
 ))]
 pub async fn log_in_with_cookie(
     request: HttpRequest,
     body: Json<api::Credentials>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    mailing: Mailing,
 ) -> Answer {
     // Or another page could sign its visitors in to an account of its own.
     cookie::require_own_page(&request)?;
-    let grant = enter(&request, &body.0, services.clone(), &tasks).await?;
+    let grant = enter(&request, body.0, services.clone(), &tasks, mailing).await?;
     end_replaced(&request, services, &tasks).await;
     Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie::of(&grant))).json(wire::cookie_session(&grant)))
 }
@@ -98,15 +106,19 @@ pub async fn end_replaced(request: &HttpRequest, services: web::Data<Services>, 
 
 async fn enter(
     request: &HttpRequest,
-    credentials: &api::Credentials,
+    credentials: api::Credentials,
     services: web::Data<Services>,
     tasks: &Tasks,
+    mailing: Mailing,
 ) -> Result<Grant, Problem> {
     // What can be nobody's email address or password is answered like what is somebody else's.
-    let credentials = Email::parse_known(&credentials.email).ok().zip(Password::parse(&credentials.password).ok());
+    let api::Credentials { email, password, code } = credentials;
+    let credentials = Email::parse_known(&email).ok().zip(Password::parse(&password).ok());
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
     let device = device(request);
-    tasks.run(None, async move { services.auth.log_in(email, password, &device).await }).await
+    let log_in =
+        async move { mailing.start(services.auth.log_in(email, password, code.as_deref(), &device).await?).await };
+    Ok(tasks.run(None, log_in).await?.ok_or(AuthError::UnverifiedEmail)?)
 }
 
 /// Sign out

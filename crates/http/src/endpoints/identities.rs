@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
+    auth::AuthError,
     id::IdentityId,
     user::{Email, Password},
 };
@@ -12,7 +13,11 @@ use crate::{
     Tasks,
     answers::{problem::Problem, wire},
     bodies::incoming::Json,
-    requests::{caller::Caller, place::Place},
+    mailing::Mailing,
+    requests::{
+        caller::{Caller, device},
+        place::Place,
+    },
 };
 
 type Answer = Result<HttpResponse, Problem>;
@@ -44,11 +49,11 @@ pub async fn get(caller: Caller, path: web::Path<String>, services: web::Data<Se
 
 /// Link an email address
 ///
-/// Lets the user sign in with this email address, too, and with the password they have; who came by a provider gets it with the first address. Possible within 15 minutes of signing in, while sign-up is open. If the response was lost, repeat the request.
+/// Lets the user sign in with this email address, too, and with the password they have; who came by a provider gets it with the first address. Where email addresses must be verified first, the response is `unverified-email`: repeat the request with the code that is mailed to the address. Possible within 15 minutes of signing in, while sign-up is open. If the response was lost, repeat the request.
 #[utoipa::path(post, path = "/v1/me/identities", operation_id = "linkIdentity", tag = "Accounts", request_body = api::Credentials, responses(
     (status = 201, description = "The user can sign in with it", body = api::Identity, headers(("Location" = String, description = "Path of the identity"))),
     (status = 400, description = "The email address, password or body is invalid"),
-    (status = 403, description = "The password is wrong, the user has proved nothing so far, the session is older than 15 minutes, or sign-up is closed"),
+    (status = 403, description = "The password or the code is wrong, the address must be verified first, the user has proved nothing so far, the session is older than 15 minutes, or sign-up is closed"),
     (status = 409, description = "The email address is taken, or the user has 20 identities"),
 ))]
 pub async fn link(
@@ -57,11 +62,15 @@ pub async fn link(
     body: Json<api::Credentials>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    mailing: Mailing,
 ) -> Answer {
-    let email = Email::parse(&body.0.email)?;
-    let password = Password::parse(&body.0.password)?;
-    let linking = tasks.run(caller.user, async move { services.auth.link_email(&caller, email, password).await });
-    let linked = linking.await?;
+    let api::Credentials { email, password, code } = body.0;
+    let (email, password) = (Email::parse(&email)?, Password::parse(&password)?);
+    let (user, device) = (caller.user, device(&request));
+    let link = async move {
+        mailing.start(services.auth.link_email(&caller, email, password, code.as_deref(), &device).await?).await
+    };
+    let linked = tasks.run(user, link).await?.ok_or(AuthError::UnverifiedEmail)?;
     let path = paths::identity(&linked.id.to_string());
     Ok(Place::of(&request).created(&path).json(wire::identity(&linked)))
 }
@@ -88,6 +97,55 @@ pub async fn unlink(
     } else {
         Err(no_such_identity())
     }
+}
+
+/// Request a verification code
+///
+/// Mails a code to the email address, unless it is verified. At most three mails are sent in half an hour, to all of the user's addresses together; to one address they all have the same code.
+#[utoipa::path(post, path = "/v1/me/identities/{id}/verification", operation_id = "requestVerification", tag = "Accounts",
+    params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), responses(
+    (status = 202, description = "A mail is on its way, unless the address is verified"),
+    (status = 403, description = "This server sends no mail"),
+    (status = 404, description = "No email address of this id"),
+))]
+pub async fn ask_for_verification(
+    caller: Caller,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+    mailing: Mailing,
+) -> Answer {
+    let (user, id) = (caller.user, IdentityId::parse(&path).map_err(|_| no_such_identity())?);
+    let asking = async move {
+        let mail = services.auth.ask_for_verification(&caller, id).await?.ok_or_else(no_such_identity)?;
+        mailing.start_one(mail).await
+    };
+    tasks.run(user, asking).await?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// Verify an email address
+///
+/// With the code that was mailed to it in the last hour. An address that is verified stays so, whatever code is sent: if the response was lost, repeat the request.
+#[utoipa::path(put, path = "/v1/me/identities/{id}/verification", operation_id = "verifyEmail", tag = "Accounts",
+    params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), request_body = api::Verification, responses(
+    (status = 200, description = "The address is verified", body = api::Identity),
+    (status = 403, description = "The code is wrong or expired"),
+    (status = 404, description = "No email address of this id"),
+))]
+pub async fn verify(
+    request: HttpRequest,
+    caller: Caller,
+    path: web::Path<String>,
+    body: Json<api::Verification>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
+    let id = IdentityId::parse(&path).map_err(|_| no_such_identity())?;
+    let (user, device, code) = (caller.user, device(&request), body.0.code);
+    let verify = async move { services.auth.verify_email(&caller, id, &code, &device).await };
+    let verified = tasks.run(user, verify).await?.ok_or_else(no_such_identity)?;
+    Ok(HttpResponse::Ok().json(wire::identity(&verified)))
 }
 
 fn no_such_identity() -> Problem {

@@ -4,16 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tapebase_api as api;
 use tapebase_domain::{
     Services,
-    auth::{AuthError, Forgotten, Mailed},
-    ports::{Clock as _, SystemClock, causes},
+    auth::AuthError,
     user::{Email, Password},
 };
-use tracing::warn;
 
-use crate::{Failures, Tasks, answers::problem::Problem, bodies::incoming::Json, requests::caller::device};
-
-/// What fails, as operators see it.
-const MAIL: &str = "mail";
+use crate::{Tasks, answers::problem::Problem, bodies::incoming::Json, mailing::Mailing, requests::caller::device};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -30,37 +25,18 @@ pub async fn request(
     body: Json<api::PasswordResetRequest>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
-    failures: Option<web::Data<Failures>>,
+    mailing: Mailing,
 ) -> Answer {
     let email = Email::parse_known(&body.0.email)?;
-    let (device, mailing) = (device(&request), tasks.clone());
-    let change = async move {
-        let forgotten = services.auth.forgot_password(email, &device).await?;
-        mailing.start(mail(services, forgotten, failures)).await
-    };
+    let device = device(&request);
+    let change = async move { mailing.start_one(services.auth.forgot_password(email, &device).await?).await };
     tasks.run(None, change).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// Nobody but the operator is told of what fails: in the log, and at `/readyz` where no mail can be sent at all.
-async fn mail(services: web::Data<Services>, forgotten: Forgotten, failures: Option<web::Data<Failures>>) {
-    let mailed = services.auth.mail_code(forgotten).await;
-    match (&mailed, failures) {
-        (Ok(Mailed::Sent), Some(failures)) => failures.clear(MAIL),
-        (Ok(Mailed::Failed(_)), Some(failures)) => failures.add(MAIL, SystemClock.now()),
-        _ => {}
-    }
-    match mailed {
-        Ok(Mailed::Nothing | Mailed::Sent) => {}
-        Ok(Mailed::Refused) => warn!("a code to reset a password was not mailed: the mail server refuses its address"),
-        Ok(Mailed::Failed(error)) => warn!(cause = causes(&*error), "a code to reset a password was not mailed"),
-        Err(error) => warn!(cause = causes(&error), "a code to reset a password was not mailed"),
-    }
-}
-
 /// Reset the password
 ///
-/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions, API tokens and playback links of the user, who signs in with the new password, and unlinks their other email addresses.
+/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions, API tokens and playback links of the user, who signs in with the new password, verifies the address, and unlinks their other email addresses; where addresses are to be verified and this one was not, all other identities.
 #[utoipa::path(put, path = "/v1/auth/password", operation_id = "resetPassword", tag = "Accounts", security(()), request_body = api::PasswordReset, responses(
     (status = 204, description = "The password is changed, and all tokens are revoked"),
     (status = 400, description = "The new password or the body is invalid"),

@@ -19,3 +19,15 @@ fn shared() -> ((Caller, &'static MailServer), ()) {
 }
 
 tapebase_conformance::mail_tests!(shared());
+
+/// A function that has this `auth.email_verification`.
+fn verifying(mode: &'static str) -> ((Caller, &'static MailServer), ()) {
+    static ASKED: Shared = Shared::new(&[]);
+    static REQUIRED: Shared = Shared::new(&[]);
+    let shared = if mode == "required" { &REQUIRED } else { &ASKED };
+    let verification = ("TAPEBASE_AUTH__EMAIL_VERIFICATION", mode.to_owned());
+    let stores = || stores::fresh().into_iter().chain(MAIL.settings()).chain([verification]).collect();
+    ((shared.caller_on(stores), &MAIL), ())
+}
+
+tapebase_conformance::verification_tests!(verifying);

@@ -140,6 +140,14 @@ fn fresh_user(tcp: &Tcp) -> String {
     User::sign_up(tcp, "cy").email
 }
 
+/// An address of somebody new, and how they ask for its code.
+fn unverified(tcp: &Tcp) -> (String, Request) {
+    let cy = User::sign_up(tcp, "cy");
+    let identity = id(&cy.read("/v1/me/identities")["items"][0]);
+    let asking = Request::new("POST", format!("/v1/me/identities/{identity}/verification")).bearer(&cy.token);
+    (cy.email, asking)
+}
+
 impl Ann {
     fn sign_in(tcp: Tcp) -> Self {
         let email = fresh_email("ann");
@@ -174,6 +182,12 @@ impl Ann {
                 let token = self.somebody_else();
                 let linked = self.send(&link(&token)).expect(201).json();
                 Request::new("DELETE", format!("/v1/me/identities/{}", id(&linked))).bearer(&token)
+            }
+            "POST /v1/me/identities/{id}/verification" => unverified(&self.tcp).1,
+            "PUT /v1/me/identities/{id}/verification" => {
+                let (email, asking) = unverified(&self.tcp);
+                let _ = self.send(&asking).expect(202);
+                Request { method: "PUT", ..asking }.json(&json!({"code": MAIL.mail_to(&email).code()}))
             }
             "POST /v1/auth/oidc/{provider}/nonce" => Request::new("POST", "/v1/auth/oidc/test/nonce"),
             "POST /v1/auth/oidc/{provider}" => Request::new("POST", "/v1/auth/oidc/test").json(&self.id_token()),

@@ -10,7 +10,7 @@ use std::{
 use tapebase_conformance::{
     http::{
         Request, Tcp,
-        cases::user::{PASSWORD, User, log_in},
+        cases::user::{PASSWORD, User, fresh_email, id, log_in, sign_up},
         mail::{forget, reset},
     },
     mail_server::{FROM, MailServer},
@@ -30,6 +30,18 @@ fn shared() -> ((Tcp, &'static MailServer), Arc<Server>) {
 
 tapebase_conformance::mail_tests!(shared());
 
+/// A server that has this `auth.email_verification`.
+fn verifying(mode: &'static str) -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static ASKED: Shared = Shared::new();
+    static REQUIRED: Shared = Shared::new();
+    let shared = if mode == "required" { &REQUIRED } else { &ASKED };
+    let settings = || [&MAIL.settings()[..], &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", mode.to_owned())]].concat();
+    let (tcp, server) = shared.get(|| Server::start(&borrowed(&settings())));
+    ((tcp, &MAIL), server)
+}
+
+tapebase_conformance::verification_tests!(verifying);
+
 #[test]
 fn without_a_mail_server_the_operator_has_codes() {
     let server = Server::start(&[]);
@@ -46,6 +58,33 @@ fn without_a_mail_server_the_operator_has_codes() {
     assert_eq!(server.send(&log_in(&ann.email, PASSWORD)).problem(), "wrong-credentials");
     let mut nobody = command(server.data_dir(), &[]);
     assert!(!nobody.args(["user", "reset", "nobody@example.com"]).status().expect("it runs").success());
+}
+
+#[test]
+fn without_a_mail_server_the_operator_verifies() {
+    let server = Server::start(&[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "required")]);
+    let tcp = server.tcp();
+    let email = fresh_email("ann");
+    let _ = server.send(&sign_up(&email, PASSWORD)).expect(202);
+    assert_eq!(server.send(&log_in(&email, PASSWORD)).problem(), "unverified-email");
+    let tapebase = |arguments: &[&str]| {
+        let mut tapebase = command(server.data_dir(), &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "required")]);
+        tapebase.args(arguments).output().expect("it runs")
+    };
+    let doctor = tapebase(&["doctor"]);
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("mail.smtp is not"), "{doctor:?}");
+
+    let verified = tapebase(&["user", "verify", &email]);
+
+    assert!(verified.status.success(), "{verified:?}");
+    let ann = User::log_in(&tcp, &email, PASSWORD);
+    assert_eq!(ann.read("/v1/me")["email_verified"], true);
+    let identity = id(&ann.read("/v1/me/identities")["items"][0]);
+    let asking = Request::new("POST", format!("/v1/me/identities/{identity}/verification"));
+    assert_eq!(ann.send(asking).problem(), "mail-not-configured");
+    let shown = String::from_utf8(tapebase(&["user", "show", &email]).stdout).expect("text");
+    assert!(shown.lines().any(|line| line.contains(&email) && line.contains("verified")), "{shown}");
+    assert!(!tapebase(&["user", "verify", "nobody@example.com"]).status.success());
 }
 
 #[test]

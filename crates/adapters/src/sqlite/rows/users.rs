@@ -20,7 +20,7 @@ use super::{
 /// The columns of a user.
 pub const USER: &[&str] = &["id", "password", "created_at", "disabled_at", "erase_at", "checksum"];
 /// The columns of an identity.
-pub const IDENTITY: &[&str] = &["user", "id", "network", "subject", "linked_at", "checksum"];
+pub const IDENTITY: &[&str] = &["user", "id", "network", "subject", "linked_at", "verified_at", "checksum"];
 /// The columns of a session.
 pub const SESSION: &[&str] =
     &["token", "id", "user", "client", "created_at", "last_used_at", "expires_at", "ends_at", "checksum"];
@@ -73,6 +73,7 @@ pub fn bind_identity<T>(user: UserId, linked: &LinkedIdentity, write: impl FnOnc
     values[place!(IDENTITY, "network")] = text(&network);
     values[place!(IDENTITY, "subject")] = text(subject);
     values[place!(IDENTITY, "linked_at")] = time_value(&linked.linked_at);
+    values[place!(IDENTITY, "verified_at")] = optional_time_value(linked.verified_at);
     seal(&mut values);
     write(&values)
 }
@@ -137,6 +138,7 @@ fn linked_identity(row: &Row<'_>, skip: usize) -> rusqlite::Result<Option<Linked
         id: column(place!(IDENTITY, "id"))?.parsed(IdentityId::parse)?,
         identity,
         linked_at: column(place!(IDENTITY, "linked_at"))?.time()?,
+        verified_at: column(place!(IDENTITY, "verified_at"))?.optional(Column::time)?,
     }))
 }
 

@@ -20,7 +20,7 @@ async fn a_disabled_user_is_told_so_by_the_right_password_alone() {
         ports.passwords.expect_verify().returning(move |_, _| Ok(is_right));
         ports.users.expect_open_session().never();
 
-        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), &Device::default()).await;
+        let granted = Auth::new(&ports.build(), policy()).log_in(email(), password(), None, &Device::default()).await;
 
         match granted {
             Err(AuthError::Disabled) => assert!(is_right),
@@ -66,8 +66,8 @@ async fn whoever_is_disabled_while_they_sign_in_is_not_in() {
 
         let granted = match way {
             "sign up" => auth.sign_up(email(), password(), &Device::default()).await,
-            "log in" => auth.log_in(email(), password(), &Device::default()).await,
-            _ => auth.log_in_with_social_id(social, &Device::default()).await,
+            "log in" => auth.log_in(email(), password(), None, &Device::default()).await,
+            _ => auth.log_in_with_social_id(social, &Device::default()).await.map(WithMail::done),
         };
 
         assert!(matches!(granted, Err(AuthError::Disabled)), "{way}: {granted:?}");

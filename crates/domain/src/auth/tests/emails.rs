@@ -32,9 +32,9 @@ async fn an_address_that_was_filed_before_is_filed_anew_when_its_user_signs_in()
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     ports.users.expect_account().returning(move |_| Ok(Some(to.clone())));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(typed(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(typed(), password(), None, &Device::default()).await;
 
-    assert_eq!(granted.expect("signed in").user.email(), Some(&typed()));
+    assert_eq!(granted.expect("signed in").done.expect("let in").user.email(), Some(&typed()));
 }
 
 #[tokio::test]
@@ -46,9 +46,9 @@ async fn where_two_users_have_an_address_each_signs_in_as_always() {
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     ports.users.expect_account().returning(move |_| Ok(Some(account.clone())));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(typed(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(typed(), password(), None, &Device::default()).await;
 
-    assert_eq!(granted.expect("signed in").user.email(), typed().former().as_ref());
+    assert_eq!(granted.expect("signed in").done.expect("let in").user.email(), typed().former().as_ref());
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn of_two_who_sign_in_at_once_both_come_in() {
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     ports.users.expect_account().returning(move |_| Ok(Some(anew.clone())));
 
-    let granted = Auth::new(&ports.build(), policy()).log_in(typed(), password(), &Device::default()).await;
+    let granted = Auth::new(&ports.build(), policy()).log_in(typed(), password(), None, &Device::default()).await;
 
     assert!(granted.is_ok(), "{granted:?}");
 }

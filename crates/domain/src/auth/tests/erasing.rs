@@ -53,7 +53,7 @@ async fn while_it_can_be_taken_back_the_address_is_kept_and_lets_nobody_in() {
     let auth = Auth::new(&ports.build(), leaving(TimeDelta::days(30)));
 
     assert_eq!(auth.erase(&caller).await.expect("left").begins_at, until);
-    let granted = auth.log_in(email(), password(), &Device::default()).await;
+    let granted = auth.log_in(email(), password(), None, &Device::default()).await;
 
     assert!(matches!(granted, Err(AuthError::BeingErased)), "{granted:?}");
 }

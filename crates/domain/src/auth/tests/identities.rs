@@ -36,7 +36,8 @@ async fn who_came_by_a_social_id_links_no_email_address() {
     let account = social_account(&ports);
     let caller = signed_in_as(&mut ports, &account, None);
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
+    let linked =
+        Auth::new(&ports.build(), policy()).link_email(&caller, email(), password(), None, &Device::default()).await;
 
     assert!(matches!(linked, Err(AuthError::UntrustedSocialId)), "{linked:?}");
 }
@@ -48,7 +49,7 @@ async fn while_sign_up_is_closed_no_address_is_claimed() {
     let caller = signed_in_as(&mut ports, &account, None);
     let auth = Auth::new(&ports.build(), AuthPolicy { open_signup: false, ..policy() });
 
-    let linked = auth.link_email(&caller, email(), password()).await;
+    let linked = auth.link_email(&caller, email(), password(), None, &Device::default()).await;
 
     assert!(matches!(linked, Err(AuthError::SignupClosed)), "{linked:?}");
 }
@@ -64,9 +65,11 @@ async fn what_is_linked_comes_last_also_where_a_clock_was_set_back() {
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
     ports.users.expect_update().withf(move |from, _| *from == account).times(1).returning(|_, _| Ok(()));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
+    let linked = Auth::new(&ports.build(), policy())
+        .link_email(&caller, other_email(), password(), None, &Device::default())
+        .await;
 
-    assert!(linked.expect("linked").linked_at > first.linked_at);
+    assert!(linked.expect("linked").done.expect("no code is asked for").linked_at > first.linked_at);
 }
 
 #[tokio::test]
@@ -77,7 +80,9 @@ async fn another_email_address_asks_for_the_password() {
         let caller = signed_in_as(&mut ports, &account, is_right.then_some(Ok(())));
         ports.passwords.expect_verify().times(1).returning(move |_, _| Ok(is_right));
 
-        let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
+        let linked = Auth::new(&ports.build(), policy())
+            .link_email(&caller, other_email(), password(), None, &Device::default())
+            .await;
 
         assert_eq!(linked.is_ok(), is_right);
         assert!(is_right || matches!(linked, Err(AuthError::WrongPassword)), "{linked:?}");
@@ -91,9 +96,10 @@ async fn an_address_that_is_linked_already_is_linked() {
     let caller = signed_in_as(&mut ports, &account, None);
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
+    let linked =
+        Auth::new(&ports.build(), policy()).link_email(&caller, email(), password(), None, &Device::default()).await;
 
-    assert_eq!(linked.expect("it is"), account.user.identities[0]);
+    assert_eq!(linked.expect("it is").done.as_ref(), account.user.identities.first());
 }
 
 #[tokio::test]
@@ -103,7 +109,9 @@ async fn an_address_of_another_user_stays_theirs() {
     let caller = signed_in_as(&mut ports, &account, Some(Err(UpdateError::Taken)));
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
+    let linked = Auth::new(&ports.build(), policy())
+        .link_email(&caller, other_email(), password(), None, &Device::default())
+        .await;
 
     assert!(matches!(linked, Err(AuthError::EmailTaken)), "{linked:?}");
 }
@@ -114,16 +122,13 @@ async fn a_user_has_no_more_identities_than_one_may_have() {
     let mut account = account(&ports);
     let now = ports.now();
     account.user.identities = (0..User::MOST_IDENTITIES)
-        .map(|number| LinkedIdentity {
-            id: IdentityId::generate(now),
-            identity: social(&number.to_string()),
-            linked_at: now,
-        })
+        .map(|number| LinkedIdentity::new(IdentityId::generate(now), social(&number.to_string()), now))
         .collect();
     let caller = signed_in_as(&mut ports, &account, None);
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
+    let linked =
+        Auth::new(&ports.build(), policy()).link_email(&caller, email(), password(), None, &Device::default()).await;
 
     assert!(matches!(linked, Err(AuthError::TooManyIdentities)), "{linked:?}");
 }
@@ -137,7 +142,9 @@ async fn an_account_that_others_change_all_the_time_costs_no_hash_without_end() 
     ports.passwords.expect_verify().times(3).returning(|_, _| Ok(true));
     ports.users.expect_update().times(3).returning(|_, _| Err(UpdateError::Changed));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, other_email(), password()).await;
+    let linked = Auth::new(&ports.build(), policy())
+        .link_email(&caller, other_email(), password(), None, &Device::default())
+        .await;
 
     assert!(matches!(linked, Err(AuthError::Busy)), "{linked:?}");
 }
@@ -150,7 +157,7 @@ async fn an_old_session_changes_no_identities() {
     signed_in_as(&mut ports, &account, None);
     let (caller, auth) = (caller_of(&account, old), Auth::new(&ports.build(), policy()));
 
-    let linked = auth.link_email(&caller, email(), password()).await;
+    let linked = auth.link_email(&caller, email(), password(), None, &Device::default()).await;
     let unlinked = auth.unlink(&caller, id).await;
 
     assert!(matches!(linked, Err(AuthError::NotRecent)), "{linked:?}");

@@ -360,9 +360,10 @@ async fn who_came_by_a_provider_gets_a_password_with_their_first_email_address()
         .times(1)
         .returning(|_, _| Ok(()));
 
-    let linked = Auth::new(&ports.build(), policy()).link_email(&caller, email(), password()).await;
+    let linked =
+        Auth::new(&ports.build(), policy()).link_email(&caller, email(), password(), None, &Device::default()).await;
 
-    assert_eq!(linked.expect("linked").identity, Identity::Email(email()));
+    assert_eq!(linked.expect("linked").done.expect("no code is asked for").identity, Identity::Email(email()));
 }
 
 #[tokio::test]
@@ -407,7 +408,7 @@ async fn who_came_without_proof_leaves_no_door_open_to_an_account_that_was_prove
         ports.users.expect_update().never();
         let auth = Auth::new(&ports.build(), policy());
 
-        let by_email = auth.link_email(&mallory, email(), password()).await.map(|_| ());
+        let by_email = auth.link_email(&mallory, email(), password(), None, &Device::default()).await.map(|_| ());
         let by_token = auth.link_id_token(&mallory, &provider(), token(), nonce.expose(), None).await.map(|_| ());
         let unlinked = auth.unlink(&mallory, social_id).await.map(|_| ());
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     history::HistoryId,
     id::IdentityId,
-    mail::ResetCode,
+    mail::{CodePurpose, MailedCode, Message},
     oidc::OidcSubject,
     playback::{PlaybackKey, PlaybackKeys},
     ports::{MailError, MockMailer},
@@ -23,13 +23,14 @@ fn ports_with_ann() -> (TestPorts, Account) {
 }
 
 /// The codes that are mailed from now on.
-fn mailed(ports: &mut TestPorts) -> Arc<Mutex<Vec<ResetCode>>> {
+fn mailed(ports: &mut TestPorts) -> Arc<Mutex<Vec<MailedCode>>> {
     let codes = Arc::<Mutex<Vec<_>>>::default();
     let mut mailer = MockMailer::new();
     let sent = codes.clone();
     mailer.expect_send().returning(move |mail| {
         assert_eq!(mail.to, email());
-        sent.lock().expect("no panic").push(mail.code);
+        let Message::ResetPassword(code) = mail.message else { panic!("{mail:?}") };
+        sent.lock().expect("no panic").push(code);
         Ok(())
     });
     ports.mailer = Some(mailer);
@@ -38,7 +39,7 @@ fn mailed(ports: &mut TestPorts) -> Arc<Mutex<Vec<ResetCode>>> {
 
 async fn forget(auth: &Auth, email: Email) -> Mailed {
     let forgotten = auth.forgot_password(email, &Device::default()).await.expect("mail is sent");
-    auth.mail_code(forgotten).await.expect("the ports work")
+    auth.mail(forgotten).await.expect("the ports work")
 }
 
 #[tokio::test]
@@ -50,6 +51,8 @@ async fn whoever_is_mailed_a_code_chooses_another_password() {
     ports.users.expect_close_sessions().times(1).returning(|_| Ok(()));
     let found = ann.clone();
     ports.users.expect_account().returning(move |_| Ok(Some(found.clone())));
+    let is_verified = |_: &Account, to: &Account| to.user.reads(&email());
+    ports.users.expect_update().withf(is_verified).times(1).returning(|_, _| Ok(()));
     let (user, from, to) = (ann.user.id, ann.password.clone(), PasswordHash::new("new".into()));
     ports
         .users
@@ -107,7 +110,7 @@ async fn nobody_is_sent_more_than_a_few() {
     });
     let auth = Auth::new(&ports.build(), policy());
 
-    for _ in 0..2 * ResetCode::MOST_MAILS {
+    for _ in 0..2 * CodePurpose::MOST_MAILS {
         let _ = forget(&auth, email()).await;
     }
 
@@ -167,7 +170,7 @@ async fn other_addresses_of_the_account_lead_to_it_no_more() {
     let (mut ports, mut ann) = (TestPorts::at(NOW), account(&TestPorts::at(NOW)));
     let mallory = Identity::Email(Email::parse("mallory@example.com").expect("an address"));
     let at = ports.now();
-    let linked = |identity| LinkedIdentity { id: IdentityId::generate(at), identity, linked_at: at };
+    let linked = |identity| LinkedIdentity::new(IdentityId::generate(at), identity, at);
     let google = OidcSubject::parse("https://id.example.com".into(), "ann".into()).expect("a subject");
     ann.user.identities.extend([linked(mallory.clone()), linked(Identity::Oidc(google))]);
     let found = ann.clone();
@@ -177,7 +180,7 @@ async fn other_addresses_of_the_account_lead_to_it_no_more() {
     ports.playback_keys.expect_playback_keys().returning(move || Ok(keys));
     ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("new".into())));
     let is_without = move |to: &Account| !to.user.has(&mallory) && to.user.identities.len() == 2;
-    ports.users.expect_update().withf(move |_, to| is_without(to)).times(2).returning(|_, _| Ok(()));
+    ports.users.expect_update().withf(move |_, to| is_without(to)).times(3).returning(|_, _| Ok(()));
     ports.users.expect_close_sessions().returning(|_| Ok(()));
     ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(true));
     let auth = Auth::new(&ports.build(), policy());
@@ -199,7 +202,7 @@ async fn a_refused_mail_is_told_apart_from_a_mail_server_that_is_down() {
         let auth = Auth::new(&ports.build(), policy());
         let forgotten = auth.forgot_password(email(), &Device::default()).await.expect("found");
 
-        let outcome = auth.mail_code(forgotten).await;
+        let outcome = auth.mail(forgotten).await;
 
         let is_as_told = match outcome.expect("the stores work") {
             Mailed::Refused => is_refused,

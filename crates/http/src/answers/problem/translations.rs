@@ -204,13 +204,17 @@ impl From<AuthError> for Problem {
             }
             AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
                 .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
+            AuthError::UnverifiedEmail => Self::new(
+                Slug::UnverifiedEmail,
+                "Repeat the request with `code`: the code that was mailed to the address. Without it another mail is sent, three in half an hour at most. If none arrives, ask the operator of this server.",
+            ),
             AuthError::NoMail => Self::new(
                 Slug::MailNotConfigured,
-                "Ask the operator of this server for a code (`tapebase user reset`), or for `mail.smtp` to be set.",
+                "Ask the operator of this server for a code (`tapebase user reset`, `tapebase user verify`), or for `mail.smtp` to be set.",
             ),
             AuthError::InvalidCode => Self::new(
                 Slug::InvalidCode,
-                "Type the code of the latest mail, or request another one. If you have just used it, sign in with the new password.",
+                "Type the code of the latest mail, or request another one. If you have just used it to choose a new password, sign in with that.",
             ),
             AuthError::WrongPassword => {
                 Self::new(Slug::WrongPassword, "This is not the password of the account, or the account has none.")

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 46] = [
+const OTHERS: [(&str, &str, Slug); 49] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -51,7 +51,7 @@ const OTHERS: [(&str, &str, Slug); 46] = [
     ("signUp", "409", Slug::EmailTaken),
     ("signIn", "400", Slug::InvalidBody),
     ("signIn", "401", Slug::WrongCredentials),
-    ("signIn", "403", Slug::AccountDisabled),
+    ("signIn", "403", Slug::UnverifiedEmail),
     ("signInWithCookie", "400", Slug::InvalidBody),
     ("signInWithCookie", "401", Slug::WrongCredentials),
     ("signInWithCookie", "403", Slug::CrossOriginRefused),
@@ -68,6 +68,9 @@ const OTHERS: [(&str, &str, Slug); 46] = [
     ("startWebLogin", "403", Slug::CrossOriginRefused),
     ("finishWebLogin", "400", Slug::InvalidParameter),
     ("finishWebLogin", "403", Slug::LoginExpired),
+    ("requestVerification", "403", Slug::MailNotConfigured),
+    ("verifyEmail", "400", Slug::InvalidBody),
+    ("verifyEmail", "403", Slug::InvalidCode),
     ("changePassword", "400", Slug::InvalidPassword),
     ("changePassword", "403", Slug::WrongPassword),
     ("linkIdentity", "400", Slug::InvalidEmail),

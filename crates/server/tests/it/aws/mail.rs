@@ -17,3 +17,15 @@ fn shared() -> ((Tcp, &'static MailServer), Arc<Server>) {
 }
 
 tapebase_conformance::mail_tests!(shared());
+
+/// A server that has this `auth.email_verification`.
+fn verifying(mode: &'static str) -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static ASKED: Shared = Shared::new();
+    static REQUIRED: Shared = Shared::new();
+    let shared = if mode == "required" { &REQUIRED } else { &ASKED };
+    let settings = || [&MAIL.settings()[..], &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", mode.to_owned())]].concat();
+    let (tcp, server) = shared.get(|| stores::serve(&borrowed(&settings())));
+    ((tcp, &MAIL), server)
+}
+
+tapebase_conformance::verification_tests!(verifying);

@@ -1,0 +1,220 @@
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::{
+    history::HistoryId,
+    id::IdentityId,
+    mail::{Mail, MailedCode, Message},
+    oidc::OidcSubject,
+    playback::{PlaybackKey, PlaybackKeys},
+    ports::MockMailer,
+    user::LinkedIdentity,
+};
+
+fn required() -> AuthPolicy {
+    AuthPolicy { email_verification: EmailVerification::Required, ..policy() }
+}
+
+fn asked() -> AuthPolicy {
+    AuthPolicy { email_verification: EmailVerification::Asked, ..policy() }
+}
+
+/// Ann's account, as it was last made.
+#[derive(Clone, Default)]
+struct Stored(Arc<Mutex<Option<Account>>>);
+
+impl Stored {
+    fn get(&self) -> Option<Account> {
+        self.0.lock().expect("no panic").clone()
+    }
+
+    fn set(&self, account: Account) {
+        *self.0.lock().expect("no panic") = Some(account);
+    }
+
+    fn user(&self) -> User {
+        self.get().expect("her account").user
+    }
+}
+
+/// The mails that were sent.
+type Mails = Arc<Mutex<Vec<Mail>>>;
+
+/// Somebody to let in, in a world with keys and mail, of which more is said.
+fn auth(ann: &Stored, policy: AuthPolicy, more: impl FnOnce(&mut TestPorts)) -> (Auth, Mails) {
+    let (mut ports, mails) = (TestPorts::at(NOW), Mails::default());
+    let keys = PlaybackKeys { history: HistoryId::generate(), current: PlaybackKey::generate(), previous: None };
+    ports.playback_keys.expect_playback_keys().returning(move || Ok(keys));
+    let (mut mailer, sent) = (MockMailer::new(), mails.clone());
+    mailer.expect_send().returning(move |mail| {
+        sent.lock().expect("no panic").push(mail);
+        Ok(())
+    });
+    ports.mailer = Some(mailer);
+    ports.single_use.expect_use_up().returning(|_, _| Ok(true));
+    ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
+    ports.passwords.expect_verify().returning(|_, _| Ok(true));
+    ports.users.expect_open_session().returning(|_, _, _| Ok(()));
+    ports.users.expect_close_sessions().returning(|_| Ok(()));
+    let stored = ann.clone();
+    ports.users.expect_find().returning(move |identity| Ok(stored.get().filter(|account| account.user.has(identity))));
+    let stored = ann.clone();
+    ports.users.expect_account().returning(move |_| Ok(stored.get()));
+    let stored = ann.clone();
+    ports.users.expect_update().returning(move |_, to| {
+        stored.set(to);
+        Ok(())
+    });
+    more(&mut ports);
+    (Auth::new(&ports.build(), policy), mails)
+}
+
+fn stored(account: Account) -> Stored {
+    Stored(Arc::new(Mutex::new(Some(account))))
+}
+
+async fn code(auth: &Auth, due: Option<DueMail>, mails: &Mutex<Vec<Mail>>) -> MailedCode {
+    assert!(matches!(auth.mail(due.expect("a mail is due")).await, Ok(Mailed::Sent)));
+    let mail = mails.lock().expect("no panic").pop().expect("a mail");
+    let Message::VerifyEmail(code) = mail.message else { panic!("{mail:?}") };
+    code
+}
+
+#[tokio::test]
+async fn who_must_verify_signs_in_with_the_code_that_is_mailed() {
+    let ann = stored(account(&TestPorts::at(NOW)));
+    let (auth, mails) = auth(&ann, required(), |_| {});
+    let log_in = async |code: Option<&str>| auth.log_in(email(), password(), code, &Device::default()).await;
+
+    let without = log_in(None).await.expect("the password is right");
+    assert!(without.done.is_none());
+    let code = code(&auth, without.mail, &mails).await;
+    let wrong = log_in(Some("0000-0000-0000")).await;
+    assert!(matches!(wrong, Err(AuthError::InvalidCode)), "{wrong:?}");
+    assert!(!ann.user().reads(&email()));
+
+    let right = log_in(Some(code.expose())).await.expect("let in");
+
+    assert!(right.done.is_some_and(|grant| grant.user.reads(&email())) && right.mail.is_none());
+    assert!(log_in(None).await.expect("let in").done.is_some(), "no code is asked for any more");
+    assert!(log_in(Some("what was sent before")).await.expect("let in").done.is_some());
+}
+
+#[tokio::test]
+async fn wrong_codes_count_against_their_address() {
+    let policy = AuthPolicy { wrong_passwords_per_address: 4, ..required() };
+    let (auth, _) = auth(&stored(account(&TestPorts::at(NOW))), policy, |_| {});
+    let device = Device { address: Some([192, 0, 2, 1].into()), ..Device::default() };
+    let try_code = async || auth.log_in(email(), password(), Some("0000-0000-0000"), &device).await;
+
+    assert!(matches!(try_code().await, Err(AuthError::InvalidCode)));
+    let again = try_code().await;
+
+    assert!(matches!(again, Err(AuthError::TooManyFromAddress { .. })), "{again:?}");
+}
+
+#[tokio::test]
+async fn whether_an_address_is_taken_is_told_to_whoever_reads_its_mail() {
+    for is_verified in [false, true] {
+        let mut taken = account(&TestPorts::at(NOW));
+        taken.user.identities[0].verified_at = is_verified.then_some(taken.user.created_at);
+        let (auth, mails) = auth(&stored(taken), required(), |ports| {
+            ports.users.expect_create().times(1).returning(|_| Err(CreateError::Taken));
+        });
+
+        let signed_up = auth.sign_up(email(), password(), &Device::default()).await.expect("nobody is told");
+
+        assert!(signed_up.done.is_none());
+        assert!(matches!(auth.mail(signed_up.mail.expect("a mail is due")).await, Ok(Mailed::Sent)));
+        let mail = mails.lock().expect("no panic").pop().expect("a mail");
+        assert_eq!(mail.message == Message::AccountExists, is_verified, "{mail:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_asked_to_verify_is_let_in_all_the_same() {
+    let ann = Stored::default();
+    let created = ann.clone();
+    let (auth, mails) = auth(&ann, asked(), |ports| {
+        ports.users.expect_create().times(1).returning(move |account| {
+            created.set(account);
+            Ok(())
+        });
+    });
+
+    let signed_up = auth.sign_up(email(), password(), &Device::default()).await.expect("signed up");
+    let grant = signed_up.done.expect("let in");
+    let code = code(&auth, signed_up.mail, &mails).await;
+
+    let caller = Caller { user: grant.user.id, session: grant.session };
+    let id = grant.user.identities[0].id;
+    let wrong = auth.verify_email(&caller, id, "0000-0000-0000", &Device::default()).await;
+    assert!(matches!(wrong, Err(AuthError::InvalidCode)), "{wrong:?}");
+    let verified = auth.verify_email(&caller, id, code.expose(), &Device::default()).await.expect("it counts");
+    assert!(verified.is_some_and(|linked| linked.verified_at.is_some()));
+    assert!(ann.user().reads(&email()));
+    let mail = auth.ask_for_verification(&caller, id).await.expect("the ports work").expect("her address");
+    assert!(matches!(auth.mail(mail).await, Ok(Mailed::Nothing)), "it is verified");
+    let nothing = auth.ask_for_verification(&caller, IdentityId::generate(grant.user.created_at)).await;
+    assert!(matches!(nothing, Ok(None)), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn an_address_is_linked_once_its_code_is_given_back() {
+    let ann = account(&TestPorts::at(NOW));
+    let session = session_of(&ann.user, TestPorts::at(NOW).now());
+    let caller = Caller { user: ann.user.id, session: session.clone() };
+    let ann = stored(ann);
+    let (auth, mails) = auth(&ann, required(), |ports| {
+        ports.users.expect_session_of().returning(move |_, _| Ok(Some(session.clone())));
+    });
+    let other = || Email::parse("ann@example.org").expect("an address");
+    let link = async |code: Option<&str>| auth.link_email(&caller, other(), password(), code, &Device::default()).await;
+
+    let without = link(None).await.expect("the password is right");
+    assert!(without.done.is_none());
+    assert!(!ann.user().has(&Identity::Email(other())));
+    let code = code(&auth, without.mail, &mails).await;
+    let wrong = link(Some("0000-0000-0000")).await;
+    assert!(matches!(wrong, Err(AuthError::InvalidCode)), "{wrong:?}");
+
+    let linked = link(Some(code.expose())).await.expect("linked").done.expect("no code is asked for");
+
+    assert!(linked.verified_at.is_some());
+    assert_eq!(ann.user().identities[1], linked);
+    assert_eq!(link(None).await.expect("linked").done, Some(linked), "it is linked already");
+}
+
+#[tokio::test]
+async fn a_reset_leaves_nothing_that_was_linked_by_whoever_had_not_verified_the_address() {
+    for (policy, is_verified, is_left) in [(asked(), false, false), (asked(), true, true), (policy(), false, true)] {
+        let mut ann = account(&TestPorts::at(NOW));
+        let at = ann.user.created_at;
+        ann.user.identities[0].verified_at = is_verified.then_some(at);
+        let google = OidcSubject::parse("https://id.example.com".into(), "mallory".into()).expect("a subject");
+        let google = Identity::Oidc(google);
+        ann.user.identities.push(LinkedIdentity::new(IdentityId::generate(at), google.clone(), at));
+        let ann = stored(ann);
+        let (auth, _) = auth(&ann, policy, |ports| {
+            ports.users.expect_change_password().returning(|_, _, _, _| Ok(true));
+        });
+        let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+
+        auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
+
+        assert!(ann.user().reads(&email()), "a code was mailed there");
+        assert_eq!(ann.user().has(&google), is_left);
+    }
+}
+
+#[tokio::test]
+async fn the_operator_knows_whose_an_address_is() {
+    let ann = stored(account(&TestPorts::at(NOW)));
+    let (auth, _) = auth(&ann, required(), |_| {});
+
+    assert!(auth.vouch_for(email()).await.expect("the ports work"));
+    assert!(!auth.vouch_for(Email::parse("nobody@example.com").expect("an address")).await.expect("the ports work"));
+
+    assert!(ann.user().reads(&email()));
+    assert!(auth.log_in(email(), password(), None, &Device::default()).await.expect("let in").done.is_some());
+}
