@@ -183,13 +183,13 @@ pub async fn change_identities(client: Client) {
     let Ok(other) = Email::parse(&format!("{}@example.com", grant.session.id)) else { return };
     let caller = Caller { user: grant.session.user, session: grant.session };
     let device = Device::from("web");
+    let (_, over) = client.shared.facts().people[client.person].log_outs;
     let (linked, mail) = match auth.link_email(&caller, other.clone(), password.clone(), None, &device).await {
         Ok(WithMail { done: Some(linked), mail }) => (linked, mail),
         Ok(WithMail { done: None, .. }) => return judge(&client, AuthError::UnverifiedEmail),
         Err(error) => return judge(&client, error),
     };
     let is_verified = verify(&client, &caller, linked.id, &other, mail).await;
-    let (_, over) = client.shared.facts().people[client.person].log_outs;
     let wrong = match log_in(other.clone()).await {
         Err(AuthError::WrongCredentials) if !may_have_changed(&client, over) => Some("does not sign in"),
         Ok(grant) if is_verified && !grant.user.reads(&other) => Some("is not verified any more"),
