@@ -32,7 +32,7 @@ pub enum InvalidSmtp {
     From,
     /// Whoever opens it would have no code.
     #[error(
-        "mail.reset_link and mail.verify_link must be links with {{code}} in them, as in https://app.example.com/reset?email={{email}}&code={{code}}"
+        "mail.reset_link, mail.verify_link and mail.invite_link must be links with {{code}} in them, as in https://app.example.com/reset?email={{email}}&code={{code}}"
     )]
     Link,
 }
@@ -44,6 +44,8 @@ pub struct Links {
     pub reset: Option<String>,
     /// Where an address is verified.
     pub verify: Option<String>,
+    /// Where whoever is invited signs up.
+    pub invite: Option<String>,
 }
 
 /// A mail server, and what it is told of every mail.
@@ -73,7 +75,7 @@ impl Smtp {
     pub fn new(url: &str, from: &str, links: Links) -> Result<Self, InvalidSmtp> {
         let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?).map_err(|_| InvalidSmtp::Url)?;
         let is_link = |link: &String| link.contains("{code}") && link.contains(':');
-        if ![&links.reset, &links.verify].into_iter().flatten().all(is_link) {
+        if ![&links.reset, &links.verify, &links.invite].into_iter().flatten().all(is_link) {
             return Err(InvalidSmtp::Link);
         }
         Ok(Self {
@@ -112,25 +114,35 @@ impl Smtp {
 
     /// Subject and text.
     fn words(&self, Mail { to, message }: &Mail) -> (&'static str, String) {
-        let minutes = MailedCode::LIFETIME.num_minutes();
-        let (email, Links { reset, verify }) = (to.as_str(), &self.links);
+        let (email, Links { reset, verify, invite }) = (to.as_str(), &self.links);
         match message {
             Message::ResetPassword(code) => (
                 "Choose a new password",
                 format!(
                     "Somebody, you perhaps, wants to choose a new password for the account of {email}.\n\n\
-                     {}It can be used once, in the next {minutes} minutes. Give it to nobody.\n\
+                     {}It can be used once, in the next {} minutes. Give it to nobody.\n\
                      If it was not you, do nothing: your password is what it was.\n",
-                    paragraphs(to, code, reset.as_deref())
+                    paragraphs(to, code, reset.as_deref()),
+                    code.lifetime().num_minutes()
                 ),
             ),
             Message::VerifyEmail(code) => (
                 "Verify your email address",
                 format!(
                     "Somebody, you perhaps, has given {email} as their email address.\n\n\
-                     {}It can be used in the next {minutes} minutes. Give it to nobody.\n\
+                     {}It can be used in the next {} minutes. Give it to nobody.\n\
                      If it was not you, do nothing.\n",
-                    paragraphs(to, code, verify.as_deref())
+                    paragraphs(to, code, verify.as_deref()),
+                    code.lifetime().num_minutes()
+                ),
+            ),
+            Message::Invitation(code) => (
+                "You are invited",
+                format!(
+                    "You are invited to sign up with {email}.\n\n\
+                     {}It can be used in the next {} days. Give it to nobody.\n",
+                    paragraphs(to, code, invite.as_deref()),
+                    code.lifetime().num_days()
                 ),
             ),
             Message::AccountExists => (
@@ -177,7 +189,9 @@ fn without_address(error: &lettre::transport::smtp::Error, to: &Email) -> MailEr
     let text = spellings.iter().fold(causes(error), |text, to| text.replace(to, "[address]"));
     // No such mailbox, or a full one (RFC 3463 section 3); what else is refused for good is refused of every mail.
     let is_of_address = ["[address]", "5.1.", "5.2."].iter().any(|sign| text.contains(sign));
-    let is_refused = error.is_permanent() && is_of_address;
+    // Not in every alphabet, by this mail server (SMTPUTF8, RFC 6531).
+    let is_untakable = error.is_client() && !to.in_ascii_domain().is_ascii();
+    let is_refused = is_untakable || (error.is_permanent() && is_of_address);
     if is_refused { MailError::Refused(text.into()) } else { MailError::Unavailable(text.into()) }
 }
 

@@ -18,6 +18,10 @@ pub struct NewUser {
     /// At least 8 characters of any kind.
     #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
     pub password: String,
+    /// The code of an invitation, which also counts while sign-up is closed; as the user types it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
+    pub code: Option<String>,
 }
 
 /// An email address and a password.
@@ -30,7 +34,7 @@ pub struct Credentials {
     /// At least 8 characters of any kind.
     #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
     pub password: String,
-    /// The code that was mailed to the address, where it must be verified first; as the user types it.
+    /// The code that was mailed to the address, as the user types it. Required where addresses must be verified first, unless this one is; elsewhere it verifies the address as well, and a wrong one is passed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
     pub code: Option<String>,
@@ -164,7 +168,7 @@ pub struct User {
     /// The one linked first; null for users who have none.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
-    /// Whether the user is known to read its mail; `listIdentities` says so of each address.
+    /// Whether `email` is verified; false if there is none. `listIdentities` says so of each address.
     #[schema(example = true)]
     pub email_verified: bool,
     /// When the user signed up.
@@ -182,7 +186,7 @@ pub struct Me {
     /// The one linked first; null for users who have none.
     #[schema(required, example = "ann@example.com")]
     pub email: Option<String>,
-    /// Whether the user is known to read its mail; `listIdentities` says so of each address.
+    /// Whether `email` is verified; false if there is none. `listIdentities` says so of each address.
     #[schema(example = true)]
     pub email_verified: bool,
     /// When the user signed up.
@@ -264,14 +268,14 @@ pub struct Identity {
     /// The issuer (a URL) of an OpenID provider, or the social network; null for an email address.
     #[schema(required, example = json!(null))]
     pub provider: Option<String>,
-    /// The email address, or the user's id at the provider.
+    /// The email address in lower case, or the user's id at the provider.
     #[schema(example = "ann@example.com")]
     pub subject: String,
     /// When it was linked to the user.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(example = "2026-11-23T00:30:11.482000Z")]
     pub linked_at: DateTime<Utc>,
-    /// When the user was first known to read the mail of the address; null if that is not known.
+    /// When the address was verified; null if it is not, and for all but email addresses.
     #[serde(serialize_with = "timestamp::optional::serialize")]
     #[schema(required, example = "2026-11-23T00:31:40.271000Z")]
     pub verified_at: Option<DateTime<Utc>>,
@@ -341,10 +345,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Without the password, which is in no log that way.
+/// Without the password and the code, which are in no log that way.
 impl fmt::Debug for NewUser {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { email, password: _ } = self;
+        let Self { email, password: _, code: _ } = self;
         formatter.debug_struct("NewUser").field("email", email).finish_non_exhaustive()
     }
 }
@@ -421,7 +425,7 @@ mod tests {
     fn secrets_print_as_redacted() {
         let (email, password) = ("ann@example.com".to_owned(), "s3cret".to_owned());
         let credentials = Credentials { email: email.clone(), password: password.clone(), code: Some("s3cret".into()) };
-        let new_user = NewUser { email, password };
+        let new_user = NewUser { email, password, code: Some("s3cret".into()) };
         let verification = Verification { code: "s3cret".into() };
         let (current_password, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
         let change = PasswordChange { current_password, new_password };

@@ -48,7 +48,7 @@ paths! {
     IDENTITIES = "/v1/me/identities";
     /// One of these.
     IDENTITY = "/v1/me/identities/{id}", identity(id: &str);
-    /// Whether its mail is read.
+    /// The code that verifies it.
     VERIFICATION = "/v1/me/identities/{id}/verification", verification(id: &str);
     /// Their accounts at an OpenID provider.
     OIDC_IDENTITIES = "/v1/me/identities/oidc/{provider}";

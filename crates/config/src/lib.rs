@@ -181,6 +181,7 @@ impl Config {
             ("mail.from", self.mail.from.is_none()),
             ("mail.reset_link", self.mail.reset_link.is_none()),
             ("mail.verify_link", self.mail.verify_link.is_none()),
+            ("mail.invite_link", self.mail.invite_link.is_none()),
         ];
         let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset).map(|(key, _)| format!("# {key} is not set\n"));
         Ok([unset.collect(), toml::to_string(&config)?].join(""))
@@ -242,6 +243,7 @@ mod tests {
                 from: Some("no-reply@example.com".into()),
                 reset_link: Some("recorder:reset?code={code}".into()),
                 verify_link: Some("recorder:verify?code={code}".into()),
+                invite_link: Some("recorder:join?code={code}".into()),
             },
             auth: AuthConfig { oidc: [("google".to_owned(), OidcConfig::default())].into(), ..AuthConfig::default() },
             ..Config::default()

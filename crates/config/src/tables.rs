@@ -131,6 +131,9 @@ pub struct MailConfig {
     /// What opens the app where an address is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_link: Option<String>,
+    /// What opens the app where whoever is invited signs up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_link: Option<String>,
 }
 
 impl Default for AuthConfig {

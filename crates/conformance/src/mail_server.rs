@@ -71,6 +71,13 @@ impl MailServer {
         ]
     }
 
+    /// The same of one that has this `auth.email_verification`.
+    #[must_use]
+    pub fn verifying(&self, verification: &str) -> Vec<(&'static str, String)> {
+        let verification = ("TAPEBASE_AUTH__EMAIL_VERIFICATION", verification.to_owned());
+        self.settings().into_iter().chain([verification]).collect()
+    }
+
     /// Where it is, for somebody with an account there.
     #[must_use]
     pub fn url(&self) -> &str {

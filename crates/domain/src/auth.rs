@@ -7,6 +7,7 @@ mod disabling;
 mod emails;
 mod erasing;
 mod identities;
+mod inviting;
 mod mailing;
 mod oidc;
 mod password;
@@ -31,11 +32,15 @@ use std::{net::IpAddr, sync::Arc};
 
 use chrono::TimeDelta;
 
-use self::addresses::{HourlyLimit, Queue};
+use self::{
+    addresses::{HourlyLimit, Queue},
+    verifying::Reader,
+};
 use crate::{
     api_token::ApiToken,
     attempts::AttemptKey,
     id::{SessionId, UserId},
+    mail::CodePurpose,
     oidc::IdTokenFlaw,
     page::Limit,
     ports::{
@@ -103,7 +108,7 @@ pub enum AuthError {
     /// They have left, and are not erased yet.
     #[error("the account is being erased")]
     BeingErased,
-    /// They have not shown yet that they read the mail of their address.
+    /// They have not shown yet that they read the mail of their address: what front ends make of [`WithMail::CodeNeeded`].
     #[error("the email address is not verified")]
     UnverifiedEmail,
     /// The operator has not said how mail is sent.
@@ -262,37 +267,47 @@ impl Auth {
     /// Makes an account for whoever asks, and signs them in; or mails them a code to sign in with, where addresses are to be
     /// verified first. There it is whoever reads the mail of an address that is told whether it is taken.
     ///
+    /// Who has the `code` of an invitation needs no other, and may come while sign-up is closed.
+    ///
     /// # Errors
-    /// [`AuthError::SignupClosed`], [`AuthError::EmailTaken`], [`AuthError::TooManyFromAddress`], [`AuthError::Busy`], or a
+    /// [`AuthError::SignupClosed`], [`AuthError::NoMail`], [`AuthError::InvalidCode`], [`AuthError::EmailTaken`], [`AuthError::TooManyFromAddress`], [`AuthError::Busy`], or a
     /// failing port.
     pub async fn sign_up(
         &self,
         email: Email,
         password: Password,
+        code: Option<&str>,
         device: &Device,
     ) -> Result<WithMail<Grant>, AuthError> {
-        if !self.policy.open_signup {
-            return Err(AuthError::SignupClosed);
+        let must_verify = self.policy.email_verification == EmailVerification::Required && code.is_none();
+        match code {
+            Some(code) => self.require_typed(Some(CodePurpose::invitation(&email)), code, device).await?,
+            None if !self.policy.open_signup => return Err(AuthError::SignupClosed),
+            None if must_verify && self.mailer.is_none() => return Err(AuthError::NoMail),
+            None => {}
         }
         let (key, now) = (AttemptKey::of_email(&email), self.clock.now());
         self.sign_ups.check(device.address, now)?;
         let place = self.queue.enter(device.address)?;
         self.sign_ups.count(device.address, now);
         let identity = Identity::Email(email.clone());
-        let added = self.add(self.new_id(), email.clone(), password, None).await;
+        let mut user = User::new(self.new_id(), identity.clone(), now);
+        if code.is_some() {
+            user.verify(&email, now);
+        }
+        let added = self.add(user, &email, password).await;
         drop(place);
-        if self.policy.email_verification == EmailVerification::Required
-            && matches!(added, Ok(_) | Err(AuthError::EmailTaken))
-        {
+        if must_verify && matches!(added, Ok(_) | Err(AuthError::EmailTaken)) {
+            // Also if it was just made: a taken address costs what a free one does.
             let (email, account) = self.find_by_email(email).await?;
-            return Ok(WithMail::code_needed(DueMail::about_address(email, account)));
+            return Ok(WithMail::CodeNeeded(DueMail::about_sign_up(email, account)));
         }
         let account = added?;
-        let mail = self.mail_about(&account, email);
+        let mail = self.if_asked(DueMail::about_address(email, account.clone()));
         self.know(key, device.address).await;
         let grant = self.open_session(account.user, device, TokenForm::Prefixed).await?;
         let grant = self.confirm(grant, &identity, account.password.as_ref()).await?;
-        Ok(WithMail { done: Some(grant), mail })
+        Ok(WithMail::Done(grant, mail))
     }
 
     /// Makes an account for somebody, whether sign-up is open or not: the operator's way, who knows whose address it is.
@@ -300,7 +315,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port.
     pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
-        Ok(self.add(self.new_id(), email, password, Some(self.clock.now())).await?.user)
+        self.add_user_as(self.new_id(), email, password).await
     }
 
     /// Makes an account under an id that somebody had before: that their recordings are under.
@@ -308,7 +323,10 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port; also if another user has the id.
     pub async fn add_user_as(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
-        match self.add(id, email.clone(), password, Some(self.clock.now())).await {
+        let now = self.clock.now();
+        let mut user = User::new(id, Identity::Email(email.clone()), now);
+        user.verify(&email, now);
+        match self.add(user, &email, password).await {
             Err(AuthError::EmailTaken) if self.find_by_email(email).await?.1.is_none() => {
                 Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
             }
@@ -316,16 +334,8 @@ impl Auth {
         }
     }
 
-    async fn add(
-        &self,
-        id: UserId,
-        email: Email,
-        password: Password,
-        verified_at: Option<Timestamp>,
-    ) -> Result<Account, AuthError> {
-        self.keep_for_its_user(&email).await?;
-        let mut user = User::new(id, Identity::Email(email), self.clock.now());
-        user.identities[0].verified_at = verified_at;
+    async fn add(&self, user: User, email: &Email, password: Password) -> Result<Account, AuthError> {
+        self.keep_for_its_user(email).await?;
         let account = Account { user, password: Some(self.passwords.hash(password).await?) };
         match self.users.create(account.clone()).await {
             Err(CreateError::Taken) => Err(AuthError::EmailTaken),
@@ -341,7 +351,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::WrongCredentials`], [`AuthError::InvalidCode`], [`AuthError::TooManyAttempts`],
-    /// [`AuthError::TooManyFromAddress`], [`AuthError::Disabled`], [`AuthError::Busy`], or a failing port.
+    /// [`AuthError::TooManyFromAddress`], [`AuthError::Disabled`], [`AuthError::Busy`], [`AuthError::InvalidToken`] if the
+    /// account is gone at this moment, or a failing port.
     pub async fn log_in(
         &self,
         email: Email,
@@ -362,14 +373,14 @@ impl Auth {
         self.note_success(&attempt).await;
         drop(attempt);
         require_enabled(&account.user)?;
-        if let Some(code) = code {
-            self.require_code(&account, &email, code, device).await?;
-            account = self.mark_verified(account, &email).await?;
-        } else if self.must_verify(&account, &email) {
-            return Ok(WithMail::code_needed(DueMail::about_address(email, Some(account))));
+        match self.look_at_code(&account, &email, code, device).await? {
+            Reader::CodeNeeded => return Ok(WithMail::CodeNeeded(DueMail::about_address(email, account))),
+            Reader::Verified => account = self.verify(account, &email).await?,
+            Reader::Unverified => {}
         }
         let grant = self.open_session(account.user, device, TokenForm::Prefixed).await?;
-        Ok(WithMail::done(self.confirm(grant, &Identity::Email(email), Some(&hash)).await?))
+        let grant = self.confirm(grant, &Identity::Email(email), Some(&hash)).await?;
+        Ok(WithMail::Done(grant, None))
     }
 
     /// Who presents this token.

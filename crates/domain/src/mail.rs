@@ -30,6 +30,8 @@ pub enum Message {
     ResetPassword(MailedCode),
     /// With this code a user shows that they read the mail.
     VerifyEmail(MailedCode),
+    /// With this code whoever is invited signs up.
+    Invitation(MailedCode),
     /// The address is a user's, who needs to sign up no more.
     AccountExists,
 }
@@ -38,10 +40,13 @@ pub enum Message {
 #[derive(Debug, Clone, Copy)]
 pub struct CodePurpose<'a> {
     label: &'static str,
-    user: UserId,
+    /// Who has an account already.
+    user: Option<UserId>,
     email: &'a Email,
     /// With what a code ends.
     state: Sha256,
+    /// How often another code is computed, in seconds: each counts at least twice as long.
+    every: i64,
 }
 
 /// Shows that its bearer reads the mail of one address: 12 characters that people can type; prints as `[redacted]`.
@@ -49,43 +54,94 @@ pub struct CodePurpose<'a> {
 /// It is computed instead of kept: who asks for a million costs no row. Who asks twice within half an hour is sent the same
 /// one twice.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MailedCode(String);
+pub struct MailedCode {
+    text: String,
+    lifetime: TimeDelta,
+}
 
-/// How often another code is computed, in seconds.
-const EVERY: i64 = 30 * 60;
+/// How often another code is computed, in seconds, for those who wait for their mail.
+const HALF_AN_HOUR: i64 = 30 * 60;
+/// And for those who do not know of it.
+const HALF_A_WEEK: i64 = 84 * 60 * 60;
 /// How much of the MAC is in a code: 60 bits. Of a thousand guesses a second, none is right for millions of years.
 const CHARACTERS: usize = 12;
 
-impl<'a> CodePurpose<'a> {
-    /// How many mails one user is sent for one purpose in half an hour: the first ones may be lost.
-    pub const MOST_MAILS: u32 = 3;
+/// Mails that are counted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailCount(String);
 
+impl MailCount {
+    /// How many there are in half an hour: the first ones may be lost.
+    pub const MOST: u32 = 3;
+
+    /// Those about forgotten passwords of a user.
+    #[must_use]
+    pub fn of_resets(user: UserId) -> Self {
+        Self(format!("resets of {user}"))
+    }
+
+    /// Those that a user has asked for, to verify their addresses.
+    #[must_use]
+    pub fn of_verifications(user: UserId) -> Self {
+        Self(format!("verifications of {user}"))
+    }
+
+    /// Those to an address that somebody signs up with, whoever does.
+    #[must_use]
+    pub fn of_sign_ups(email: &Email) -> Self {
+        Self(format!("sign-ups with {}", email.as_str()))
+    }
+
+    /// Those to an address that somebody links who has not got it yet, whoever does.
+    #[must_use]
+    pub fn of_links(email: &Email) -> Self {
+        Self(format!("links of {}", email.as_str()))
+    }
+
+    /// One of them, and until when it counts.
+    #[must_use]
+    pub fn nth(&self, number: u32, now: Timestamp) -> (Sha256, Timestamp) {
+        let period = now.timestamp().div_euclid(HALF_AN_HOUR);
+        let ends_at = Timestamp::from_timestamp((period + 1) * HALF_AN_HOUR, 0).unwrap_or(now);
+        (Sha256::of(format!("tapebase mail {number} in {period}: {}", self.0).as_bytes()), ends_at)
+    }
+}
+
+impl<'a> CodePurpose<'a> {
     /// To choose another password for an account, which ends the code: it counts once. `None` for an account without a
     /// password.
     #[must_use]
     pub fn password_reset(account: &Account, email: &'a Email) -> Option<Self> {
         let state = Sha256::of(account.password.as_ref()?.expose().as_bytes());
-        Some(Self { label: "tapebase password reset", user: account.user.id, email, state })
+        let user = Some(account.user.id);
+        Some(Self { label: "tapebase password reset", user, email, state, every: HALF_AN_HOUR })
     }
 
     /// To show that a user reads the mail of an address, which they have or are to have.
     #[must_use]
     pub fn verification(user: UserId, email: &'a Email) -> Self {
-        Self { label: "tapebase email verification", user, email, state: Sha256::of(b"") }
+        let user = Some(user);
+        Self { label: "tapebase email verification", user, email, state: Sha256::of(b""), every: HALF_AN_HOUR }
+    }
+
+    /// To sign up with an address.
+    #[must_use]
+    pub fn invitation(email: &'a Email) -> Self {
+        Self { label: "tapebase invitation", user: None, email, state: Sha256::of(b""), every: HALF_A_WEEK }
     }
 
     /// The code of this moment.
     #[must_use]
     pub fn issue(&self, keys: &PlaybackKeys, now: Timestamp) -> MailedCode {
-        self.compute(keys, &keys.current, period(now))
+        self.compute(keys, &keys.current, self.period(now))
     }
 
-    /// Whether a typed text is a code for this, of an hour ago at most.
+    /// Whether a typed text is a code for this that still counts.
     #[must_use]
     pub fn is_typed(&self, text: &str, keys: &PlaybackKeys, now: Timestamp) -> bool {
         let typed = Sha256::of(as_issued(text).as_bytes());
         // Another server's clock may be ahead.
-        let periods = (period(now) - MailedCode::LIFETIME.num_seconds() / EVERY)..=period(now) + 1;
+        let periods = (self.period(now) - 2)..=self.period(now) + 1;
         let mut codes = periods.flat_map(|period| {
             let keys_of = [Some(&keys.current), keys.previous.as_ref()];
             keys_of.into_iter().flatten().map(move |key| self.compute(keys, key, period))
@@ -94,39 +150,35 @@ impl<'a> CodePurpose<'a> {
         codes.any(|code| Sha256::of(as_issued(code.expose()).as_bytes()) == typed)
     }
 
-    /// One of the few mails that a user is sent for this in half an hour, and until when that counts.
-    #[must_use]
-    pub fn nth_mail(&self, number: u32, now: Timestamp) -> (Sha256, Timestamp) {
-        let ends_at = Timestamp::from_timestamp((period(now) + 1) * EVERY, 0).unwrap_or(now);
-        let mail = format!("{} mail {number} to {} in {}", self.label, self.user, period(now));
-        (Sha256::of(mail.as_bytes()), ends_at)
+    fn period(&self, now: Timestamp) -> i64 {
+        now.timestamp().div_euclid(self.every)
     }
 
     fn compute(&self, keys: &PlaybackKeys, key: &PlaybackKey, period: i64) -> MailedCode {
         let mut mac = key.mac(self.label, keys.history);
         // All but the last are of one length: no two inputs are the same bytes.
-        mac.update(&self.user.to_bits().to_be_bytes());
+        mac.update(&self.user.map_or(0, UserId::to_bits).to_be_bytes());
         mac.update(&period.to_be_bytes());
         mac.update(&self.state.0);
         mac.update(self.email.as_str().as_bytes());
         let code = in_base32(&mac.finalize().into_bytes().into());
-        MailedCode([&code[..4], &code[4..8], &code[8..]].join("-"))
+        let text = [&code[..4], &code[4..8], &code[8..]].join("-");
+        MailedCode { text, lifetime: TimeDelta::seconds(2 * self.every) }
     }
 }
 
 impl MailedCode {
-    /// How long one counts at least.
-    pub const LIFETIME: TimeDelta = TimeDelta::hours(1);
-
     /// The code itself: three groups of four digits and capital letters.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
-}
 
-fn period(now: Timestamp) -> i64 {
-    now.timestamp().div_euclid(EVERY)
+    /// How long it counts at least, once it was issued.
+    #[must_use]
+    pub fn lifetime(&self) -> TimeDelta {
+        self.lifetime
+    }
 }
 
 /// What somebody has typed, without what they may have left out or mistaken: a letter O, for instance, is in no code.
@@ -195,7 +247,8 @@ mod tests {
         let counts =
             |keys: &PlaybackKeys, after| resets(code.expose(), &account, &email(), keys, timestamp(NOW) + after);
 
-        assert!(counts(&keys, TimeDelta::zero()) && counts(&keys, MailedCode::LIFETIME));
+        assert!(counts(&keys, TimeDelta::zero()) && counts(&keys, TimeDelta::hours(1)));
+        assert_eq!(code.lifetime(), TimeDelta::hours(1));
         assert!(counts(&keys, TimeDelta::minutes(-5)), "by a clock that is behind");
         assert!(!counts(&keys, TimeDelta::minutes(91)) && !counts(&keys, TimeDelta::minutes(-61)));
         let rotated = PlaybackKeys { current: PlaybackKey::generate(), previous: Some(keys.current), ..keys };
@@ -234,6 +287,22 @@ mod tests {
         assert!(!counts(CodePurpose::verification(ann.user.id, &ben)));
         assert!(!counts(CodePurpose::verification(account("old").user.id, &email)));
         assert!(!verification.is_typed(self::code(&ann, &keys).expose(), &keys, timestamp(NOW)));
+        assert!(!counts(CodePurpose::invitation(&email)));
+    }
+
+    #[test]
+    fn an_invitation_counts_for_a_week() {
+        let (keys, email, ben) = (keys(), email(), Email::parse("ben@example.com").expect("an address"));
+        let code = CodePurpose::invitation(&email).issue(&keys, timestamp(NOW));
+
+        let counts = |email: &Email, days| {
+            let later = timestamp(NOW) + TimeDelta::days(days);
+            CodePurpose::invitation(email).is_typed(code.expose(), &keys, later)
+        };
+
+        assert_eq!(code.lifetime(), TimeDelta::days(7));
+        assert!(counts(&email, 0) && counts(&email, 7) && !counts(&email, 11));
+        assert!(!counts(&ben, 0));
     }
 
     #[test]
@@ -258,21 +327,22 @@ mod tests {
     }
 
     #[test]
-    fn mails_are_counted_by_user_purpose_and_half_an_hour() {
+    fn mails_are_counted_by_what_they_are_about_and_half_an_hour() {
         let (email, [ann, ben]) = (email(), [account("old"), account("old")]);
-        let verification = CodePurpose::verification(ann.user.id, &email);
-        let reset = CodePurpose::password_reset(&ann, &email).expect("a password");
+        let anns = MailCount::of_verifications(ann.user.id);
         let later = timestamp(NOW) + TimeDelta::seconds(1);
 
         let mails = [
-            verification.nth_mail(0, timestamp(NOW)),
-            verification.nth_mail(1, timestamp(NOW)),
-            verification.nth_mail(0, later),
-            reset.nth_mail(0, timestamp(NOW)),
-            CodePurpose::verification(ben.user.id, &email).nth_mail(0, timestamp(NOW)),
+            anns.nth(0, timestamp(NOW)),
+            anns.nth(1, timestamp(NOW)),
+            anns.nth(0, later),
+            MailCount::of_resets(ann.user.id).nth(0, timestamp(NOW)),
+            MailCount::of_verifications(ben.user.id).nth(0, timestamp(NOW)),
+            MailCount::of_sign_ups(&email).nth(0, timestamp(NOW)),
+            MailCount::of_links(&email).nth(0, timestamp(NOW)),
         ];
 
-        assert_eq!(mails[0], verification.nth_mail(0, timestamp(NOW)));
+        assert_eq!(mails[0], anns.nth(0, timestamp(NOW)));
         assert_eq!(mails.map(|(digest, _)| digest).into_iter().collect::<HashSet<_>>().len(), mails.len());
         assert_eq!(mails[0].1, timestamp("2026-11-30T12:30:00Z"));
     }

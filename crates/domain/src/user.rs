@@ -63,6 +63,13 @@ impl User {
         self.identities.iter().any(|linked| linked.verified_at.is_some() && linked.identity.is_email(email))
     }
 
+    /// Notes that they read the mail of an address, if they have it and that is not known yet.
+    pub fn verify(&mut self, email: &Email, now: Timestamp) {
+        for linked in self.identities.iter_mut().filter(|linked| linked.identity.is_email(email)) {
+            linked.verified_at.get_or_insert(now);
+        }
+    }
+
     /// The social id that was linked first.
     #[must_use]
     pub fn social_id(&self) -> Option<&SocialId> {

@@ -39,15 +39,16 @@ impl FromRequest for Mailing {
 impl Mailing {
     /// What was done, if it was; the mail about it is on its way.
     pub async fn start<T>(self, outcome: WithMail<T>) -> Result<Option<T>, Problem> {
-        let WithMail { done, mail } = outcome;
-        if let Some(mail) = mail {
-            let started = self.start_one(mail).await;
-            // What is done is not undone because nobody is told.
-            if done.is_none() {
-                started?;
+        match outcome {
+            WithMail::Done(done, mail) => {
+                if let Some(mail) = mail {
+                    // What is done is not undone because nobody is told.
+                    let _ = self.start_one(mail).await;
+                }
+                Ok(Some(done))
             }
+            WithMail::CodeNeeded(mail) => self.start_one(mail).await.map(|()| None),
         }
-        Ok(done)
     }
 
     /// One mail.
@@ -67,8 +68,8 @@ async fn send(services: Data<Services>, mail: DueMail, failures: Option<Data<Fai
     }
     match mailed {
         Ok(Mailed::Nothing | Mailed::Sent) => {}
-        Ok(Mailed::Refused) => warn!("a code was not mailed: the mail server refuses its address"),
-        Ok(Mailed::Failed(error)) => warn!(cause = causes(&*error), "a code was not mailed"),
-        Err(error) => warn!(cause = causes(&error), "a code was not mailed"),
+        Ok(Mailed::Refused) => warn!("somebody was not mailed: the mail server refuses its address"),
+        Ok(Mailed::Failed(error)) => warn!(cause = causes(&*error), "somebody was not mailed"),
+        Err(error) => warn!(cause = causes(&error), "somebody was not mailed"),
     }
 }

@@ -19,7 +19,11 @@ use std::{
 use futures_util::{FutureExt as _, future::join};
 use tapebase_api::Slug;
 use tapebase_domain::id::UserId;
-use tokio::{runtime::Handle, sync::Notify, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    time::{sleep, timeout},
+};
 use tracing::{Instrument as _, Span};
 
 use crate::answers::problem::Problem;
@@ -40,6 +44,9 @@ const SHARES: usize = 8;
 
 /// How long what nobody waits for takes at most, mostly: to hand a mail to its server.
 const USUALLY: Duration = Duration::from_secs(1);
+
+/// How long an answer waits for that, where nothing goes on after it: what is not done by then may never be.
+const AT_MOST: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct Running {
@@ -108,7 +115,7 @@ impl Tasks {
     /// Begins what its client does not wait for, and is not to learn the duration of.
     ///
     /// It counts as under way for as long as it usually takes, at least: whoever can read that number is not to learn more
-    /// from it. Where nothing goes on after an answer, that waits for it.
+    /// from it. Where nothing goes on after an answer, that waits for it, for a few seconds.
     pub(crate) async fn start(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Problem> {
         let counted = self.count_one(None)?;
         let work = async move {
@@ -118,7 +125,7 @@ impl Tasks {
         let work = self.runtime.spawn(work.instrument(Span::current()));
         if self.is_frozen {
             // A panic is this task's alone.
-            let _ = work.await;
+            let _ = timeout(AT_MOST, work).await;
         }
         Ok(())
     }

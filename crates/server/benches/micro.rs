@@ -19,6 +19,7 @@ use criterion::{Criterion, Throughput, async_executor::AsyncExecutor, criterion_
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
+    auth::WithMail,
     digest::Sha256,
     id::RecordingId,
     page::{Limit, Order, PageRequest, TimeField},
@@ -62,8 +63,8 @@ impl Backend {
         let services = Services::new(&ports, &config.policy().expect("a policy"));
         let email = Email::parse("ann@example.com").expect("an address");
         let password = Password::parse("correct horse battery staple").expect("a password");
-        let grant =
-            services.auth.sign_up(email, password, &"bench".into()).await.expect("signed up").done.expect("no code");
+        let signed_up = services.auth.sign_up(email, password, None, &"bench".into()).await.expect("signed up");
+        let WithMail::Done(grant, _) = signed_up else { panic!("a code is asked for") };
         Self { token: grant.token.expose().to_owned(), ports, services, config, _folder: folder }
     }
 

@@ -32,7 +32,7 @@ fn advise(config: &Config) {
     }
     if config.auth.email_verification != EmailVerification::Off && config.mail.smtp.is_none() {
         say!(
-            "note: auth.email_verification is set, and mail.smtp is not: addresses are verified by `tapebase user verify` alone"
+            "note: auth.email_verification is set, and mail.smtp is not: nobody is mailed a code, and only `tapebase user add`, `verify`, `invite` and `reset` verify addresses"
         );
     }
 }

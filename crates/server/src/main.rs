@@ -166,6 +166,12 @@ enum UserCommand {
         /// The email address.
         email: String,
     },
+    /// Invite somebody to sign up with an email address, also while sign-up is closed: print a code for them, and mail it to
+    /// them if `mail.smtp` is set.
+    Invite {
+        /// The email address.
+        email: String,
+    },
     /// Verify a user's email address: you know whose it is. For servers that send no mail.
     Verify {
         /// The email address.
@@ -236,6 +242,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(UserCommand::Enable { user }) => user::enable(&config()?, &user).await,
         Command::User(UserCommand::Remove { user, yes }) => user::remove(&config()?, &user, yes).await,
         Command::User(UserCommand::Reset { email }) => user::reset(&config()?, &email).await,
+        Command::User(UserCommand::Invite { email }) => user::invite(&config()?, &email).await,
         Command::User(UserCommand::Verify { email }) => user::verify(&config()?, &email).await,
         Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }

@@ -10,7 +10,7 @@ use std::{
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web::Data};
 use anyhow::{Context as _, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tapebase_config::{Config, Listen, logging};
+use tapebase_config::{Config, EmailVerification, Listen, logging};
 use tapebase_domain::{
     Services,
     changes::Changes,
@@ -170,6 +170,9 @@ fn warn_of_risks(config: &Config, addresses: &[SocketAddr]) {
             "auth.trust_social_ids is ON: GET /login lets in anybody who knows a social id, without any proof. \
              Switch it off as soon as the clients of 2018 are gone."
         );
+    }
+    if config.auth.email_verification != EmailVerification::Off && config.mail.smtp.is_none() {
+        tracing::warn!("auth.email_verification is set, and mail.smtp is not: nobody is mailed a code");
     }
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
         tracing::warn!(listen = %config.listen, "listening beyond this machine without TLS: put a TLS proxy in front");

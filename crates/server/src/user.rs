@@ -2,15 +2,14 @@
 
 use std::io::{self, IsTerminal as _};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use bytesize::ByteSize;
 use chrono::SecondsFormat;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
-    auth::UserName,
+    auth::{Mailed, UserName},
     id::UserId,
-    mail::MailedCode,
     page::Limit,
     session::Session,
     time::Timestamp,
@@ -54,11 +53,29 @@ pub async fn reset(config: &Config, email: &str) -> anyhow::Result<()> {
     let code = services.auth.reset_code(email).await?;
     let code = code.context("no user has this email address and a password")?;
     say!("{}", code.expose());
-    print::to_stderr(format_args!(
-        "it can be used once, in the next {} minutes, by whoever has it\n",
-        MailedCode::LIFETIME.num_minutes()
-    ));
+    let minutes = code.lifetime().num_minutes();
+    print::to_stderr(format_args!("it can be used once, in the next {minutes} minutes, by whoever has it\n"));
     Ok(())
+}
+
+/// Invites somebody, and prints the code with which they sign up; it is mailed to them as well where mail is sent.
+pub async fn invite(config: &Config, email: &str) -> anyhow::Result<()> {
+    let email = Email::parse(email)?;
+    first_run::prepare_stores(config)?;
+    let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
+    let (code, mailed) = services.auth.invite(email).await?;
+    say!("{}", code.expose());
+    let days = code.lifetime().num_days();
+    print::to_stderr(format_args!("with it they sign up, in the next {days} days, also while sign-up is closed\n"));
+    match mailed {
+        Mailed::Nothing => Ok(()),
+        Mailed::Sent => {
+            print::to_stderr(format_args!("it was mailed to them\n"));
+            Ok(())
+        }
+        Mailed::Refused => bail!("the code was not mailed: the mail server refuses the address"),
+        Mailed::Failed(cause) => Err(anyhow!(cause).context("the code was not mailed")),
+    }
 }
 
 /// Verifies somebody's email address.

@@ -1,7 +1,7 @@
 //! What becomes of people who leave for good.
 
 use tapebase_domain::{
-    auth::{AuthError, Caller},
+    auth::{AuthError, Caller, WithMail},
     details::NewDetails,
     digest::Sha256,
     direct::NewUpload,
@@ -26,11 +26,11 @@ pub async fn leave(client: Client, number: usize, [stored, announced]: [Take; 2]
     let email = Email::parse(&format!("leaver{number}@example.com"));
     let (Ok(email), Ok(password)) = (email, Password::parse("correct horse")) else { return };
     let auth = &client.services.auth;
-    let grant = match auth.sign_up(email.clone(), password.clone(), &"app".into()).await {
-        Ok(signed_up) => signed_up.done,
+    let grant = match auth.sign_up(email.clone(), password.clone(), None, &"app".into()).await {
+        Ok(WithMail::Done(grant, _)) => grant,
+        Ok(WithMail::CodeNeeded(_)) => return,
         Err(error) => return client.excuse(&error),
     };
-    let Some(grant) = grant else { return };
     let user = grant.user.id;
     let details = || NewDetails::of_type(MediaType::octet_stream());
     let storing = client.services.upload.store(user, NewRecording::of(details()), client.body(stored, Arrival::Whole));

@@ -29,14 +29,14 @@ fn email(person: Person) -> Option<Email> {
 /// Signs somebody up; nothing goes wrong yet.
 pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, person: Person) {
     let (Some(email), Ok(password)) = (email(person), Password::parse(PASSWORD)) else { return };
-    match services.auth.sign_up(email, password, &"app".into()).await {
-        Ok(WithMail { done: Some(grant), .. }) => {
+    match services.auth.sign_up(email, password, None, &"app".into()).await {
+        Ok(WithMail::Done(grant, _)) => {
             let mut facts = shared.facts();
             facts.people[person].user = Some(grant.user.id);
             let (id, token) = (grant.session.id, grant.token.expose().to_owned());
             facts.known.sessions.push(KnownSession { person, id, token, state: Openness::Open });
         }
-        Ok(WithMail { done: None, .. }) => shared.wrong(Invariant::Tokens, format!("{person} is asked for a code")),
+        Ok(WithMail::CodeNeeded(_)) => shared.wrong(Invariant::Tokens, format!("{person} is asked for a code")),
         Err(error) => shared.wrong(Invariant::Tokens, format!("sign-up fails: {error}")),
     }
 }
@@ -46,7 +46,7 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
     let email = Email::parse(&format!("newcomer{number}@example.com"));
     let (Ok(email), Ok(password)) = (email, Password::parse(PASSWORD)) else { return };
     let was_known = client.shared.facts().known.newcomers.get(number).copied();
-    let answer = client.services.auth.sign_up(email.clone(), password.clone(), &"app".into()).await;
+    let answer = client.services.auth.sign_up(email.clone(), password.clone(), None, &"app".into()).await;
     match answer {
         Ok(_) => {
             let was_there = client.shared.facts().known.newcomers.get_mut(number).map(|known| replace(known, true));
@@ -65,8 +65,10 @@ pub async fn sign_up_newcomer(client: Client, number: usize) {
 
 /// Logs in; nobody is asked for a code.
 pub async fn enter(client: &Client, email: Email, password: Password) -> Result<Grant, AuthError> {
-    let entered = client.services.auth.log_in(email, password, None, &"app".into()).await?;
-    entered.done.ok_or(AuthError::UnverifiedEmail)
+    match client.services.auth.log_in(email, password, None, &"app".into()).await? {
+        WithMail::Done(grant, _) => Ok(grant),
+        WithMail::CodeNeeded(_) => Err(AuthError::UnverifiedEmail),
+    }
 }
 
 /// Logs in.
@@ -185,8 +187,8 @@ pub async fn change_identities(client: Client) {
     let device = Device::from("web");
     let (_, over) = client.shared.facts().people[client.person].log_outs;
     let (linked, mail) = match auth.link_email(&caller, other.clone(), password.clone(), None, &device).await {
-        Ok(WithMail { done: Some(linked), mail }) => (linked, mail),
-        Ok(WithMail { done: None, .. }) => return judge(&client, AuthError::UnverifiedEmail),
+        Ok(WithMail::Done(linked, mail)) => (linked, mail),
+        Ok(WithMail::CodeNeeded(_)) => return judge(&client, AuthError::UnverifiedEmail),
         Err(error) => return judge(&client, error),
     };
     let is_verified = verify(&client, &caller, linked.id, &other, mail).await;

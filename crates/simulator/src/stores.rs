@@ -85,7 +85,7 @@ impl Stores {
 
     /// Brings a mail.
     pub fn deliver(&self, mail: Mail) {
-        if let Message::ResetPassword(code) | Message::VerifyEmail(code) = mail.message {
+        if let Message::ResetPassword(code) | Message::VerifyEmail(code) | Message::Invitation(code) = mail.message {
             let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
             codes.insert(mail.to.as_str().to_owned(), code);
         }

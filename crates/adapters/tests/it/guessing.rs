@@ -105,7 +105,7 @@ fn password(text: &str) -> Password {
 async fn guess(ports: Ports) {
     let world = World::on(ports);
     let home = Device { address: Some([198, 51, 100, 7].into()), ..Device::default() };
-    world.auth.sign_up(email("ann"), password("correct horse"), &home).await.expect("signed up");
+    world.auth.sign_up(email("ann"), password("correct horse"), None, &home).await.expect("signed up");
 
     let (known, unknown) = (world.hashes_in_an_hour("ann").await, world.hashes_in_an_hour("nobody").await);
 

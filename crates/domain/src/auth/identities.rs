@@ -2,9 +2,11 @@
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller, Device, MOST_TRIES, WithMail, mailing::DueMail, require_enabled};
+use super::{
+    Auth, AuthError, Caller, Device, MOST_TRIES, WithMail, mailing::DueMail, require_enabled, verifying::Reader,
+};
 use crate::{
-    id::IdentityId,
+    id::{IdentityId, UserId},
     ports::UpdateError,
     user::{Account, Email, Identity, LinkedIdentity, Password, PasswordHash, User},
 };
@@ -60,18 +62,16 @@ impl Auth {
             let from = self.account_to_change(caller).await?;
             let hash = self.own_password(&from, password.clone()).await?;
             self.note_success(&attempt).await;
-            match code {
-                Some(code) => self.require_code(&from, &email, code, device).await?,
-                None if self.must_verify(&from, &email) => {
-                    return Ok(WithMail::code_needed(DueMail::about_address(email, Some(from))));
-                }
-                None => {}
-            }
+            let is_verified = match self.look_at_code(&from, &email, code, device).await? {
+                Reader::CodeNeeded => return Ok(WithMail::CodeNeeded(DueMail::about_link(email, from))),
+                Reader::Verified => true,
+                Reader::Unverified => false,
+            };
             match self.try_link(from, &identities, Some(hash)).await {
                 Ok(None) => {}
                 Ok(Some(linked)) => {
                     let linked = self.confirm_link(caller, linked).await?;
-                    return self.verify_linked(caller, linked, email, code.is_some()).await;
+                    return self.verify_linked(caller, linked, email, is_verified).await;
                 }
                 Err(AuthError::IdentityTaken) => return Err(AuthError::EmailTaken),
                 Err(error) => return Err(error),
@@ -90,11 +90,12 @@ impl Auth {
     ) -> Result<WithMail<LinkedIdentity>, AuthError> {
         let account = self.account(caller).await?;
         if !is_verified {
-            return Ok(WithMail { done: Some(linked), mail: self.mail_about(&account, email) });
+            let mail = self.if_asked(DueMail::about_link(email, account));
+            return Ok(WithMail::Done(linked, mail));
         }
-        let account = self.mark_verified(account, &email).await?;
+        let account = self.verify(account, &email).await?;
         let verified = account.user.identities.into_iter().find(|own| own.id == linked.id);
-        Ok(WithMail::done(verified.unwrap_or(linked)))
+        Ok(WithMail::Done(verified.unwrap_or(linked), None))
     }
 
     /// Takes one of the caller's identities from them; `false` if they have none of this id.
@@ -120,7 +121,7 @@ impl Auth {
 
     /// What is left of an account without an identity. The social id that a provider proves goes with it, or it would lead
     /// whoever has that account at the provider in again; a password is of use with an email address.
-    fn without(&self, from: &Account, identity: &Identity) -> Account {
+    pub(super) fn without(&self, from: &Account, identity: &Identity) -> Account {
         let mut to = from.clone();
         let is_of_same = |other: &Identity| match (identity, other) {
             (Identity::Oidc(subject), Identity::Social(social)) => subject.subject() == social.id(),
@@ -236,6 +237,23 @@ impl Auth {
         let last = user.identities.iter().map(|linked| linked.linked_at).max();
         let linked_at = last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)));
         LinkedIdentity::new(IdentityId::generate(now), identity, linked_at)
+    }
+
+    /// A user's account, changed, also where others change it at the same time.
+    pub(super) async fn change(
+        &self,
+        user: UserId,
+        change: impl Fn(&mut Account) + Send + Sync,
+    ) -> Result<Account, AuthError> {
+        for _ in 0..MOST_TRIES {
+            let from = self.users.account(user).await?.ok_or(AuthError::InvalidToken)?;
+            let mut to = from.clone();
+            change(&mut to);
+            if to == from || self.update(from, to.clone()).await? {
+                return Ok(to);
+            }
+        }
+        Err(AuthError::Busy)
     }
 
     /// `false` if it was changed meanwhile.

@@ -2,8 +2,9 @@
 
 use super::{Auth, AuthError, require_enabled};
 use crate::{
-    mail::{CodePurpose, Mail, Message},
+    mail::{CodePurpose, Mail, MailCount, Message},
     ports::{BoxError, MailError},
+    time::Timestamp,
     user::{Account, Email},
 };
 
@@ -18,17 +19,23 @@ pub struct DueMail {
 
 #[derive(Debug, Clone, Copy)]
 enum About {
+    /// They have forgotten it.
     Password,
+    /// Somebody has signed up with it.
+    SignUp,
+    /// They have it, and are to show that they read its mail.
     Address,
+    /// They want to have it.
+    Link,
 }
 
 /// What was asked for, and the mail that is due about it.
 #[derive(Debug)]
-pub struct WithMail<T> {
-    /// Unless a code from the mail is to be sent along.
-    pub done: Option<T>,
-    /// The mail, if there is one.
-    pub mail: Option<DueMail>,
+pub enum WithMail<T> {
+    /// Done; with the mail about it, if there is one.
+    Done(T, Option<DueMail>),
+    /// To be asked for again with the code that is in this mail.
+    CodeNeeded(DueMail),
 }
 
 /// What has become of a mail.
@@ -50,21 +57,24 @@ impl DueMail {
         Self { to, account, about: About::Password }
     }
 
-    /// To whoever is to verify their address, or knows no more that they have.
-    pub(super) fn about_address(to: Email, account: Option<Account>) -> Self {
-        Self { to, account, about: About::Address }
-    }
-}
-
-impl<T> WithMail<T> {
-    /// Done, and no mail is due.
-    pub(super) fn done(done: T) -> Self {
-        Self { done: Some(done), mail: None }
+    /// To whoever has the address that somebody signs up with, who may have had it before.
+    pub(super) fn about_sign_up(to: Email, account: Option<Account>) -> Self {
+        Self { to, account, about: About::SignUp }
     }
 
-    /// To be asked for again with the code that is in a mail.
-    pub(super) fn code_needed(mail: DueMail) -> Self {
-        Self { done: None, mail: Some(mail) }
+    /// To whoever is to verify an address that they have; nothing if they have.
+    pub(super) fn about_address(to: Email, account: Account) -> Self {
+        Self::unless_verified(to, account, About::Address)
+    }
+
+    /// To whoever is to verify an address that they want to have, or have from now on; nothing if they have.
+    pub(super) fn about_link(to: Email, account: Account) -> Self {
+        Self::unless_verified(to, account, About::Link)
+    }
+
+    fn unless_verified(to: Email, account: Account, about: About) -> Self {
+        let account = Some(account).filter(|account| !account.user.reads(&to));
+        Self { to, account, about }
     }
 }
 
@@ -76,30 +86,53 @@ impl Auth {
     /// # Errors
     /// A failing port, which the client must not hear of.
     pub async fn mail(&self, due: DueMail) -> Result<Mailed, AuthError> {
-        let DueMail { to, account, about } = due;
-        let account = account.filter(|account| require_enabled(&account.user).is_ok());
-        let (Some(account), Some(mailer)) = (account, &self.mailer) else { return Ok(Mailed::Nothing) };
+        let DueMail { to, account: Some(account), about } = due else { return Ok(Mailed::Nothing) };
+        let is_enabled = require_enabled(&account.user).is_ok();
+        let is_known = account.user.reads(&to) || !is_enabled;
+        let Account { user, .. } = &account;
+        let verification = CodePurpose::verification(user.id, &to);
         let (now, keys) = (self.clock.now(), self.keys.playback_keys().await?);
-        let purpose = match about {
-            About::Password => CodePurpose::password_reset(&account, &to),
-            About::Address => Some(CodePurpose::verification(account.user.id, &to)),
+        let verify = || Message::VerifyEmail(verification.issue(&keys, now));
+        let (message, counts) = match about {
+            About::SignUp if is_known => (Message::AccountExists, vec![MailCount::of_sign_ups(&to)]),
+            About::SignUp => (verify(), vec![MailCount::of_sign_ups(&to)]),
+            _ if !is_enabled => return Ok(Mailed::Nothing),
+            About::Password => {
+                let Some(purpose) = CodePurpose::password_reset(&account, &to) else { return Ok(Mailed::Nothing) };
+                (Message::ResetPassword(purpose.issue(&keys, now)), vec![MailCount::of_resets(user.id)])
+            }
+            About::Address => (verify(), vec![MailCount::of_verifications(user.id)]),
+            About::Link => (verify(), vec![MailCount::of_links(&to), MailCount::of_verifications(user.id)]),
         };
-        let Some(purpose) = purpose else { return Ok(Mailed::Nothing) };
-        let message = match about {
-            About::Password => Message::ResetPassword(purpose.issue(&keys, now)),
-            About::Address if account.user.reads(&to) => Message::AccountExists,
-            About::Address => Message::VerifyEmail(purpose.issue(&keys, now)),
-        };
-        for number in 0..CodePurpose::MOST_MAILS {
-            let (mail, ends_at) = purpose.nth_mail(number, now);
-            if self.single_use.use_up(mail, ends_at + Self::CLOCKS_APART).await? {
-                return match mailer.send(Mail { to: to.clone(), message }).await {
-                    Ok(()) => Ok(Mailed::Sent),
-                    Err(MailError::Refused(_)) => Ok(Mailed::Refused),
-                    Err(MailError::Unavailable(error)) => Ok(Mailed::Failed(error)),
-                };
+        if self.mailer.is_none() {
+            return Ok(Mailed::Nothing);
+        }
+        for count in counts {
+            if !self.count_mail(&count, now).await? {
+                return Ok(Mailed::Nothing);
             }
         }
-        Ok(Mailed::Nothing)
+        Ok(self.deliver(Mail { to, message }).await)
+    }
+
+    /// `false` if there were enough of them.
+    async fn count_mail(&self, count: &MailCount, now: Timestamp) -> Result<bool, AuthError> {
+        for number in 0..MailCount::MOST {
+            let (mail, ends_at) = count.nth(number, now);
+            if self.single_use.use_up(mail, ends_at + Self::CLOCKS_APART).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What becomes of one mail.
+    pub(super) async fn deliver(&self, mail: Mail) -> Mailed {
+        let Some(mailer) = &self.mailer else { return Mailed::Nothing };
+        match mailer.send(mail).await {
+            Ok(()) => Mailed::Sent,
+            Err(MailError::Refused(_)) => Mailed::Refused,
+            Err(MailError::Unavailable(error)) => Mailed::Failed(error),
+        }
     }
 }

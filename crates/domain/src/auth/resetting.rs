@@ -1,11 +1,12 @@
 //! A forgotten password: a code that only whoever reads the user's mail is told lets them choose another one.
 
-use super::{Auth, AuthError, Device, EmailVerification, MOST_TRIES, mailing::DueMail, require_enabled};
+use super::{Auth, AuthError, Device, EmailVerification, mailing::DueMail, require_enabled};
 use crate::{
     attempts::AttemptKey,
     id::UserId,
     mail::{CodePurpose, MailedCode},
-    user::{Account, Email, Identity, Password},
+    ports::CreateError,
+    user::{Account, Email, Identity, Password, PasswordHash, User},
 };
 
 impl Auth {
@@ -39,15 +40,12 @@ impl Auth {
         Ok(CodePurpose::password_reset(&account, &email).map(|purpose| purpose.issue(&keys, now)))
     }
 
-    /// Replaces the password of whoever has been told a code, which verifies their address, ends all their sessions, API tokens
-    /// and links, and unlinks their other email addresses: somebody else may have signed up with theirs, or come by their
-    /// password, and could be told a code as well.
+    /// Replaces the password of whoever has been told a code, ends all their sessions, API tokens and links, and unlinks their
+    /// other email addresses: somebody else may have signed up with theirs, or come by their password, and could be told a
+    /// code as well. What is left is theirs alone, or nobody knows; in the first case their address is verified.
     ///
     /// Where addresses are to be verified, and theirs was not, it was not the reader of its mail who linked the other
-    /// identities: they go as well.
-    ///
-    /// Wrong codes count as wrong passwords of the address they come from. They keep nobody waiting at other addresses, as
-    /// wrong passwords do: a code cannot be guessed, and the owner must not be kept from theirs.
+    /// identities: they go as well. An address that was linked to somebody else's account gets one of its own.
     ///
     /// # Errors
     /// [`AuthError::InvalidCode`], [`AuthError::TooManyFromAddress`], [`AuthError::Disabled`], [`AuthError::Busy`], or a
@@ -59,50 +57,65 @@ impl Auth {
         new: Password,
         device: &Device,
     ) -> Result<(), AuthError> {
-        let now = self.clock.now();
-        self.wrong_passwords.check(device.address, now)?;
         let (email, account) = self.find_by_email(email).await?;
-        let keys = self.keys.playback_keys().await?;
-        let is_typed = |account: &Account| {
-            CodePurpose::password_reset(account, &email).is_some_and(|purpose| purpose.is_typed(code, &keys, now))
-        };
-        let Some(account) = account.filter(is_typed) else {
-            self.wrong_passwords.count(device.address, now);
-            return Err(AuthError::InvalidCode);
-        };
+        let purpose = account.as_ref().and_then(|account| CodePurpose::password_reset(account, &email));
+        self.require_typed(purpose, code, device).await?;
+        let account = account.ok_or(AuthError::InvalidCode)?;
         require_enabled(&account.user)?;
         let place = self.queue.enter_known(device.address)?;
         let to = self.passwords.hash(new).await?;
         drop(place);
-        let is_strangers = self.policy.email_verification != EmailVerification::Off && !account.user.reads(&email);
+        if self.is_beside(&account.user, &email) {
+            return self.set_apart(account.user.id, email, to).await;
+        }
+        // Nobody knows who has linked the others.
+        let alone = self.policy.email_verification != EmailVerification::Off && !account.user.reads(&email);
+        let unlink_others = |account: &mut Account| {
+            account.user.identities.retain(|linked| match &linked.identity {
+                Identity::Email(other) => *other == email,
+                Identity::Oidc(_) | Identity::Social(_) => !alone,
+            });
+        };
         // Before, since the code is of no use any more to whoever has to try again; and after, since sessions make tokens.
         self.end_access(account.user.id).await?;
-        self.keep_to(account.user.id, &email, is_strangers).await?;
+        self.change(account.user.id, unlink_others).await?;
         // Refused, the password was changed meanwhile, and the code is of no use any more.
         if !self.users.change_password(account.user.id, account.password, to, None).await? {
             return Err(AuthError::InvalidCode);
         }
-        let account = self.keep_to(account.user.id, &email, is_strangers).await?;
-        // Last: until then, whoever tries again finds what a stranger has linked meanwhile.
-        let account = self.mark_verified(account, &email).await?;
+        let account = self.change(account.user.id, unlink_others).await?;
+        if account.user.identities.len() == 1 {
+            // Last: until then the address counts as unverified to whoever has to try again.
+            self.verify(account.clone(), &email).await?;
+        }
         self.tokens.revoke_tokens(account.user.id).await?;
         self.know(AttemptKey::of_email(&email), device.address).await;
         Ok(())
     }
 
-    /// The account with this address and no other, or with no other identity at all.
-    async fn keep_to(&self, user: UserId, email: &Email, alone: bool) -> Result<Account, AuthError> {
-        for _ in 0..MOST_TRIES {
-            let from = self.users.account(user).await?.ok_or(AuthError::InvalidCode)?;
-            let mut to = from.clone();
-            to.user.identities.retain(|linked| match &linked.identity {
-                Identity::Email(other) => other == email,
-                Identity::Oidc(_) | Identity::Social(_) => !alone,
-            });
-            if to == from || self.update(from, to.clone()).await? {
-                return Ok(to);
-            }
+    /// Whether an account is rather of somebody else than of who reads the mail of this address: who reads that of another,
+    /// or, where addresses are to be verified, who had it before the address was linked.
+    fn is_beside(&self, user: &User, email: &Email) -> bool {
+        let asks = self.policy.email_verification != EmailVerification::Off;
+        let mut before = user.identities.iter().take_while(|linked| !linked.identity.is_email(email));
+        let came_later = asks && before.any(|linked| linked.identity.is_proof());
+        !user.reads(email) && (came_later || user.identities.iter().any(|linked| linked.verified_at.is_some()))
+    }
+
+    /// Gives an address, which somebody has linked without reading its mail, an account of its own.
+    async fn set_apart(&self, from: UserId, email: Email, password: PasswordHash) -> Result<(), AuthError> {
+        if !self.policy.open_signup {
+            return Err(AuthError::SignupClosed);
         }
-        Err(AuthError::Busy)
+        let identity = Identity::Email(email.clone());
+        self.change(from, |account| *account = self.without(account, &identity)).await?;
+        let now = self.clock.now();
+        let mut user = User::new(self.new_id(), identity, now);
+        user.verify(&email, now);
+        match self.users.create(Account { user, password: Some(password) }).await {
+            Ok(()) => Ok(()),
+            Err(CreateError::Taken) => Err(AuthError::InvalidCode),
+            Err(CreateError::Store(error)) => Err(error.into()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a user reads the mail of an address: a code that is mailed there shows it.
 
-use super::{Auth, AuthError, Caller, Device, MOST_TRIES, mailing::DueMail};
+use super::{Auth, AuthError, Caller, Device, mailing::DueMail};
 use crate::{
     id::IdentityId,
     mail::CodePurpose,
@@ -18,6 +18,16 @@ pub enum EmailVerification {
     Required,
 }
 
+/// Whether somebody reads the mail of an address.
+pub(super) enum Reader {
+    /// They do.
+    Verified,
+    /// Nobody knows, and nobody has to.
+    Unverified,
+    /// Nobody knows, and they are to ask again with a code.
+    CodeNeeded,
+}
+
 impl Auth {
     /// The mail with which the caller verifies one of their addresses; `None` if they have none of this id.
     ///
@@ -29,8 +39,7 @@ impl Auth {
         }
         let account = self.account(caller).await?;
         let Some(email) = email_of(&account, id) else { return Ok(None) };
-        let unverified = Some(account).filter(|account| !account.user.reads(&email));
-        Ok(Some(DueMail::about_address(email, unverified)))
+        Ok(Some(DueMail::about_address(email, account)))
     }
 
     /// Verifies one of the caller's addresses with a code that was mailed there; `None` if they have none of this id.
@@ -50,7 +59,7 @@ impl Auth {
         let account = self.account(caller).await?;
         let Some(email) = email_of(&account, id) else { return Ok(None) };
         self.require_code(&account, &email, code, device).await?;
-        let account = self.mark_verified(account, &email).await?;
+        let account = self.verify(account, &email).await?;
         Ok(account.user.identities.into_iter().find(|linked| linked.id == id))
     }
 
@@ -61,24 +70,38 @@ impl Auth {
     pub async fn vouch_for(&self, email: Email) -> Result<bool, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
         let Some(account) = account else { return Ok(false) };
-        Ok(self.mark_verified(account, &email).await?.user.reads(&email))
+        Ok(self.verify(account, &email).await?.user.reads(&email))
     }
 
-    /// Whether the address must be verified first.
-    pub(super) fn must_verify(&self, account: &Account, email: &Email) -> bool {
-        self.policy.email_verification == EmailVerification::Required && !account.user.reads(email)
+    /// What is known of somebody who comes with an address, and perhaps a code. Where none is needed, a wrong one does no
+    /// harm.
+    pub(super) async fn look_at_code(
+        &self,
+        account: &Account,
+        email: &Email,
+        code: Option<&str>,
+        device: &Device,
+    ) -> Result<Reader, AuthError> {
+        let is_needed = self.policy.email_verification == EmailVerification::Required;
+        match code {
+            _ if account.user.reads(email) => Ok(Reader::Verified),
+            None if is_needed => Ok(Reader::CodeNeeded),
+            None => Ok(Reader::Unverified),
+            Some(code) => match self.require_code(account, email, code, device).await {
+                Ok(()) => Ok(Reader::Verified),
+                Err(AuthError::InvalidCode) if !is_needed => Ok(Reader::Unverified),
+                Err(error) => Err(error),
+            },
+        }
     }
 
-    /// The mail that is due once somebody has an address.
-    pub(super) fn mail_about(&self, account: &Account, email: Email) -> Option<DueMail> {
-        let is_due = self.policy.email_verification == EmailVerification::Asked && !account.user.reads(&email);
-        is_due.then(|| DueMail::about_address(email, Some(account.clone())))
+    /// The mail that is due once somebody has an address, where they are asked.
+    pub(super) fn if_asked(&self, mail: DueMail) -> Option<DueMail> {
+        Some(mail).filter(|_| self.policy.email_verification == EmailVerification::Asked)
     }
 
     /// Passes where the code was mailed to the address for this user, or is not needed any more.
-    ///
-    /// Wrong ones count as wrong passwords of the address they come from.
-    pub(super) async fn require_code(
+    async fn require_code(
         &self,
         account: &Account,
         email: &Email,
@@ -88,10 +111,23 @@ impl Auth {
         if account.user.reads(email) {
             return Ok(());
         }
+        self.require_typed(Some(CodePurpose::verification(account.user.id, email)), code, device).await
+    }
+
+    /// Passes with a code for this.
+    ///
+    /// Wrong ones count as wrong passwords of the address they come from. They keep nobody waiting at other addresses, as
+    /// wrong passwords do: a code cannot be guessed, and the owner must not be kept from theirs.
+    pub(super) async fn require_typed(
+        &self,
+        purpose: Option<CodePurpose<'_>>,
+        code: &str,
+        device: &Device,
+    ) -> Result<(), AuthError> {
         let now = self.clock.now();
         self.wrong_passwords.check(device.address, now)?;
         let keys = self.keys.playback_keys().await?;
-        if CodePurpose::verification(account.user.id, email).is_typed(code, &keys, now) {
+        if purpose.is_some_and(|purpose| purpose.is_typed(code, &keys, now)) {
             return Ok(());
         }
         self.wrong_passwords.count(device.address, now);
@@ -99,20 +135,11 @@ impl Auth {
     }
 
     /// The account with its address verified, which it may have lost meanwhile.
-    pub(super) async fn mark_verified(&self, mut from: Account, email: &Email) -> Result<Account, AuthError> {
-        for _ in 0..MOST_TRIES {
-            let mut to = from.clone();
-            let unverified =
-                |linked: &&mut LinkedIdentity| linked.identity.is_email(email) && linked.verified_at.is_none();
-            for linked in to.user.identities.iter_mut().filter(unverified) {
-                linked.verified_at = Some(self.clock.now());
-            }
-            if to == from || self.update(from, to.clone()).await? {
-                return Ok(to);
-            }
-            from = self.users.account(to.user.id).await?.ok_or(AuthError::InvalidToken)?;
+    pub(super) async fn verify(&self, account: Account, email: &Email) -> Result<Account, AuthError> {
+        if account.user.reads(email) {
+            return Ok(account);
         }
-        Err(AuthError::Busy)
+        self.change(account.user.id, |account| account.user.verify(email, self.clock.now())).await
     }
 }
 

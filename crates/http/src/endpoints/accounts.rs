@@ -27,13 +27,13 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Sign up
 ///
-/// Creates an account and signs in. Where email addresses must be verified first, a code is mailed instead, to sign in with; the response is the same if the address is taken.
+/// Creates an account and signs in. The code of an invitation is needed while sign-up is closed. Where email addresses must be verified first, a code is mailed instead, to sign in with; the response is the same if the address is taken.
 #[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::NewUser, responses(
     (status = 201, description = "The account was created", body = api::Grant, headers(("Location" = String, description = "Path of the user"))),
     (status = 202, description = "Sign in with the code that is mailed to the address"),
     (status = 400, description = "The email address, password or body is invalid"),
-    (status = 403, description = "Sign-up is closed"),
-    (status = 409, description = "The email address is taken"),
+    (status = 403, description = "Sign-up is closed, or the code is wrong or expired"),
+    (status = 409, description = "The email address is taken; not told where addresses must be verified first"),
 ))]
 pub async fn sign_up(
     request: HttpRequest,
@@ -42,10 +42,11 @@ pub async fn sign_up(
     tasks: web::Data<Tasks>,
     mailing: Mailing,
 ) -> Answer {
-    let email = Email::parse(&body.0.email)?;
-    let password = Password::parse(&body.0.password)?;
-    let device = device(&request);
-    let signing_up = async move { mailing.start(services.auth.sign_up(email, password, &device).await?).await };
+    let api::NewUser { email, password, code } = body.0;
+    let (email, password, device) = (Email::parse(&email)?, Password::parse(&password)?, device(&request));
+    let signing_up = async move {
+        mailing.start(services.auth.sign_up(email, password, typed(code.as_ref()), &device).await?).await
+    };
     Ok(match tasks.run(None, signing_up).await? {
         Some(grant) => Place::of(&request).created(paths::ME).json(wire::grant(&grant)),
         None => HttpResponse::Accepted().finish(),
@@ -104,6 +105,11 @@ pub async fn end_replaced(request: &HttpRequest, services: web::Data<Services>, 
     let _ = tasks.run(None, ending).await;
 }
 
+/// A code, unless it is the empty one of a form that was not filled in.
+pub fn typed(code: Option<&String>) -> Option<&str> {
+    code.map(|code| code.trim()).filter(|code| !code.is_empty())
+}
+
 async fn enter(
     request: &HttpRequest,
     credentials: api::Credentials,
@@ -117,7 +123,7 @@ async fn enter(
     let (email, password) = credentials.ok_or(AuthError::WrongCredentials)?;
     let device = device(request);
     let log_in =
-        async move { mailing.start(services.auth.log_in(email, password, code.as_deref(), &device).await?).await };
+        async move { mailing.start(services.auth.log_in(email, password, typed(code.as_ref()), &device).await?).await };
     Ok(tasks.run(None, log_in).await?.ok_or(AuthError::UnverifiedEmail)?)
 }
 

@@ -13,6 +13,7 @@ use crate::{
     Tasks,
     answers::{problem::Problem, wire},
     bodies::incoming::Json,
+    endpoints::accounts,
     mailing::Mailing,
     requests::{
         caller::{Caller, device},
@@ -68,7 +69,9 @@ pub async fn link(
     let (email, password) = (Email::parse(&email)?, Password::parse(&password)?);
     let (user, device) = (caller.user, device(&request));
     let link = async move {
-        mailing.start(services.auth.link_email(&caller, email, password, code.as_deref(), &device).await?).await
+        mailing
+            .start(services.auth.link_email(&caller, email, password, accounts::typed(code.as_ref()), &device).await?)
+            .await
     };
     let linked = tasks.run(user, link).await?.ok_or(AuthError::UnverifiedEmail)?;
     let path = paths::identity(&linked.id.to_string());
@@ -101,10 +104,10 @@ pub async fn unlink(
 
 /// Request a verification code
 ///
-/// Mails a code to the email address, unless it is verified. At most three mails are sent in half an hour, to all of the user's addresses together; to one address they all have the same code.
+/// Mails a code to the email address, unless it is verified or three were sent in this half hour, those at sign-up and to the user's other addresses included. To one address they all have the same code.
 #[utoipa::path(post, path = "/v1/me/identities/{id}/verification", operation_id = "requestVerification", tag = "Accounts",
     params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), responses(
-    (status = 202, description = "A mail is on its way, unless the address is verified"),
+    (status = 202, description = "A mail is on its way, unless the address is verified or three were sent in this half hour"),
     (status = 403, description = "This server sends no mail"),
     (status = 404, description = "No email address of this id"),
 ))]

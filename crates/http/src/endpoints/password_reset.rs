@@ -14,7 +14,7 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Request a password reset
 ///
-/// Mails a code to the address if a user has it. The response, and how long it takes, is the same if nobody has it. A user is sent at most three mails in half an hour; they all have the same code.
+/// Mails a code to the address if a user has it. The response, and how long it takes, is the same if nobody has it. A user is sent at most three mails to reset the password in half an hour; they all have the same code.
 #[utoipa::path(post, path = "/v1/auth/password-reset", operation_id = "requestPasswordReset", tag = "Accounts", security(()), request_body = api::PasswordResetRequest, responses(
     (status = 202, description = "If a user has the address, a mail is on its way"),
     (status = 400, description = "The body is invalid"),
@@ -36,7 +36,7 @@ pub async fn request(
 
 /// Reset the password
 ///
-/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all sessions, API tokens and playback links of the user, who signs in with the new password, verifies the address, and unlinks their other email addresses; where addresses are to be verified and this one was not, all other identities.
+/// With a code that was mailed, or that the operator has handed over. It can be used once, in the hour after it was requested. Ends all of the user's sessions, API tokens and playback links; they sign in with the new password. Verifies the address and unlinks all others; where `auth.email_verification` is not `off` and the address was not verified before, unlinks everything else, too.
 #[utoipa::path(put, path = "/v1/auth/password", operation_id = "resetPassword", tag = "Accounts", security(()), request_body = api::PasswordReset, responses(
     (status = 204, description = "The password is changed, and all tokens are revoked"),
     (status = 400, description = "The new password or the body is invalid"),

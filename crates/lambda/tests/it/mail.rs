@@ -1,4 +1,4 @@
-//! Choosing a new password with a code from a real mail server, with the function on DynamoDB.
+//! Choosing a new password and verifying addresses with codes from a real mail server, with the function on DynamoDB.
 
 use std::sync::LazyLock;
 
@@ -20,14 +20,16 @@ fn shared() -> ((Caller, &'static MailServer), ()) {
 
 tapebase_conformance::mail_tests!(shared());
 
-/// A function that has this `auth.email_verification`.
-fn verifying(mode: &'static str) -> ((Caller, &'static MailServer), ()) {
-    static ASKED: Shared = Shared::new(&[]);
-    static REQUIRED: Shared = Shared::new(&[]);
-    let shared = if mode == "required" { &REQUIRED } else { &ASKED };
-    let verification = ("TAPEBASE_AUTH__EMAIL_VERIFICATION", mode.to_owned());
-    let stores = || stores::fresh().into_iter().chain(MAIL.settings()).chain([verification]).collect();
-    ((shared.caller_on(stores), &MAIL), ())
+fn asked() -> ((Caller, &'static MailServer), ()) {
+    static SHARED: Shared = Shared::new(&[]);
+    let stores = || stores::fresh().into_iter().chain(MAIL.verifying("asked")).collect();
+    ((SHARED.caller_on(stores), &MAIL), ())
 }
 
-tapebase_conformance::verification_tests!(verifying);
+fn required() -> ((Caller, &'static MailServer), ()) {
+    static SHARED: Shared = Shared::new(&[]);
+    let stores = || stores::fresh().into_iter().chain(MAIL.verifying("required")).collect();
+    ((SHARED.caller_on(stores), &MAIL), ())
+}
+
+tapebase_conformance::verification_tests!(asked(), required());

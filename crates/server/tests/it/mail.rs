@@ -1,4 +1,4 @@
-//! Choosing a new password with a code from a real mail server, through TCP; and what becomes of codes where none answers.
+//! Choosing a new password and verifying addresses with codes from a real mail server, through TCP; and what becomes of codes where none answers.
 
 use std::{
     fs::{self, File},
@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use tapebase_conformance::{
     http::{
         Request, Tcp,
@@ -30,17 +31,19 @@ fn shared() -> ((Tcp, &'static MailServer), Arc<Server>) {
 
 tapebase_conformance::mail_tests!(shared());
 
-/// A server that has this `auth.email_verification`.
-fn verifying(mode: &'static str) -> ((Tcp, &'static MailServer), Arc<Server>) {
-    static ASKED: Shared = Shared::new();
-    static REQUIRED: Shared = Shared::new();
-    let shared = if mode == "required" { &REQUIRED } else { &ASKED };
-    let settings = || [&MAIL.settings()[..], &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", mode.to_owned())]].concat();
-    let (tcp, server) = shared.get(|| Server::start(&borrowed(&settings())));
+fn asked() -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    let (tcp, server) = SERVER.get(|| Server::start(&borrowed(&MAIL.verifying("asked"))));
     ((tcp, &MAIL), server)
 }
 
-tapebase_conformance::verification_tests!(verifying);
+fn required() -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    let (tcp, server) = SERVER.get(|| Server::start(&borrowed(&MAIL.verifying("required"))));
+    ((tcp, &MAIL), server)
+}
+
+tapebase_conformance::verification_tests!(asked(), required());
 
 #[test]
 fn without_a_mail_server_the_operator_has_codes() {
@@ -62,29 +65,67 @@ fn without_a_mail_server_the_operator_has_codes() {
 
 #[test]
 fn without_a_mail_server_the_operator_verifies() {
-    let server = Server::start(&[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "required")]);
+    let server = Server::start(&[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "asked")]);
     let tcp = server.tcp();
-    let email = fresh_email("ann");
-    let _ = server.send(&sign_up(&email, PASSWORD)).expect(202);
-    assert_eq!(server.send(&log_in(&email, PASSWORD)).problem(), "unverified-email");
+    let ann = User::sign_up(&tcp, "ann");
+    let identity = id(&ann.read("/v1/me/identities")["items"][0]);
+    let asking = Request::new("POST", format!("/v1/me/identities/{identity}/verification"));
+    assert_eq!(ann.send(asking).problem(), "mail-not-configured");
     let tapebase = |arguments: &[&str]| {
-        let mut tapebase = command(server.data_dir(), &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "required")]);
+        let mut tapebase = command(server.data_dir(), &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "asked")]);
         tapebase.args(arguments).output().expect("it runs")
     };
     let doctor = tapebase(&["doctor"]);
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("mail.smtp is not"), "{doctor:?}");
 
-    let verified = tapebase(&["user", "verify", &email]);
+    let verified = tapebase(&["user", "verify", &ann.email]);
 
     assert!(verified.status.success(), "{verified:?}");
-    let ann = User::log_in(&tcp, &email, PASSWORD);
     assert_eq!(ann.read("/v1/me")["email_verified"], true);
-    let identity = id(&ann.read("/v1/me/identities")["items"][0]);
-    let asking = Request::new("POST", format!("/v1/me/identities/{identity}/verification"));
-    assert_eq!(ann.send(asking).problem(), "mail-not-configured");
-    let shown = String::from_utf8(tapebase(&["user", "show", &email]).stdout).expect("text");
-    assert!(shown.lines().any(|line| line.contains(&email) && line.contains("verified")), "{shown}");
+    let shown = String::from_utf8(tapebase(&["user", "show", &ann.email]).stdout).expect("text");
+    assert!(shown.lines().any(|line| line.contains(&ann.email) && line.contains("verified")), "{shown}");
     assert!(!tapebase(&["user", "verify", "nobody@example.com"]).status.success());
+}
+
+#[test]
+fn who_is_invited_signs_up_where_nobody_else_does() {
+    for with_mail in [false, true] {
+        let mail = if with_mail { MAIL.verifying("required") } else { Vec::new() };
+        let closed = [("TAPEBASE_AUTH__OPEN_SIGNUP", "false"), ("TAPEBASE_AUTH__EMAIL_VERIFICATION", "required")];
+        let settings = [&borrowed(&mail)[..], &closed].concat();
+        let server = Server::start(&settings);
+        let (tcp, email) = (server.tcp(), fresh_email("ann"));
+        assert_eq!(server.send(&sign_up(&email, PASSWORD)).problem(), "signup-closed");
+        let invite =
+            || command(server.data_dir(), &settings).args(["user", "invite", &email]).output().expect("it runs");
+
+        let invited = invite();
+
+        assert!(invited.status.success(), "{invited:?}");
+        let code = String::from_utf8(invited.stdout).expect("text").trim().to_owned();
+        if with_mail {
+            let mail = MAIL.mail_to(&email);
+            assert_eq!(mail.code(), code);
+            assert!(mail.text.contains("Subject: You are invited"), "{}", mail.text);
+        }
+        let signing_up = |code: &str| {
+            let body = json!({"email": email, "password": PASSWORD, "code": code});
+            server.send(&Request::new("POST", "/v1/auth/signup").json(&body))
+        };
+        assert_eq!(signing_up("").problem(), "signup-closed");
+        assert_eq!(signing_up("0000-0000-0000").problem(), "invalid-code");
+        assert_eq!(signing_up(&code).expect(201).json()["user"]["email_verified"], true);
+        assert_eq!(signing_up(&code).problem(), "email-taken");
+        let _ = User::log_in(&tcp, &email, PASSWORD);
+        assert!(!invite().status.success(), "somebody has the address");
+    }
+}
+
+#[test]
+fn without_mail_nobody_makes_an_account_that_needs_a_code() {
+    let server = Server::start(&[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "required")]);
+
+    assert_eq!(server.send(&sign_up(&fresh_email("ann"), PASSWORD)).problem(), "mail-not-configured");
 }
 
 #[test]

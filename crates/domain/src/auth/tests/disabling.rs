@@ -65,9 +65,9 @@ async fn whoever_is_disabled_while_they_sign_in_is_not_in() {
         let auth = Auth::new(&ports.build(), AuthPolicy { trust_social_ids: true, ..policy() });
 
         let granted = match way {
-            "sign up" => auth.sign_up(email(), password(), &Device::default()).await,
+            "sign up" => auth.sign_up(email(), password(), None, &Device::default()).await,
             "log in" => auth.log_in(email(), password(), None, &Device::default()).await,
-            _ => auth.log_in_with_social_id(social, &Device::default()).await.map(WithMail::done),
+            _ => auth.log_in_with_social_id(social, &Device::default()).await.map(|grant| WithMail::Done(grant, None)),
         };
 
         assert!(matches!(granted, Err(AuthError::Disabled)), "{way}: {granted:?}");

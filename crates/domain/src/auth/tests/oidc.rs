@@ -363,7 +363,7 @@ async fn who_came_by_a_provider_gets_a_password_with_their_first_email_address()
     let linked =
         Auth::new(&ports.build(), policy()).link_email(&caller, email(), password(), None, &Device::default()).await;
 
-    assert_eq!(linked.expect("linked").done.expect("no code is asked for").identity, Identity::Email(email()));
+    assert_eq!(linked.expect("linked").done().identity, Identity::Email(email()));
 }
 
 #[tokio::test]

@@ -73,8 +73,8 @@ fn stored(account: Account) -> Stored {
     Stored(Arc::new(Mutex::new(Some(account))))
 }
 
-async fn code(auth: &Auth, due: Option<DueMail>, mails: &Mutex<Vec<Mail>>) -> MailedCode {
-    assert!(matches!(auth.mail(due.expect("a mail is due")).await, Ok(Mailed::Sent)));
+async fn code(auth: &Auth, due: DueMail, mails: &Mutex<Vec<Mail>>) -> MailedCode {
+    assert!(matches!(auth.mail(due).await, Ok(Mailed::Sent)));
     let mail = mails.lock().expect("no panic").pop().expect("a mail");
     let Message::VerifyEmail(code) = mail.message else { panic!("{mail:?}") };
     code
@@ -87,17 +87,20 @@ async fn who_must_verify_signs_in_with_the_code_that_is_mailed() {
     let log_in = async |code: Option<&str>| auth.log_in(email(), password(), code, &Device::default()).await;
 
     let without = log_in(None).await.expect("the password is right");
-    assert!(without.done.is_none());
-    let code = code(&auth, without.mail, &mails).await;
+    let WithMail::CodeNeeded(mail) = without else { panic!("{without:?}") };
+    let code = code(&auth, mail, &mails).await;
     let wrong = log_in(Some("0000-0000-0000")).await;
     assert!(matches!(wrong, Err(AuthError::InvalidCode)), "{wrong:?}");
     assert!(!ann.user().reads(&email()));
 
     let right = log_in(Some(code.expose())).await.expect("let in");
 
-    assert!(right.done.is_some_and(|grant| grant.user.reads(&email())) && right.mail.is_none());
-    assert!(log_in(None).await.expect("let in").done.is_some(), "no code is asked for any more");
-    assert!(log_in(Some("what was sent before")).await.expect("let in").done.is_some());
+    let WithMail::Done(grant, None) = right else { panic!("{right:?}") };
+    assert!(grant.user.reads(&email()));
+    for code in [None, Some("what was sent before")] {
+        let again = log_in(code).await.expect("let in").done();
+        assert_eq!(again.user, grant.user, "no code is asked for any more");
+    }
 }
 
 #[tokio::test]
@@ -122,10 +125,10 @@ async fn whether_an_address_is_taken_is_told_to_whoever_reads_its_mail() {
             ports.users.expect_create().times(1).returning(|_| Err(CreateError::Taken));
         });
 
-        let signed_up = auth.sign_up(email(), password(), &Device::default()).await.expect("nobody is told");
+        let signed_up = auth.sign_up(email(), password(), None, &Device::default()).await.expect("nobody is told");
 
-        assert!(signed_up.done.is_none());
-        assert!(matches!(auth.mail(signed_up.mail.expect("a mail is due")).await, Ok(Mailed::Sent)));
+        let WithMail::CodeNeeded(mail) = signed_up else { panic!("{signed_up:?}") };
+        assert!(matches!(auth.mail(mail).await, Ok(Mailed::Sent)));
         let mail = mails.lock().expect("no panic").pop().expect("a mail");
         assert_eq!(mail.message == Message::AccountExists, is_verified, "{mail:?}");
     }
@@ -142,9 +145,9 @@ async fn who_is_asked_to_verify_is_let_in_all_the_same() {
         });
     });
 
-    let signed_up = auth.sign_up(email(), password(), &Device::default()).await.expect("signed up");
-    let grant = signed_up.done.expect("let in");
-    let code = code(&auth, signed_up.mail, &mails).await;
+    let signed_up = auth.sign_up(email(), password(), None, &Device::default()).await.expect("signed up");
+    let WithMail::Done(grant, Some(mail)) = signed_up else { panic!("{signed_up:?}") };
+    let code = code(&auth, mail, &mails).await;
 
     let caller = Caller { user: grant.user.id, session: grant.session };
     let id = grant.user.identities[0].id;
@@ -172,39 +175,139 @@ async fn an_address_is_linked_once_its_code_is_given_back() {
     let link = async |code: Option<&str>| auth.link_email(&caller, other(), password(), code, &Device::default()).await;
 
     let without = link(None).await.expect("the password is right");
-    assert!(without.done.is_none());
+    let WithMail::CodeNeeded(mail) = without else { panic!("{without:?}") };
     assert!(!ann.user().has(&Identity::Email(other())));
-    let code = code(&auth, without.mail, &mails).await;
+    let code = code(&auth, mail, &mails).await;
     let wrong = link(Some("0000-0000-0000")).await;
     assert!(matches!(wrong, Err(AuthError::InvalidCode)), "{wrong:?}");
 
-    let linked = link(Some(code.expose())).await.expect("linked").done.expect("no code is asked for");
+    let linked = link(Some(code.expose())).await.expect("linked").done();
 
     assert!(linked.verified_at.is_some());
     assert_eq!(ann.user().identities[1], linked);
-    assert_eq!(link(None).await.expect("linked").done, Some(linked), "it is linked already");
+    assert_eq!(link(None).await.expect("linked").done(), linked, "it is linked already");
+}
+
+/// Ann's account, with Google linked before her address or after it, and another address after both; some are verified.
+fn with_others(google_first: bool, verified: [bool; 2]) -> (Account, Identity, Email) {
+    let mut ann = account(&TestPorts::at(NOW));
+    let at = ann.user.created_at;
+    let google = OidcSubject::parse("https://id.example.com".into(), "ann".into()).expect("a subject");
+    let (google, other) = (Identity::Oidc(google), Email::parse("anna@example.com").expect("an address"));
+    let linked = LinkedIdentity::new(IdentityId::generate(at), google.clone(), at);
+    ann.user.identities.insert(usize::from(!google_first), linked);
+    ann.user.identities.push(LinkedIdentity::new(IdentityId::generate(at), Identity::Email(other.clone()), at));
+    for (email, is_verified) in [email(), other.clone()].iter().zip(verified) {
+        if is_verified {
+            ann.user.verify(email, at);
+        }
+    }
+    (ann, google, other)
+}
+
+/// What is left of the account of whoever resets the password by Ann's address, and the one that is made, if one is.
+async fn reset(policy: AuthPolicy, ann: Account) -> (Account, Option<Account>) {
+    let (ann, apart) = (stored(ann), Stored::default());
+    let created = apart.clone();
+    let (auth, _) = auth(&ann, policy, |ports| {
+        ports.users.expect_change_password().returning(|_, _, _, _| Ok(true));
+        ports.users.expect_create().returning(move |account| {
+            created.set(account);
+            Ok(())
+        });
+    });
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+
+    auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
+
+    (ann.get().expect("her account"), apart.get())
 }
 
 #[tokio::test]
 async fn a_reset_leaves_nothing_that_was_linked_by_whoever_had_not_verified_the_address() {
     for (policy, is_verified, is_left) in [(asked(), false, false), (asked(), true, true), (policy(), false, true)] {
-        let mut ann = account(&TestPorts::at(NOW));
-        let at = ann.user.created_at;
-        ann.user.identities[0].verified_at = is_verified.then_some(at);
-        let google = OidcSubject::parse("https://id.example.com".into(), "mallory".into()).expect("a subject");
-        let google = Identity::Oidc(google);
-        ann.user.identities.push(LinkedIdentity::new(IdentityId::generate(at), google.clone(), at));
-        let ann = stored(ann);
-        let (auth, _) = auth(&ann, policy, |ports| {
-            ports.users.expect_change_password().returning(|_, _, _, _| Ok(true));
-        });
-        let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+        let (ann, google, other) = with_others(false, [is_verified, false]);
 
-        auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
+        let (left, apart) = reset(policy, ann).await;
 
-        assert!(ann.user().reads(&email()), "a code was mailed there");
-        assert_eq!(ann.user().has(&google), is_left);
+        assert_eq!(apart, None);
+        assert_eq!((left.user.has(&google), left.user.has(&Identity::Email(other))), (is_left, false));
+        // Google's owner may be somebody else, and nobody has said that they are not.
+        assert_eq!(left.user.reads(&email()), is_verified || !is_left);
     }
+}
+
+#[tokio::test]
+async fn whoever_reads_an_address_that_was_linked_by_mistake_gets_no_account_of_somebody_else() {
+    for (policy, google_first, verified) in [
+        (asked(), true, [false, false]),
+        (asked(), false, [false, true]),
+        (required(), false, [false, true]),
+        (policy(), false, [false, true]),
+    ] {
+        let (ann, google, other) = with_others(google_first, verified);
+        let id = ann.user.id;
+
+        let (left, apart) = reset(policy, ann).await;
+
+        assert!(left.user.has(&google) && left.user.has(&Identity::Email(other)), "{left:?}");
+        assert!(left.user.id == id && !left.user.has(&Identity::Email(email())), "{left:?}");
+        let apart = apart.expect("an account of its own").user;
+        assert!(apart.id != id && apart.reads(&email()) && apart.identities.len() == 1, "{apart:?}");
+    }
+}
+
+#[tokio::test]
+async fn while_sign_up_is_closed_no_account_is_made_for_an_address_that_was_linked_by_mistake() {
+    let (ann, ..) = with_others(true, [false, false]);
+    let ann = stored(ann);
+    let (auth, _) = auth(&ann, AuthPolicy { open_signup: false, ..asked() }, |_| {});
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+
+    let reset = auth.reset_password(email(), code.expose(), password(), &Device::default()).await;
+
+    assert!(matches!(reset, Err(AuthError::SignupClosed)), "{reset:?}");
+    assert!(ann.user().has(&Identity::Email(email())));
+}
+
+#[tokio::test]
+async fn without_mail_nobody_signs_up_where_a_code_is_needed() {
+    let granted =
+        Auth::new(&TestPorts::at(NOW).build(), required()).sign_up(email(), password(), None, &Device::default()).await;
+
+    assert!(matches!(granted, Err(AuthError::NoMail)), "{granted:?}");
+}
+
+#[tokio::test]
+async fn who_is_invited_signs_up_while_sign_up_is_closed_and_is_verified() {
+    let ann = Stored::default();
+    let created = ann.clone();
+    let (auth, mails) = auth(&ann, AuthPolicy { open_signup: false, ..required() }, |ports| {
+        ports.users.expect_create().times(1).returning(move |account| {
+            created.set(account);
+            Ok(())
+        });
+    });
+    let sign_up = async |code: Option<&str>| auth.sign_up(email(), password(), code, &Device::default()).await;
+    let (code, mailed) = auth.invite(email()).await.expect("the ports work");
+    assert!(matches!(mailed, Mailed::Sent));
+    assert_eq!(mails.lock().expect("no panic")[0].message, Message::Invitation(code.clone()));
+    assert!(matches!(sign_up(None).await, Err(AuthError::SignupClosed)));
+    assert!(matches!(sign_up(Some("0000-0000-0000")).await, Err(AuthError::InvalidCode)));
+
+    let grant = sign_up(Some(code.expose())).await.expect("invited").done();
+
+    assert!(grant.user.reads(&email()));
+    assert!(matches!(auth.invite(email()).await, Err(AuthError::EmailTaken)));
+}
+
+#[tokio::test]
+async fn where_no_code_is_needed_a_wrong_one_keeps_nobody_out() {
+    let (auth, _) = auth(&stored(account(&TestPorts::at(NOW))), asked(), |_| {});
+
+    let grant = auth.log_in(email(), password(), Some("0000-0000-0000"), &Device::default()).await;
+
+    assert!(!grant.expect("let in").done().user.reads(&email()));
 }
 
 #[tokio::test]
@@ -216,5 +319,5 @@ async fn the_operator_knows_whose_an_address_is() {
     assert!(!auth.vouch_for(Email::parse("nobody@example.com").expect("an address")).await.expect("the ports work"));
 
     assert!(ann.user().reads(&email()));
-    assert!(auth.log_in(email(), password(), None, &Device::default()).await.expect("let in").done.is_some());
+    auth.log_in(email(), password(), None, &Device::default()).await.expect("let in").done();
 }

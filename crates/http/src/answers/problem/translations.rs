@@ -198,23 +198,28 @@ impl From<ChangesError> for Problem {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::SignupClosed => Self::new(Slug::SignupClosed, "Ask the operator of this server for an account."),
-            AuthError::EmailTaken => {
-                Self::new(Slug::EmailTaken, "Sign in to the account that has it, or use another email address.")
+            AuthError::SignupClosed => {
+                Self::new(Slug::SignupClosed, "Ask the operator of this server for an invitation, and send its `code`.")
             }
-            AuthError::WrongCredentials => Self::new(Slug::WrongCredentials, "Check both and try again, or sign up.")
-                .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned()),
+            AuthError::EmailTaken => Self::new(
+                Slug::EmailTaken,
+                "Sign in to the account that has it, reset its password if you do not know it, or use another email address.",
+            ),
+            AuthError::WrongCredentials => {
+                Self::new(Slug::WrongCredentials, "Check both and try again, reset the password, or sign up.")
+                    .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())
+            }
             AuthError::UnverifiedEmail => Self::new(
                 Slug::UnverifiedEmail,
-                "Repeat the request with `code`: the code that was mailed to the address. Without it another mail is sent, three in half an hour at most. If none arrives, ask the operator of this server.",
+                "Repeat the request with `code`: the code that was mailed to the address. Without it another mail is sent, unless three were in this half hour; then wait for the next one. If none arrives, ask the operator of this server.",
             ),
             AuthError::NoMail => Self::new(
                 Slug::MailNotConfigured,
-                "Ask the operator of this server for a code (`tapebase user reset`, `tapebase user verify`), or for `mail.smtp` to be set.",
+                "Ask the operator of this server for a code to reset the password (`tapebase user reset`), to verify the address (`tapebase user verify`), or to set `mail.smtp`.",
             ),
             AuthError::InvalidCode => Self::new(
                 Slug::InvalidCode,
-                "Type the code of the latest mail, or request another one. If you have just used it to choose a new password, sign in with that.",
+                "Type the code of the latest mail about this: one to reset a password, to verify an address or to sign up is for nothing else. Or request another one. If you have just used it to reset the password, sign in with the new one.",
             ),
             AuthError::WrongPassword => {
                 Self::new(Slug::WrongPassword, "This is not the password of the account, or the account has none.")

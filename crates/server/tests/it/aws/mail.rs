@@ -1,4 +1,4 @@
-//! Choosing a new password with a code from a real mail server, where users are in DynamoDB.
+//! Choosing a new password and verifying addresses with codes from a real mail server, where users are in DynamoDB.
 
 use std::sync::Arc;
 
@@ -18,14 +18,16 @@ fn shared() -> ((Tcp, &'static MailServer), Arc<Server>) {
 
 tapebase_conformance::mail_tests!(shared());
 
-/// A server that has this `auth.email_verification`.
-fn verifying(mode: &'static str) -> ((Tcp, &'static MailServer), Arc<Server>) {
-    static ASKED: Shared = Shared::new();
-    static REQUIRED: Shared = Shared::new();
-    let shared = if mode == "required" { &REQUIRED } else { &ASKED };
-    let settings = || [&MAIL.settings()[..], &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", mode.to_owned())]].concat();
-    let (tcp, server) = shared.get(|| stores::serve(&borrowed(&settings())));
+fn asked() -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    let (tcp, server) = SERVER.get(|| stores::serve(&borrowed(&MAIL.verifying("asked"))));
     ((tcp, &MAIL), server)
 }
 
-tapebase_conformance::verification_tests!(verifying);
+fn required() -> ((Tcp, &'static MailServer), Arc<Server>) {
+    static SERVER: Shared = Shared::new();
+    let (tcp, server) = SERVER.get(|| stores::serve(&borrowed(&MAIL.verifying("required"))));
+    ((tcp, &MAIL), server)
+}
+
+tapebase_conformance::verification_tests!(asked(), required());
