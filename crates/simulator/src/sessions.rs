@@ -26,10 +26,14 @@ fn email(person: Person) -> Option<Email> {
     Email::parse(&format!("person{person}@example.com")).ok()
 }
 
-/// Signs somebody up; nothing goes wrong yet.
+/// Invites somebody, who signs up; nothing goes wrong yet.
 pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, person: Person) {
     let (Some(email), Ok(password)) = (email(person), Password::parse(PASSWORD)) else { return };
-    match services.auth.sign_up(email, password, None, &"app".into()).await {
+    let code = match services.auth.invite(email.clone()).await {
+        Ok((code, _)) => code,
+        Err(error) => return shared.wrong(Invariant::Tokens, format!("an invitation fails: {error}")),
+    };
+    match services.auth.sign_up(email, password, Some(code.expose()), &"app".into()).await {
         Ok(WithMail::Done(grant, _)) => {
             let mut facts = shared.facts();
             facts.people[person].user = Some(grant.user.id);
