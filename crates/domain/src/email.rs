@@ -118,7 +118,7 @@ fn unicode_domain(domain: &str) -> Result<String, InvalidEmail> {
     let ascii = idna::domain_to_ascii(domain).map_err(|_| InvalidEmail)?;
     let (unicode, valid) = idna::domain_to_unicode(ascii.strip_suffix('.').unwrap_or(&ascii));
     valid.map_err(|_| InvalidEmail)?;
-    if unicode.is_empty() { Err(InvalidEmail) } else { Ok(unicode) }
+    if unicode.split('.').any(str::is_empty) { Err(InvalidEmail) } else { Ok(unicode) }
 }
 
 /// Whether an address with it looks like another one.
@@ -168,8 +168,19 @@ mod tests {
 
     #[test]
     fn what_is_no_address_or_looks_like_another_is_refused() {
-        let texts =
-            ["", "ann", "@example.com", "ann@", "a@b@c", "a nn@example.com", "ann@exa\nmple.com", "a@.com", "a@."];
+        let texts = [
+            "",
+            "ann",
+            "@example.com",
+            "ann@",
+            "a@b@c",
+            "a nn@example.com",
+            "ann@exa\nmple.com",
+            "a@.com",
+            "a@.",
+            "a@b..",
+            "a@b..com",
+        ];
         let unseen =
             ["an\u{200b}n@example.com", "an\u{ad}n@example.com", "an\u{3164}n@example.com", "an\u{feff}n@x.com"];
         let turning = ["\u{202e}nna@example.com", "ann\u{200f}@example.com", "ann\u{2066}@example.com"];

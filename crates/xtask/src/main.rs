@@ -6,10 +6,12 @@ mod cache;
 mod client;
 mod clients;
 mod debian;
+mod dependencies;
 mod deploy;
 mod description;
 mod engines;
 mod fixtures;
+mod fuzz;
 mod guides;
 mod lint_answers;
 mod log;
@@ -52,6 +54,15 @@ enum Command {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Hands everything that reads text what nobody would think of; what is found is kept in target/fuzz.
+    Fuzz {
+        /// For how many seconds.
+        #[arg(default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Compares every dependency with .deny.toml: its licence, its source, and whether it is banned; and where cargo-deny is
+    /// installed, looks for advisories.
+    Dependencies,
     /// Generates clients from the description of a freshly started server, and has each do what an app does.
     Clients,
     /// Runs the commands of the README, the guides and the deployment, and the walk that a server prints.
@@ -109,6 +120,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Fixtures => fixtures::run(),
         Command::Schemathesis { options } => schemathesis::run(&options),
+        Command::Fuzz { seconds } => fuzz::run(seconds),
+        Command::Dependencies => dependencies::run(),
         Command::Clients => clients::run(),
         Command::Guides => guides::run_alone(),
         Command::Browsers { pictures } => browsers::run_alone(pictures.as_deref()),

@@ -10,16 +10,20 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::engines::{self, Engines};
 use crate::workspace::{self, cargo, linting_cargo};
-use crate::{browsers, clients, deploy, description, guides, lint_answers, program, schemathesis};
+use crate::{browsers, clients, dependencies, deploy, description, fuzz, guides, lint_answers, program, schemathesis};
 use tally::Tally;
 
 /// How many tests a program runs at once, as the standard test harness reads it.
 const TEST_THREADS: &str = "RUST_TEST_THREADS";
 
+/// How many seconds are spent on inputs that nobody would think of.
+const FUZZING: u32 = 15;
+
 /// Runs every step in order and stops at the first that fails.
 pub fn run() -> Result<()> {
     engines::require_programs()?;
     let mut steps = Steps::default();
+    steps.time("dependencies", dependencies::run)?;
     steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
     // Most of it is fetching programs, and waiting for them.
     let beside = std::thread::spawn(|| deploy::run(None).and_then(|()| description::run()));
@@ -37,6 +41,7 @@ pub fn run() -> Result<()> {
     steps.time("answers", lint_answers::run)?;
     steps.time("clients", clients::run)?;
     steps.time("fuzz-api", || schemathesis::run(&[]))?;
+    steps.time("fuzz", || fuzz::run(FUZZING))?;
     steps.print();
     println!("{tally}");
     Ok(())
