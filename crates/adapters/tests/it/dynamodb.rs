@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tapebase_adapters::dynamodb::DynamoDb;
 
-async fn fresh() -> (Arc<DynamoDb>, ()) {
+pub async fn fresh() -> (Arc<DynamoDb>, ()) {
     (Arc::new(engine::fresh().await), ())
 }
 

@@ -11,5 +11,6 @@ mod rebuild;
 mod redirect;
 mod secrets;
 mod seed;
+mod several;
 mod stall;
 mod stores;
