@@ -345,6 +345,7 @@ macro_rules! user_store_tests {
             update_links_an_identity_anew,
             update_verifies_an_address,
             create_keeps_when_an_address_was_verified,
+            pages_of_users_have_every_user_exactly_once,
             update_puts_an_identity_in_the_place_of_another,
             update_changes_nothing_from_another_account,
             update_changes_nothing_to_an_identity_of_another_user,

@@ -100,6 +100,15 @@ impl User {
     }
 }
 
+/// Some of all users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPage {
+    /// In no order that means anything.
+    pub items: Vec<User>,
+    /// What the next page is after, if there is one.
+    pub next: Option<UserId>,
+}
+
 /// An identity that a user has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedIdentity {

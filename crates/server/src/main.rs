@@ -126,6 +126,8 @@ enum UserCommand {
         #[arg(long, value_name = "ULID", value_parser = UserId::parse)]
         id: Option<UserId>,
     },
+    /// Print all users, in no order; on DynamoDB this reads the whole table.
+    List,
     /// Print who a user is, what they sign in with and how much they store.
     Show {
         /// The user's id or email address.
@@ -235,6 +237,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::User(UserCommand::Add { email, id }) => user::add(&config()?, &email, id).await,
+        Command::User(UserCommand::List) => user::list(&config()?).await,
         Command::User(UserCommand::Show { user }) => user::show(&config()?, &user).await,
         Command::User(UserCommand::Sessions { user }) => user::sessions(&config()?, &user).await,
         Command::User(UserCommand::SignOut { user }) => user::sign_out(&config()?, &user).await,

@@ -87,6 +87,28 @@ pub async fn verify(config: &Config, email: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints all users, in no order.
+pub async fn list(config: &Config) -> anyhow::Result<()> {
+    let services = services(config).await?;
+    let mut after = None;
+    loop {
+        let page = services.auth.users(after, Limit::MAX).await?;
+        for user in page.items {
+            let state = match (user.disabled_at, user.erase_at) {
+                (_, Some(_)) => "  being erased",
+                (Some(_), None) => "  disabled",
+                (None, None) => "",
+            };
+            let email = user.email().map(|email| email.as_str().escape_debug().to_string()).unwrap_or_default();
+            say!("{}  since {}  {email}{state}", user.id, time(user.created_at));
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
 /// Prints who a user is, what they sign in with and how much they store.
 pub async fn show(config: &Config, name: &UserName) -> anyhow::Result<()> {
     let services = services(config).await?;

@@ -7,14 +7,14 @@ use tapebase_domain::{
     ports::{Clock as _, CreateError, StoreError, SystemClock, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash},
+    user::{Account, Identity, PasswordHash, UserPage},
 };
 
 use super::{
     DynamoDb,
     counting::Check,
     due::Due,
-    errors::Backoff,
+    errors::{Backoff, from_sdk},
     items::{self, Item, micros, text},
     keys, query,
     sessions::{ENDED_FOR_ONE, end, sessions},
@@ -45,6 +45,26 @@ impl UserStore for DynamoDb {
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         let item = self.get(keys::account(user)).await?;
         item.as_ref().map(items::account).transpose()
+    }
+
+    /// Reads the whole table, page by page: this needs `dynamodb:Scan`, which is the operator's right and not the server's.
+    async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError> {
+        let (mut items, mut from) = (Vec::new(), after.map(keys::account));
+        while items.len() <= limit.get() {
+            let scan = self.client.scan().table_name(&self.table).set_exclusive_start_key(from);
+            let scan = scan.filter_expression("#sk = :account").expression_attribute_names("#sk", "sk");
+            let page = scan.expression_attribute_values(":account", text("ACCOUNT")).send().await.map_err(from_sdk)?;
+            let accounts = page.items.unwrap_or_default();
+            let accounts = accounts.iter().filter(|item| items::is_alive(item));
+            items.extend(accounts.filter_map(|item| query::readable(items::account(item))).map(|account| account.user));
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        let has_more = items.len() > limit.get();
+        items.truncate(limit.get());
+        Ok(UserPage { next: items.last().map(|last| last.id).filter(|_| has_more), items })
     }
 
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {

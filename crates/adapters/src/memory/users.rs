@@ -8,7 +8,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash, User},
+    user::{Account, Identity, PasswordHash, User, UserPage},
 };
 
 use super::{Memory, State};
@@ -63,6 +63,17 @@ impl UserStore for Memory {
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         Ok(self.state().accounts.get(&user).cloned())
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError> {
+        let state = self.state();
+        let mut users: Vec<_> = state.accounts.values().map(|account| &account.user).collect();
+        users.sort_unstable_by_key(|user| user.id);
+        let rest = users.into_iter().filter(|user| after.is_none_or(|after| user.id > after));
+        let mut items: Vec<User> = rest.take(limit.get() + 1).cloned().collect();
+        let has_more = items.len() > limit.get();
+        items.truncate(limit.get());
+        Ok(UserPage { next: items.last().map(|last| last.id).filter(|_| has_more), items })
     }
 
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {

@@ -8,7 +8,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, LinkedIdentity, PasswordHash, User},
+    user::{Account, Identity, LinkedIdentity, PasswordHash, User, UserPage},
 };
 
 use super::{
@@ -47,6 +47,18 @@ impl UserStore for Sqlite {
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         self.readers.look_up(|connection| account(connection, user))
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError> {
+        let after = after.map(|after| after.to_string()).unwrap_or_default();
+        self.readers.look_up(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+            let ids = statement.query_map(params![after, limit.get()], rows::user_id)?;
+            let ids: Vec<UserId> = ids.collect::<rusqlite::Result<_>>()?;
+            let next = ids.last().copied().filter(|_| ids.len() == limit.get());
+            let accounts = rows::readable(ids.into_iter().map(|id| account(connection, id)), "users", limit.get())?;
+            Ok(UserPage { items: accounts.into_iter().flatten().map(|account| account.user).collect(), next })
+        })
     }
 
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {

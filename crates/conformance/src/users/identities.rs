@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tapebase_domain::{
+    page::Limit,
     ports::{CreateError, UpdateError, UserStore},
     user::{Account, Email, Identity, LinkedIdentity, PasswordHash},
 };
@@ -102,6 +103,32 @@ pub async fn create_keeps_when_an_address_was_verified(store: Arc<dyn UserStore>
     let ann = create(&store, verified).await;
 
     assert_eq!(found(&store, &ann).await, ann);
+}
+
+/// Pages joined by `after` MUST have every user that stays exactly once, in whatever order.
+pub async fn pages_of_users_have_every_user_exactly_once(store: Arc<dyn UserStore>) {
+    let mut users = Vec::new();
+    for number in 0..7 {
+        let account = account(email(&format!("ann{number}@example.com")));
+        users.push(create(&store, with(&account, linked(social("X", &number.to_string())))).await.user);
+        open(&store, &session(users[number].id)).await;
+    }
+
+    for limit in [1, 3, 7, 200] {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.users(after, Limit::new(limit).expect("a limit")).await.expect("listed");
+            assert!(page.items.len() as u64 <= limit, "{page:?}");
+            listed.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        listed.sort_unstable_by_key(|user| user.id);
+        users.sort_unstable_by_key(|user| user.id);
+        assert_eq!(listed, users);
+    }
 }
 
 /// Update gives an account other identities: also another one in the place of one, under the same name.

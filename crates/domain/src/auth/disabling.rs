@@ -5,7 +5,8 @@ use std::str::FromStr;
 use super::{Auth, AuthError};
 use crate::{
     id::UserId,
-    user::{Account, Email},
+    page::Limit,
+    user::{Account, Email, UserPage},
 };
 
 /// How the operator names a user.
@@ -43,6 +44,14 @@ impl Auth {
             UserName::Id(id) => self.users.account(*id).await?,
             UserName::Email(email) => self.find_by_email(email.clone()).await?.1,
         })
+    }
+
+    /// Some of all users, after the last of another page.
+    ///
+    /// # Errors
+    /// A failing port.
+    pub async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, AuthError> {
+        Ok(self.users.users(after, limit).await?)
     }
 
     /// Lets a user in no more, and ends all their sessions, API tokens and links; `false` if there is no such user. What

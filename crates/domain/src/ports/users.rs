@@ -8,7 +8,7 @@ use crate::{
     page::Limit,
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash},
+    user::{Account, Identity, PasswordHash, UserPage},
 };
 
 /// Why a user was not added.
@@ -56,6 +56,14 @@ pub trait UserStore: Send + Sync {
     ///
     /// - It MUST find the account that was created, equal in every field.
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+
+    /// Lists users, at most so many: after the one that another page ended with, if there was one.
+    ///
+    /// - Pages joined by `after` MUST have every user that stays exactly once, in whatever order.
+    /// - It MUST leave out what cannot be read, and say so in the log.
+    ///
+    /// It may look through all rows there are: for operators, not for requests.
+    async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError>;
 
     /// Gives an account other identities, another password, or disables it; `to` is of the same user.
     ///

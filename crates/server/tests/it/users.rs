@@ -35,6 +35,24 @@ fn a_password_that_the_operator_changes_ends_all_sessions() {
 }
 
 #[test]
+fn all_users_are_listed() {
+    let server = Server::start(&[]);
+    for number in 0..3 {
+        let _ = server.sign_up(&format!("ann{number}"));
+    }
+    let tapebase = |arguments: &[&str]| command(server.data_dir(), &[]).args(arguments).output().expect("it runs");
+    assert!(tapebase(&["user", "disable", "ann1@example.com"]).status.success());
+
+    let listed = String::from_utf8(tapebase(&["user", "list"]).stdout).expect("text");
+
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    for number in 0..3 {
+        let line = listed.lines().find(|line| line.contains(&format!("ann{number}@example.com")));
+        assert_eq!(line.map(|line| line.ends_with("disabled")), Some(number == 1), "{listed}");
+    }
+}
+
+#[test]
 fn the_operator_is_told_why_a_password_is_not_changed() {
     let server = Server::start(&[]);
     let _ = server.sign_up("ann");

@@ -7,7 +7,7 @@ use tapebase_domain::{
     ports::{CreateError, StoreError, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash},
+    user::{Account, Identity, PasswordHash, UserPage},
 };
 
 use super::Reached;
@@ -25,6 +25,10 @@ impl UserStore for Reached {
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         self.gate.call("users.account", async { self.stores.inner().users.account(user).await }).await
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError> {
+        self.gate.call("users.users", async { self.stores.inner().users.users(after, limit).await }).await
     }
 
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {
