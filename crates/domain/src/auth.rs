@@ -303,7 +303,7 @@ impl Auth {
             return Ok(WithMail::CodeNeeded(DueMail::about_sign_up(email, account)));
         }
         let account = added?;
-        let mail = self.if_asked(DueMail::about_address(email, account.clone()));
+        let mail = self.if_asked(DueMail::about_sign_up(email, Some(account.clone())));
         self.know(key, device.address).await;
         let grant = self.open_session(account.user, device, TokenForm::Prefixed).await?;
         let grant = self.confirm(grant, &identity, account.password.as_ref()).await?;

@@ -66,44 +66,45 @@ const HALF_A_WEEK: i64 = 84 * 60 * 60;
 /// How much of the MAC is in a code: 60 bits. Of a thousand guesses a second, none is right for millions of years.
 const CHARACTERS: usize = 12;
 
-/// Mails that are counted together.
+/// Mails that are counted together, and how many there are in half an hour: the first ones may be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailCount(String);
+pub struct MailCount {
+    what: String,
+    most: u32,
+}
 
 impl MailCount {
-    /// How many there are in half an hour: the first ones may be lost.
-    pub const MOST: u32 = 3;
-
-    /// Those about forgotten passwords of a user.
+    /// Those about a forgotten password of a user, to one address.
     #[must_use]
-    pub fn of_resets(user: UserId) -> Self {
-        Self(format!("resets of {user}"))
+    pub fn of_resets(user: UserId, email: &Email) -> Self {
+        Self { what: format!("resets of {user} at {}", email.as_str()), most: 3 }
     }
 
     /// Those that a user has asked for, to verify their addresses.
     #[must_use]
     pub fn of_verifications(user: UserId) -> Self {
-        Self(format!("verifications of {user}"))
+        Self { what: format!("verifications of {user}"), most: 3 }
     }
 
     /// Those to an address that somebody signs up with, whoever does.
     #[must_use]
     pub fn of_sign_ups(email: &Email) -> Self {
-        Self(format!("sign-ups with {}", email.as_str()))
+        Self { what: format!("sign-ups with {}", email.as_str()), most: 3 }
     }
 
-    /// Those to an address that somebody links who has not got it yet, whoever does.
+    /// All others to an address of which nobody knows who reads its mail, whoever has it or wants to. More than one needs,
+    /// so that strangers do not use them up for its owner easily.
     #[must_use]
-    pub fn of_links(email: &Email) -> Self {
-        Self(format!("links of {}", email.as_str()))
+    pub fn of_unverified(email: &Email) -> Self {
+        Self { what: format!("to {}", email.as_str()), most: 9 }
     }
 
-    /// One of them, and until when it counts.
-    #[must_use]
-    pub fn nth(&self, number: u32, now: Timestamp) -> (Sha256, Timestamp) {
+    /// Each of them, and until when it counts.
+    pub fn each(&self, now: Timestamp) -> impl Iterator<Item = (Sha256, Timestamp)> {
         let period = now.timestamp().div_euclid(HALF_AN_HOUR);
         let ends_at = Timestamp::from_timestamp((period + 1) * HALF_AN_HOUR, 0).unwrap_or(now);
-        (Sha256::of(format!("tapebase mail {number} in {period}: {}", self.0).as_bytes()), ends_at)
+        let mail = move |number| format!("tapebase mail {number} in {period}: {}", self.what);
+        (0..self.most).map(move |number| (Sha256::of(mail(number).as_bytes()), ends_at))
     }
 }
 
@@ -332,18 +333,19 @@ mod tests {
         let anns = MailCount::of_verifications(ann.user.id);
         let later = timestamp(NOW) + TimeDelta::seconds(1);
 
-        let mails = [
-            anns.nth(0, timestamp(NOW)),
-            anns.nth(1, timestamp(NOW)),
-            anns.nth(0, later),
-            MailCount::of_resets(ann.user.id).nth(0, timestamp(NOW)),
-            MailCount::of_verifications(ben.user.id).nth(0, timestamp(NOW)),
-            MailCount::of_sign_ups(&email).nth(0, timestamp(NOW)),
-            MailCount::of_links(&email).nth(0, timestamp(NOW)),
+        let counts = [
+            (&anns, timestamp(NOW)),
+            (&anns, later),
+            (&MailCount::of_verifications(ben.user.id), timestamp(NOW)),
+            (&MailCount::of_resets(ann.user.id, &email), timestamp(NOW)),
+            (&MailCount::of_sign_ups(&email), timestamp(NOW)),
+            (&MailCount::of_unverified(&email), timestamp(NOW)),
         ];
 
-        assert_eq!(mails[0], anns.nth(0, timestamp(NOW)));
-        assert_eq!(mails.map(|(digest, _)| digest).into_iter().collect::<HashSet<_>>().len(), mails.len());
+        let mails: Vec<_> = counts.iter().flat_map(|(count, now)| count.each(*now)).collect();
+        assert_eq!(mails.len(), 5 * 3 + 9);
+        assert_eq!(mails.iter().map(|(digest, _)| *digest).collect::<HashSet<_>>().len(), mails.len());
         assert_eq!(mails[0].1, timestamp("2026-11-30T12:30:00Z"));
+        assert!(anns.each(timestamp(NOW)).eq(anns.each(timestamp(NOW))));
     }
 }

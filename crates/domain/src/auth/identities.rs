@@ -63,7 +63,7 @@ impl Auth {
             let hash = self.own_password(&from, password.clone()).await?;
             self.note_success(&attempt).await;
             let is_verified = match self.look_at_code(&from, &email, code, device).await? {
-                Reader::CodeNeeded => return Ok(WithMail::CodeNeeded(DueMail::about_link(email, from))),
+                Reader::CodeNeeded => return Ok(WithMail::CodeNeeded(DueMail::about_address(email, from))),
                 Reader::Verified => true,
                 Reader::Unverified => false,
             };
@@ -90,7 +90,7 @@ impl Auth {
     ) -> Result<WithMail<LinkedIdentity>, AuthError> {
         let account = self.account(caller).await?;
         if !is_verified {
-            let mail = self.if_asked(DueMail::about_link(email, account));
+            let mail = self.if_asked(DueMail::about_address(email, account));
             return Ok(WithMail::Done(linked, mail));
         }
         let account = self.verify(account, &email).await?;
@@ -243,12 +243,12 @@ impl Auth {
     pub(super) async fn change(
         &self,
         user: UserId,
-        change: impl Fn(&mut Account) + Send + Sync,
+        change: impl Fn(&mut Account) -> Result<(), AuthError> + Send + Sync,
     ) -> Result<Account, AuthError> {
         for _ in 0..MOST_TRIES {
             let from = self.users.account(user).await?.ok_or(AuthError::InvalidToken)?;
             let mut to = from.clone();
-            change(&mut to);
+            change(&mut to)?;
             if to == from || self.update(from, to.clone()).await? {
                 return Ok(to);
             }
@@ -258,6 +258,10 @@ impl Auth {
 
     /// `false` if it was changed meanwhile.
     pub(super) async fn update(&self, from: Account, to: Account) -> Result<bool, AuthError> {
+        if to.user.identities.is_empty() && to.user.erase_at.is_none() {
+            // Nobody could come in any more.
+            return Err(AuthError::LastIdentity);
+        }
         match self.users.update(from, to).await {
             Ok(()) => Ok(true),
             Err(UpdateError::Changed) => Ok(false),

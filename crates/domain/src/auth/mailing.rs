@@ -23,10 +23,8 @@ enum About {
     Password,
     /// Somebody has signed up with it.
     SignUp,
-    /// They have it, and are to show that they read its mail.
+    /// They have it, or want to, and are to show that they read its mail.
     Address,
-    /// They want to have it.
-    Link,
 }
 
 /// What was asked for, and the mail that is due about it.
@@ -62,19 +60,10 @@ impl DueMail {
         Self { to, account, about: About::SignUp }
     }
 
-    /// To whoever is to verify an address that they have; nothing if they have.
+    /// To whoever is to verify an address that they have, or want to have; nothing if they have.
     pub(super) fn about_address(to: Email, account: Account) -> Self {
-        Self::unless_verified(to, account, About::Address)
-    }
-
-    /// To whoever is to verify an address that they want to have, or have from now on; nothing if they have.
-    pub(super) fn about_link(to: Email, account: Account) -> Self {
-        Self::unless_verified(to, account, About::Link)
-    }
-
-    fn unless_verified(to: Email, account: Account, about: About) -> Self {
         let account = Some(account).filter(|account| !account.user.reads(&to));
-        Self { to, account, about }
+        Self { to, account, about: About::Address }
     }
 }
 
@@ -99,10 +88,12 @@ impl Auth {
             _ if !is_enabled => return Ok(Mailed::Nothing),
             About::Password => {
                 let Some(purpose) = CodePurpose::password_reset(&account, &to) else { return Ok(Mailed::Nothing) };
-                (Message::ResetPassword(purpose.issue(&keys, now)), vec![MailCount::of_resets(user.id)])
+                let mut counts = vec![MailCount::of_resets(user.id, &to)];
+                // An account is made in a moment, and another one after it.
+                counts.extend((!is_known).then(|| MailCount::of_unverified(&to)));
+                (Message::ResetPassword(purpose.issue(&keys, now)), counts)
             }
-            About::Address => (verify(), vec![MailCount::of_verifications(user.id)]),
-            About::Link => (verify(), vec![MailCount::of_links(&to), MailCount::of_verifications(user.id)]),
+            About::Address => (verify(), vec![MailCount::of_verifications(user.id), MailCount::of_unverified(&to)]),
         };
         if self.mailer.is_none() {
             return Ok(Mailed::Nothing);
@@ -117,8 +108,7 @@ impl Auth {
 
     /// `false` if there were enough of them.
     async fn count_mail(&self, count: &MailCount, now: Timestamp) -> Result<bool, AuthError> {
-        for number in 0..MailCount::MOST {
-            let (mail, ends_at) = count.nth(number, now);
+        for (mail, ends_at) in count.each(now) {
             if self.single_use.use_up(mail, ends_at + Self::CLOCKS_APART).await? {
                 return Ok(true);
             }

@@ -71,10 +71,15 @@ impl Auth {
         // Nobody knows who has linked the others.
         let alone = self.policy.email_verification != EmailVerification::Off && !account.user.reads(&email);
         let unlink_others = |account: &mut Account| {
+            if !account.user.has(&Identity::Email(email.clone())) {
+                // Unlinked meanwhile: there would be nothing left.
+                return Err(AuthError::InvalidCode);
+            }
             account.user.identities.retain(|linked| match &linked.identity {
                 Identity::Email(other) => *other == email,
                 Identity::Oidc(_) | Identity::Social(_) => !alone,
             });
+            Ok(())
         };
         // Before, since the code is of no use any more to whoever has to try again; and after, since sessions make tokens.
         self.end_access(account.user.id).await?;
@@ -93,22 +98,34 @@ impl Auth {
         Ok(())
     }
 
-    /// Whether an account is rather of somebody else than of who reads the mail of this address: who reads that of another,
-    /// or, where addresses are to be verified, who had it before the address was linked.
+    /// Whether an account is rather of somebody else than of who reads the mail of this address: of who had another address
+    /// before it was linked, or, where addresses are to be verified, any other proof.
     fn is_beside(&self, user: &User, email: &Email) -> bool {
         let asks = self.policy.email_verification != EmailVerification::Off;
         let mut before = user.identities.iter().take_while(|linked| !linked.identity.is_email(email));
-        let came_later = asks && before.any(|linked| linked.identity.is_proof());
-        !user.reads(email) && (came_later || user.identities.iter().any(|linked| linked.verified_at.is_some()))
+        !user.reads(email)
+            && before.any(|linked| match &linked.identity {
+                Identity::Email(_) => true,
+                Identity::Oidc(_) | Identity::Social(_) => asks && linked.identity.is_proof(),
+            })
     }
 
-    /// Gives an address, which somebody has linked without reading its mail, an account of its own.
+    /// Gives an address, which somebody has linked without reading its mail, an account of its own; while sign-up is closed,
+    /// it is free for whoever the operator lets in.
     async fn set_apart(&self, from: UserId, email: Email, password: PasswordHash) -> Result<(), AuthError> {
+        let identity = Identity::Email(email.clone());
+        let detach = |account: &mut Account| {
+            if !self.is_beside(&account.user, &email) {
+                // What it was beside was unlinked meanwhile, or it was itself.
+                return Err(AuthError::Busy);
+            }
+            *account = self.without(account, &identity);
+            Ok(())
+        };
+        self.change(from, detach).await?;
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let identity = Identity::Email(email.clone());
-        self.change(from, |account| *account = self.without(account, &identity)).await?;
         let now = self.clock.now();
         let mut user = User::new(self.new_id(), identity, now);
         user.verify(&email, now);

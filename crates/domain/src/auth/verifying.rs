@@ -139,7 +139,11 @@ impl Auth {
         if account.user.reads(email) {
             return Ok(account);
         }
-        self.change(account.user.id, |account| account.user.verify(email, self.clock.now())).await
+        let verify = |account: &mut Account| {
+            account.user.verify(email, self.clock.now());
+            Ok(())
+        };
+        self.change(account.user.id, verify).await
     }
 }
 

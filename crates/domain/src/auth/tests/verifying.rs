@@ -19,17 +19,20 @@ fn asked() -> AuthPolicy {
     AuthPolicy { email_verification: EmailVerification::Asked, ..policy() }
 }
 
-/// Ann's account, as it was last made.
+/// Ann's account, as it was last made, and what others make of it while a password is hashed.
 #[derive(Clone, Default)]
-struct Stored(Arc<Mutex<Option<Account>>>);
+struct Stored {
+    account: Arc<Mutex<Option<Account>>>,
+    meanwhile: Arc<Mutex<Option<Account>>>,
+}
 
 impl Stored {
     fn get(&self) -> Option<Account> {
-        self.0.lock().expect("no panic").clone()
+        self.account.lock().expect("no panic").clone()
     }
 
     fn set(&self, account: Account) {
-        *self.0.lock().expect("no panic") = Some(account);
+        *self.account.lock().expect("no panic") = Some(account);
     }
 
     fn user(&self) -> User {
@@ -52,7 +55,13 @@ fn auth(ann: &Stored, policy: AuthPolicy, more: impl FnOnce(&mut TestPorts)) -> 
     });
     ports.mailer = Some(mailer);
     ports.single_use.expect_use_up().returning(|_, _| Ok(true));
-    ports.passwords.expect_hash().returning(|_| Ok(PasswordHash::new("hers".into())));
+    let hashing = ann.clone();
+    ports.passwords.expect_hash().returning(move |_| {
+        if let Some(account) = hashing.meanwhile.lock().expect("no panic").take() {
+            hashing.set(account);
+        }
+        Ok(PasswordHash::new("hers".into()))
+    });
     ports.passwords.expect_verify().returning(|_, _| Ok(true));
     ports.users.expect_open_session().returning(|_, _, _| Ok(()));
     ports.users.expect_close_sessions().returning(|_| Ok(()));
@@ -70,7 +79,7 @@ fn auth(ann: &Stored, policy: AuthPolicy, more: impl FnOnce(&mut TestPorts)) -> 
 }
 
 fn stored(account: Account) -> Stored {
-    Stored(Arc::new(Mutex::new(Some(account))))
+    Stored { account: Arc::new(Mutex::new(Some(account))), ..Stored::default() }
 }
 
 async fn code(auth: &Auth, due: DueMail, mails: &Mutex<Vec<Mail>>) -> MailedCode {
@@ -239,14 +248,14 @@ async fn a_reset_leaves_nothing_that_was_linked_by_whoever_had_not_verified_the_
 
 #[tokio::test]
 async fn whoever_reads_an_address_that_was_linked_by_mistake_gets_no_account_of_somebody_else() {
-    for (policy, google_first, verified) in [
-        (asked(), true, [false, false]),
-        (asked(), false, [false, true]),
-        (required(), false, [false, true]),
-        (policy(), false, [false, true]),
-    ] {
-        let (ann, google, other) = with_others(google_first, verified);
+    for (policy, google_first, other_first) in
+        [(asked(), true, false), (required(), true, true), (policy(), false, true)]
+    {
+        let (mut ann, google, other) = with_others(google_first, [false, false]);
         let id = ann.user.id;
+        if other_first {
+            ann.user.identities.reverse();
+        }
 
         let (left, apart) = reset(policy, ann).await;
 
@@ -258,7 +267,19 @@ async fn whoever_reads_an_address_that_was_linked_by_mistake_gets_no_account_of_
 }
 
 #[tokio::test]
-async fn while_sign_up_is_closed_no_account_is_made_for_an_address_that_was_linked_by_mistake() {
+async fn the_address_with_which_an_account_began_gets_it_whatever_was_verified_since() {
+    for policy in [policy(), asked(), required()] {
+        let (ann, _, other) = with_others(false, [false, true]);
+        let id = ann.user.id;
+
+        let (left, apart) = reset(policy, ann).await;
+
+        assert_eq!((left.user.id, left.user.has(&Identity::Email(other)), apart), (id, false, None));
+    }
+}
+
+#[tokio::test]
+async fn while_sign_up_is_closed_an_address_that_was_linked_by_mistake_is_free() {
     let (ann, ..) = with_others(true, [false, false]);
     let ann = stored(ann);
     let (auth, _) = auth(&ann, AuthPolicy { open_signup: false, ..asked() }, |_| {});
@@ -267,7 +288,32 @@ async fn while_sign_up_is_closed_no_account_is_made_for_an_address_that_was_link
     let reset = auth.reset_password(email(), code.expose(), password(), &Device::default()).await;
 
     assert!(matches!(reset, Err(AuthError::SignupClosed)), "{reset:?}");
-    assert!(ann.user().has(&Identity::Email(email())));
+    assert!(!ann.user().has(&Identity::Email(email())));
+    auth.invite(email()).await.expect("nobody has it");
+}
+
+/// An address or what it was beside is unlinked while the password is hashed.
+#[tokio::test]
+async fn a_reset_leaves_no_account_without_an_identity() {
+    // Once the address is unlinked from what it was beside, it is anybody's who reads its mail.
+    for (google_first, unlinked, is_reset) in [(true, 0, false), (true, 1, true), (false, 0, false)] {
+        let (mut original, ..) = with_others(google_first, [false, false]);
+        original.user.identities.truncate(2);
+        let ann = stored(original.clone());
+        let (auth, _) = auth(&ann, asked(), |ports| {
+            ports.users.expect_change_password().returning(|_, _, _, _| Ok(true));
+            ports.users.expect_create().returning(|_| Ok(()));
+        });
+        let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+        let mut after = original.clone();
+        after.user.identities.remove(unlinked);
+        *ann.meanwhile.lock().expect("no panic") = Some(after);
+
+        let reset = auth.reset_password(email(), code.expose(), password(), &Device::default()).await;
+
+        assert_eq!(reset.is_ok(), is_reset, "{reset:?}");
+        assert!(!ann.user().identities.is_empty(), "{google_first} {unlinked}");
+    }
 }
 
 #[tokio::test]
