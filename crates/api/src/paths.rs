@@ -49,7 +49,7 @@ paths! {
     /// One of these.
     IDENTITY = "/v1/me/identities/{id}", identity(id: &str);
     /// The code that verifies it.
-    VERIFICATION = "/v1/me/identities/{id}/verification", verification(id: &str);
+    VERIFICATION = "/v1/me/verifications/{id}", verification(id: &str);
     /// Their accounts at an OpenID provider.
     OIDC_IDENTITIES = "/v1/me/identities/oidc/{provider}";
     /// Their API tokens.

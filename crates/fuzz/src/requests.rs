@@ -72,7 +72,7 @@ const BODIES: [(&str, &str); 6] = [
     ("POST", "/v1/auth/password-reset"),
     ("POST", "/v1/me/tokens"),
     ("POST", "/v1/auth/oidc/test"),
-    ("PUT", "/v1/me/identities/01KDVDNA00GT6MZ5TJT16S64JV/verification"),
+    ("PUT", "/v1/me/verifications/01KDVDNA00GT6MZ5TJT16S64JV"),
 ];
 /// The one that is there.
 const RECORDING: &str = "/v1/recordings/01KDVDNA00K2QYFZK6JVASDYD1";

@@ -65,7 +65,7 @@ fn with_code(request: &Request, email: &str, code: &str) -> Request {
 }
 
 fn verification(identity: &Value) -> String {
-    format!("/v1/me/identities/{}/verification", text(identity, "id"))
+    format!("/v1/me/verifications/{}", text(identity, "id"))
 }
 
 fn verify(identity: &Value, code: &str) -> Request {
@@ -131,7 +131,7 @@ pub fn whoever_lost_the_mail_requests_another(client: &dyn Client, mail: &MailSe
     let ben = User::sign_up(client, "ben");
     let _ = mail.mail_to(&ben.email);
     assert!(mail.all_mails_to(&ann.email).is_empty(), "it is verified");
-    assert_eq!(ann.send(Request::new("POST", "/v1/me/identities/ann/verification")).problem(), "not-found");
+    assert_eq!(ann.send(Request::new("POST", "/v1/me/verifications/ann")).problem(), "not-found");
 }
 
 pub fn a_linked_address_is_asked_about(client: &dyn Client, mail: &MailServer) {

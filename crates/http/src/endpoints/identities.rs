@@ -105,7 +105,7 @@ pub async fn unlink(
 /// Request a verification code
 ///
 /// Mails a code to the email address, unless it is verified or three were sent in this half hour, those at sign-up and to the user's other addresses included. To one address they all have the same code.
-#[utoipa::path(post, path = "/v1/me/identities/{id}/verification", operation_id = "requestVerification", tag = "Accounts",
+#[utoipa::path(post, path = "/v1/me/verifications/{id}", operation_id = "requestVerification", tag = "Accounts",
     params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), responses(
     (status = 202, description = "A mail is on its way, unless the address is verified or three were sent in this half hour"),
     (status = 403, description = "This server sends no mail"),
@@ -130,7 +130,7 @@ pub async fn ask_for_verification(
 /// Verify an email address
 ///
 /// With the code that was mailed to it in the last hour. An address that is verified stays so, whatever code is sent: if the response was lost, repeat the request.
-#[utoipa::path(put, path = "/v1/me/identities/{id}/verification", operation_id = "verifyEmail", tag = "Accounts",
+#[utoipa::path(put, path = "/v1/me/verifications/{id}", operation_id = "verifyEmail", tag = "Accounts",
     params(("id" = String, Path, description = "The identity's id", example = "01JD8QKB5T9R2C4D6F8H0J1K3M")), request_body = api::Verification, responses(
     (status = 200, description = "The address is verified", body = api::Identity),
     (status = 403, description = "The code is wrong or expired"),

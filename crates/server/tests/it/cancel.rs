@@ -144,7 +144,7 @@ fn fresh_user(tcp: &Tcp) -> String {
 fn unverified(tcp: &Tcp) -> (String, Request) {
     let cy = User::sign_up(tcp, "cy");
     let identity = id(&cy.read("/v1/me/identities")["items"][0]);
-    let asking = Request::new("POST", format!("/v1/me/identities/{identity}/verification")).bearer(&cy.token);
+    let asking = Request::new("POST", format!("/v1/me/verifications/{identity}")).bearer(&cy.token);
     (cy.email, asking)
 }
 
@@ -183,8 +183,8 @@ impl Ann {
                 let linked = self.send(&link(&token)).expect(201).json();
                 Request::new("DELETE", format!("/v1/me/identities/{}", id(&linked))).bearer(&token)
             }
-            "POST /v1/me/identities/{id}/verification" => unverified(&self.tcp).1,
-            "PUT /v1/me/identities/{id}/verification" => {
+            "POST /v1/me/verifications/{id}" => unverified(&self.tcp).1,
+            "PUT /v1/me/verifications/{id}" => {
                 let (email, asking) = unverified(&self.tcp);
                 let _ = self.send(&asking).expect(202);
                 Request { method: "PUT", ..asking }.json(&json!({"code": MAIL.mail_to(&email).code()}))

@@ -69,7 +69,7 @@ fn without_a_mail_server_the_operator_verifies() {
     let tcp = server.tcp();
     let ann = User::sign_up(&tcp, "ann");
     let identity = id(&ann.read("/v1/me/identities")["items"][0]);
-    let asking = Request::new("POST", format!("/v1/me/identities/{identity}/verification"));
+    let asking = Request::new("POST", format!("/v1/me/verifications/{identity}"));
     assert_eq!(ann.send(asking).problem(), "mail-not-configured");
     let tapebase = |arguments: &[&str]| {
         let mut tapebase = command(server.data_dir(), &[("TAPEBASE_AUTH__EMAIL_VERIFICATION", "asked")]);
