@@ -22,7 +22,7 @@ fn a_large_recording_passes_through_little_memory() {
 
 /// The most memory a server had once somebody had signed in, which takes 19 MiB for a while. What is counted from there on
 /// is not how large the program is, which is most of it in a build without optimisation.
-fn after_a_sign_in(server: &Server) -> u64 {
+pub fn after_a_sign_in(server: &Server) -> u64 {
     server.sign_up("somebody");
     server.peak_memory()
 }

@@ -1,14 +1,17 @@
 //! Memory does not grow with the recording.
 
 use super::stores;
-use crate::memory::pass_a_large_recording;
+use crate::memory::{after_a_sign_in, pass_a_large_recording};
 
 #[test]
 fn a_large_recording_passes_through_little_memory() {
     let server = stores::serve(&[]);
+    let before = after_a_sign_in(&server);
 
     pass_a_large_recording(&server, 256 << 20);
 
-    let peak = server.peak_memory() >> 20;
-    assert!(peak < 96, "the server took {peak} MiB");
+    // Two parts of 8 MiB, as they are sent, and what of the program does so, which is most of it in a build without
+    // optimisation.
+    let grown = (server.peak_memory() - before) >> 20;
+    assert!(grown < 32, "the server took {grown} MiB more");
 }
