@@ -27,12 +27,11 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Sign up
 ///
-/// Creates an account and signs in. The code of an invitation is needed while sign-up is closed. Where email addresses must be verified first, a code is mailed instead, to sign in with; the response is the same if the address is taken.
+/// Creates an account and signs in. The code of an invitation is needed while sign-up is closed. Where email addresses must be verified first, the response is `unverified-email`, also if the address is taken: sign in with the code that is mailed to it.
 #[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::NewUser, responses(
     (status = 201, description = "The account was created", body = api::Grant, headers(("Location" = String, description = "Path of the user"))),
-    (status = 202, description = "Sign in with the code that is mailed to the address"),
     (status = 400, description = "The email address, password or body is invalid"),
-    (status = 403, description = "Sign-up is closed, or the code is wrong or expired"),
+    (status = 403, description = "Sign-up is closed, the address must be verified first, or the code is wrong or expired"),
     (status = 409, description = "The email address is taken; not told where addresses must be verified first"),
 ))]
 pub async fn sign_up(
@@ -47,10 +46,8 @@ pub async fn sign_up(
     let signing_up = async move {
         mailing.start(services.auth.sign_up(email, password, typed(code.as_ref()), &device).await?).await
     };
-    Ok(match tasks.run(None, signing_up).await? {
-        Some(grant) => Place::of(&request).created(paths::ME).json(wire::grant(&grant)),
-        None => HttpResponse::Accepted().finish(),
-    })
+    let grant = tasks.run(None, signing_up).await?.ok_or(AuthError::UnverifiedEmail)?;
+    Ok(Place::of(&request).created(paths::ME).json(wire::grant(&grant)))
 }
 
 /// Sign in

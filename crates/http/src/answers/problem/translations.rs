@@ -211,7 +211,7 @@ impl From<AuthError> for Problem {
             }
             AuthError::UnverifiedEmail => Self::new(
                 Slug::UnverifiedEmail,
-                "Repeat the request with `code`: the code that was mailed to the address. Without it another mail is sent, unless three were in this half hour; then wait for the next one. If none arrives, ask the operator of this server.",
+                "Sign in with `code`, the code that was mailed to the address, or repeat with it what links the address. Without it another mail is sent, unless three were in this half hour; then wait for the next one. If none arrives, ask the operator of this server.",
             ),
             AuthError::NoMail => Self::new(
                 Slug::MailNotConfigured,
