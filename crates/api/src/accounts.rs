@@ -8,22 +8,6 @@ use utoipa::ToSchema;
 
 use crate::timestamp;
 
-/// The email address and the password of a new user.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewUser {
-    /// Not case-sensitive.
-    #[schema(example = "ann@example.com", max_length = 254, format = Email)]
-    pub email: String,
-    /// At least 8 characters of any kind.
-    #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
-    pub password: String,
-    /// The code of an invitation, which also counts while sign-up is closed; as the user types it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
-    pub code: Option<String>,
-}
-
 /// An email address and a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +18,7 @@ pub struct Credentials {
     /// At least 8 characters of any kind.
     #[schema(example = "correct horse battery staple", min_length = 8, max_length = 1024)]
     pub password: String,
-    /// The code that was mailed to the address, as the user types it. Required where addresses must be verified first, unless this one is; elsewhere it verifies the address as well, and a wrong one is passed over.
+    /// The code that was mailed to the address, as the user types it: of an invitation at sign-up, otherwise one that verifies the address. Required where addresses must be verified first, unless this one is; elsewhere it verifies the address as well, and a wrong one is passed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "K7QM-3XVD-9R2T", max_length = 64)]
     pub code: Option<String>,
@@ -345,14 +329,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Without the password and the code, which are in no log that way.
-impl fmt::Debug for NewUser {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { email, password: _, code: _ } = self;
-        formatter.debug_struct("NewUser").field("email", email).finish_non_exhaustive()
-    }
-}
-
 /// Without the code, which is in no log that way.
 impl fmt::Debug for Verification {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -424,8 +400,7 @@ mod tests {
     #[test]
     fn secrets_print_as_redacted() {
         let (email, password) = ("ann@example.com".to_owned(), "s3cret".to_owned());
-        let credentials = Credentials { email: email.clone(), password: password.clone(), code: Some("s3cret".into()) };
-        let new_user = NewUser { email, password, code: Some("s3cret".into()) };
+        let credentials = Credentials { email, password, code: Some("s3cret".into()) };
         let verification = Verification { code: "s3cret".into() };
         let (current_password, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
         let change = PasswordChange { current_password, new_password };
@@ -446,9 +421,8 @@ mod tests {
         let (code, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
         let reset = PasswordReset { email: "ann@example.com".into(), code, new_password };
 
-        let printed = format!(
-            "{credentials:?} {new_user:?} {verification:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}"
-        );
+        let printed =
+            format!("{credentials:?} {verification:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}");
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

@@ -1,6 +1,6 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`NewUser`], [`Credentials`], [`Verification`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Verification`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
 //! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
@@ -26,9 +26,9 @@ mod uploads;
 
 pub use self::{
     accounts::{
-        CookieSession, Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, NewUser, OidcCredentials,
-        OidcLink, OidcNonce, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, Usage, User,
-        UserLimits, Verification,
+        CookieSession, Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink,
+        OidcNonce, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, Usage, User, UserLimits,
+        Verification,
     },
     changes::{Change, Changes},
     problem::Problem,

@@ -28,7 +28,7 @@ type Answer = Result<HttpResponse, Problem>;
 /// Sign up
 ///
 /// Creates an account and signs in. The code of an invitation is needed while sign-up is closed. Where email addresses must be verified first, the response is `unverified-email`, also if the address is taken: sign in with the code that is mailed to it.
-#[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::NewUser, responses(
+#[utoipa::path(post, path = "/v1/auth/signup", operation_id = "signUp", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 201, description = "The account was created", body = api::Grant, headers(("Location" = String, description = "Path of the user"))),
     (status = 400, description = "The email address, password or body is invalid"),
     (status = 403, description = "Sign-up is closed, the address must be verified first, or the code is wrong or expired"),
@@ -36,12 +36,12 @@ type Answer = Result<HttpResponse, Problem>;
 ))]
 pub async fn sign_up(
     request: HttpRequest,
-    body: Json<api::NewUser>,
+    body: Json<api::Credentials>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
     mailing: Mailing,
 ) -> Answer {
-    let api::NewUser { email, password, code } = body.0;
+    let api::Credentials { email, password, code } = body.0;
     let (email, password, device) = (Email::parse(&email)?, Password::parse(&password)?, device(&request));
     let signing_up = async move {
         mailing.start(services.auth.sign_up(email, password, typed(code.as_ref()), &device).await?).await
