@@ -270,8 +270,8 @@ impl Auth {
     /// Who has the `code` of an invitation needs no other, and may come while sign-up is closed.
     ///
     /// # Errors
-    /// [`AuthError::SignupClosed`], [`AuthError::NoMail`], [`AuthError::InvalidCode`], [`AuthError::EmailTaken`], [`AuthError::TooManyFromAddress`], [`AuthError::Busy`], or a
-    /// failing port.
+    /// [`AuthError::SignupClosed`], [`AuthError::NoMail`], [`AuthError::InvalidCode`], [`AuthError::EmailTaken`],
+    /// [`AuthError::TooManyFromAddress`], [`AuthError::Busy`], or a failing port.
     pub async fn sign_up(
         &self,
         email: Email,

@@ -8,6 +8,7 @@ pub use crate::email::{Email, InvalidEmail};
 use crate::{
     id::{IdentityId, UserId},
     oidc::{InvalidSubject, OidcSubject},
+    page::Limit,
     time::Timestamp,
 };
 
@@ -107,6 +108,16 @@ pub struct UserPage {
     pub items: Vec<User>,
     /// What the next page is after, if there is one.
     pub next: Option<UserId>,
+}
+
+impl UserPage {
+    /// The first of these, of which there is one more than the limit at least where there is another page.
+    #[must_use]
+    pub fn first_of(mut items: Vec<User>, limit: Limit) -> Self {
+        let has_more = items.len() > limit.get();
+        items.truncate(limit.get());
+        Self { next: items.last().map(|last| last.id).filter(|_| has_more), items }
+    }
 }
 
 /// An identity that a user has.

@@ -146,7 +146,7 @@ fn fate(item: &Item) -> Fate {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
     let is_due = |kind: Kind| part("sweep_pk").starts_with(&kind.shard_prefix());
     match part("sk") {
-        "ACCOUNT" => Fate::Stays,
+        keys::ACCOUNT => Fate::Stays,
         "COUNTERS" => Fate::GoesLast,
         _ if is_due(Kind::Erasure) => Fate::Stays,
         _ if is_due(Kind::Audio) => Fate::Waits,

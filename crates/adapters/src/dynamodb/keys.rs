@@ -68,8 +68,11 @@ pub fn due(owner: UserId, reference: &str) -> Item {
     key(of_user(owner), format!("{DUE}{reference}"))
 }
 
+/// What a user's account is called in their partition.
+pub const ACCOUNT: &str = "ACCOUNT";
+
 pub fn account(user: UserId) -> Item {
-    key(of_user(user), "ACCOUNT".to_owned())
+    key(of_user(user), ACCOUNT.to_owned())
 }
 
 pub fn session(user: UserId, id: SessionId) -> Item {

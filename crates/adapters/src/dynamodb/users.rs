@@ -53,7 +53,8 @@ impl UserStore for DynamoDb {
         while items.len() <= limit.get() {
             let scan = self.client.scan().table_name(&self.table).set_exclusive_start_key(from);
             let scan = scan.filter_expression("#sk = :account").expression_attribute_names("#sk", "sk");
-            let page = scan.expression_attribute_values(":account", text("ACCOUNT")).send().await.map_err(from_sdk)?;
+            let page =
+                scan.expression_attribute_values(":account", text(keys::ACCOUNT)).send().await.map_err(from_sdk)?;
             let accounts = page.items.unwrap_or_default();
             let accounts = accounts.iter().filter(|item| items::is_alive(item));
             items.extend(accounts.filter_map(|item| query::readable(items::account(item))).map(|account| account.user));
@@ -62,9 +63,7 @@ impl UserStore for DynamoDb {
                 break;
             }
         }
-        let has_more = items.len() > limit.get();
-        items.truncate(limit.get());
-        Ok(UserPage { next: items.last().map(|last| last.id).filter(|_| has_more), items })
+        Ok(UserPage::first_of(items, limit))
     }
 
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {

@@ -70,10 +70,7 @@ impl UserStore for Memory {
         let mut users: Vec<_> = state.accounts.values().map(|account| &account.user).collect();
         users.sort_unstable_by_key(|user| user.id);
         let rest = users.into_iter().filter(|user| after.is_none_or(|after| user.id > after));
-        let mut items: Vec<User> = rest.take(limit.get() + 1).cloned().collect();
-        let has_more = items.len() > limit.get();
-        items.truncate(limit.get());
-        Ok(UserPage { next: items.last().map(|last| last.id).filter(|_| has_more), items })
+        Ok(UserPage::first_of(rest.take(limit.get() + 1).cloned().collect(), limit))
     }
 
     async fn update(&self, from: Account, to: Account) -> Result<(), UpdateError> {
