@@ -203,6 +203,15 @@ pub struct Erasure {
     pub backups_expire_by: Option<DateTime<Utc>>,
 }
 
+/// What a user stores and may store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageUsage {
+    /// What the user stores.
+    pub usage: Usage,
+    /// What the user may store.
+    pub limits: UserLimits,
+}
+
 /// What a user stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {

@@ -1,6 +1,7 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Verification`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Verification`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`StorageUsage`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts, as operators see them: [`AdminUser`], [`AdminUserPage`], [`AdminUserDetails`], [`AdminUserChange`], [`NewUser`], [`NewPassword`], [`EmailAddress`], [`Invitation`], [`PasswordResetCode`]
 //! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
@@ -14,6 +15,7 @@
 //! Answers may gain members, and whoever reads them passes over what it does not know.
 
 mod accounts;
+mod admin;
 mod changes;
 pub mod paths;
 mod problem;
@@ -27,8 +29,12 @@ mod uploads;
 pub use self::{
     accounts::{
         CookieSession, Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink,
-        OidcNonce, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, Usage, User, UserLimits,
-        Verification,
+        OidcNonce, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, StorageUsage, Usage,
+        User, UserLimits, Verification,
+    },
+    admin::{
+        AdminUser, AdminUserChange, AdminUserDetails, AdminUserPage, EmailAddress, Invitation, NewPassword, NewUser,
+        PasswordResetCode,
     },
     changes::{Change, Changes},
     problem::Problem,

@@ -42,6 +42,8 @@ paths! {
     LOG_OUT = "/v1/auth/logout";
     /// Who is signed in.
     ME = "/v1/me";
+    /// How much they store.
+    USAGE = "/v1/me/usage";
     /// Their password.
     PASSWORD = "/v1/me/password";
     /// The email addresses and social ids they can sign in with.
@@ -60,6 +62,21 @@ paths! {
     SESSIONS = "/v1/me/sessions";
     /// One of their sessions.
     SESSION = "/v1/me/sessions/{id}", session(id: &str);
+
+    /// All users, for operators.
+    ADMIN_USERS = "/v1/admin/users";
+    /// One of them.
+    ADMIN_USER = "/v1/admin/users/{id}", admin_user(id: &str);
+    /// Their password.
+    ADMIN_PASSWORD = "/v1/admin/users/{id}/password";
+    /// Where they are signed in.
+    ADMIN_SESSIONS = "/v1/admin/users/{id}/sessions";
+    /// That one of their addresses is theirs.
+    ADMIN_VERIFICATION = "/v1/admin/users/{id}/verifications/{identity}";
+    /// Codes to choose another password with.
+    ADMIN_PASSWORD_RESETS = "/v1/admin/password-resets";
+    /// Codes to sign up with.
+    ADMIN_INVITATIONS = "/v1/admin/invitations";
 
     /// The recordings of whoever asks.
     RECORDINGS = "/v1/recordings";

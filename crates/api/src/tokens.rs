@@ -37,8 +37,10 @@ pub enum Scope {
     Read,
     /// Upload recordings.
     Upload,
-    /// The others, and rename and delete recordings.
+    /// The others, and rename and delete recordings; not `admin`.
     Full,
+    /// Manage the accounts of all users. Only the operator creates tokens with it, by `tapebase user create-token`.
+    Admin,
 }
 
 /// An API token, without its secret.

@@ -5,20 +5,22 @@ use crate::{
     time::Timestamp,
 };
 
-/// A right to do something with a user's recordings.
+/// A right to do something with a user's recordings, or with the accounts there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// List, look at and play them, and learn what has changed.
     Read,
     /// Upload.
     Upload,
-    /// Rename and delete them, and everything else that the others are for.
+    /// Rename and delete them, and everything else that those are for.
     Full,
+    /// Look after the accounts of all users: an operator's right, which no other includes, and which includes no other.
+    Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Upload, Self::Full];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Upload, Self::Full, Self::Admin];
 
     /// Its name, in answers, requests and stores.
     #[must_use]
@@ -27,6 +29,7 @@ impl Scope {
             Self::Read => "read",
             Self::Upload => "upload",
             Self::Full => "full",
+            Self::Admin => "admin",
         }
     }
 
@@ -41,6 +44,7 @@ impl Scope {
             Self::Read => 1,
             Self::Upload => 2,
             Self::Full => 4,
+            Self::Admin => 8,
         }
     }
 }
@@ -69,7 +73,11 @@ impl Scopes {
     /// Whether they have this right.
     #[must_use]
     pub const fn allow(self, scope: Scope) -> bool {
-        self.0 & (scope.bit() | Scope::Full.bit()) != 0
+        let enough = match scope {
+            Scope::Read | Scope::Upload | Scope::Full => scope.bit() | Scope::Full.bit(),
+            Scope::Admin => scope.bit(),
+        };
+        self.0 & enough != 0
     }
 
     /// Each of them.
@@ -117,6 +125,13 @@ impl ApiToken {
     /// The longest name, in characters.
     pub const NAME_CHARACTERS: usize = 200;
 
+    /// A token's name as it is kept, if it can be one.
+    #[must_use]
+    pub fn name_of(text: &str) -> Option<String> {
+        let name = text.trim();
+        (!name.is_empty() && name.chars().count() <= Self::NAME_CHARACTERS).then(|| name.to_owned())
+    }
+
     /// Whether it gives this right, to this recording if there is one that matters: a token for one recording does not to
     /// any other, nor to one whose id the server would choose.
     #[must_use]
@@ -130,18 +145,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_allows_what_it_says_and_full_everything() {
+    fn a_scope_allows_what_it_says_and_full_all_that_a_user_may() {
         let scopes = |text: &str| Scopes::from_text(text).expect("scopes");
         for (text, allowed) in [
-            ("read", [true, false, false]),
-            ("upload", [false, true, false]),
-            ("read upload", [true, true, false]),
-            ("full", [true, true, true]),
+            ("read", [true, false, false, false]),
+            ("upload", [false, true, false, false]),
+            ("read upload", [true, true, false, false]),
+            ("full", [true, true, true, false]),
+            ("admin", [false, false, false, true]),
+            ("read admin", [true, false, false, true]),
         ] {
             assert_eq!(Scope::ALL.map(|scope| scopes(text).allow(scope)), allowed, "{text}");
             assert_eq!(scopes(text).to_text(), text);
         }
-        for text in ["", "admin", "read  upload", "read,upload", "Read"] {
+        for text in ["", "root", "read  upload", "read,upload", "Read"] {
             assert_eq!(Scopes::from_text(text), None, "{text:?}");
         }
         assert_eq!(Scopes::of([]), Err(NoScope));

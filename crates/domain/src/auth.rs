@@ -99,6 +99,9 @@ pub enum AuthError {
     /// A token is to end in the past, or too far away.
     #[error("the token would end in the past, or more than ten years from now")]
     InvalidExpiry,
+    /// Only operators give tokens this right.
+    #[error("tokens with the scope `admin` are made by operators")]
+    OperatorsScope,
     /// The user has as many API tokens as one may have.
     #[error("the user has {} API tokens", ApiToken::MOST)]
     TooManyTokens,

@@ -104,7 +104,7 @@ impl User {
 /// Some of all users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserPage {
-    /// In no order that means anything.
+    /// The last that signed up first.
     pub items: Vec<User>,
     /// What the next page is after, if there is one.
     pub next: Option<UserId>,

@@ -12,8 +12,8 @@ use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
     endpoints::{
-        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, password_reset,
-        playback, recordings, tokens, web_login,
+        about, accounts, admin, changes, delete_account, direct, docs, health, identities, legacy, oidc,
+        password_reset, playback, recordings, tokens, web_login,
     },
     openapi,
 };
@@ -76,6 +76,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::OIDC_LOG_IN).on(Method::POST, oidc::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
         at(paths::ME).get(accounts::me).on(Method::DELETE, accounts::delete_me),
+        at(paths::USAGE).get(accounts::usage),
         at(paths::PASSWORD).on(Method::PUT, accounts::change_password),
         at(paths::IDENTITIES).get(identities::list).on(Method::POST, identities::link),
         at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),
@@ -85,6 +86,14 @@ fn table() -> Vec<Endpoint> {
         at(paths::TOKEN).get(tokens::get).on(Method::DELETE, tokens::revoke),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),
         at(paths::SESSION).get(accounts::session).on(Method::DELETE, accounts::close_session),
+
+        at(paths::ADMIN_USERS).get(admin::list).on(Method::POST, admin::add),
+        at(paths::ADMIN_USER).get(admin::get).on(Method::PATCH, admin::update).on(Method::DELETE, admin::delete),
+        at(paths::ADMIN_PASSWORD).on(Method::PUT, admin::set_password),
+        at(paths::ADMIN_SESSIONS).get(admin::sessions).on(Method::DELETE, admin::sign_out),
+        at(paths::ADMIN_VERIFICATION).on(Method::PUT, admin::verify),
+        at(paths::ADMIN_PASSWORD_RESETS).on(Method::POST, admin::create_password_reset),
+        at(paths::ADMIN_INVITATIONS).on(Method::POST, admin::invite),
 
         at(paths::RECORDINGS).get(recordings::list).on(Method::POST, recordings::post),
         at(paths::RECORDING).get(recordings::get).on(Method::PUT, recordings::put)

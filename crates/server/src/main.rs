@@ -18,6 +18,7 @@ mod serve;
 mod supervise;
 mod sweep;
 mod user;
+mod user_tokens;
 mod verify;
 
 use std::{
@@ -33,7 +34,11 @@ use rustix::{
     process::{Signal, umask},
 };
 use tapebase_config::{Config, Listen};
-use tapebase_domain::{auth::UserName, id::UserId};
+use tapebase_domain::{
+    api_token::{ApiToken, Scope},
+    auth::UserName,
+    id::{ApiTokenId, UserId},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What `--help` ends with.
@@ -126,7 +131,7 @@ enum UserCommand {
         #[arg(long, value_name = "ULID", value_parser = UserId::parse)]
         id: Option<UserId>,
     },
-    /// Print all users, in no order; on DynamoDB this reads the whole table.
+    /// Print all users, the last that signed up first.
     List,
     /// Print who a user is, what they sign in with and how much they store.
     Show {
@@ -178,6 +183,33 @@ enum UserCommand {
     Verify {
         /// The email address.
         email: String,
+    },
+    /// Make an API token for a user and print it; the way to one with the scope `admin`, which manages all accounts over HTTP.
+    CreateToken {
+        /// The user's id or email address.
+        user: UserName,
+        /// What it may do; can be given several times.
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scope)]
+        scopes: Vec<Scope>,
+        /// What it is called in lists.
+        #[arg(long, default_value = "tapebase user create-token", value_parser = token_name)]
+        name: String,
+        /// After how many days it expires.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3_652))]
+        expires_in: u16,
+    },
+    /// Print a user's API tokens, newest first.
+    Tokens {
+        /// The user's id or email address.
+        user: UserName,
+    },
+    /// Revoke one of a user's API tokens.
+    RevokeToken {
+        /// The user's id or email address.
+        user: UserName,
+        /// The token's id.
+        #[arg(value_parser = ApiTokenId::parse)]
+        id: ApiTokenId,
     },
     /// Change a user's password, which ends their sessions and playback links; prompts for it, or reads it from standard
     /// input.
@@ -247,8 +279,21 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(UserCommand::Reset { email }) => user::reset(&config()?, &email).await,
         Command::User(UserCommand::Invite { email }) => user::invite(&config()?, &email).await,
         Command::User(UserCommand::Verify { email }) => user::verify(&config()?, &email).await,
+        Command::User(UserCommand::CreateToken { user, scopes, name, expires_in }) => {
+            user_tokens::create(&config()?, &user, scopes, name, expires_in).await
+        }
+        Command::User(UserCommand::Tokens { user }) => user_tokens::list(&config()?, &user).await,
+        Command::User(UserCommand::RevokeToken { user, id }) => user_tokens::revoke(&config()?, &user, id).await,
         Command::User(UserCommand::Password { email }) => user::password(&config()?, &email).await,
     }
+}
+
+fn token_name(text: &str) -> Result<String, String> {
+    ApiToken::name_of(text).ok_or_else(|| format!("use 1 to {} characters", ApiToken::NAME_CHARACTERS))
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::parse(text).ok_or_else(|| format!("send one of {}", Scope::ALL.map(Scope::as_str).join(", ")))
 }
 
 /// What is set in the file and the environment, and on the command line, which goes before both.

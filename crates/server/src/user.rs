@@ -18,7 +18,7 @@ use tapebase_domain::{
 
 use crate::{first_run, print};
 
-const NO_SUCH_USER: &str = "there is no such user";
+pub const NO_SUCH_USER: &str = "there is no such user";
 const AGAIN: &str = "some sessions or links may not have ended; run it again";
 
 /// Adds a user with a password from the terminal or standard input, under an id of their own if one is given.
@@ -40,7 +40,7 @@ pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse_known(email)?;
     let services = services(config).await?;
     let password = Password::parse(&read_password()?)?;
-    let is_changed = services.auth.set_password(email, password).await?;
+    let is_changed = services.auth.set_password(&UserName::Email(email), password).await?;
     ensure!(is_changed, "no user has this email address");
     say!("changed the password; all sessions and playback links of this user end within seconds");
     Ok(())
@@ -87,7 +87,7 @@ pub async fn verify(config: &Config, email: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints all users, in no order.
+/// Prints all users, the last that signed up first.
 pub async fn list(config: &Config) -> anyhow::Result<()> {
     let services = services(config).await?;
     let mut after = None;
@@ -213,12 +213,13 @@ pub async fn remove(config: &Config, name: &UserName, yes: bool) -> anyhow::Resu
 }
 
 /// Of stores that are there: none of these commands makes any.
-async fn services(config: &Config) -> anyhow::Result<Services> {
+pub async fn services(config: &Config) -> anyhow::Result<Services> {
     first_run::require_stores(config, "it has no users")?;
     Ok(Services::new(&config.locations()?.connect().await?, &config.policy()?))
 }
 
-fn time(time: Timestamp) -> String {
+/// To the second.
+pub fn time(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

@@ -5,10 +5,11 @@ use std::mem::replace;
 use futures_util::future;
 use tapebase_domain::{
     api_token::{Scope, Scopes},
-    auth::{AuthError, Caller, Device, DueMail, Grant, NewApiToken, UserName, WithMail},
+    auth::{AuthError, Bearer, Caller, Device, DueMail, Grant, NewApiToken, UserName, WithMail},
     id::{IdentityId, SessionId},
     oidc::{IdToken, ProviderName},
     page::Limit,
+    session::SessionToken,
     user::{Email, Password, SocialId},
 };
 
@@ -293,9 +294,6 @@ pub async fn use_token(client: Client) {
     let new = NewApiToken { name: "phone".to_owned(), scopes, recording: None, expires_at: None };
     let (secret, token) = match auth.create_token(&caller, new).await {
         Ok(made) => made,
-        Err(error @ AuthError::TooManyTokens) => {
-            return client.shared.note(&format!("{} is told that {error}", client.person));
-        }
         Err(error) => return judge(&client, error),
     };
     let wrong = match auth.bearer(secret.expose()).await {
@@ -313,11 +311,12 @@ pub async fn use_token(client: Client) {
     }
 }
 
-/// Has the operator disable somebody, whose sessions and links end, and enable them again. Whoever stays disabled is
-/// enabled the next time.
+/// Has the operator disable somebody, whose sessions, operator's token and links end, and enable them again. Whoever stays
+/// disabled is enabled the next time.
 pub async fn disable(client: Client) {
     let (Some(email), Ok(password)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let (auth, name) = (&client.services.auth, UserName::Id(client.user));
+    let token = operators_token(&client, &name).await;
     let enablings = || client.shared.facts().people[client.person].enablings;
     let (begun, over) = enablings();
     let tokens = client.shared.facts().tokens(client.person);
@@ -328,12 +327,42 @@ pub async fn disable(client: Client) {
     if is_let_in && begun == over && enablings().0 == begun {
         client.shared.wrong(Invariant::Tokens, format!("{} signs in, and is disabled", client.person));
     }
+    if is_disabled
+        && let Some(token) = token
+        && auth.bearer(token.expose()).await.is_ok()
+    {
+        client.shared.wrong(Invariant::Tokens, format!("{} was disabled, and their API token counts", client.person));
+    }
     client.shared.facts().people[client.person].enablings.0 += 1;
     match auth.enable(&name).await {
         // One that got no answer may still do so.
         Ok(_) => client.shared.facts().people[client.person].enablings.1 += 1,
         Err(error) => client.excuse(&error),
     }
+}
+
+/// Has the operator make somebody a token to look after all accounts with, which is for nothing else.
+async fn operators_token(client: &Client, name: &UserName) -> Option<SessionToken> {
+    let auth = &client.services.auth;
+    let scopes = Scopes::of([Scope::Admin]).ok()?;
+    let new = NewApiToken { name: "operator".to_owned(), scopes, recording: None, expires_at: None };
+    let (token, _) = match auth.issue_token(name, new).await {
+        Ok(made) => made?,
+        Err(error) => {
+            judge(client, error);
+            return None;
+        }
+    };
+    let may = |bearer: &Bearer, scope| bearer.may(scope, None);
+    // Others disable them at the same time.
+    let wrong = match auth.bearer(token.expose()).await {
+        Ok(bearer) => !may(&bearer, Scope::Admin) || may(&bearer, Scope::Read) || bearer.may_upload(),
+        Err(_) => false,
+    };
+    if wrong {
+        client.shared.wrong(Invariant::Tokens, format!("an operator's token of {} has another scope", client.person));
+    }
+    Some(token)
 }
 
 /// Clocks that are set make a session old, others change or disable the account at the same time, what could not be
@@ -347,6 +376,8 @@ fn judge(client: &Client, error: AuthError) {
         | AuthError::InvalidCode
         | AuthError::TooManyAttempts { .. }
         | AuthError::TooManyIdentities
+        | AuthError::TooManyTokens
+        | AuthError::BeingErased
         | AuthError::SignupClosed => {
             client.shared.note(&format!("{} is told that {error}", client.person));
         }

@@ -1,7 +1,7 @@
 """Asks a server for every kind of answer it has, and shows what httplint has against them.
 
 Arguments: the server's address, the folder of its data, which the server cannot be used with afterwards, where the
-OpenID provider is that it knows as `test`, and the file its mail server writes what it is sent to.
+OpenID provider is that it knows as `test`, the file its mail server writes what it is sent to, and an operator's token.
 """
 
 import json
@@ -13,8 +13,8 @@ from walk import Walk
 from wire import Exchange, Server
 
 
-def main(address: str, data: str, provider: str, mails: str) -> int:
-    walk = Walk(Server(address), Path(data), provider, Path(mails))
+def main(address: str, data: str, provider: str, mails: str, operator: str) -> int:
+    walk = Walk(Server(address), Path(data), provider, Path(mails), "Bearer " + operator)
     walk.everything()
     found = missing(walk.exchanges)
     for exchange in walk.exchanges:

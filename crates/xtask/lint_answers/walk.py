@@ -20,11 +20,12 @@ LARGE = AUDIO + bytes(300_000)
 class Walk:
     """Goes through all routes as a new user, and keeps every exchange."""
 
-    def __init__(self, server: Server, data: Path, provider: str, mails: Path) -> None:
+    def __init__(self, server: Server, data: Path, provider: str, mails: Path, operator: str) -> None:
         self.server = server
         self.data = data
         self.provider = provider
         self.mails = mails
+        self.operator = operator
         self.exchanges: list[Exchange] = []
         self.token = ""
 
@@ -63,6 +64,7 @@ class Walk:
     def everything(self) -> None:
         """Every route."""
         self.accounts()
+        self.administration()
         self.recordings()
         self.audio()
         self.refused_uploads()
@@ -91,6 +93,7 @@ class Walk:
         self.token = self.sign_in("ann")
         self.send("POST", "/v1/auth/logout", status=204, body=b"", token=self.sign_in("ann"))
         self.read("/v1/me")
+        self.read("/v1/me/usage")
         password = "/v1/me/password"
         change = {"current_password": PASSWORD, "new_password": PASSWORD}
         self.send("PUT", password, status=400, body={**change, "new_password": "short"})
@@ -206,6 +209,43 @@ class Walk:
         asked = json.dumps({"client_id": "app", "sub": user, "nonce": nonce}).encode()
         with urlopen(f"{self.provider}/test/token", data=asked) as answered:
             return {"id_token": answered.read().decode(), "nonce": nonce}
+
+    def administration(self) -> None:
+        own, self.token = self.token, self.operator
+        users, one = "/v1/admin/users", "/v1/admin/users/{id}"
+        dan = {"email": "dan@example.com", "password": PASSWORD}
+        self.send("POST", users, status=403, body=dan, token=own)
+        id = json.loads(self.send("POST", users, status=201, body=dan).body)["id"]
+        self.send("POST", users, status=409, body=dan)
+        self.send("POST", users, status=400, body={"email": "dan"})
+        self.read(users, query="?email=dan@example.com")
+        self.send("GET", users, status=400, query="?limit=0")
+        identity = json.loads(self.read(one, id=id).body)["identities"][0]["id"]
+        self.read(one, status=404, id=identity)
+        self.send("PATCH", one, status=200, body={"disabled": False}, id=id)
+        self.send("PATCH", one, status=400, body={}, id=id)
+        self.send("PATCH", one, status=404, body={"disabled": False}, id=identity)
+        password, sessions = one + "/password", one + "/sessions"
+        verification = one + "/verifications/{identity}"
+        for user, done, shown in [(id, 204, 200), (identity, 404, 404)]:
+            self.send("PUT", password, status=done, body={"new_password": PASSWORD}, id=user)
+            self.send("PUT", verification, status=shown, body=b"", id=user, identity=identity)
+            self.read(sessions, status=shown, id=user)
+            self.send("DELETE", sessions, status=done, id=user)
+        self.send("PUT", password, status=400, body={"new_password": "short"}, id=id)
+        invitations, resets = "/v1/admin/invitations", "/v1/admin/password-resets"
+        for route, email, status in [
+            (invitations, "eve@example.com", 200),
+            (invitations, dan["email"], 409),
+            (invitations, "eve", 400),
+            (resets, dan["email"], 200),
+            (resets, "eve@example.com", 404),
+            (resets, "eve", 400),
+        ]:
+            self.send("POST", route, status=status, body={"email": email})
+        self.send("DELETE", one, status=202, id=id)
+        self.send("DELETE", one, status=404, id=identity)
+        self.token = own
 
     def recordings(self) -> None:
         one = "/v1/recordings/{id}"
@@ -342,7 +382,7 @@ class Walk:
     def failures(self) -> None:
         for route, operations in json.loads(self.read("/openapi.json").body)["paths"].items():
             parts = {"id": str(uuid4()), "number": "1", "slug": "internal", "ticket": "x", "file": "audio.m4a"}
-            parts["provider"] = "test"
+            parts |= {"provider": "test", "identity": str(uuid4())}
             self.send("TRACE", route, status=405, token="", **parts)
             for method, operation in operations.items():
                 if operation.get("security", [{"token": []}]) == [{"token": []}]:

@@ -47,6 +47,10 @@ const GUIDES: [(&str, &[&str]); 8] = [
     ),
 ];
 
+/// The one for operators, which takes the program and its data.
+const FOR_OPERATORS: (&str, &[&str]) =
+    ("docs/guides/look-after-accounts.md", &["true\n{\n", "\"mailed\": true", "\n2\n204\ntrue\nnull\n01"]);
+
 /// The block of the README that starts a server on disk, and that on AWS.
 const ON_DISK: &str = "cargo run --release\n";
 const ON_AWS: &str = "export TAPEBASE_RECORDS=";
@@ -149,6 +153,7 @@ impl Desk {
 
     fn follow_all(&self, address: &str, folder: &Path) -> Result<()> {
         self.follow_guides(address)?;
+        self.follow_for_operators(address, folder)?;
         let printed = std::fs::read_to_string(server::log(folder))?;
         let walk = walk(&printed).context("the server prints no walk")?;
         for shell in [&["bash", "--norc"][..], &["dash"], &["zsh", "-f"], &["fish", "--no-config"]] {
@@ -176,6 +181,13 @@ impl Desk {
     fn follow(&self, file: &'static str, expected: &[&str], address: &str) -> Result<()> {
         let text = std::fs::read_to_string(workspace::path(file))?;
         self.bash(&script(&text).replace(USUAL, address), expected).context(file)
+    }
+
+    fn follow_for_operators(&self, address: &str, folder: &Path) -> Result<()> {
+        let (file, expected) = FOR_OPERATORS;
+        let text = std::fs::read_to_string(workspace::path(file))?;
+        let beside = format!("export TAPEBASE_DATA_DIR='{}'\n", server::data(folder).display());
+        self.bash(&(beside + &script(&text).replace(USUAL, address)), expected).context(file)
     }
 
     fn bash(&self, script: &str, expected: &[&str]) -> Result<()> {

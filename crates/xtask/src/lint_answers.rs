@@ -46,7 +46,8 @@ pub fn run() -> Result<()> {
             .arg(address)
             .arg(server::data(folder))
             .arg(provider.issuer())
-            .arg(mails.path());
+            .arg(mails.path())
+            .arg(server::operators_token(address, folder)?);
         program::succeed(&mut lint).context("linting the answers")
     })
 }

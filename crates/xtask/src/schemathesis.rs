@@ -21,6 +21,11 @@ const ENVIRONMENT: Environment = Environment {
 const LAST: [&str; 4] =
     ["POST /v1/auth/logout", "DELETE /v1/me/sessions", "DELETE /v1/me/sessions/{id}", "DELETE /v1/me"];
 
+/// What takes an operator's token.
+const OPERATORS: &str = "^/v1/admin/";
+/// What could end the operator's own token, if it found their id: it is called by itself.
+const OPERATORS_LAST: [&str; 2] = ["PATCH /v1/admin/users/{id}", "DELETE /v1/admin/users/{id}"];
+
 /// Builds and starts the server, signs up, and lets Schemathesis loose on it; `options` go to `schemathesis run`.
 pub fn run(options: &[OsString]) -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);
@@ -40,17 +45,26 @@ fn validate(python: &Path, address: &str, folder: &Path) -> Result<()> {
 }
 
 fn fuzz_all(python: &Path, address: &str, folder: &Path, options: &[OsString]) -> Result<()> {
-    let run = |email, filter| {
-        let token = sign_up(address, email).context("signing up")?;
+    let run = |token: String, filters: Vec<&str>| {
         let mut command = schemathesis(python, address, &token);
-        command.args(LAST.into_iter().flat_map(|operation| [filter, operation])).args(options);
         // What it writes beside its output goes with the server's data.
-        let status = command.current_dir(folder).status().context("Schemathesis does not start")?;
+        let status = command.args(filters).args(options).current_dir(folder).status();
+        let status = status.context("Schemathesis does not start")?;
         ensure!(status.success(), "Schemathesis found failures ({status})");
         Ok(())
     };
-    run("first@example.com", "--exclude-name")?;
-    run("second@example.com", "--include-name")
+    let user = |email| sign_up(address, email).context("signing up");
+    run(user("first@example.com")?, [each("--exclude-name", &LAST), vec!["--exclude-path-regex", OPERATORS]].concat())?;
+    run(user("second@example.com")?, each("--include-name", &LAST))?;
+    let operator = server::operators_token(address, folder)?;
+    let filters = [each("--exclude-name", &OPERATORS_LAST), vec!["--include-path-regex", OPERATORS]].concat();
+    run(operator.clone(), filters)?;
+    run(operator, each("--include-name", &OPERATORS_LAST))
+}
+
+/// An option with each of these operations.
+fn each<'a>(option: &'a str, operations: &[&'a str]) -> Vec<&'a str> {
+    operations.iter().flat_map(|operation| [option, operation]).collect()
 }
 
 fn schemathesis(python: &Path, address: &str, token: &str) -> Command {

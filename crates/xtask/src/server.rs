@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::log::last_words;
-use crate::workspace;
+use crate::{client, program, workspace};
 
 /// What the names of settings begin with.
 const SETTINGS: [&[u8]; 2] = [b"TAPEBASE_", b"AWS_"];
@@ -117,6 +117,15 @@ fn wait(receiver: &Receiver<String>) -> Result<String> {
         Err(RecvTimeoutError::Timeout) => bail!("the server has not said `listening on …` within {PATIENCE:?}"),
         Err(RecvTimeoutError::Disconnected) => bail!("the server has ended without saying `listening on …`"),
     }
+}
+
+/// Signs an operator up with a running server, and yields their token, which looks after all accounts.
+pub fn operators_token(address: &str, folder: &Path) -> Result<String> {
+    let email = "operator@example.com";
+    client::sign_up(address, email)?;
+    let mut command = Command::new(build()?);
+    command.env("TAPEBASE_DATA_DIR", data(folder)).args(["user", "create-token", email, "--scope", "admin"]);
+    Ok(String::from_utf8(program::read(&mut command)?)?.trim_end().to_owned())
 }
 
 /// Where a server has its data.

@@ -96,7 +96,7 @@ impl<'a> Probe<'a> {
     }
 
     async fn read_both(&self) -> Result<(), BoxError> {
-        match self.store.get_both([self.key(), keys::store()]).await?.len() {
+        match self.store.get_all(vec![self.key(), keys::store()]).await?.len() {
             0 => Err("what was just written is not there".into()),
             _ => Ok(()),
         }

@@ -194,7 +194,9 @@ pub fn counters(item: &Item) -> Result<(Counters, ChangeNumber), StoreError> {
 pub fn of_account(account: &Account) -> Item {
     let Account { user, password } = account;
     let identities = user.identities.iter().map(|linked| AttributeValue::M(of_linked_identity(linked)));
-    let mut item = with(keys::account(user.id), [("identities", AttributeValue::L(identities.collect()))]);
+    let identities = AttributeValue::L(identities.collect());
+    let place = [("sweep_pk", text(keys::USERS)), ("sweep_sk", text(user.id.to_string()))];
+    let mut item = with(keys::account(user.id), [("identities", identities)].into_iter().chain(place));
     // Tells this state from every other, also from one that is equal: what comes late finds another.
     item.insert("stamp".to_owned(), binary(&random_bytes::<12>()));
     item.insert("created_at".to_owned(), micros(user.created_at));
@@ -207,6 +209,11 @@ pub fn of_account(account: &Account) -> Item {
         item.insert("password".to_owned(), text(password.expose()));
     }
     item
+}
+
+/// The user that an entry of the index refers to.
+pub fn user_of_entry(entry: &Item) -> Result<UserId, StoreError> {
+    Attributes(entry).parsed_after("pk", "U#", UserId::parse)
 }
 
 pub fn account(item: &Item) -> Result<Account, StoreError> {

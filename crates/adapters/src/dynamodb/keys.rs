@@ -71,6 +71,9 @@ pub fn due(owner: UserId, reference: &str) -> Item {
 /// What a user's account is called in their partition.
 pub const ACCOUNT: &str = "ACCOUNT";
 
+/// The partition of the index that all users are found in, by their ids. It takes a thousand sign-ups a second.
+pub const USERS: &str = "USERS";
+
 pub fn account(user: UserId) -> Item {
     key(of_user(user), ACCOUNT.to_owned())
 }
@@ -239,6 +242,12 @@ fn before(mut text: String) -> String {
 pub fn session_bounds(after: Option<SessionId>) -> (String, String) {
     let last = after.map_or_else(|| format!("{SESSION}~"), |after| before(format!("{SESSION}{after}")));
     (SESSION.to_owned(), last)
+}
+
+/// The first and the last sort key of users who signed up before this one, or of all; both inclusive.
+pub fn user_bounds(after: Option<UserId>) -> (&'static str, String, String) {
+    let last = after.map_or_else(|| "~".to_owned(), |after| before(after.to_string()));
+    ("sweep_sk", "0".to_owned(), last)
 }
 
 /// The first and the last sort key of uploads behind this one, or of all; both inclusive.

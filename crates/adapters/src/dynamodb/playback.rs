@@ -19,6 +19,9 @@ use super::{
 /// A key, and the one before.
 pub type KeyPair = (PlaybackKey, Option<PlaybackKey>);
 
+/// How many items one call fetches at most.
+pub const MOST_AT_ONCE: usize = 100;
+
 #[async_trait]
 impl PlaybackKeyStore for DynamoDb {
     async fn playback_keys(&self) -> Result<PlaybackKeys, StoreError> {
@@ -72,7 +75,7 @@ impl DynamoDb {
         id: &RecordingId,
     ) -> Result<Option<(Recording, LinkEpoch)>, StoreError> {
         let (recording, counters) = (keys::recording(owner, id), keys::counters(owner));
-        let found = self.get_both([recording.clone(), counters.clone()]).await?;
+        let found = self.get_all(vec![recording.clone(), counters.clone()]).await?;
         let with_key = |key: Item| found.iter().find(move |item| item.get("sk") == key.get("sk"));
         let Some(recording) = with_key(recording).filter(|item| items::is_alive(item)) else { return Ok(None) };
         let epoch = with_key(counters).map_or_else(|| Ok(LinkEpoch::default()), items::link_epoch)?;
@@ -84,11 +87,10 @@ impl DynamoDb {
         item.as_ref().map_or_else(|| Ok(LinkEpoch::default()), items::link_epoch)
     }
 
-    /// What there is of two items, as every write before has left them.
-    pub(super) async fn get_both(&self, keys: [Item; 2]) -> Result<Vec<Item>, StoreError> {
+    /// What there is of some items, [`MOST_AT_ONCE`] at most and in any order, as every write before has left them.
+    pub(super) async fn get_all(&self, mut wanted: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let (mut found, mut backoff) = (Vec::new(), Backoff::default());
-        let mut wanted = keys.to_vec();
-        loop {
+        while !wanted.is_empty() {
             let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
             let request = request.build().map_err(|error| StoreError::Unavailable(error.into()))?;
             let batch = self.client.batch_get_item().request_items(&self.table, request);
@@ -97,10 +99,10 @@ impl DynamoDb {
             // DynamoDB answers some of it where it has to throttle.
             let left = answer.unprocessed_keys.into_iter().flatten();
             wanted = left.flat_map(|(_, left)| left.keys).collect();
-            if wanted.is_empty() {
-                return Ok(found);
+            if !wanted.is_empty() {
+                backoff.wait("the table is throttled").await?;
             }
-            backoff.wait("the table is throttled").await?;
         }
+        Ok(found)
     }
 }

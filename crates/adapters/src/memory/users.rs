@@ -1,5 +1,7 @@
 //! `UserStore` in memory.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use tapebase_domain::{
     id::{SessionId, UserId},
@@ -68,8 +70,8 @@ impl UserStore for Memory {
     async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError> {
         let state = self.state();
         let mut users: Vec<_> = state.accounts.values().map(|account| &account.user).collect();
-        users.sort_unstable_by_key(|user| user.id);
-        let rest = users.into_iter().filter(|user| after.is_none_or(|after| user.id > after));
+        users.sort_unstable_by_key(|user| Reverse(user.id));
+        let rest = users.into_iter().filter(|user| after.is_none_or(|after| user.id < after));
         Ok(UserPage::first_of(rest.take(limit.get() + 1).cloned().collect(), limit))
     }
 

@@ -50,10 +50,12 @@ impl UserStore for Sqlite {
     }
 
     async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError> {
-        let after = after.map(|after| after.to_string()).unwrap_or_default();
+        // Behind all ids, which begin with a digit.
+        let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
         self.readers.look_up(|connection| {
-            let mut statement = connection.prepare_cached("SELECT id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-            let ids = statement.query_map(params![after, limit.get()], rows::user_id)?;
+            let statement = "SELECT id FROM users WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+            let mut statement = connection.prepare_cached(statement)?;
+            let ids = statement.query_map(params![before, limit.get()], rows::user_id)?;
             let ids: Vec<UserId> = ids.collect::<rusqlite::Result<_>>()?;
             let next = ids.last().copied().filter(|_| ids.len() == limit.get());
             let accounts = rows::readable(ids.into_iter().map(|id| account(connection, id)), "users", limit.get())?;

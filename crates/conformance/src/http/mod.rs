@@ -1,5 +1,6 @@
 //! Requests and answers as data, sent through any front end that serves the API.
 
+pub mod admin;
 pub mod cases;
 pub mod lambda;
 pub mod mail;

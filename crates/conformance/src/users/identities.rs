@@ -1,6 +1,6 @@
 //! What a [`UserStore`] promises about accounts and their identities.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use chrono::TimeDelta;
 use tapebase_domain::{
@@ -105,7 +105,7 @@ pub async fn create_keeps_when_an_address_was_verified(store: Arc<dyn UserStore>
     assert_eq!(found(&store, &ann).await, ann);
 }
 
-/// Pages joined by `after` MUST have every user that stays exactly once, in whatever order.
+/// It lists the last that signed up first, and pages joined by `after` MUST have every user that stays exactly once.
 pub async fn pages_of_users_have_every_user_exactly_once(store: Arc<dyn UserStore>) {
     let mut users = Vec::new();
     for number in 0..7 {
@@ -125,8 +125,7 @@ pub async fn pages_of_users_have_every_user_exactly_once(store: Arc<dyn UserStor
                 break;
             }
         }
-        listed.sort_unstable_by_key(|user| user.id);
-        users.sort_unstable_by_key(|user| user.id);
+        users.sort_unstable_by_key(|user| Reverse(user.id));
         assert_eq!(listed, users);
     }
 }

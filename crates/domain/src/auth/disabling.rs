@@ -46,7 +46,7 @@ impl Auth {
         })
     }
 
-    /// Some of all users, after the last of another page.
+    /// Some of all users, the last that signed up first, after the last of another page.
     ///
     /// # Errors
     /// A failing port.

@@ -1,7 +1,7 @@
 //! Changing a password.
 
-use super::{Auth, AuthError, Caller, MOST_TRIES};
-use crate::user::{Email, Password, PasswordHash};
+use super::{Auth, AuthError, Caller, MOST_TRIES, UserName};
+use crate::user::{Password, PasswordHash};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -36,14 +36,14 @@ impl Auth {
         Ok(self.passwords.verify(password.clone(), hash.clone()).await?)
     }
 
-    /// Replaces somebody's password, and ends all their sessions and links: the operator's way. `false` if nobody has
-    /// this email address.
+    /// Replaces somebody's password, and ends all their sessions and links: the operator's way. `false` if there is
+    /// no such user.
     ///
     /// # Errors
     /// A failing port.
-    pub async fn set_password(&self, email: Email, new: Password) -> Result<bool, AuthError> {
+    pub async fn set_password(&self, name: &UserName, new: Password) -> Result<bool, AuthError> {
         let to = self.passwords.hash(new).await?;
-        while let Some(account) = self.find_by_email(email.clone()).await?.1 {
+        while let Some(account) = self.look_up(name).await? {
             // Refused, it was changed meanwhile.
             if self.users.change_password(account.user.id, account.password, to.clone(), None).await? {
                 return Ok(true);

@@ -1,8 +1,8 @@
-//! API tokens: for programs of the user's own, and for uploads that outlive a session.
+//! API tokens: for programs of the user's own, for uploads that outlive a session, and for operators.
 
 use chrono::TimeDelta;
 
-use super::{Auth, AuthError, Caller};
+use super::{Auth, AuthError, Caller, UserName, require_enabled};
 use crate::{
     api_token::{ApiToken, Scope, Scopes},
     id::{ApiTokenId, RecordingId, UserId},
@@ -13,7 +13,7 @@ use crate::{
 /// Somebody who has presented a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bearer {
-    /// Of a session: they may do everything.
+    /// Of a session: they may do everything that a user may.
     Session(Caller),
     /// An API token.
     Token(ApiToken),
@@ -42,7 +42,7 @@ impl Bearer {
     #[must_use]
     pub fn may(&self, scope: Scope, recording: Option<&RecordingId>) -> bool {
         match self {
-            Self::Session(_) => true,
+            Self::Session(_) => scope != Scope::Admin,
             Self::Token(token) => token.allows(scope, recording),
         }
     }
@@ -90,11 +90,40 @@ impl Auth {
     /// who has signed in lately: whoever finds a session must not make it last.
     ///
     /// # Errors
-    /// [`AuthError::NotRecent`], also where what began without a proof goes on, [`AuthError::InvalidExpiry`], [`AuthError::TooManyTokens`], or a failing port.
+    /// [`AuthError::OperatorsScope`], [`AuthError::NotRecent`], also where what began without a proof goes on,
+    /// [`AuthError::InvalidExpiry`], [`AuthError::TooManyTokens`], or a failing port.
     pub async fn create_token(&self, caller: &Caller, new: NewApiToken) -> Result<(SessionToken, ApiToken), AuthError> {
+        if new.scopes.allow(Scope::Admin) {
+            return Err(AuthError::OperatorsScope);
+        }
         if new.scopes.allow(Scope::Read) {
             self.require_recent(caller)?;
         }
+        let made = self.add_token(caller.user, new).await?;
+        // Whatever revokes tokens ends sessions before: whose session has ended meanwhile must not have one that came late.
+        self.keep_token(made, self.account_to_change(caller).await.map(drop)).await
+    }
+
+    /// Gives a user a token of any scope, and its secret: the operator's way. `None` if there is no such user.
+    ///
+    /// # Errors
+    /// [`AuthError::Disabled`], [`AuthError::BeingErased`], [`AuthError::InvalidExpiry`], [`AuthError::TooManyTokens`], or
+    /// a failing port.
+    pub async fn issue_token(
+        &self,
+        name: &UserName,
+        new: NewApiToken,
+    ) -> Result<Option<(SessionToken, ApiToken)>, AuthError> {
+        let Some(account) = self.look_up(name).await? else { return Ok(None) };
+        require_enabled(&account.user)?;
+        let made = self.add_token(account.user.id, new).await?;
+        // Whoever disables them meanwhile has revoked what there was before.
+        let account = self.users.account(account.user.id).await?;
+        let is_enabled = account.map_or(Err(AuthError::InvalidToken), |account| require_enabled(&account.user));
+        self.keep_token(made, is_enabled).await.map(Some)
+    }
+
+    async fn add_token(&self, user: UserId, new: NewApiToken) -> Result<(SessionToken, ApiToken), AuthError> {
         let (secret, now) = (SessionToken::generate(TokenForm::Api), self.clock.now());
         let expires_at = new.expires_at.unwrap_or(now + Self::TOKEN_LASTS);
         if expires_at <= now || expires_at > now + Self::TOKEN_LASTS_AT_MOST {
@@ -102,7 +131,7 @@ impl Auth {
         }
         let token = ApiToken {
             id: ApiTokenId::generate(now),
-            user: caller.user,
+            user,
             name: new.name,
             scopes: new.scopes,
             recording: new.recording,
@@ -113,8 +142,16 @@ impl Auth {
         if !self.tokens.add_token(token.clone(), secret.hash()).await? {
             return Err(AuthError::TooManyTokens);
         }
-        // Whatever revokes tokens ends sessions before: whose session has ended meanwhile must not have one that came late.
-        if let Err(refusal) = self.account_to_change(caller).await {
+        Ok((secret, token))
+    }
+
+    /// Takes a token back that its user must not have.
+    async fn keep_token(
+        &self,
+        (secret, token): (SessionToken, ApiToken),
+        permission: Result<(), AuthError>,
+    ) -> Result<(SessionToken, ApiToken), AuthError> {
+        if let Err(refusal) = permission {
             self.tokens.revoke_token(token.user, token.id).await?;
             return Err(refusal);
         }

@@ -2,7 +2,7 @@
 
 use super::{Auth, AuthError, Caller, Device, mailing::DueMail};
 use crate::{
-    id::IdentityId,
+    id::{IdentityId, UserId},
     mail::CodePurpose,
     user::{Account, Email, Identity, LinkedIdentity},
 };
@@ -71,6 +71,17 @@ impl Auth {
         let (email, account) = self.find_by_email(email).await?;
         let Some(account) = account else { return Ok(false) };
         Ok(self.verify(account, &email).await?.user.reads(&email))
+    }
+
+    /// Verifies an address of a user: the operator's way, by its id. `None` if they have none of this id.
+    ///
+    /// # Errors
+    /// [`AuthError::Busy`] where the account changes all the time, or a failing port.
+    pub async fn vouch_for_identity(&self, user: UserId, id: IdentityId) -> Result<Option<LinkedIdentity>, AuthError> {
+        let Some(account) = self.users.account(user).await? else { return Ok(None) };
+        let Some(email) = email_of(&account, id) else { return Ok(None) };
+        let account = self.verify(account, &email).await?;
+        Ok(account.user.identities.into_iter().find(|linked| linked.id == id))
     }
 
     /// What is known of somebody who comes with an address, and perhaps a code. Where none is needed, a wrong one does no

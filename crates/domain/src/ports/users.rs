@@ -57,12 +57,14 @@ pub trait UserStore: Send + Sync {
     /// - It MUST find the account that was created, equal in every field.
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
 
-    /// Lists users, at most so many: after the one that another page ended with, if there was one.
+    /// Lists users, at most so many, the last that signed up first, as their ids tell: after the one that another page ended
+    /// with, if there was one.
     ///
-    /// - Pages joined by `after` MUST have every user that stays exactly once, in whatever order.
+    /// - Pages joined by `after` MUST have every user that stays exactly once.
     /// - It MUST leave out what cannot be read, and say so in the log.
+    /// - What it costs MUST NOT depend on how many users or recordings there are.
     ///
-    /// It may look through all rows there are: for operators, not for requests.
+    /// It may be a little behind: who has just signed up may be in the next answer only.
     async fn users(&self, after: Option<UserId>, limit: Limit) -> Result<UserPage, StoreError>;
 
     /// Gives an account other identities, another password, or disables it; `to` is of the same user.

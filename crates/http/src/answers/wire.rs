@@ -9,7 +9,8 @@ use tapebase_domain::{
     changes::ChangesPage,
     direct::{UnderWay, UnderWayPage},
     history::Entry,
-    id::RecordingId,
+    id::{RecordingId, UserId},
+    mail::MailedCode,
     oidc::Nonce,
     page::{Cursor, Page},
     playback::PlaybackLink,
@@ -17,7 +18,7 @@ use tapebase_domain::{
     recording::Recording,
     session::{Session, SessionPage, SessionToken},
     usage::UsageReport,
-    user::{Identity, LinkedIdentity, User},
+    user::{Account, Identity, LinkedIdentity, User},
 };
 
 use crate::{answers::problem::Problem, requests::place::Place};
@@ -47,6 +48,12 @@ pub fn user(user: &User) -> api::User {
 /// A user, how much they have, and how much they may have.
 pub fn me(user: &User, usage: &UsageReport) -> api::Me {
     let api::User { id, email, email_verified, created_at } = self::user(user);
+    let api::StorageUsage { usage, limits } = storage_usage(usage);
+    api::Me { id, email, email_verified, created_at, usage, limits }
+}
+
+/// How much a user has, and how much they may have.
+pub fn storage_usage(usage: &UsageReport) -> api::StorageUsage {
     let UsageReport { has, limits, most_sessions } = usage;
     let Quota { bytes, recordings, uploads } = limits.quota;
     let usage = api::Usage {
@@ -57,13 +64,47 @@ pub fn me(user: &User, usage: &UsageReport) -> api::Me {
     };
     let recording_bytes = limits.recording_bytes;
     let limits = api::UserLimits { bytes, recording_bytes, recordings, uploads, sessions: *most_sessions };
-    api::Me { id, email, email_verified, created_at, usage, limits }
+    api::StorageUsage { usage, limits }
 }
 
 /// What somebody who leaves is told.
 pub fn erasure(receipt: &ErasureReceipt) -> api::Erasure {
     let ErasureReceipt { user, begins_at, completed_by, backups_expire_by } = *receipt;
     api::Erasure { user_id: user.to_string(), begins_at, completed_by, backups_expire_by }
+}
+
+/// A user, as operators see them.
+pub fn admin_user(user: &User) -> api::AdminUser {
+    let api::User { id, email, email_verified, created_at } = self::user(user);
+    let (disabled_at, erase_at) = (user.disabled_at, user.erase_at);
+    api::AdminUser { id, email, email_verified, created_at, disabled_at, erase_at }
+}
+
+/// Some users, and where to go on.
+pub fn admin_users(users: &[User], next: Option<UserId>) -> api::AdminUserPage {
+    api::AdminUserPage { items: users.iter().map(admin_user).collect(), next_cursor: next.map(|id| id.to_string()) }
+}
+
+/// A user with all that operators see of them.
+pub fn admin_user_details(account: &Account, usage: &UsageReport) -> api::AdminUserDetails {
+    let Account { user, password } = account;
+    let api::StorageUsage { usage, limits } = storage_usage(usage);
+    let api::Identities { items: identities } = self::identities(user);
+    api::AdminUserDetails { user: admin_user(user), identities, has_password: password.is_some(), usage, limits }
+}
+
+/// A code to sign up with.
+pub fn invitation(email: String, code: &MailedCode, mailed: bool) -> api::Invitation {
+    api::Invitation { email, code: code.expose().to_owned(), expires_in: seconds(code), mailed }
+}
+
+/// A code to choose another password with.
+pub fn password_reset_code(email: String, code: &MailedCode) -> api::PasswordResetCode {
+    api::PasswordResetCode { email, code: code.expose().to_owned(), expires_in: seconds(code) }
+}
+
+fn seconds(code: &MailedCode) -> u64 {
+    code.lifetime().num_seconds().unsigned_abs()
 }
 
 /// What a user signs in with.
@@ -98,6 +139,7 @@ pub fn api_token(token: &ApiToken) -> api::ApiToken {
         Scope::Read => api::Scope::Read,
         Scope::Upload => api::Scope::Upload,
         Scope::Full => api::Scope::Full,
+        Scope::Admin => api::Scope::Admin,
     });
     api::ApiToken {
         id: token.id.to_string(),
@@ -111,7 +153,7 @@ pub fn api_token(token: &ApiToken) -> api::ApiToken {
 }
 
 /// Some sessions of a user who came by the session `current`, and where to go on.
-pub fn sessions(page: SessionPage, current: &Session) -> api::SessionPage {
+pub fn sessions(page: SessionPage, current: Option<&Session>) -> api::SessionPage {
     api::SessionPage {
         items: page.items.into_iter().map(|it| session(it, current)).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
@@ -146,14 +188,14 @@ pub fn upload(UnderWay { upload, sent }: UnderWay) -> api::PendingUpload {
 }
 
 /// A session, of a user who came by the session `current`.
-pub fn session(session: Session, current: &Session) -> api::Session {
+pub fn session(session: Session, current: Option<&Session>) -> api::Session {
     api::Session {
         id: session.id.to_string(),
         client: session.client,
         created_at: session.created_at,
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
-        current: session.id == current.id,
+        current: current.is_some_and(|current| current.id == session.id),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     bodies::incoming::Json,
     mailing::Mailing,
     requests::{
-        caller::{Caller, device},
+        caller::{Caller, Reader, device},
         cookie,
         place::Place,
         query::{self, PageQuery},
@@ -155,6 +155,17 @@ pub async fn me(caller: Caller, services: web::Data<Services>) -> Answer {
     Ok(HttpResponse::Ok().json(wire::me(&user?, &usage?)))
 }
 
+/// Get storage usage
+///
+/// How much the user stores, and how much is allowed; also for API tokens with the scope `read`.
+#[utoipa::path(get, path = "/v1/me/usage", operation_id = "getUsage", tag = "Accounts", responses(
+    (status = 200, description = "Usage and limits", body = api::StorageUsage),
+))]
+pub async fn usage(reader: Reader, services: web::Data<Services>) -> Answer {
+    let usage = services.usage.of(reader.user).await?;
+    Ok(HttpResponse::Ok().json(wire::storage_usage(&usage)))
+}
+
 /// Delete the account
 ///
 /// Ends all sessions and playback links at once, and removes the user, their recordings and everything else that is stored of them. Possible within 15 minutes of signing in. The response says by when nothing is left. If it was lost, a repeated request gets 401: the account is being deleted.
@@ -197,7 +208,7 @@ pub async fn change_password(
 pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, SessionId::parse)?;
     let page = services.auth.sessions(caller.user, limit, after).await?;
-    Ok(HttpResponse::Ok().json(wire::sessions(page, &caller.session)))
+    Ok(HttpResponse::Ok().json(wire::sessions(page, Some(&caller.session))))
 }
 
 /// Sign out everywhere
@@ -222,7 +233,7 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks
 pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
     let session = services.auth.session(caller.user, id).await?.ok_or_else(no_such_session)?;
-    Ok(HttpResponse::Ok().json(wire::session(session, &caller.session)))
+    Ok(HttpResponse::Ok().json(wire::session(session, Some(&caller.session))))
 }
 
 /// End a session

@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod accounts;
+pub mod admin;
 pub mod changes;
 pub mod delete_account;
 pub mod direct;

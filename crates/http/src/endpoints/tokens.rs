@@ -24,7 +24,7 @@ type Answer = Result<HttpResponse, Problem>;
 #[utoipa::path(post, path = "/v1/me/tokens", operation_id = "createToken", tag = "API tokens", request_body = api::NewApiToken, responses(
     (status = 201, description = "The token was created; its secret is shown this once", body = api::ApiTokenGrant, headers(("Location" = String, description = "Path of the token"))),
     (status = 400, description = "The name, a scope, the recording's id or the time is invalid"),
-    (status = 403, description = "The session is older than 15 minutes"),
+    (status = 403, description = "The session is older than 15 minutes, or the scope is `admin`, which only the operator gives"),
     (status = 409, description = "The user has 100 tokens"),
 ))]
 pub async fn create(
@@ -41,15 +41,15 @@ pub async fn create(
 }
 
 fn wanted(body: api::NewApiToken) -> Result<NewApiToken, Problem> {
-    let name = body.name.trim();
-    if name.is_empty() || name.chars().count() > ApiToken::NAME_CHARACTERS {
+    let Some(name) = ApiToken::name_of(&body.name) else {
         let most = ApiToken::NAME_CHARACTERS;
         return Err(Problem::new(Slug::InvalidBody, format!("name: send 1 to {most} characters.")));
-    }
+    };
     let scopes = body.scopes.into_iter().map(|scope| match scope {
         api::Scope::Read => Scope::Read,
         api::Scope::Upload => Scope::Upload,
         api::Scope::Full => Scope::Full,
+        api::Scope::Admin => Scope::Admin,
     });
     let scopes = Scopes::of(scopes).map_err(|error| Problem::new(Slug::InvalidBody, format!("scopes: {error}.")))?;
     let recording = body.recording_id.as_deref().map(RecordingId::parse).transpose()?;
@@ -57,7 +57,7 @@ fn wanted(body: api::NewApiToken) -> Result<NewApiToken, Problem> {
         let detail = "A token for one recording has the scope `upload` alone.";
         return Err(Problem::new(Slug::InvalidBody, detail));
     }
-    Ok(NewApiToken { name: name.to_owned(), scopes, recording, expires_at: body.expires_at })
+    Ok(NewApiToken { name, scopes, recording, expires_at: body.expires_at })
 }
 
 /// List API tokens

@@ -21,8 +21,8 @@ use utoipa::{
 
 use crate::{
     endpoints::{
-        about, accounts, changes, delete_account, direct, docs, health, identities, legacy, oidc, password_reset,
-        playback, recordings, tokens, web_login,
+        about, accounts, admin, changes, delete_account, direct, docs, health, identities, legacy, oidc,
+        password_reset, playback, recordings, tokens, web_login,
     },
     openapi,
     requests::cookie,
@@ -37,12 +37,14 @@ use crate::{
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
-        accounts::sign_up, accounts::log_in, accounts::log_in_with_cookie, accounts::log_out, accounts::me, accounts::delete_me,
+        accounts::sign_up, accounts::log_in, accounts::log_in_with_cookie, accounts::log_out, accounts::me, accounts::usage, accounts::delete_me,
         accounts::change_password, password_reset::request, password_reset::reset,
         identities::list, identities::link, identities::get, identities::unlink, identities::ask_for_verification, identities::verify,
         oidc::nonce, oidc::log_in, oidc::link, web_login::start, web_login::callback,
         tokens::create, tokens::list, tokens::get, tokens::revoke,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
+        admin::list, admin::add, admin::get, admin::update, admin::delete, admin::set_password, admin::sessions, admin::sign_out,
+        admin::verify, admin::create_password_reset, admin::invite,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,
         playback::link, playback::play,
@@ -55,6 +57,7 @@ use crate::{
     tags(
         (name = "Accounts", description = "Sign up, sign in, change the password, manage identities and sessions, and delete the account."),
         (name = "API tokens", description = "Tokens for programs, and for uploads that outlive a session."),
+        (name = "Administration", description = "Manage the accounts of all users, with an API token that has the scope `admin`."),
         (name = "Recordings", description = "Upload, list, play, rename and delete recordings."),
         (name = "Playback", description = "Links that play without a token."),
         (name = "Changes", description = "Keep a device in sync with the server."),

@@ -8,7 +8,7 @@ use tapebase_domain::{
     Services,
     api_token::Scope,
     auth::{self, AuthError, Bearer, Device},
-    id::{RecordingId, UserId},
+    id::{ApiTokenId, RecordingId, UserId},
     session::Session,
 };
 
@@ -70,6 +70,14 @@ pub struct Editor {
     pub user: UserId,
 }
 
+/// A request by somebody who may look after the accounts of all users.
+pub struct Operator {
+    /// Who it is.
+    pub user: UserId,
+    /// By which token.
+    pub token: ApiTokenId,
+}
+
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 impl FromRequest for Caller {
@@ -118,6 +126,18 @@ impl FromRequest for Editor {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         extract(request, |bearer| require(&bearer, Scope::Full).map(|()| Self { user: bearer.user() }))
+    }
+}
+
+impl FromRequest for Operator {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract(request, |bearer| match bearer {
+            Bearer::Token(token) if token.allows(Scope::Admin, None) => Ok(Self { user: token.user, token: token.id }),
+            _ => Err(insufficient(Scope::Admin, "This takes an API token with the scope `admin`.")),
+        })
     }
 }
 

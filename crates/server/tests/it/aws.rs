@@ -1,5 +1,6 @@
 //! The server on DynamoDB and S3: every case of the API again, and what only these stores can do to it.
 
+mod admin;
 mod cancel;
 mod erasure;
 mod faults;

@@ -27,10 +27,11 @@ use tapebase_conformance::http::{
     text,
 };
 use tapebase_domain::{
+    api_token::{ApiToken, Scope, Scopes},
     digest::Sha256,
-    id::{UserId, random_bytes},
+    id::{ApiTokenId, UserId, random_bytes},
     ports::{Clock as _, Ports, SystemClock},
-    session::SessionToken,
+    session::{SessionToken, TokenForm},
 };
 use tokio::runtime::Runtime;
 
@@ -67,7 +68,9 @@ pub fn settings() -> Vec<(&'static str, String)> {
 
 /// Asks every endpoint that changes something, hangs up, and looks at what is left.
 pub fn hang_up_everywhere(server: &Server, stores: &Locations) {
-    let ann = Ann::sign_in(server.tcp());
+    let runtime = Runtime::new().expect("a runtime");
+    let mut ann = Ann::sign_in(server.tcp());
+    ann.operator = runtime.block_on(operators_token(stores, ann.user));
     let endpoints = changing(server);
     let rounds = std::env::var_os("CANCEL_ROUNDS").and_then(|rounds| rounds.to_str()?.parse().ok()).unwrap_or(ROUNDS);
     let next = AtomicUsize::new(0);
@@ -86,7 +89,7 @@ pub fn hang_up_everywhere(server: &Server, stores: &Locations) {
     });
     server.wait_for_tasks(SOON);
     ann.end_uploads();
-    Runtime::new().expect("a runtime").block_on(ann.check(stores));
+    runtime.block_on(ann.check(stores));
 }
 
 /// Every endpoint that changes something, as the description has it.
@@ -118,6 +121,8 @@ struct Ann {
     authorization: String,
     email: String,
     user: UserId,
+    /// A token that looks after all accounts.
+    operator: String,
     uploads: Mutex<Vec<String>>,
     /// The tokens of sessions that may have been ended.
     sessions: Mutex<Vec<String>>,
@@ -126,6 +131,24 @@ struct Ann {
 /// Asks for an API token for whoever has this one of a session.
 fn new_token(session: &str) -> Request {
     Request::new("POST", "/v1/me/tokens").bearer(session).json(&json!({"name": "phone", "scopes": ["upload"]}))
+}
+
+/// As `tapebase user create-token` makes it.
+async fn operators_token(stores: &Locations, user: UserId) -> String {
+    let (now, secret) = (SystemClock.now(), SessionToken::generate(TokenForm::Api));
+    let token = ApiToken {
+        id: ApiTokenId::generate(now),
+        user,
+        name: "operator".to_owned(),
+        scopes: Scopes::of([Scope::Admin]).expect("one"),
+        recording: None,
+        created_at: now,
+        last_used_at: None,
+        expires_at: now + TimeDelta::days(1),
+    };
+    let ports = stores.connect().await.expect("they answer");
+    assert!(ports.tokens.add_token(token, secret.hash()).await.expect("added"));
+    secret.expose().to_owned()
 }
 
 /// More than a pack takes: a file of its own.
@@ -155,7 +178,8 @@ impl Ann {
         let user = UserId::parse(text(&grant.json()["user"], "id")).expect("an id");
         let token = token(&grant);
         let authorization = format!("{user} {token}");
-        Self { tcp, token, authorization, email, user, uploads: Mutex::default(), sessions: Mutex::default() }
+        let (operator, uploads, sessions) = (String::new(), Mutex::default(), Mutex::default());
+        Self { tcp, token, authorization, email, user, operator, uploads, sessions }
     }
 
     /// A request to this endpoint that will change something, if it is done.
@@ -204,6 +228,7 @@ impl Ann {
                 let made = self.send(&new_token(&token)).expect(201).json();
                 Request::new("DELETE", format!("/v1/me/tokens/{}", id(&made["token"]))).bearer(&token)
             }
+            other if other.contains(" /v1/admin/") => self.prepare_operation(other),
             "DELETE /v1/me/sessions" => Request::new("DELETE", "/v1/me/sessions").bearer(&self.somebody_else()),
             "DELETE /v1/me/sessions/{id}" => {
                 let token = self.another_session();
@@ -239,8 +264,50 @@ impl Ann {
         }
     }
 
+    /// The same of what takes an operator's token.
+    fn prepare_operation(&self, endpoint: &str) -> Request {
+        match endpoint {
+            "POST /v1/admin/users" => {
+                let account = json!({"email": fresh_email("bob"), "password": PASSWORD});
+                self.operate("POST", "/v1/admin/users").json(&account)
+            }
+            "PATCH /v1/admin/users/{id}" => {
+                self.operate("PATCH", &self.account_of_another()).json(&json!({"disabled": true}))
+            }
+            "DELETE /v1/admin/users/{id}" => self.operate("DELETE", &self.account_of_another()),
+            "PUT /v1/admin/users/{id}/password" => self
+                .operate("PUT", &format!("{}/password", self.account_of_another()))
+                .json(&json!({"new_password": "another password"})),
+            "DELETE /v1/admin/users/{id}/sessions" => {
+                self.operate("DELETE", &format!("{}/sessions", self.account_of_another()))
+            }
+            "PUT /v1/admin/users/{id}/verifications/{identity}" => {
+                let account = self.account_of_another();
+                let shown = self.send(&self.operate("GET", &account)).expect(200).json();
+                self.operate("PUT", &format!("{account}/verifications/{}", id(&shown["identities"][0])))
+            }
+            "POST /v1/admin/password-resets" => {
+                self.operate("POST", "/v1/admin/password-resets").json(&json!({"email": fresh_user(&self.tcp)}))
+            }
+            "POST /v1/admin/invitations" => {
+                self.operate("POST", "/v1/admin/invitations").json(&json!({"email": fresh_email("bob")}))
+            }
+            other => panic!("say here how to ask {other}"),
+        }
+    }
+
     fn request(&self, method: &'static str, target: &str) -> Request {
         Request::new(method, target).bearer(&self.token)
+    }
+
+    fn operate(&self, method: &'static str, target: &str) -> Request {
+        Request::new(method, target).bearer(&self.operator)
+    }
+
+    /// Where an operator finds somebody who is signed in.
+    fn account_of_another(&self) -> String {
+        let me = self.send(&Request::new("GET", "/v1/me").bearer(&self.somebody_else())).expect(200).json();
+        format!("/v1/admin/users/{}", id(&me))
     }
 
     fn phone(&self, method: &'static str, target: &str) -> Request {

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a failed promise panics")]
 
 mod addresses;
+mod admin;
 mod aws;
 mod backup;
 mod cancel;

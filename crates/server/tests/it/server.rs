@@ -45,6 +45,14 @@ pub fn borrowed<'a>(settings: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)
     settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
+/// Makes a user a token that looks after all accounts.
+pub fn operators_token(data_dir: &Path, settings: &[(&str, &str)], email: &str) -> String {
+    let made = command(data_dir, settings).args(["user", "create-token", email, "--scope", "admin"]).output();
+    let made = made.expect("it starts");
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8(made.stdout).expect("text").trim_end().to_owned()
+}
+
 /// Runs a command that reads a password, to its end.
 pub fn type_password(mut command: Command, password: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");

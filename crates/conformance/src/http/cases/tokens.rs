@@ -187,7 +187,7 @@ pub fn what_is_no_token_that_can_be_is_refused(client: &dyn Client) {
         json!({}),
         json!({"name": "x"}),
         json!({"name": "x", "scopes": []}),
-        json!({"name": "x", "scopes": ["admin"]}),
+        json!({"name": "x", "scopes": ["root"]}),
         json!({"name": "x", "scopes": "read"}),
         json!({"name": " ", "scopes": ["read"]}),
         json!({"name": long, "scopes": ["read"]}),

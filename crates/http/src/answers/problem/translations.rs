@@ -231,6 +231,10 @@ impl From<AuthError> for Problem {
                 Slug::InvalidBody,
                 "expires_at: send a time in the future, at most ten years from now, or leave it out.",
             ),
+            AuthError::OperatorsScope => Self::new(
+                Slug::InsufficientScope,
+                "Only the operator of this server creates tokens with the scope `admin`: `tapebase user create-token`.",
+            ),
             AuthError::TooManyTokens => {
                 Self::new(Slug::TooManyTokens, "Revoke one that is not needed any more, at /v1/me/tokens.")
             }

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 49] = [
+const OTHERS: [(&str, &str, Slug); 56] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -83,6 +83,13 @@ const OTHERS: [(&str, &str, Slug); 49] = [
     ("createToken", "400", Slug::InvalidBody),
     ("createToken", "403", Slug::SignInAgain),
     ("createToken", "409", Slug::TooManyTokens),
+    ("adminAddUser", "400", Slug::InvalidEmail),
+    ("adminAddUser", "409", Slug::EmailTaken),
+    ("adminUpdateUser", "400", Slug::InvalidBody),
+    ("adminSetPassword", "400", Slug::InvalidPassword),
+    ("adminCreatePasswordReset", "400", Slug::InvalidEmail),
+    ("adminInvite", "400", Slug::InvalidEmail),
+    ("adminInvite", "409", Slug::EmailTaken),
     ("unlinkIdentity", "403", Slug::SignInAgain),
     ("unlinkIdentity", "409", Slug::LastIdentity),
     ("completeDirectUpload", "409", Slug::UploadIncomplete),
@@ -139,6 +146,8 @@ fn example(slug: Slug) -> Example {
 
 fn add_common(method: &str, operation: &mut Operation) {
     let is_public = operation.security.as_ref().is_some_and(Vec::is_empty);
+    // Unless it says otherwise.
+    let takes_cookie = operation.security.is_none();
     let takes_body = operation.request_body.is_some();
     let writes = !matches!(method, "get" | "head");
     let name = operation.operation_id.as_deref().unwrap_or_default();
@@ -159,8 +168,13 @@ fn add_common(method: &str, operation: &mut Operation) {
         add("400", "A header or parameter is invalid");
         add("401", "The token is missing, invalid or expired");
     }
-    if writes && !is_public && !name.starts_with(LEGACY) {
-        add("403", "The token does not allow this, or a page of another origin sends it with a cookie");
+    if !is_public && !name.starts_with(LEGACY) {
+        let description = if writes && takes_cookie {
+            "The token does not allow this, or a page of another origin sends it with a cookie"
+        } else {
+            "The token does not allow this"
+        };
+        add("403", description);
     }
     add("429", "Too many requests from the client's address are in progress");
     if plays {
