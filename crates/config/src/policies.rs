@@ -13,7 +13,7 @@ use tapebase_domain::{
     quota::Quota,
     upload::Limits,
 };
-use tapebase_http::HttpPolicy;
+use tapebase_http::{HttpPolicy, Rates};
 
 use crate::{Checksums, Config, Downloads, EmailVerification};
 
@@ -92,6 +92,7 @@ impl Config {
             public_url: self.public_url.clone(),
             proxies: self.http.proxies.clone(),
             allowed_origins: self.http.allowed_origins.clone(),
+            rates: Rates::new(self.limits.requests_per_address, self.limits.requests_per_user),
             routes_2018: self.routes_2018,
         }
     }

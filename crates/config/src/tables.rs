@@ -169,6 +169,10 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// The most connections of one client address at once.
     pub connections_per_address: usize,
+    /// The most requests that prove nothing of one client address in a minute; any number if 0.
+    pub requests_per_address: u32,
+    /// The most requests of one user in a minute; any number if 0.
+    pub requests_per_user: u32,
     /// The most wrong passwords of one client address in an hour; any number if 0.
     pub wrong_passwords_per_address: u32,
     /// The most accounts that one client address makes in an hour; any number if 0.
@@ -188,6 +192,8 @@ impl Default for LimitsConfig {
             sessions: 100,
             connections: 4_096,
             connections_per_address: 512,
+            requests_per_address: 600,
+            requests_per_user: 0,
             wrong_passwords_per_address: 240,
             sign_ups_per_address: 60,
             memory: memory::quarter(),

@@ -10,10 +10,11 @@ use actix_web::{
 use crate::{
     Origins,
     cors::{self, cors},
-    request_log,
+    rates, request_log,
 };
 
-/// The same app, where every request has an id and a line in the log, and pages of these origins may use it.
+/// The same app, where every request has an id and a line in the log, pages of these origins may use it, and nobody sends
+/// too many requests.
 #[must_use]
 pub fn wrapped<T, B>(
     app: App<T>,
@@ -34,7 +35,8 @@ where
 {
     // Where no other origin is allowed, neither costs a request anything.
     let is_shared = !origins.is_none();
-    app.wrap(Condition::new(is_shared, cors(origins)))
+    app.wrap(from_fn(rates::limit))
+        .wrap(Condition::new(is_shared, cors(origins)))
         .wrap(Condition::new(is_shared, from_fn(cors::explain)))
         .wrap(from_fn(request_log::identify))
 }

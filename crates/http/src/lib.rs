@@ -15,6 +15,7 @@ mod layers;
 mod mailing;
 mod memory;
 mod openapi;
+mod rates;
 mod request_log;
 mod requests;
 pub mod routes;
@@ -24,6 +25,7 @@ pub use self::{
     answers::problem::Meaning,
     failures::Failures,
     layers::wrapped,
+    rates::Rates,
     requests::{
         origins::{InvalidOrigin, Origins},
         place::{InvalidPublicUrl, PublicUrl},
@@ -78,6 +80,8 @@ pub struct HttpPolicy {
     pub proxies: Proxies,
     /// The origins whose pages may use the API.
     pub allowed_origins: Origins,
+    /// How many requests are answered.
+    pub rates: Rates,
     /// Whether the routes of 2018 are there.
     pub routes_2018: bool,
 }

@@ -40,6 +40,7 @@ use crate::{
         problem::{Meaning, Problem},
     },
     bodies::{incoming::Incoming, upload},
+    rates,
     requests::caller::device,
 };
 
@@ -210,7 +211,10 @@ async fn authenticate(request: &HttpRequest, services: &Services) -> Result<User
     let [user_id, key] = words.as_slice() else { return Err(Failure::unauthorized()) };
     let found = async { services.auth.user(&services.auth.authenticate(key).await?).await };
     match found.await {
-        Ok(user) if names::user_id(&user) == *user_id => Ok(user),
+        Ok(user) if names::user_id(&user) == *user_id => {
+            rates::count_user(request.app_data(), user.id).map_err(Failure::of_error)?;
+            Ok(user)
+        }
         Ok(_) | Err(AuthError::InvalidToken) => Err(Failure::unauthorized()),
         Err(error) => Err(Failure::of_error(error)),
     }

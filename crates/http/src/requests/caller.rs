@@ -15,7 +15,7 @@ use tapebase_domain::{
 use crate::{
     HttpPolicy,
     answers::problem::{CHALLENGE, Problem},
-    forwarded_client, is_local,
+    forwarded_client, is_local, rates,
     requests::cookie,
 };
 
@@ -149,16 +149,19 @@ fn extract<T: 'static>(
     let token = presented_token(request).map(str::to_owned);
     let is_cookie = cookie::is_presented(request);
     let services = request.app_data::<Data<Services>>().cloned();
+    let policy = request.app_data::<Data<HttpPolicy>>().cloned();
     Box::pin(async move {
         let token = token?;
         let services = services.ok_or_else(|| Problem::internal("the app has no services"))?;
-        match services.auth.bearer(&token).await {
+        let bearer = match services.auth.bearer(&token).await {
             // No script can take it out of the browser.
             Err(error @ AuthError::InvalidToken) if is_cookie => {
-                Err(Problem::from(error).with_header(header::SET_COOKIE, cookie::none()))
+                return Err(Problem::from(error).with_header(header::SET_COOKIE, cookie::none()));
             }
-            bearer => make(bearer?),
-        }
+            bearer => bearer?,
+        };
+        rates::count_user(policy.as_ref(), bearer.user())?;
+        make(bearer)
     })
 }
 

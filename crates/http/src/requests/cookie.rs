@@ -136,7 +136,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::Origins;
+    use crate::{Origins, Rates};
 
     fn is_own(allowed: &Origins, headers: &[(&'static str, &str)]) -> bool {
         let policy = HttpPolicy {
@@ -145,6 +145,7 @@ mod tests {
             public_url: None,
             proxies: "10.0.0.0/8".parse().expect("a network"),
             allowed_origins: allowed.clone(),
+            rates: Rates::new(0, 0),
             routes_2018: true,
         };
         let mut request = TestRequest::post().append_header(("Host", "tapes.example.com"));

@@ -150,7 +150,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::Origins;
+    use crate::{Origins, Rates};
 
     fn place(public_url: Option<&str>, fields: &[(&'static str, &str)]) -> Place {
         let policy = HttpPolicy {
@@ -159,6 +159,7 @@ mod tests {
             public_url: public_url.map(|url| url.parse().expect("a URL")),
             proxies: "10.0.0.0/8".parse().expect("a network"),
             allowed_origins: Origins::default(),
+            rates: Rates::new(0, 0),
             routes_2018: true,
         };
         let mut request = TestRequest::default().peer_addr("10.0.0.1:4711".parse().expect("an address"));

@@ -190,3 +190,42 @@ fn whoever_floods_the_queue_of_hashes_from_one_address_leaves_room_for_others() 
     let good = honest.iter().filter(|(status, took)| *status == 200 && *took < Duration::from_secs(3)).count();
     assert!(good >= 19, "{honest:?}");
 }
+
+#[test]
+fn one_address_has_so_many_requests_that_prove_nothing_and_those_who_prove_something_any_number() {
+    let server =
+        Server::start(&[("TAPEBASE_HTTP__PROXIES", "127.0.0.1"), ("TAPEBASE_LIMITS__REQUESTS_PER_ADDRESS", "20")]);
+    let token = server.sign_up("ann");
+    let ask = |target: &str, from: &str| Request::new("GET", target).header("X-Forwarded-For", from);
+    let outcome = |request: &Request| server.send(request).outcome();
+    let wrong = ask("/v1/me", "192.0.2.7").bearer("tb_0123456789");
+    assert!((0..10).all(|_| outcome(&ask("/healthz", "192.0.2.7")) == "200"));
+    assert!((0..10).all(|_| outcome(&wrong) == "401 invalid-token"));
+
+    let refused = server.send(&ask("/healthz", "192.0.2.7"));
+
+    assert_eq!(refused.problem(), "too-many-requests");
+    let seconds: u64 = refused.header("retry-after").and_then(|value| value.parse().ok()).expect("seconds");
+    assert!((1..=3).contains(&seconds), "one in three seconds: {seconds}");
+    assert_eq!(refused.header("ratelimit-policy"), Some("\"requests\";q=20;w=60"));
+    assert_eq!(refused.header("ratelimit"), Some(&*format!("\"requests\";r=0;t={seconds}")));
+    assert_eq!(outcome(&ask("/healthz", "192.0.2.8")), "200");
+    // A phone that shares the address sends what it has recorded.
+    let me = ask("/v1/me", "192.0.2.7").bearer(&token);
+    assert!((0..60).all(|_| outcome(&me) == "200"));
+    assert!((0..60).all(|_| outcome(&ask("/v1/play/x/audio.m4a", "192.0.2.7")) == "403 invalid-link"));
+    // Nobody knows whose address it is.
+    assert!((0..60).all(|_| server.send(&Request::new("GET", "/healthz")).status == 200));
+}
+
+#[test]
+fn one_user_has_so_many_requests_if_the_operator_says_so() {
+    let server = Server::start(&[("TAPEBASE_LIMITS__REQUESTS_PER_USER", "20")]);
+    let (ann, bob) = (server.sign_up("ann"), server.sign_up("bob"));
+    let me = |token: &str| server.send(&Request::new("GET", "/v1/me").bearer(token)).outcome();
+
+    assert!((0..20).all(|_| me(&ann) == "200"));
+
+    assert_eq!(me(&ann), "429 too-many-requests");
+    assert_eq!(me(&bob), "200");
+}
