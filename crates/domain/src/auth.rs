@@ -171,11 +171,13 @@ pub struct Device {
     pub name: String,
     /// Its address, where that is known and says something.
     pub address: Option<IpAddr>,
+    /// The token of a session it has had before, if it sends one.
+    pub earlier: Option<SessionToken>,
 }
 
 impl From<&str> for Device {
     fn from(name: &str) -> Self {
-        Self { name: name.to_owned(), address: None }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 }
 
@@ -350,7 +352,8 @@ impl Auth {
     /// Signs in with email address and password; where the address is to be verified first, with a code as well, which is
     /// mailed to whoever sends none.
     ///
-    /// An unknown user costs the same time as a wrong password.
+    /// An unknown user costs the same time as a wrong password. Whoever has a session of the user's, or had one lately, is
+    /// not kept waiting by those who guess.
     ///
     /// # Errors
     /// [`AuthError::WrongCredentials`], [`AuthError::InvalidCode`], [`AuthError::TooManyAttempts`],
@@ -364,8 +367,12 @@ impl Auth {
         device: &Device,
     ) -> Result<WithMail<Grant>, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
-        // As it is filed: in however many ways an address can be typed, its tries are counted together.
-        let attempt = self.reserve_attempt(AttemptKey::of_email(&email), device.address).await?;
+        let earlier = self.earlier_user(device).await?;
+        let attempt = match account.as_ref().map(|account| account.user.id).filter(|user| earlier == Some(*user)) {
+            Some(user) => self.reserve_own_attempt(user).await?,
+            // As it is filed: in however many ways an address can be typed, its tries are counted together.
+            None => self.reserve_attempt(AttemptKey::of_email(&email), device.address).await?,
+        };
         let hash = account.as_ref().and_then(|account| account.password.clone());
         let hash = hash.unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::{Auth, AuthError, Caller, addresses::Place};
-use crate::attempts::{AttemptKey, Attempts, Network, TryAgainAt};
+use super::{Auth, AuthError, Device, addresses::Place};
+use crate::{
+    attempts::{AttemptKey, Attempts, Network, TryAgainAt},
+    id::UserId,
+};
 
 /// How often a try is noted anew because others try at the same time: each time one of them is ahead, and after a few
 /// the next has to wait.
@@ -32,12 +35,18 @@ impl Auth {
         self.reserve(key, network, before, place).await
     }
 
-    /// The same of somebody who is signed in.
-    pub(super) async fn reserve_own_attempt(&self, caller: &Caller) -> Result<Attempt, AuthError> {
-        let key = AttemptKey::of_user(caller.user);
+    /// The same of somebody who is signed in, or was lately.
+    pub(super) async fn reserve_own_attempt(&self, user: UserId) -> Result<Attempt, AuthError> {
+        let key = AttemptKey::of_user(user);
         let before = self.attempts.attempts(key).await?;
-        let place = self.queue.enter_signed_in(caller.user)?;
+        let place = self.queue.enter_signed_in(user)?;
         self.reserve(key, None, before, place).await
+    }
+
+    /// Whose session a device has had before, also if that has expired and is not swept yet; one that was ended is gone.
+    pub(super) async fn earlier_user(&self, device: &Device) -> Result<Option<UserId>, AuthError> {
+        let Some(token) = device.earlier.as_ref().filter(|token| !token.is_of_api()) else { return Ok(None) };
+        Ok(self.users.session(token.hash()).await?.map(|session| session.user))
     }
 
     async fn reserve(

@@ -55,7 +55,7 @@ impl Auth {
         if !self.policy.open_signup {
             return Err(AuthError::SignupClosed);
         }
-        let attempt = self.reserve_own_attempt(caller).await?;
+        let attempt = self.reserve_own_attempt(caller.user).await?;
         self.keep_for_its_user(&email).await?;
         let identities = [Identity::Email(email.clone())];
         for _ in 0..MOST_TRIES {

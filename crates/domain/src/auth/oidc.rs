@@ -70,7 +70,7 @@ impl Auth {
         }
         if account.password.is_some() {
             let password = password.ok_or(AuthError::WrongPassword)?;
-            let attempt = self.reserve_own_attempt(caller).await?;
+            let attempt = self.reserve_own_attempt(caller.user).await?;
             self.own_password(&account, password).await?;
             self.note_success(&attempt).await;
         }

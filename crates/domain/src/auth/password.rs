@@ -11,7 +11,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::WrongPassword`], [`AuthError::TooManyAttempts`], [`AuthError::Busy`] where it is changed all the time, or a failing port.
     pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<(), AuthError> {
-        let attempt = self.reserve_own_attempt(caller).await?;
+        let attempt = self.reserve_own_attempt(caller.user).await?;
         for _ in 0..MOST_TRIES {
             let from = self.account(caller).await?.password.ok_or(AuthError::WrongPassword)?;
             let to = if current != new && self.passwords.verify(current.clone(), from.clone()).await? {
@@ -32,7 +32,7 @@ impl Auth {
 
     /// Whether a password is the one there is: another try, for whoever guesses.
     async fn is_already(&self, caller: &Caller, password: &Password, hash: &PasswordHash) -> Result<bool, AuthError> {
-        let _attempt = self.reserve_own_attempt(caller).await?;
+        let _attempt = self.reserve_own_attempt(caller.user).await?;
         Ok(self.passwords.verify(password.clone(), hash.clone()).await?)
     }
 

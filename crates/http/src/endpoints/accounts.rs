@@ -52,7 +52,7 @@ pub async fn sign_up(
 
 /// Sign in
 ///
-/// The response, and how long it takes, is the same for an unknown email address and a wrong password. Where email addresses must be verified first, one that is not gets `unverified-email`: repeat the request with the code that is mailed to it.
+/// The response, and how long it takes, is the same for an unknown email address and a wrong password. Send the token of the user's last session along (`Authorization`), if the app still has it, also if it has expired: then nobody who guesses passwords keeps the user waiting. Where email addresses must be verified first, one that is not gets `unverified-email`: repeat the request with the code that is mailed to it.
 #[utoipa::path(post, path = "/v1/auth/login", operation_id = "signIn", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),

@@ -9,7 +9,7 @@ use tapebase_domain::{
     api_token::Scope,
     auth::{self, AuthError, Bearer, Device},
     id::{ApiTokenId, RecordingId, UserId},
-    session::Session,
+    session::{Session, SessionToken},
 };
 
 use crate::{
@@ -204,12 +204,15 @@ fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
 }
 
 /// What the client calls itself, and where it is: as a proxy that is believed says, or else its own address. A private
-/// one is that of a proxy nobody has told of, and says nothing, like that of a proxy that names nobody.
+/// one is that of a proxy nobody has told of, and says nothing, like that of a proxy that names nobody. The token of an
+/// earlier session may be sent along where none is needed.
 pub fn device(request: &HttpRequest) -> Device {
     let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let proxies = request.app_data::<Data<HttpPolicy>>().map(|policy| &policy.proxies);
     let forwarded = proxies.and_then(|proxies| forwarded_client(request, proxies));
     let is_client = |peer: &IpAddr| !is_local(*peer) && proxies.is_none_or(|proxies| !proxies.contains(*peer));
     let own = || request.peer_addr().map(|peer| peer.ip().to_canonical()).filter(is_client);
-    Device { name: name.to_owned(), address: forwarded.or_else(own) }
+    // What can be no token says nothing, and nor does a cookie that another page has sent.
+    let earlier = presented_token(request).ok().and_then(|token| SessionToken::parse(token).ok());
+    Device { name: name.to_owned(), address: forwarded.or_else(own), earlier }
 }

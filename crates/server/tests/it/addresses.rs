@@ -103,12 +103,12 @@ fn a_path_leads_back_behind_a_proxy_that_says_nothing() {
 #[test]
 fn whoever_guesses_from_elsewhere_keeps_nobody_out_where_they_were_before() {
     let server = Server::start(&[("TAPEBASE_HTTP__PROXIES", "127.0.0.1")]);
-    server.sign_up("ann");
-    let log_in = |password: &str, from: &str| {
+    let (ann, bob) = (server.sign_up("ann"), server.sign_up("bob"));
+    let request = |password: &str, from: &str| {
         let credentials = json!({"email": "ann@example.com", "password": password});
-        let request = Request::new("POST", "/v1/auth/login").json(&credentials).header("X-Forwarded-For", from);
-        server.send(&request).outcome()
+        Request::new("POST", "/v1/auth/login").json(&credentials).header("X-Forwarded-For", from)
     };
+    let log_in = |password: &str, from: &str| server.send(&request(password, from)).outcome();
     assert_eq!(log_in("correct horse", "198.51.100.7"), "200");
 
     let guesses: Vec<_> = (0..12).map(|number| log_in("something else", &format!("203.0.{number}.7"))).collect();
@@ -117,6 +117,12 @@ fn whoever_guesses_from_elsewhere_keeps_nobody_out_where_they_were_before() {
     assert_eq!(guesses[8], "429 too-many-attempts");
     assert_eq!(log_in("correct horse", "203.0.200.7"), "429 too-many-attempts");
     assert_eq!(log_in("correct horse", "198.51.100.99"), "200");
+    let with = |token: &str, password: &str| server.send(&request(password, "203.0.201.7").bearer(token)).outcome();
+    for token in ["tb_0123456789", "nothing", &bob] {
+        assert_eq!(with(token, "correct horse"), "429 too-many-attempts", "{token}");
+    }
+    assert_eq!(with(&ann, "something else"), "401 wrong-credentials");
+    assert_eq!(with(&ann, "correct horse"), "200", "whoever has a session already");
 }
 
 #[test]
