@@ -111,7 +111,7 @@ pub struct Invitation {
     /// How long the code counts at least, in seconds.
     #[schema(example = 604_800)]
     pub expires_in: u64,
-    /// Whether it was mailed to the address; hand it over yourself otherwise.
+    /// Whether it is on its way to the address by mail; hand it over yourself otherwise.
     #[schema(example = true)]
     pub mailed: bool,
 }

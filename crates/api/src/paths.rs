@@ -69,6 +69,8 @@ paths! {
     ADMIN_USER = "/v1/admin/users/{id}", admin_user(id: &str);
     /// Their password.
     ADMIN_PASSWORD = "/v1/admin/users/{id}/password";
+    /// Their deletion, taken back.
+    ADMIN_RESTORE = "/v1/admin/users/{id}/restore";
     /// Where they are signed in.
     ADMIN_SESSIONS = "/v1/admin/users/{id}/sessions";
     /// That one of their addresses is theirs.

@@ -22,6 +22,7 @@ mod web;
 pub use self::{
     disabling::{InvalidUserName, UserName},
     erasing::{ErasurePolicy, ErasureReceipt},
+    inviting::Invitation,
     mailing::{DueMail, Mailed, WithMail},
     tokens::{Bearer, NewApiToken},
     verifying::EmailVerification,
@@ -318,9 +319,15 @@ impl Auth {
     /// Makes an account for somebody, whether sign-up is open or not: the operator's way, who knows whose address it is.
     ///
     /// # Errors
-    /// [`AuthError::EmailTaken`], or a failing port.
-    pub async fn add_user(&self, email: Email, password: Password) -> Result<User, AuthError> {
-        self.add_user_as(self.new_id(), email, password).await
+    /// [`AuthError::EmailTaken`], [`AuthError::Busy`], or a failing port.
+    pub async fn add_user(
+        &self,
+        email: Email,
+        password: Password,
+        operator: Option<UserId>,
+    ) -> Result<User, AuthError> {
+        let _place = self.enter_as_operator(operator)?;
+        self.add_verified(self.new_id(), &email, password).await
     }
 
     /// Makes an account under an id that somebody had before: that their recordings are under.
@@ -328,15 +335,19 @@ impl Auth {
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port; also if another user has the id.
     pub async fn add_user_as(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
-        let now = self.clock.now();
-        let mut user = User::new(id, Identity::Email(email.clone()), now);
-        user.verify(&email, now);
-        match self.add(user, &email, password).await {
+        match self.add_verified(id, &email, password).await {
             Err(AuthError::EmailTaken) if self.find_by_email(email).await?.1.is_none() => {
                 Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
             }
-            result => Ok(result?.user),
+            result => result,
         }
+    }
+
+    async fn add_verified(&self, id: UserId, email: &Email, password: Password) -> Result<User, AuthError> {
+        let now = self.clock.now();
+        let mut user = User::new(id, Identity::Email(email.clone()), now);
+        user.verify(email, now);
+        Ok(self.add(user, email, password).await?.user)
     }
 
     async fn add(&self, user: User, email: &Email, password: Password) -> Result<Account, AuthError> {

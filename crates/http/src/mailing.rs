@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 use tapebase_domain::{
     Services,
-    auth::{DueMail, Mailed, WithMail},
+    auth::{AuthError, DueMail, Invitation, Mailed, WithMail},
     ports::{Clock as _, SystemClock, causes},
 };
 use tracing::warn;
@@ -51,16 +51,25 @@ impl Mailing {
         }
     }
 
+    /// An invitation; whether there is a mail about it.
+    pub async fn start_invitation(self, invitation: Invitation) -> bool {
+        let Self { services, tasks, failures } = self;
+        if !services.auth.sends_mail() {
+            return false;
+        }
+        let mail = async move { tell(Ok(services.auth.mail_invitation(invitation).await), failures) };
+        tasks.start(mail).await.is_ok()
+    }
+
     /// One mail.
     pub async fn start_one(self, mail: DueMail) -> Result<(), Problem> {
         let Self { services, tasks, failures } = self;
-        tasks.start(send(services, mail, failures)).await
+        tasks.start(async move { tell(services.auth.mail(mail).await, failures) }).await
     }
 }
 
 /// Nobody but the operator is told of what fails: in the log, and at `/readyz` where no mail can be sent at all.
-async fn send(services: Data<Services>, mail: DueMail, failures: Option<Data<Failures>>) {
-    let mailed = services.auth.mail(mail).await;
+fn tell(mailed: Result<Mailed, AuthError>, failures: Option<Data<Failures>>) {
     match (&mailed, failures) {
         (Ok(Mailed::Sent), Some(failures)) => failures.clear(MAIL),
         (Ok(Mailed::Failed(_)), Some(failures)) => failures.add(MAIL, SystemClock.now()),

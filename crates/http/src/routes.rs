@@ -89,6 +89,7 @@ fn table() -> Vec<Endpoint> {
 
         at(paths::ADMIN_USERS).get(admin::list).on(Method::POST, admin::add),
         at(paths::ADMIN_USER).get(admin::get).on(Method::PATCH, admin::update).on(Method::DELETE, admin::delete),
+        at(paths::ADMIN_RESTORE).on(Method::POST, admin::restore),
         at(paths::ADMIN_PASSWORD).on(Method::PUT, admin::set_password),
         at(paths::ADMIN_SESSIONS).get(admin::sessions).on(Method::DELETE, admin::sign_out),
         at(paths::ADMIN_VERIFICATION).on(Method::PUT, admin::verify),

@@ -29,7 +29,7 @@ pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Re
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
     let user = match id {
         Some(id) => services.auth.add_user_as(id, email, password).await?,
-        None => services.auth.add_user(email, password).await?,
+        None => services.auth.add_user(email, password, None).await?,
     };
     say!("added user {}", user.id);
     Ok(())
@@ -40,7 +40,7 @@ pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse_known(email)?;
     let services = services(config).await?;
     let password = Password::parse(&read_password()?)?;
-    let is_changed = services.auth.set_password(&UserName::Email(email), password).await?;
+    let is_changed = services.auth.set_password(&UserName::Email(email), password, None).await?;
     ensure!(is_changed, "no user has this email address");
     say!("changed the password; all sessions and playback links of this user end within seconds");
     Ok(())
@@ -51,7 +51,7 @@ pub async fn reset(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse_known(email)?;
     let services = services(config).await?;
     let code = services.auth.reset_code(email).await?;
-    let code = code.context("no user has this email address and a password")?;
+    let (_, code) = code.context("no user has this email address and a password")?;
     say!("{}", code.expose());
     let minutes = code.lifetime().num_minutes();
     print::to_stderr(format_args!("it can be used once, in the next {minutes} minutes, by whoever has it\n"));
@@ -63,11 +63,11 @@ pub async fn invite(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse(email)?;
     first_run::prepare_stores(config)?;
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
-    let (code, mailed) = services.auth.invite(email).await?;
-    say!("{}", code.expose());
-    let days = code.lifetime().num_days();
+    let invitation = services.auth.invite(email).await?;
+    say!("{}", invitation.code.expose());
+    let days = invitation.code.lifetime().num_days();
     print::to_stderr(format_args!("with it they sign up, in the next {days} days, also while sign-up is closed\n"));
-    match mailed {
+    match services.auth.mail_invitation(invitation).await {
         Mailed::Nothing => Ok(()),
         Mailed::Sent => {
             print::to_stderr(format_args!("it was mailed to them\n"));
@@ -182,7 +182,8 @@ pub async fn disable(config: &Config, name: &UserName) -> anyhow::Result<()> {
 
 /// Lets a disabled user in again.
 pub async fn enable(config: &Config, name: &UserName) -> anyhow::Result<()> {
-    ensure!(services(config).await?.auth.enable(name).await?, NO_SUCH_USER);
+    let auth = services(config).await?.auth;
+    ensure!(auth.restore(name).await? && auth.enable(name).await?, NO_SUCH_USER);
     say!("the user can sign in");
     Ok(())
 }

@@ -31,7 +31,7 @@ fn email(person: Person) -> Option<Email> {
 pub async fn sign_up(shared: &Shared, services: &tapebase_domain::Services, person: Person) {
     let (Some(email), Ok(password)) = (email(person), Password::parse(PASSWORD)) else { return };
     let code = match services.auth.invite(email.clone()).await {
-        Ok((code, _)) => code,
+        Ok(invitation) => invitation.code,
         Err(error) => return shared.wrong(Invariant::Tokens, format!("an invitation fails: {error}")),
     };
     match services.auth.sign_up(email, password, Some(code.expose()), &"app".into()).await {
@@ -168,7 +168,7 @@ pub async fn forget_password(client: Client) {
     let (Some(email), Ok(new)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let auth = &client.services.auth;
     let code = match auth.reset_code(email.clone()).await {
-        Ok(Some(code)) => code,
+        Ok(Some((_, code))) => code,
         Ok(None) => return client.shared.wrong(Invariant::Tokens, format!("{} has no password", client.person)),
         Err(error) => return judge(&client, error),
     };

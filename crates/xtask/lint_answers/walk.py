@@ -225,6 +225,9 @@ class Walk:
         self.send("PATCH", one, status=200, body={"disabled": False}, id=id)
         self.send("PATCH", one, status=400, body={}, id=id)
         self.send("PATCH", one, status=404, body={"disabled": False}, id=identity)
+        restore = one + "/restore"
+        self.send("POST", restore, status=200, body=b"", id=id)
+        self.send("POST", restore, status=404, body=b"", id=identity)
         password, sessions = one + "/password", one + "/sessions"
         verification = one + "/verifications/{identity}"
         for user, done, shown in [(id, 204, 200), (identity, 404, 404)]:

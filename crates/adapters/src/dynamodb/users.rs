@@ -118,7 +118,8 @@ impl UserStore for DynamoDb {
         to: PasswordHash,
         kept: Option<SessionId>,
     ) -> Result<bool, StoreError> {
-        let mut values = Item::from([(":to".to_owned(), text(to.expose()))]);
+        let place = [(":users".to_owned(), text(keys::USERS)), (":user".to_owned(), text(user.to_string()))];
+        let mut values: Item = place.into_iter().chain([(":to".to_owned(), text(to.expose()))]).collect();
         let is_same = if let Some(from) = from {
             values.insert(":from".to_owned(), text(from.expose()));
             "password = :from"
@@ -126,7 +127,9 @@ impl UserStore for DynamoDb {
             "attribute_exists(pk) AND attribute_not_exists(password)"
         };
         let mut change = self.transaction();
-        change.change_if(keys::account(user), "SET password = :to", is_same, &[], values)?;
+        // Accounts that an earlier version wrote are in no list yet.
+        let update = "SET password = :to, sweep_pk = :users, sweep_sk = :user";
+        change.change_if(keys::account(user), update, is_same, &[], values)?;
         if change.commit().await?.is_err() {
             return Ok(false);
         }

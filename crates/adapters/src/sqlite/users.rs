@@ -53,11 +53,12 @@ impl UserStore for Sqlite {
         // Behind all ids, which begin with a digit.
         let before = after.map_or_else(|| "~".to_owned(), |after| after.to_string());
         self.readers.look_up(|connection| {
-            let statement = "SELECT id FROM users WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
-            let mut statement = connection.prepare_cached(statement)?;
-            let ids = statement.query_map(params![before, limit.get()], rows::user_id)?;
-            let ids: Vec<UserId> = ids.collect::<rusqlite::Result<_>>()?;
-            let next = ids.last().copied().filter(|_| ids.len() == limit.get());
+            let mut statement = connection.prepare_cached("SELECT id FROM users WHERE id < ?1 ORDER BY id DESC")?;
+            let ids = statement.query_map(params![before], rows::user_id)?;
+            let mut ids = rows::readable(ids, "users", limit.get() + 1)?;
+            let has_more = ids.len() > limit.get();
+            ids.truncate(limit.get());
+            let next = ids.last().copied().filter(|_| has_more);
             let accounts = rows::readable(ids.into_iter().map(|id| account(connection, id)), "users", limit.get())?;
             Ok(UserPage { items: accounts.into_iter().flatten().map(|account| account.user).collect(), next })
         })

@@ -42,7 +42,7 @@ macro_rules! admin_tests {
                 another_password_ends_all_sessions,
                 sessions_are_listed_and_ended,
                 an_address_is_verified_without_a_code,
-                a_user_is_erased,
+                a_user_is_erased_and_cannot_be_had_back,
                 whoever_is_invited_signs_up,
                 a_code_resets_a_password_once,
                 what_is_nobodys_is_not_found,
@@ -128,6 +128,7 @@ fn operations(user: &str) -> Vec<Request> {
         password(user, NEW),
         sessions("GET", user),
         sessions("DELETE", user),
+        Request::new("POST", format!("{}/restore", path(user))),
         verification(user, &fresh_ulid()),
         Request::new("DELETE", path(user)),
         about("/v1/admin/password-resets", &fresh_email("cat")),
@@ -149,6 +150,8 @@ pub fn nobody_but_an_operators_token_is_let_in(operator: &Operator<'_>) {
         }
     }
     assert_eq!(ben.get("/v1/me").outcome(), "200");
+    let cookie = Request::new("GET", "/v1/admin/users").header("Cookie", format!("__Host-tapebase={}", operator.token));
+    assert_eq!(operator.client.send(&cookie).problem(), "unauthenticated");
 }
 
 pub fn an_operators_token_is_for_accounts_alone(operator: &Operator<'_>) {
@@ -183,6 +186,9 @@ pub fn users_are_listed_page_by_page_the_last_first(operator: &Operator<'_>) {
         cursor = format!("&cursor={}", text(&page, "next_cursor"));
     }
 
+    let all = operator.read("/v1/admin/users?limit=200");
+    let is_last = all["items"].as_array().expect("a list").len() < 200;
+    assert_eq!(all["next_cursor"].is_null(), is_last, "{all}");
     assert!(listed.is_sorted_by(|one, next| one > next), "{listed:?}");
     listed.retain(|id| wanted.contains(id));
     assert_eq!(listed, wanted);
@@ -202,6 +208,7 @@ pub fn a_user_is_found_by_their_address(operator: &Operator<'_>) {
         assert_eq!(user[member], me[member], "{member}");
     }
     assert_eq!((&user["disabled_at"], &user["erase_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(operator.send(Request::new("GET", by_address(""))).problem(), "invalid-parameter", "not everybody");
     for nobody in [&fresh_email("nobody"), "nothing", "@"] {
         assert_eq!(operator.read(&by_address(nobody))["items"], json!([]), "{nobody}");
     }
@@ -297,7 +304,7 @@ pub fn an_address_is_verified_without_a_code(operator: &Operator<'_>) {
     assert_eq!(operator.send(verification(&id_of(&ben), text(&identity, "id"))).problem(), "not-found");
 }
 
-pub fn a_user_is_erased(operator: &Operator<'_>) {
+pub fn a_user_is_erased_and_cannot_be_had_back(operator: &Operator<'_>) {
     let ann = User::sign_up(operator.client, "ann");
     let user = id_of(&ann);
     let _ = ann.upload("there");
@@ -307,8 +314,16 @@ pub fn a_user_is_erased(operator: &Operator<'_>) {
     assert_eq!(receipt["user_id"], json!(user));
     assert_eq!(ann.get("/v1/me").problem(), "invalid-token");
     assert_eq!(operator.client.send(&log_in(&ann.email, PASSWORD)).problem(), "wrong-credentials");
-    let again = operator.send(Request::new("DELETE", path(&user)));
-    assert!(matches!(again.status, 202 | 404), "{again:?}");
+    // It may be gone by now, and is deleted for good as long as it is not.
+    for (request, outcome) in [
+        (Request::new("DELETE", path(&user)), "202"),
+        (Request::new("POST", format!("{}/restore", path(&user))), "403 account-erased"),
+        (disabled(&user, false), "403 account-erased"),
+        (password(&user, NEW), "403 account-erased"),
+    ] {
+        let answer = operator.send(request).outcome();
+        assert!(answer == outcome || answer == "404 not-found", "{answer}, not {outcome}");
+    }
 }
 
 pub fn whoever_is_invited_signs_up(operator: &Operator<'_>) {

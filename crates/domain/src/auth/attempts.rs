@@ -43,6 +43,11 @@ impl Auth {
         self.reserve(key, None, before, place).await
     }
 
+    /// A place in the queue for an operator: on the command line, or whoever this user is.
+    pub(super) fn enter_as_operator(&self, operator: Option<UserId>) -> Result<Place, AuthError> {
+        operator.map_or_else(|| self.queue.enter(None), |user| self.queue.enter_signed_in(user))
+    }
+
     /// Whose session a device has had before, also if that has expired and is not swept yet; one that was ended is gone.
     pub(super) async fn earlier_user(&self, device: &Device) -> Result<Option<UserId>, AuthError> {
         let Some(token) = device.earlier.as_ref().filter(|token| !token.is_of_api()) else { return Ok(None) };

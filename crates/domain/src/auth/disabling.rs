@@ -6,7 +6,7 @@ use super::{Auth, AuthError};
 use crate::{
     id::UserId,
     page::Limit,
-    user::{Account, Email, UserPage},
+    user::{Account, Email, User, UserPage},
 };
 
 /// How the operator names a user.
@@ -60,17 +60,38 @@ impl Auth {
     /// # Errors
     /// A failing port.
     pub async fn disable(&self, name: &UserName) -> Result<bool, AuthError> {
-        let Some(user) = self.set_disabled(name, true).await? else { return Ok(false) };
+        let now = self.clock.now();
+        let disable = |user: &mut User| {
+            user.disabled_at.get_or_insert(now);
+            Ok(())
+        };
+        let Some(user) = self.change_user(name, disable).await? else { return Ok(false) };
         self.end_access(user).await?;
         Ok(true)
     }
 
-    /// Lets a user in again, also one who has left and is not erased yet; `false` if there is no such user.
+    /// Lets a disabled user in again; `false` if there is no such user. Who has left stays away.
     ///
     /// # Errors
-    /// A failing port.
+    /// [`AuthError::BeingErased`] if nothing is left to let in, or a failing port.
     pub async fn enable(&self, name: &UserName) -> Result<bool, AuthError> {
-        Ok(self.set_disabled(name, false).await?.is_some())
+        let enable = |user: &mut User| {
+            user.disabled_at = None;
+            require_identity(user)
+        };
+        Ok(self.change_user(name, enable).await?.is_some())
+    }
+
+    /// Takes back that a user has left, while they are not erased yet; `false` if there is no such user.
+    ///
+    /// # Errors
+    /// [`AuthError::BeingErased`] if it is too late, or a failing port.
+    pub async fn restore(&self, name: &UserName) -> Result<bool, AuthError> {
+        let restore = |user: &mut User| {
+            user.erase_at = None;
+            require_identity(user)
+        };
+        Ok(self.change_user(name, restore).await?.is_some())
     }
 
     /// Ends all sessions and links of a user; `false` if there is no such user.
@@ -84,20 +105,15 @@ impl Auth {
     }
 
     /// Who it is, if there is such a user; whoever has the address a moment later is somebody else.
-    async fn set_disabled(&self, name: &UserName, is_disabled: bool) -> Result<Option<UserId>, AuthError> {
+    async fn change_user(
+        &self,
+        name: &UserName,
+        change: impl Fn(&mut User) -> Result<(), AuthError>,
+    ) -> Result<Option<UserId>, AuthError> {
         let mut found = self.look_up(name).await?;
         while let Some(from) = found {
             let (user, mut to) = (from.user.id, from.clone());
-            if from.user.disabled_at.is_some() != is_disabled {
-                to.user.disabled_at = is_disabled.then(|| self.clock.now());
-            }
-            if !is_disabled {
-                to.user.erase_at = None;
-                // Who has nothing left to sign in with is as good as gone.
-                if from.user.identities.is_empty() {
-                    return Ok(None);
-                }
-            }
+            change(&mut to.user)?;
             if to == from || self.update(from, to).await? {
                 return Ok(Some(user));
             }
@@ -106,4 +122,9 @@ impl Auth {
         }
         Ok(None)
     }
+}
+
+/// Who has nothing left to sign in with is as good as gone.
+pub(super) fn require_identity(user: &User) -> Result<(), AuthError> {
+    if user.identities.is_empty() { Err(AuthError::BeingErased) } else { Ok(()) }
 }

@@ -6,19 +6,38 @@ use crate::{
     user::Email,
 };
 
+/// With what somebody signs up while sign-up is closed as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The address they sign up with.
+    pub email: Email,
+    /// The code they send.
+    pub code: MailedCode,
+}
+
 impl Auth {
-    /// The code with which somebody signs up with this address, while sign-up is closed as well: the operator's way. It is
-    /// mailed to them where mail is sent.
+    /// Invites somebody: the operator's way.
     ///
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port.
-    pub async fn invite(&self, email: Email) -> Result<(MailedCode, Mailed), AuthError> {
+    pub async fn invite(&self, email: Email) -> Result<Invitation, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
         if account.is_some() {
             return Err(AuthError::EmailTaken);
         }
         let code = CodePurpose::invitation(&email).issue(&self.keys.playback_keys().await?, self.clock.now());
-        let mail = Mail { to: email, message: Message::Invitation(code.clone()) };
-        Ok((code, self.deliver(mail).await))
+        Ok(Invitation { email, code })
+    }
+
+    /// Mails an invitation, where mail is sent.
+    pub async fn mail_invitation(&self, invitation: Invitation) -> Mailed {
+        let Invitation { email, code } = invitation;
+        self.deliver(Mail { to: email, message: Message::Invitation(code) }).await
+    }
+
+    /// Whether mail is sent.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.mailer.is_some()
     }
 }

@@ -1,7 +1,10 @@
 //! Changing a password.
 
-use super::{Auth, AuthError, Caller, MOST_TRIES, UserName};
-use crate::user::{Password, PasswordHash};
+use super::{Auth, AuthError, Caller, MOST_TRIES, UserName, disabling::require_identity};
+use crate::{
+    id::UserId,
+    user::{Password, PasswordHash},
+};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -36,14 +39,21 @@ impl Auth {
         Ok(self.passwords.verify(password.clone(), hash.clone()).await?)
     }
 
-    /// Replaces somebody's password, and ends all their sessions and links: the operator's way. `false` if there is
-    /// no such user.
+    /// Replaces somebody's password, and ends all their sessions and links: the operator's way, of whom one has no more
+    /// hashes at once than another user. `false` if there is no such user.
     ///
     /// # Errors
-    /// A failing port.
-    pub async fn set_password(&self, name: &UserName, new: Password) -> Result<bool, AuthError> {
+    /// [`AuthError::BeingErased`], [`AuthError::Busy`], or a failing port.
+    pub async fn set_password(
+        &self,
+        name: &UserName,
+        new: Password,
+        operator: Option<UserId>,
+    ) -> Result<bool, AuthError> {
+        let _place = self.enter_as_operator(operator)?;
         let to = self.passwords.hash(new).await?;
         while let Some(account) = self.look_up(name).await? {
+            require_identity(&account.user)?;
             // Refused, it was changed meanwhile.
             if self.users.change_password(account.user.id, account.password, to.clone(), None).await? {
                 return Ok(true);

@@ -32,12 +32,13 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Disabled`], [`AuthError::BeingErased`], or a failing port.
-    pub async fn reset_code(&self, email: Email) -> Result<Option<MailedCode>, AuthError> {
+    pub async fn reset_code(&self, email: Email) -> Result<Option<(UserId, MailedCode)>, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
         let Some(account) = account else { return Ok(None) };
         require_enabled(&account.user)?;
         let (keys, now) = (self.keys.playback_keys().await?, self.clock.now());
-        Ok(CodePurpose::password_reset(&account, &email).map(|purpose| purpose.issue(&keys, now)))
+        let purpose = CodePurpose::password_reset(&account, &email);
+        Ok(purpose.map(|purpose| (account.user.id, purpose.issue(&keys, now))))
     }
 
     /// Replaces the password of whoever has been told a code, ends all their sessions, API tokens and links, and unlinks their

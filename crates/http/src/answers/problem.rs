@@ -155,6 +155,12 @@ impl Problem {
         Self { slug, detail: detail.into(), headers: Vec::new(), deleted_at: None, restart: None, cause: None }
     }
 
+    /// The same, said in other words.
+    #[must_use]
+    pub fn with_detail(self, detail: &'static str) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// The same, with a header the client needs.
     #[must_use]
     pub fn with_header(mut self, name: header::HeaderName, value: String) -> Self {

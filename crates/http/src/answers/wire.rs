@@ -5,7 +5,7 @@ use serde::Serialize;
 use tapebase_api::{self as api, paths};
 use tapebase_domain::{
     api_token::{ApiToken, Scope},
-    auth::{ErasureReceipt, Grant},
+    auth::{ErasureReceipt, Grant, Invitation},
     changes::ChangesPage,
     direct::{UnderWay, UnderWayPage},
     history::Entry,
@@ -94,8 +94,9 @@ pub fn admin_user_details(account: &Account, usage: &UsageReport) -> api::AdminU
 }
 
 /// A code to sign up with.
-pub fn invitation(email: String, code: &MailedCode, mailed: bool) -> api::Invitation {
-    api::Invitation { email, code: code.expose().to_owned(), expires_in: seconds(code), mailed }
+pub fn invitation(Invitation { email, code }: &Invitation, mailed: bool) -> api::Invitation {
+    let (email, expires_in) = (email.as_str().to_owned(), seconds(code));
+    api::Invitation { email, code: code.expose().to_owned(), expires_in, mailed }
 }
 
 /// A code to choose another password with.

@@ -8,18 +8,19 @@ use serde::Deserialize;
 use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
-    auth::{Mailed, UserName},
+    auth::{AuthError, UserName},
     id::{IdentityId, SessionId, UserId},
-    ports::causes,
-    user::{Email, Password},
+    mail::MailedCode,
+    user::{Email, Password, User},
 };
-use tracing::{info, warn};
+use tracing::info;
 use utoipa::IntoParams;
 
 use crate::{
     Tasks,
     answers::{problem::Problem, wire},
     bodies::incoming::Json,
+    mailing::Mailing,
     requests::{
         caller::Operator,
         place::Place,
@@ -47,6 +48,10 @@ pub struct Filter {
 pub async fn list(_: Operator, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, UserId::parse)?;
     let Filter { email } = query::parse(&request)?;
+    if email.is_none() && query::names(&request, "email") {
+        // All users are no answer to somebody who looks for one.
+        return Err(Problem::new(Slug::InvalidParameter, "email: send an address, or leave it out."));
+    }
     let Some(email) = email else {
         let page = services.auth.users(after, limit).await?;
         return Ok(HttpResponse::Ok().json(wire::admin_users(&page.items, page.next)));
@@ -76,8 +81,9 @@ pub async fn add(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (email, password) = (Email::parse(&body.0.email)?, Password::parse(&body.0.password)?);
-    let add = async move { services.auth.add_user(email, password).await };
-    let user = operate(operator, &tasks, "add", None, add).await?;
+    let by = Some(operator.user);
+    let add = async move { services.auth.add_user(email, password, by).await.map_err(refused) };
+    let user = operate(operator, &tasks, "add", |user| user.map(|user: &User| user.id), add).await?;
     let path = paths::admin_user(&user.id.to_string());
     Ok(Place::of(&request).created(&path).json(wire::admin_user(&user)))
 }
@@ -100,11 +106,12 @@ pub async fn get(_: Operator, path: web::Path<String>, services: web::Data<Servi
 
 /// Disable or enable a user
 ///
-/// Disabled users cannot sign in, and their sessions, API tokens and playback links end; what they store is kept. Enabling also takes back the deletion of an account before `erase_at`. If the response was lost, repeat the request.
+/// Disabled users cannot sign in, and their sessions, API tokens and playback links end; what they store is kept. Who has deleted the account stays away: see `adminRestoreUser`. If the response was lost, repeat the request.
 #[utoipa::path(patch, path = "/v1/admin/users/{id}", operation_id = "adminUpdateUser", tag = "Administration", security(("token" = [])),
     params(("id" = String, Path, description = "The user's id", example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")), request_body = api::AdminUserChange, responses(
     (status = 200, description = "The user as they are now", body = api::AdminUser),
     (status = 400, description = "The body is invalid"),
+    (status = 403, description = "The account is deleted for good, or the token lacks the scope `admin`"),
     (status = 404, description = "No such user"),
 ))]
 pub async fn update(
@@ -117,19 +124,17 @@ pub async fn update(
     let (user, is_disabled) = (user(&path)?, body.0.disabled);
     let update = async move {
         let name = UserName::Id(user);
-        let is_there =
-            if is_disabled { services.auth.disable(&name).await? } else { services.auth.enable(&name).await? };
-        let account = if is_there { services.auth.look_up(&name).await? } else { None };
-        account.ok_or_else(no_such_user)
+        let change = if is_disabled { services.auth.disable(&name).await } else { services.auth.enable(&name).await };
+        found(change.map_err(refused)?)?;
+        shown(&services, user).await
     };
     let what = if is_disabled { "disable" } else { "enable" };
-    let account = operate(operator, &tasks, what, Some(user), update).await?;
-    Ok(HttpResponse::Ok().json(wire::admin_user(&account.user)))
+    Ok(HttpResponse::Ok().json(operate(operator, &tasks, what, known(user), update).await?))
 }
 
 /// Erase a user
 ///
-/// Ends their sessions, API tokens and playback links at once, and removes them, their recordings and everything else that is stored of them. The response says by when nothing is left.
+/// Ends their sessions, API tokens and playback links at once, and removes them, their recordings and everything else that is stored of them. The response says when that begins, until when `adminRestoreUser` takes it back, and by when nothing is left: without `erasure.grace` it begins at once.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}", operation_id = "adminDeleteUser", tag = "Administration", security(("token" = [])),
     params(("id" = String, Path, description = "The user's id", example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")), responses(
     (status = 202, description = "The user is being erased", body = api::Erasure),
@@ -143,17 +148,41 @@ pub async fn delete(
 ) -> Answer {
     let user = user(&path)?;
     let erase = async move { services.auth.erase_user(user).await?.ok_or_else(no_such_user) };
-    let receipt = operate(operator, &tasks, "erase", Some(user), erase).await?;
+    let receipt = operate(operator, &tasks, "erase", known(user), erase).await?;
     Ok(HttpResponse::Accepted().json(wire::erasure(&receipt)))
+}
+
+/// Restore a deleted user
+///
+/// Takes the deletion of the account back, by whomever, before `erase_at`. Sessions, API tokens and playback links stay ended. If the response was lost, repeat the request.
+#[utoipa::path(post, path = "/v1/admin/users/{id}/restore", operation_id = "adminRestoreUser", tag = "Administration", security(("token" = [])),
+    params(("id" = String, Path, description = "The user's id", example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")), responses(
+    (status = 200, description = "The user as they are now", body = api::AdminUser),
+    (status = 403, description = "It is too late, or the token lacks the scope `admin`"),
+    (status = 404, description = "No such user"),
+))]
+pub async fn restore(
+    operator: Operator,
+    path: web::Path<String>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
+    let user = user(&path)?;
+    let restore = async move {
+        found(services.auth.restore(&UserName::Id(user)).await.map_err(refused)?)?;
+        shown(&services, user).await
+    };
+    Ok(HttpResponse::Ok().json(operate(operator, &tasks, "restore", known(user), restore).await?))
 }
 
 /// Set a user's password
 ///
-/// Ends all their sessions and playback links.
+/// Ends all their sessions and playback links. API tokens stay: disabling the user ends them.
 #[utoipa::path(put, path = "/v1/admin/users/{id}/password", operation_id = "adminSetPassword", tag = "Administration", security(("token" = [])),
     params(("id" = String, Path, description = "The user's id", example = "01JD8QKB5T2W9XE6N4RFZ0HYCM")), request_body = api::NewPassword, responses(
     (status = 204, description = "The password is changed"),
     (status = 400, description = "The password or the body is invalid"),
+    (status = 403, description = "The account is deleted for good, or the token lacks the scope `admin`"),
     (status = 404, description = "No such user"),
 ))]
 pub async fn set_password(
@@ -164,8 +193,10 @@ pub async fn set_password(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (user, password) = (user(&path)?, Password::parse(&body.0.new_password)?);
-    let set = async move { found(services.auth.set_password(&UserName::Id(user), password).await?) };
-    operate(operator, &tasks, "set the password of", Some(user), set).await?;
+    let by = Some(operator.user);
+    let set =
+        async move { found(services.auth.set_password(&UserName::Id(user), password, by).await.map_err(refused)?) };
+    operate(operator, &tasks, "set the password", known(user), set).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -207,7 +238,7 @@ pub async fn sign_out(
 ) -> Answer {
     let user = user(&path)?;
     let sign_out = async move { found(services.auth.sign_out(&UserName::Id(user)).await?) };
-    operate(operator, &tasks, "sign out", Some(user), sign_out).await?;
+    operate(operator, &tasks, "sign out", known(user), sign_out).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -229,7 +260,7 @@ pub async fn verify(
 ) -> Answer {
     let (user, identity) = (user(&path.0)?, IdentityId::parse(&path.1).map_err(|_| no_such_identity())?);
     let verify = async move { services.auth.vouch_for_identity(user, identity).await?.ok_or_else(no_such_identity) };
-    let verified = operate(operator, &tasks, "verify an address of", Some(user), verify).await?;
+    let verified = operate(operator, &tasks, "verify an address", known(user), verify).await?;
     Ok(HttpResponse::Ok().json(wire::identity(&verified)))
 }
 
@@ -249,9 +280,13 @@ pub async fn create_password_reset(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let email = Email::parse_known(&body.0.email)?;
-    let (text, reset) = (email.as_str().to_owned(), async move { services.auth.reset_code(email).await });
-    let code = operate(operator, &tasks, "make a password reset code", None, reset).await?;
-    let code = code.ok_or_else(|| Problem::new(Slug::NotFound, "No user has this email address and a password."))?;
+    let text = email.as_str().to_owned();
+    let reset = async move {
+        let nobody = || Problem::new(Slug::NotFound, "No user has this email address and a password.");
+        services.auth.reset_code(email).await.map_err(refused)?.ok_or_else(nobody)
+    };
+    let whom = |made: Option<&(UserId, MailedCode)>| made.map(|(user, _)| *user);
+    let (_, code) = operate(operator, &tasks, "make a password reset code", whom, reset).await?;
     Ok(HttpResponse::Ok().json(wire::password_reset_code(text, &code)))
 }
 
@@ -268,36 +303,64 @@ pub async fn invite(
     body: Json<api::EmailAddress>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
+    mailing: Mailing,
 ) -> Answer {
     let email = Email::parse(&body.0.email)?;
-    let (text, invite) = (email.as_str().to_owned(), async move { services.auth.invite(email).await });
-    let (code, mailed) = operate(operator, &tasks, "invite", None, invite).await?;
-    if let Mailed::Failed(cause) = &mailed {
-        warn!(cause = causes(&**cause), "an invitation was not mailed");
-    }
-    Ok(HttpResponse::Ok().json(wire::invitation(text, &code, matches!(mailed, Mailed::Sent))))
+    let invite = async move {
+        let invitation = services.auth.invite(email).await.map_err(refused)?;
+        Ok((invitation.clone(), mailing.start_invitation(invitation).await))
+    };
+    let (invitation, is_mailed) = operate(operator, &tasks, "invite", |_| None, invite).await?;
+    Ok(HttpResponse::Ok().json(wire::invitation(&invitation, is_mailed)))
 }
 
-/// Runs what an operator changes to its end, and says so in the log: by whom, by which token and to whom.
-async fn operate<T: Send + 'static, E: Into<Problem> + Send + 'static>(
+/// Runs what an operator changes to its end, and says in the log what became of it: by whom, by which token and to whom.
+async fn operate<T: Send + 'static>(
     operator: Operator,
     tasks: &Tasks,
     what: &'static str,
-    whom: Option<UserId>,
-    change: impl Future<Output = Result<T, E>> + Send + 'static,
+    whom: impl Fn(Option<&T>) -> Option<UserId> + Send + 'static,
+    change: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     let Operator { user, token } = operator;
     let change = async move {
-        let done = change.await?;
-        let whom = whom.map(|whom| whom.to_string());
-        info!(operator = %user, %token, what, whom, "an operator changes an account");
-        Ok::<T, E>(done)
+        let done = change.await;
+        let whom = whom(done.as_ref().ok()).map(|whom| whom.to_string());
+        let refused = done.as_ref().err().map(|problem| problem.slug().as_str());
+        info!(operator = %user, %token, what, whom, refused, "an operator changes an account");
+        done
     };
     tasks.run(user, change).await
 }
 
+/// Somebody who is known before.
+fn known<T>(user: UserId) -> impl Fn(Option<&T>) -> Option<UserId> + Send + 'static {
+    move |_| Some(user)
+}
+
+/// A refusal, as it is told to operators and not to whom it is about.
+fn refused(error: AuthError) -> Problem {
+    match error {
+        AuthError::EmailTaken => {
+            Problem::new(Slug::EmailTaken, "A user has this address: find them with the parameter email.")
+        }
+        AuthError::Disabled => Problem::new(Slug::AccountDisabled, "Enable the user first."),
+        AuthError::BeingErased => Problem::new(
+            Slug::AccountErased,
+            "The account is deleted. It can be restored before erase_at, as long as the user has something to sign in with.",
+        ),
+        error => error.into(),
+    }
+}
+
 fn user(id: &str) -> Result<UserId, Problem> {
     UserId::parse(id).map_err(|_| no_such_user())
+}
+
+/// A user as they are now.
+async fn shown(services: &Services, user: UserId) -> Result<api::AdminUser, Problem> {
+    let account = services.auth.look_up(&UserName::Id(user)).await?.ok_or_else(no_such_user)?;
+    Ok(wire::admin_user(&account.user))
 }
 
 fn found(is_there: bool) -> Result<(), Problem> {

@@ -43,7 +43,7 @@ use crate::{
         oidc::nonce, oidc::log_in, oidc::link, web_login::start, web_login::callback,
         tokens::create, tokens::list, tokens::get, tokens::revoke,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
-        admin::list, admin::add, admin::get, admin::update, admin::delete, admin::set_password, admin::sessions, admin::sign_out,
+        admin::list, admin::add, admin::get, admin::update, admin::delete, admin::restore, admin::set_password, admin::sessions, admin::sign_out,
         admin::verify, admin::create_password_reset, admin::invite,
         recordings::put, recordings::post, recordings::list, recordings::get, recordings::rename,
         recordings::delete, recordings::audio,

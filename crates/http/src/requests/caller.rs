@@ -1,6 +1,12 @@
 //! Extractor: who is asking, by bearer token (RFC 6750) or by cookie.
 
-use std::{borrow::Cow, future::Future, net::IpAddr, ops::Deref, pin::Pin};
+use std::{
+    borrow::Cow,
+    future::{Future, ready},
+    net::IpAddr,
+    ops::Deref,
+    pin::Pin,
+};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
 use tapebase_api::Slug;
@@ -134,9 +140,19 @@ impl FromRequest for Operator {
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        extract(request, |bearer| match bearer {
+        // A cookie would be sent by pages as well, which have no business here.
+        if cookie::is_presented(request) {
+            return Box::pin(ready(Err(unauthenticated())));
+        }
+        let operator = extract(request, |bearer| match bearer {
             Bearer::Token(token) if token.allows(Scope::Admin, None) => Ok(Self { user: token.user, token: token.id }),
             _ => Err(insufficient(Scope::Admin, "This takes an API token with the scope `admin`.")),
+        });
+        Box::pin(async move {
+            operator.await.map_err(|problem| match problem.slug() {
+                Slug::InvalidToken => problem.with_detail("`tapebase user create-token` makes another token."),
+                _ => problem,
+            })
         })
     }
 }
@@ -198,9 +214,13 @@ fn presented_token(request: &HttpRequest) -> Result<&str, Problem> {
     let credentials = first.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
     match credentials {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(Problem::new(Slug::Unauthenticated, "Send the header Authorization: Bearer TOKEN.")
-            .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())),
+        _ => Err(unauthenticated()),
     }
+}
+
+fn unauthenticated() -> Problem {
+    Problem::new(Slug::Unauthenticated, "Send the header Authorization: Bearer TOKEN.")
+        .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())
 }
 
 /// What the client calls itself, and where it is: as a proxy that is believed says, or else its own address. A private

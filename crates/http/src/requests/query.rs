@@ -24,6 +24,11 @@ pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     Ok(parsed.into_inner())
 }
 
+/// Whether a parameter of this name is sent, with a value or without.
+pub fn names(request: &HttpRequest, name: &str) -> bool {
+    request.query_string().split('&').any(|pair| pair.split('=').next() == Some(name))
+}
+
 /// Which page of a list that has but one order.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -274,6 +274,10 @@ impl Ann {
             "PATCH /v1/admin/users/{id}" => {
                 self.operate("PATCH", &self.account_of_another()).json(&json!({"disabled": true}))
             }
+            "POST /v1/admin/users/{id}/restore" => {
+                let account = self.account_of_another();
+                self.operate("POST", &format!("{account}/restore"))
+            }
             "DELETE /v1/admin/users/{id}" => self.operate("DELETE", &self.account_of_another()),
             "PUT /v1/admin/users/{id}/password" => self
                 .operate("PUT", &format!("{}/password", self.account_of_another()))

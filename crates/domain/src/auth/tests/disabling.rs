@@ -116,6 +116,7 @@ async fn nobody_is_not_disabled() {
 
     assert!(!auth.disable(&name).await.expect("looked up"));
     assert!(!auth.enable(&name).await.expect("looked up"));
+    assert!(!auth.restore(&name).await.expect("looked up"));
     assert!(!auth.sign_out(&name).await.expect("looked up"));
 }
 

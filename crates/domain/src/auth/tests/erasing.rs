@@ -72,9 +72,10 @@ async fn the_operator_takes_it_back_while_there_is_something_to_sign_in_with() {
         let update = ports.users.expect_update().withf(|_, to| to.user.erase_at.is_none());
         update.times(usize::from(!is_nameless)).returning(|_, _| Ok(()));
 
-        let enabled = Auth::new(&ports.build(), leaving(TimeDelta::zero())).enable(&name).await;
+        let restored = Auth::new(&ports.build(), leaving(TimeDelta::zero())).restore(&name).await;
 
-        assert_eq!(enabled.expect("looked up"), !is_nameless);
+        assert_eq!(matches!(restored, Ok(true)), !is_nameless);
+        assert_eq!(matches!(restored, Err(AuthError::BeingErased)), is_nameless);
     }
 }
 
