@@ -154,7 +154,9 @@ impl Desk {
     fn follow_all(&self, address: &str, folder: &Path) -> Result<()> {
         self.follow_guides(address)?;
         self.follow_for_operators(address, folder)?;
+        // What the server logs may come between.
         let printed = std::fs::read_to_string(server::log(folder))?;
+        let printed: String = printed.split_inclusive('\n').filter(|line| !line.starts_with('{')).collect();
         let walk = walk(&printed).context("the server prints no walk")?;
         for shell in [&["bash", "--norc"][..], &["dash"], &["zsh", "-f"], &["fish", "--no-config"]] {
             self.paste(shell, walk, &WALK).with_context(|| format!("the walk in {}", shell[0]))?;

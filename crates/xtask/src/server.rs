@@ -106,8 +106,9 @@ fn watch(stdout: ChildStdout, mut log: File, sender: &Sender<String>) {
             // Nobody waits any more when it comes too late.
             let _ = sender.send(address.trim_end_matches('/').to_owned());
         }
-        // A full disk must not stop the reading, which would stop the server.
-        let _ = writeln!(log, "{line}");
+        // At once, or the server's own lines could come in between. A full disk must not stop the reading, which would
+        // stop the server.
+        let _ = log.write_all(format!("{line}\n").as_bytes());
     }
 }
 
