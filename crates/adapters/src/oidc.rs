@@ -8,6 +8,7 @@ mod fetch;
 mod keys;
 mod presets;
 mod signatures;
+mod signing_key;
 mod web;
 
 use std::sync::Arc;
@@ -17,8 +18,12 @@ pub use jsonwebtoken::Algorithm;
 use jsonwebtoken::{Header, Validation};
 use tapebase_domain::{
     digest::Sha256,
-    oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
-    ports::{Clock, IdTokenError, IdentityProviders},
+    oidc::{
+        AppCode, AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject,
+        ProviderName,
+    },
+    ports::{BoxError, Clock, IdTokenError, IdentityProviders},
+    time::Timestamp,
 };
 
 use self::{claims::Claims, keys::Keys, web::Endpoints};
@@ -26,6 +31,7 @@ pub use self::{
     fetch::{InvalidUrl, require_secure},
     presets::preset,
     signatures::is_known,
+    signing_key::{InvalidKey, SigningKey},
     web::{ClientSecret, WebClient},
 };
 
@@ -48,6 +54,19 @@ pub struct Provider {
     pub network: Option<String>,
     /// What it knows this server as, where browsers may sign in there.
     pub web: Option<WebClient>,
+    /// What client secrets are signed with, where the provider wants them signed.
+    pub signing_key: Option<SigningKey>,
+}
+
+impl Provider {
+    /// A client of the operator's, with what proves it, if anything does.
+    fn authenticated(&self, client: &str, now: Timestamp) -> Result<WebClient, BoxError> {
+        let secret = match &self.signing_key {
+            Some(key) => Some(ClientSecret(key.secret(client, &self.issuer, now)?)),
+            None => self.web.as_ref().filter(|web| web.id == client).and_then(|web| web.secret.clone()),
+        };
+        Ok(WebClient { id: client.to_owned(), secret })
+    }
 }
 
 /// Every provider there is.
@@ -72,9 +91,10 @@ impl OpenIdProviders {
         self.providers.iter().find(|(provider, ..)| provider.name == *name)
     }
 
-    fn find_web(&self, name: &ProviderName) -> Result<(&WebClient, &Endpoints), IdTokenError> {
+    /// A provider where browsers may sign in, and what it knows this server as.
+    fn find_web(&self, name: &ProviderName) -> Result<(&Provider, &WebClient, &Endpoints), IdTokenError> {
         let (provider, _, endpoints) = self.find(name).ok_or(IdTokenError::UnknownProvider)?;
-        Ok((provider.web.as_ref().ok_or(IdTokenError::UnknownProvider)?, endpoints))
+        Ok((provider, provider.web.as_ref().ok_or(IdTokenError::UnknownProvider)?, endpoints))
     }
 }
 
@@ -94,13 +114,27 @@ impl IdentityProviders for OpenIdProviders {
         provider: &ProviderName,
         request: &AuthorizationRequest,
     ) -> Result<String, IdTokenError> {
-        let (client, endpoints) = self.find_web(provider)?;
+        let (_, client, endpoints) = self.find_web(provider)?;
         endpoints.authorization_url(client, request, &*self.clock).await
     }
 
     async fn exchange(&self, provider: &ProviderName, code: &AuthorizationCode) -> Result<IdToken, IdTokenError> {
-        let (client, endpoints) = self.find_web(provider)?;
+        let (provider, client, endpoints) = self.find_web(provider)?;
+        let client = provider.authenticated(&client.id, self.clock.now()).map_err(IdTokenError::Unavailable)?;
         endpoints.exchange(client, code, &*self.clock).await
+    }
+
+    async fn revoke(&self, provider: &ProviderName, code: &AppCode) -> Result<(), IdTokenError> {
+        let (provider, _, endpoints) = self.find(provider).ok_or(IdTokenError::UnknownProvider)?;
+        let known = provider.web.as_ref().map(|web| &web.id).or(provider.audiences.first());
+        let client = code.client.as_ref().or(known).filter(|client| provider.audiences.contains(client));
+        let client = client.ok_or(IdTokenError::Flawed(IdTokenFlaw::Audience))?;
+        let client = provider.authenticated(client, self.clock.now()).map_err(IdTokenError::Unavailable)?;
+        // Codes that are for apps alone are shown to nobody without a secret.
+        if client.secret.is_none() {
+            return Err(IdTokenError::UnknownProvider);
+        }
+        endpoints.revoke(&client, &code.code, &*self.clock).await
     }
 
     async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError> {

@@ -103,6 +103,19 @@ pub struct OidcLink {
     pub password: Option<String>,
 }
 
+/// What a provider gave the app, and is to end.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OidcRevocation {
+    /// The authorization code that the provider's SDK gave the app with the latest ID token.
+    #[schema(example = "c1d4e8f0a2b34c5d9.0.mrzts.Zk3vQ7xV2cR8wT5yB1nH6j", max_length = 2048)]
+    pub authorization_code: String,
+    /// The client id of the app, such as its bundle id, if the server has several: one of `audiences`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "com.example.recorder", max_length = 512)]
+    pub client_id: Option<String>,
+}
+
 /// A nonce to request an ID token with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OidcNonce {
@@ -370,6 +383,14 @@ impl fmt::Debug for OidcLink {
     }
 }
 
+/// Without the code, which is in no log that way.
+impl fmt::Debug for OidcRevocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { authorization_code: _, client_id } = self;
+        formatter.debug_struct("OidcRevocation").field("client_id", client_id).finish_non_exhaustive()
+    }
+}
+
 /// Without the nonce, which is in no log that way.
 impl fmt::Debug for OidcNonce {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -430,8 +451,11 @@ mod tests {
         let (code, new_password) = ("s3cret".to_owned(), "s3cret".to_owned());
         let reset = PasswordReset { email: "ann@example.com".into(), code, new_password };
 
-        let printed =
-            format!("{credentials:?} {verification:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}");
+        let revocation = OidcRevocation { authorization_code: "s3cret".into(), client_id: None };
+
+        let printed = format!(
+            "{revocation:?} {credentials:?} {verification:?} {grant:?} {change:?} {oidc:?} {link:?} {nonce:?} {reset:?}"
+        );
 
         assert_eq!(printed.matches("[redacted]").count(), 2, "{printed}");
         assert!(!printed.contains("s3cret"), "{printed}");

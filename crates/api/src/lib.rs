@@ -1,6 +1,6 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Verification`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`StorageUsage`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts: [`Credentials`], [`Verification`], [`OidcRevocation`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`StorageUsage`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
 //! - accounts, as operators see them: [`AdminUser`], [`AdminUserPage`], [`AdminUserDetails`], [`AdminUserChange`], [`NewUser`], [`NewPassword`], [`EmailAddress`], [`Invitation`], [`PasswordResetCode`]
 //! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
@@ -29,8 +29,8 @@ mod uploads;
 pub use self::{
     accounts::{
         CookieSession, Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink,
-        OidcNonce, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage, StorageUsage, Usage,
-        User, UserLimits, Verification,
+        OidcNonce, OidcRevocation, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage,
+        StorageUsage, Usage, User, UserLimits, Verification,
     },
     admin::{
         AdminUser, AdminUserChange, AdminUserDetails, AdminUserPage, EmailAddress, Invitation, NewPassword, NewUser,

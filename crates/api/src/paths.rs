@@ -54,6 +54,8 @@ paths! {
     VERIFICATION = "/v1/me/verifications/{id}", verification(id: &str);
     /// Their accounts at an OpenID provider.
     OIDC_IDENTITIES = "/v1/me/identities/oidc/{provider}";
+    /// What such a provider gave the app, and is to end.
+    OIDC_REVOCATION = "/v1/me/identities/oidc/{provider}/revocation";
     /// Their API tokens.
     TOKENS = "/v1/me/tokens";
     /// One of these.

@@ -1,7 +1,9 @@
 //! The OpenID providers of the configuration, completed by what is known of those that many apps use.
 
 use anyhow::{Context as _, ensure};
-use tapebase_adapters::oidc::{Algorithm, ClientSecret, Provider, WebClient, is_known, preset, require_secure};
+use tapebase_adapters::oidc::{
+    Algorithm, ClientSecret, Provider, SigningKey, WebClient, is_known, preset, require_secure,
+};
 use tapebase_domain::{oidc::ProviderName, user::SocialId};
 
 use crate::{Config, OidcConfig, secret::Secret};
@@ -70,7 +72,23 @@ impl OidcConfig {
             let secret = self.client_secret.as_ref().map(|Secret(secret)| ClientSecret(secret.clone()));
             WebClient { id, secret }
         });
-        Ok(Provider { name, issuer, also_issuer, audiences, algorithms, jwks_uri, network, web })
+        let signing_key = self.signing_key()?;
+        ensure!(
+            signing_key.is_none() || self.client_secret.is_none(),
+            "client_secret and private_key: give one of them"
+        );
+        Ok(Provider { name, issuer, also_issuer, audiences, algorithms, jwks_uri, network, web, signing_key })
+    }
+
+    /// With which client secrets are signed, as Apple has it.
+    fn signing_key(&self) -> anyhow::Result<Option<SigningKey>> {
+        match (self.team_id.clone(), self.key_id.clone(), &self.private_key) {
+            (None, None, None) => Ok(None),
+            (Some(team), Some(id), Some(Secret(pem))) => {
+                Ok(Some(SigningKey::parse(team, id, pem).context("private_key")?))
+            }
+            _ => anyhow::bail!("team_id, key_id and private_key go together"),
+        }
     }
 }
 
@@ -145,6 +163,11 @@ mod tests {
             ("[auth.oidc.google]\naudiences = 'a'\nalgorithms = []", "algorithms must name"),
             ("[auth.oidc.google]\naudiences = 'a'\nsocial_type = 'a_b'", "social_type: "),
             ("[auth.oidc.google]\naudiences = 'a'\nclient = 'x'", "unknown field"),
+            ("[auth.oidc.apple]\naudiences = 'a'\nteam_id = 'T'\nkey_id = 'K'", "go together"),
+            (
+                "[auth.oidc.apple]\naudiences = 'a'\nteam_id = 'T'\nkey_id = 'K'\nprivate_key = 'k'",
+                "private_key: not a private key for ES256",
+            ),
             (
                 "[auth.oidc.google]\naudiences = 'a'\nsocial_type = 'g'\n[auth.oidc.line]\naudiences = 'a'\nsocial_type = 'g'",
                 "two providers",

@@ -110,6 +110,15 @@ pub struct OidcConfig {
     /// What proves that, where the provider has given a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
+    /// Of Apple: the team whose key signs client secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<String>,
+    /// What Apple calls the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The key itself, in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<Secret>,
     /// The `social_type` of the 2018 routes that it proves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub social_type: Option<String>,

@@ -1,6 +1,8 @@
 // An OpenID provider (npm's oidc-provider) on this machine, for tests. It signs everybody in as whoever they say
 // (login_hint), and prints where it is. Beside what every provider has:
 //   POST /test/token  {"client_id", "sub", "nonce"} -> an ID token, by an authorization code with PKCE
+//   POST /test/code   {"client_id", "sub"} -> the authorization code that an app gets with its ID token
+//   POST /test/revoked -> whose refresh tokens were revoked
 //   POST /test/sign   {"alg", "claims", "header"} -> any token, signed with its current key
 //   POST /test/walk   {"url"} -> where a browser that is sent there ends up outside
 //   POST /test/rotate {"drop"} -> signs with new keys; the former ones go from its key set if told so
@@ -27,6 +29,7 @@ const server = createServer((request, response) =>
 await new Promise(listening => server.listen(0, '127.0.0.1', listening))
 const issuer = `http://127.0.0.1:${server.address().port}`
 
+const revoked = []
 let keys = await freshKeys()
 let { provider, callback } = build()
 console.log(issuer)
@@ -48,14 +51,21 @@ function build() {
     clients: [client('app', 'RS256'), client('app-es256', 'ES256'), {
       client_id: 'web', client_secret: 's3cret web', token_endpoint_auth_method: 'client_secret_post',
       redirect_uris: [WEB_CALLBACK],
+    }, {
+      // As Apple's: apps get a code with their ID token, by no redirect, and refresh tokens are revoked with a secret.
+      client_id: 'native', client_secret: 's3cret native', token_endpoint_auth_method: 'client_secret_post',
+      redirect_uris: [CALLBACK], grant_types: ['authorization_code', 'refresh_token'],
     }],
+    allowOmittingSingleRegisteredRedirectUri: true,
+    pkce: { required: (_, client) => client.clientId !== 'native' },
+    issueRefreshToken: (_, client) => client.clientId === 'native',
     jwks: { keys },
     cookies: { keys: [randomBytes(16).toString('hex')] },
     enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
-    features: { devInteractions: { enabled: false } },
+    features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
-    ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 600, IdToken: 600, Interaction: 60, Session: 600 },
+    ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 600, IdToken: 600, Interaction: 60, RefreshToken: 600, Session: 600 },
     async loadExistingGrant({ oidc }) {
       const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId })
       grant.addOIDCScope(oidc.params.scope)
@@ -63,6 +73,7 @@ function build() {
       return grant
     },
   })
+  provider.on('refresh_token.destroyed', ({ accountId }) => revoked.push(accountId))
   const { redirectUriAllowed } = provider.Client.prototype
   provider.Client.prototype.redirectUriAllowed = function (uri) {
     const anyPort = new URL(uri)
@@ -74,7 +85,9 @@ function build() {
 
 async function answer(request, response) {
   const { pathname } = new URL(request.url, issuer)
-  const tests = { '/test/token': token, '/test/sign': sign, '/test/rotate': rotate, '/test/walk': ({ url }) => walk(url) }
+  const tests = {
+    '/test/code': code, '/test/revoked': () => JSON.stringify(revoked), '/test/token': token, '/test/sign': sign, '/test/rotate': rotate, '/test/walk': ({ url }) => walk(url),
+  }
   if (tests[pathname]) return response.end(await tests[pathname](await body(request)))
   if (!pathname.startsWith('/interaction/')) return callback(request, response)
   const { params } = await provider.interactionDetails(request, response)
@@ -101,6 +114,11 @@ async function token({ client_id, sub, nonce }) {
   const answered = await (await fetch(`${issuer}/token`, { method: 'POST', body: grant })).json()
   if (!answered.id_token) throw new Error(JSON.stringify(answered))
   return answered.id_token
+}
+
+async function code({ client_id, sub }) {
+  const asked = new URLSearchParams({ client_id, response_type: 'code', scope: 'openid', login_hint: sub })
+  return new URL(await walk(`${issuer}/auth?${asked}`)).searchParams.get('code')
 }
 
 // As a browser does, until it is sent back to the app.

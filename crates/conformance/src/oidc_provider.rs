@@ -22,9 +22,10 @@ impl OidcProvider {
         Self { _program: program, issuer }
     }
 
-    /// The settings of a server that knows it as `test`, and its subjects as the ids of the network `kakao`.
+    /// The settings of a server that knows it as `test`, and its subjects as the ids of the network `kakao`; and as `native`,
+    /// whose tokens it can revoke.
     #[must_use]
-    pub fn settings(&self) -> [(&'static str, String); 6] {
+    pub fn settings(&self) -> [(&'static str, String); 10] {
         [
             ("TAPEBASE_AUTH__OIDC__TEST__ISSUER", self.issuer.clone()),
             ("TAPEBASE_AUTH__OIDC__TEST__AUDIENCES", "app, app-es256".to_owned()),
@@ -32,6 +33,10 @@ impl OidcProvider {
             ("TAPEBASE_AUTH__OIDC__TEST__SOCIAL_TYPE", "kakao".to_owned()),
             ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_ID", "web".to_owned()),
             ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_SECRET", "s3cret web".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__NATIVE__ISSUER", self.issuer.clone()),
+            ("TAPEBASE_AUTH__OIDC__NATIVE__AUDIENCES", "native, another".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__NATIVE__CLIENT_ID", "native".to_owned()),
+            ("TAPEBASE_AUTH__OIDC__NATIVE__CLIENT_SECRET", "s3cret native".to_owned()),
         ]
     }
 
@@ -45,6 +50,19 @@ impl OidcProvider {
     #[must_use]
     pub fn token(&self, app: &str, subject: &str, nonce: Option<&str>) -> String {
         self.ask("token", &json!({"client_id": app, "sub": subject, "nonce": nonce}))
+    }
+
+    /// The authorization code that the app `native` gets with an ID token for somebody.
+    #[must_use]
+    pub fn code(&self, subject: &str) -> String {
+        self.ask("code", &json!({"client_id": "native", "sub": subject}))
+    }
+
+    /// Whether what the app `native` got for somebody was revoked.
+    #[must_use]
+    pub fn has_revoked(&self, subject: &str) -> bool {
+        let revoked: Vec<String> = serde_json::from_str(&self.ask("revoked", &json!({}))).expect("a list");
+        revoked.iter().any(|it| it == subject)
     }
 
     /// A token that says this, signed with the current key.

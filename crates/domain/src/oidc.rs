@@ -7,7 +7,7 @@ use std::fmt;
 
 pub use self::{
     nonce::{InvalidNonce, Nonce},
-    web::{AuthorizationCode, AuthorizationRequest, InvalidPendingLogin, PendingLogin, ReturnTo},
+    web::{AppCode, AuthorizationCode, AuthorizationRequest, InvalidPendingLogin, PendingLogin, ReturnTo},
 };
 use crate::digest::Sha256;
 

@@ -82,6 +82,7 @@ fn table() -> Vec<Endpoint> {
         at(paths::IDENTITY).get(identities::get).on(Method::DELETE, identities::unlink),
         at(paths::VERIFICATION).on(Method::POST, identities::ask_for_verification).on(Method::PUT, identities::verify),
         at(paths::OIDC_IDENTITIES).on(Method::POST, oidc::link),
+        at(paths::OIDC_REVOCATION).on(Method::POST, oidc::revoke),
         at(paths::TOKENS).get(tokens::list).on(Method::POST, tokens::create),
         at(paths::TOKEN).get(tokens::get).on(Method::DELETE, tokens::revoke),
         at(paths::SESSIONS).get(accounts::sessions).on(Method::DELETE, accounts::close_sessions),

@@ -202,13 +202,21 @@ class Walk:
             self.send("POST", route, status=400, body={}, token=token, provider="test")
             self.send("POST", route, status=404, body=body, token=token, provider="nobody")
 
+        revocation, code = link + "/revocation", {"authorization_code": self.ask_provider("code", client_id="native", sub="ann")}
+        self.send("POST", revocation, status=204, body=code, provider="native")
+        self.send("POST", revocation, status=403, body=code, provider="native")
+        self.send("POST", revocation, status=400, body={}, provider="native")
+        self.send("POST", revocation, status=404, body=code, provider="nobody")
+
+    def ask_provider(self, what: str, **asked: str) -> str:
+        with urlopen(f"{self.provider}/test/{what}", data=json.dumps(asked).encode()) as answered:
+            return answered.read().decode()
+
     def id_token(self, user: str) -> dict:
         """What the app of a user gets from the provider."""
         route = "/v1/auth/oidc/{provider}/nonce"
         nonce = json.loads(self.send("POST", route, status=200, body=b"", token="", provider="test").body)["nonce"]
-        asked = json.dumps({"client_id": "app", "sub": user, "nonce": nonce}).encode()
-        with urlopen(f"{self.provider}/test/token", data=asked) as answered:
-            return {"id_token": answered.read().decode(), "nonce": nonce}
+        return {"id_token": self.ask_provider("token", client_id="app", sub=user, nonce=nonce), "nonce": nonce}
 
     def administration(self) -> None:
         own, self.token = self.token, self.operator

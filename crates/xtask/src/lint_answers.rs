@@ -17,7 +17,9 @@ const ENVIRONMENT: Environment = Environment {
 };
 
 /// What every kind of answer can be had with: it takes little to be too much or too slow, and the routes of 2018 let in.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 11] = [
+    ("TAPEBASE_AUTH__OIDC__NATIVE__CLIENT_ID", "native"),
+    ("TAPEBASE_AUTH__OIDC__NATIVE__CLIENT_SECRET", "s3cret native"),
     ("TAPEBASE_AUTH__OIDC__TEST__AUDIENCES", "app"),
     ("TAPEBASE_AUTH__OIDC__TEST__CLIENT_ID", "web"),
     ("TAPEBASE_AUTH__OIDC__TEST__SOCIAL_TYPE", "test"),
@@ -37,6 +39,7 @@ pub fn run() -> Result<()> {
     let mail = MailServer::start(mails.path())?;
     let mut settings = SETTINGS.to_vec();
     settings.push(("TAPEBASE_AUTH__OIDC__TEST__ISSUER", provider.issuer()));
+    settings.push(("TAPEBASE_AUTH__OIDC__NATIVE__ISSUER", provider.issuer()));
     settings.extend(mail.settings());
     server::serve(&settings, |address, folder| {
         let mut lint = Command::new(python);

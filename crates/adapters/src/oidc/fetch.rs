@@ -7,7 +7,7 @@ use tapebase_domain::ports::BoxError;
 use tokio::task::spawn_blocking;
 use ureq::{
     Agent,
-    http::{Uri, uri::Authority},
+    http::{StatusCode, Uri, uri::Authority},
 };
 
 /// The most that is read of an answer: the largest key sets have a few thousand bytes.
@@ -51,6 +51,8 @@ struct Metadata {
     jwks_uri: String,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
+    /// RFC 8414 section 2.
+    revocation_endpoint: Option<String>,
 }
 
 /// Where browsers and codes go.
@@ -58,19 +60,34 @@ struct Metadata {
 pub struct WebEndpoints {
     pub authorization: String,
     pub token: String,
+    /// Where tokens are ended, if the provider does that.
+    pub revocation: Option<String>,
 }
+
+/// What is sent to one of them.
+pub type Form = Vec<(&'static str, String)>;
 
 /// What a provider says to a code.
 pub enum Exchanged {
-    Token(String),
+    Tokens(Tokens),
     /// It is none, or was used, or belongs to another sign-in (`invalid_grant`, RFC 6749 section 5.2).
     Refused,
 }
 
+/// What a provider gives for a code (RFC 6749 section 5.1).
 #[derive(Deserialize)]
-struct TokenAnswer {
-    id_token: Option<String>,
-    error: Option<String>,
+pub struct Tokens {
+    #[serde(rename = "id_token")]
+    pub id: Option<String>,
+    #[serde(rename = "access_token")]
+    pub access: Option<String>,
+    #[serde(rename = "refresh_token")]
+    pub refresh: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
 }
 
 /// Where a provider's endpoints are.
@@ -87,33 +104,52 @@ pub async fn web_endpoints(issuer: String) -> Result<WebEndpoints, BoxError> {
         Ok(WebEndpoints {
             authorization: endpoint(metadata.authorization_endpoint)?,
             token: endpoint(metadata.token_endpoint)?,
+            revocation: metadata.revocation_endpoint.map(|url| endpoint(Some(url))).transpose()?,
         })
     })
     .await?
 }
 
 /// Shows a code to a provider.
-pub async fn exchange(url: String, form: Vec<(&'static str, String)>) -> Result<Exchanged, BoxError> {
+pub async fn exchange(url: String, form: Form) -> Result<Exchanged, BoxError> {
     spawn_blocking(move || {
-        let mut response = agent().post(&url).header("Accept", "application/json").send_form(form)?;
-        let status = response.status();
-        if status.is_server_error() {
-            return Err(format!("{url}: {status}").into());
+        let (status, body) = post(&url, form)?;
+        if let Some(tokens) = serde_json::from_slice(&body).ok().filter(|_| status.is_success()) {
+            return Ok(Exchanged::Tokens(tokens));
         }
-        let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec()?;
-        let answer: Option<TokenAnswer> = serde_json::from_slice(&body).ok();
-        let (token, error) = answer.map_or((None, None), |answer| (answer.id_token, answer.error));
-        match (token.filter(|_| status.is_success()), error.as_deref()) {
-            (Some(token), _) => Ok(Exchanged::Token(token)),
-            (None, Some("invalid_grant")) => Ok(Exchanged::Refused),
-            // The operator's mistake, perhaps: another secret, or a redirect URI that is not registered.
-            (None, error) => {
-                let error: String = error.unwrap_or("no ID token").chars().take(100).collect();
-                Err(format!("{url}: {status}: {error:?}").into())
-            }
+        let refusal = refusal(&body);
+        // Anything else is the operator's mistake, perhaps: another secret, or a redirect URI that is not registered.
+        if refusal == "invalid_grant" {
+            Ok(Exchanged::Refused)
+        } else {
+            Err(format!("{url}: {status}: {refusal:?}").into())
         }
     })
     .await?
+}
+
+/// Has a provider end a token.
+pub async fn revoke(url: String, form: Form) -> Result<(), BoxError> {
+    spawn_blocking(move || {
+        let (status, body) = post(&url, form)?;
+        if status.is_success() { Ok(()) } else { Err(format!("{url}: {status}: {:?}", refusal(&body)).into()) }
+    })
+    .await?
+}
+
+fn post(url: &str, form: Form) -> Result<(StatusCode, Vec<u8>), BoxError> {
+    let mut response = agent().post(url).header("Accept", "application/json").send_form(form)?;
+    let status = response.status();
+    if status.is_server_error() {
+        return Err(format!("{url}: {status}").into());
+    }
+    Ok((status, response.body_mut().with_config().limit(MOST_BYTES).read_to_vec()?))
+}
+
+/// What a provider says is wrong (RFC 6749 section 5.2).
+fn refusal(body: &[u8]) -> String {
+    let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
+    refusal.map_or_else(|| "no answer of OAuth".to_owned(), |refusal| refusal.error.chars().take(100).collect())
 }
 
 /// The keys, and how long they may be kept if that is said.

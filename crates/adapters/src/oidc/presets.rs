@@ -46,5 +46,6 @@ pub fn preset(name: &ProviderName) -> Option<Provider> {
         jwks_uri: jwks_uri.map(str::to_owned),
         network: None,
         web: None,
+        signing_key: None,
     })
 }

@@ -14,7 +14,7 @@ use tapebase_domain::{
 };
 use tokio::sync::Semaphore;
 
-use super::fetch::{self, Exchanged, WebEndpoints};
+use super::fetch::{self, Exchanged, Form, Tokens, WebEndpoints};
 
 /// What a provider knows this server as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,24 +94,42 @@ impl Endpoints {
     /// The ID token for a code (OpenID Connect Core 1.0 section 3.1.3.1).
     pub async fn exchange(
         &self,
-        client: &WebClient,
+        client: WebClient,
         code: &AuthorizationCode,
         clock: &dyn Clock,
     ) -> Result<IdToken, IdTokenError> {
-        let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.token;
-        let busy = |_| IdTokenError::Unavailable(TOO_MANY.into());
-        let _exchanging = self.exchanging.try_acquire().map_err(busy)?;
-        let secret = client.secret.as_ref().map(|ClientSecret(secret)| ("client_secret", secret.clone()));
         let form = [
             ("grant_type", "authorization_code".to_owned()),
-            ("client_id", client.id.clone()),
             ("redirect_uri", code.redirect_uri.clone()),
             ("code", code.code.clone()),
             ("code_verifier", code.verifier.clone()),
         ];
-        let form = form.into_iter().chain(secret).collect();
-        match fetch::exchange(endpoint, form).await.map_err(IdTokenError::Unavailable)? {
-            Exchanged::Token(token) => IdToken::parse(token).map_err(IdTokenError::Flawed),
+        let tokens = self.tokens(&client, form.into(), clock).await?;
+        let token = tokens.id.ok_or_else(|| IdTokenError::Unavailable("the provider gives no ID token".into()))?;
+        IdToken::parse(token).map_err(IdTokenError::Flawed)
+    }
+
+    /// Ends what the provider has given an app, for a code of the app's (RFC 7009 section 2.1): with its refresh token goes
+    /// all else.
+    pub async fn revoke(&self, client: &WebClient, code: &str, clock: &dyn Clock) -> Result<(), IdTokenError> {
+        let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.revocation;
+        let endpoint = endpoint.ok_or(IdTokenError::UnknownProvider)?;
+        let form = [("grant_type", "authorization_code".to_owned()), ("code", code.to_owned())];
+        let tokens = self.tokens(client, form.into(), clock).await?;
+        let refresh = tokens.refresh.map(|token| (token, "refresh_token"));
+        let (token, hint) = refresh
+            .or_else(|| Some((tokens.access?, "access_token")))
+            .ok_or_else(|| IdTokenError::Unavailable("the provider gives nothing that can be revoked".into()))?;
+        let form = [("token", token), ("token_type_hint", hint.to_owned())];
+        fetch::revoke(endpoint, of_client(client, form.into())).await.map_err(IdTokenError::Unavailable)
+    }
+
+    async fn tokens(&self, client: &WebClient, form: Form, clock: &dyn Clock) -> Result<Tokens, IdTokenError> {
+        let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.token;
+        let busy = |_| IdTokenError::Unavailable(TOO_MANY.into());
+        let _exchanging = self.exchanging.try_acquire().map_err(busy)?;
+        match fetch::exchange(endpoint, of_client(client, form)).await.map_err(IdTokenError::Unavailable)? {
+            Exchanged::Tokens(tokens) => Ok(tokens),
             Exchanged::Refused => Err(IdTokenError::Flawed(IdTokenFlaw::Code)),
         }
     }
@@ -168,6 +186,13 @@ impl Known {
 }
 
 const TOO_MANY: &str = "too many wait for the provider";
+
+/// With who asks, and what proves it (RFC 6749 section 2.3.1).
+fn of_client(client: &WebClient, mut form: Form) -> Form {
+    form.push(("client_id", client.id.clone()));
+    form.extend(client.secret.as_ref().map(|ClientSecret(secret)| ("client_secret", secret.clone())));
+    form
+}
 
 fn pair((name, value): (&str, &str)) -> String {
     format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))

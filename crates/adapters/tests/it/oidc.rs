@@ -46,6 +46,7 @@ impl World {
             jwks_uri: Some(issuer.jwks_uri()),
             network: Some("kakao".to_owned()),
             web: None,
+            signing_key: None,
         };
         change(&mut provider);
         let other = Provider { name: name("other"), issuer: "https://other.example.com".into(), ..provider.clone() };

@@ -34,6 +34,7 @@ macro_rules! openid_tests {
             an_account_at_the_provider_is_linked_and_unlinked,
             an_account_at_the_provider_is_of_one_user,
             who_came_by_the_provider_gets_a_password,
+            what_the_provider_gave_the_app_is_revoked,
             a_client_of_2018_signs_in_with_a_token,
             a_token_of_2018_is_accepted_once_and_for_its_own_subject,
             who_proves_a_social_id_ends_all_keys_that_were_given_without,
@@ -294,4 +295,35 @@ pub fn who_proves_a_social_id_ends_all_keys_that_were_given_without(client: &dyn
         let _ = seed_list(client, &mallory).expect(401);
         assert_eq!(client.send(&seed_log_in("kakao", &subject, None)).status, 403);
     }
+}
+
+pub fn what_the_provider_gave_the_app_is_revoked(client: &dyn Client, provider: &OidcProvider) {
+    let [ann, bob] = [(); 2].map(|()| fresh_subject());
+    let grant = signed_in(client, provider, "app", &ann);
+    let revoke = |of: &str, body: &Value| {
+        let request = Request::new("POST", format!("/v1/me/identities/oidc/{of}/revocation")).json(body);
+        client.send(&request.bearer(bearer(&grant)))
+    };
+    let code = provider.code(&ann);
+    let with_code = json!({"authorization_code": code, "client_id": "native"});
+    for (of, body, problem) in [
+        ("native", json!({"authorization_code": "made up"}), "invalid-id-token"),
+        ("native", json!({"authorization_code": code, "client_id": "app"}), "invalid-id-token"),
+        ("native", json!({"code": code}), "invalid-body"),
+        // Which the server cannot prove to be.
+        ("native", json!({"authorization_code": code, "client_id": "another"}), "not-found"),
+        ("nobody", with_code.clone(), "not-found"),
+    ] {
+        assert_eq!(revoke(of, &body).problem(), problem, "{of} {body}");
+    }
+    assert!(!provider.has_revoked(&ann));
+
+    let _ = revoke("native", &with_code).expect(204);
+
+    assert!(provider.has_revoked(&ann) && !provider.has_revoked(&bob));
+    assert_eq!(revoke("native", &with_code).problem(), "invalid-id-token", "a code counts once");
+    let code = provider.code(&bob);
+    let _ = revoke("native", &json!({"authorization_code": code})).expect(204);
+    assert!(provider.has_revoked(&bob), "the client id may be left out");
+    let _ = client.send(&Request::new("GET", "/v1/me").bearer(bearer(&grant))).expect(200);
 }

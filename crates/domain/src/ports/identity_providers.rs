@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::BoxError;
-use crate::oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, ProviderName};
+use crate::oidc::{
+    AppCode, AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, ProviderName,
+};
 
 /// Why an ID token was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,13 @@ pub trait IdentityProviders: Send + Sync {
     ///
     /// - It MUST fail with `Flawed` for a code that the provider does not accept.
     async fn exchange(&self, provider: &ProviderName, code: &AuthorizationCode) -> Result<IdToken, IdTokenError>;
+
+    /// Has a provider end what it has given an app, for a code that the app got when somebody signed in (RFC 7009).
+    ///
+    /// - It MUST fail with `UnknownProvider` where the operator has not said what proves this server to the provider, or the
+    ///   provider ends nothing.
+    /// - It MUST fail with `Flawed` for a code that the provider does not accept.
+    async fn revoke(&self, provider: &ProviderName, code: &AppCode) -> Result<(), IdTokenError>;
 
     /// Checks an ID token, and reads what it says.
     ///

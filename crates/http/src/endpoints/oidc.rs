@@ -5,7 +5,7 @@ use tapebase_api::{self as api, paths};
 use tapebase_domain::{
     Services,
     auth::AuthError,
-    oidc::{IdToken, ProviderName},
+    oidc::{AppCode, IdToken, ProviderName},
     user::Password,
 };
 
@@ -89,6 +89,32 @@ pub async fn link(
     let linked = tasks.run(user, linking).await?;
     let path = paths::identity(&linked.id.to_string());
     Ok(Place::of(&request).created(&path).json(wire::identity(&linked)))
+}
+
+/// Revoke a provider's tokens
+///
+/// Has the provider end the tokens it has given the app for this user. Apple wants apps to do so when an account is deleted: have the user sign in with Apple once more, sign in here with the new ID token, send its authorization code to this operation, and delete the account. Identities and sessions stay as they are.
+#[utoipa::path(post, path = "/v1/me/identities/oidc/{provider}/revocation", operation_id = "revokeOidcTokens", tag = "Accounts", request_body = api::OidcRevocation,
+    params(("provider" = String, Path, description = "The provider's name in the configuration", example = "apple")), responses(
+    (status = 204, description = "The provider has revoked them"),
+    (status = 403, description = "The code is invalid, expired or used"),
+    (status = 404, description = "No such provider, or none whose tokens this server can revoke"),
+    (status = 503, description = "The provider does not respond"),
+))]
+pub async fn revoke(
+    request: HttpRequest,
+    caller: Caller,
+    path: web::Path<String>,
+    body: Json<api::OidcRevocation>,
+    services: web::Data<Services>,
+    tasks: web::Data<Tasks>,
+) -> Answer {
+    let (provider, device) = (provider(&path)?, device(&request));
+    let api::OidcRevocation { authorization_code, client_id } = body.0;
+    let code = AppCode { code: authorization_code, client: client_id };
+    let revoke = async move { services.auth.revoke_at_provider(&provider, &code, &device).await };
+    tasks.run(caller.user, revoke).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// What stands in a path as the name of a provider.

@@ -40,7 +40,7 @@ use crate::{
         accounts::sign_up, accounts::log_in, accounts::log_in_with_cookie, accounts::log_out, accounts::me, accounts::usage, accounts::delete_me,
         accounts::change_password, password_reset::request, password_reset::reset,
         identities::list, identities::link, identities::get, identities::unlink, identities::ask_for_verification, identities::verify,
-        oidc::nonce, oidc::log_in, oidc::link, web_login::start, web_login::callback,
+        oidc::nonce, oidc::log_in, oidc::link, oidc::revoke, web_login::start, web_login::callback,
         tokens::create, tokens::list, tokens::get, tokens::revoke,
         accounts::sessions, accounts::close_sessions, accounts::session, accounts::close_session,
         admin::list, admin::add, admin::get, admin::update, admin::delete, admin::restore, admin::set_password, admin::sessions, admin::sign_out,

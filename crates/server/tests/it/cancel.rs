@@ -221,6 +221,10 @@ impl Ann {
                 body["password"] = json!(PASSWORD);
                 link.json(&body)
             }
+            "POST /v1/me/identities/oidc/{provider}/revocation" => {
+                let code = json!({"authorization_code": PROVIDER.code(&fresh_ulid())});
+                self.request("POST", "/v1/me/identities/oidc/native/revocation").json(&code)
+            }
             "DELETE /v1/me" => Request::new("DELETE", "/v1/me").bearer(&self.somebody_else()),
             "POST /v1/me/tokens" => new_token(&self.somebody_else()),
             "DELETE /v1/me/tokens/{id}" => {

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     digest::Sha256,
-    oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject, ProviderName},
+    oidc::{
+        AppCode, AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, OidcSubject,
+        ProviderName,
+    },
     ports::{IdTokenError, IdentityProviders},
 };
 
@@ -31,6 +34,10 @@ impl IdentityProviders for PlainProvider {
     }
 
     async fn exchange(&self, _: &ProviderName, _: &AuthorizationCode) -> Result<IdToken, IdTokenError> {
+        Err(IdTokenError::UnknownProvider)
+    }
+
+    async fn revoke(&self, _: &ProviderName, _: &AppCode) -> Result<(), IdTokenError> {
         Err(IdTokenError::UnknownProvider)
     }
 

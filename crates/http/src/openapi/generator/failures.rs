@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 56] = [
+const OTHERS: [(&str, &str, Slug); 59] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -79,6 +79,9 @@ const OTHERS: [(&str, &str, Slug); 56] = [
     ("linkOidcIdentity", "400", Slug::InvalidBody),
     ("linkOidcIdentity", "403", Slug::InvalidIdToken),
     ("linkOidcIdentity", "409", Slug::IdentityTaken),
+    ("revokeOidcTokens", "400", Slug::InvalidBody),
+    ("revokeOidcTokens", "403", Slug::InvalidIdToken),
+    ("revokeOidcTokens", "503", Slug::ProviderUnavailable),
     ("deleteMe", "403", Slug::SignInAgain),
     ("createToken", "400", Slug::InvalidBody),
     ("createToken", "403", Slug::SignInAgain),
