@@ -32,7 +32,7 @@ pub use self::{
     presets::preset,
     signatures::is_known,
     signing_key::{InvalidKey, SigningKey},
-    web::{ClientSecret, WebClient},
+    web::{Client, ClientSecret},
 };
 
 /// An OpenID provider, and what is expected of its tokens.
@@ -53,19 +53,19 @@ pub struct Provider {
     /// The social network whose ids are its subjects, where there is one.
     pub network: Option<String>,
     /// What it knows this server as, where browsers may sign in there.
-    pub web: Option<WebClient>,
+    pub web: Option<Client>,
     /// What client secrets are signed with, where the provider wants them signed.
     pub signing_key: Option<SigningKey>,
 }
 
 impl Provider {
     /// A client of the operator's, with what proves it, if anything does.
-    fn authenticated(&self, client: &str, now: Timestamp) -> Result<WebClient, BoxError> {
+    fn authenticated(&self, client: &str, now: Timestamp) -> Result<Client, BoxError> {
         let secret = match &self.signing_key {
             Some(key) => Some(ClientSecret(key.secret(client, &self.issuer, now)?)),
             None => self.web.as_ref().filter(|web| web.id == client).and_then(|web| web.secret.clone()),
         };
-        Ok(WebClient { id: client.to_owned(), secret })
+        Ok(Client { id: client.to_owned(), secret })
     }
 }
 
@@ -92,7 +92,7 @@ impl OpenIdProviders {
     }
 
     /// A provider where browsers may sign in, and what it knows this server as.
-    fn find_web(&self, name: &ProviderName) -> Result<(&Provider, &WebClient, &Endpoints), IdTokenError> {
+    fn find_web(&self, name: &ProviderName) -> Result<(&Provider, &Client, &Endpoints), IdTokenError> {
         let (provider, _, endpoints) = self.find(name).ok_or(IdTokenError::UnknownProvider)?;
         Ok((provider, provider.web.as_ref().ok_or(IdTokenError::UnknownProvider)?, endpoints))
     }
@@ -121,20 +121,20 @@ impl IdentityProviders for OpenIdProviders {
     async fn exchange(&self, provider: &ProviderName, code: &AuthorizationCode) -> Result<IdToken, IdTokenError> {
         let (provider, client, endpoints) = self.find_web(provider)?;
         let client = provider.authenticated(&client.id, self.clock.now()).map_err(IdTokenError::Unavailable)?;
-        endpoints.exchange(client, code, &*self.clock).await
+        endpoints.exchange(&client, code, &*self.clock).await
     }
 
     async fn revoke(&self, provider: &ProviderName, code: &AppCode) -> Result<(), IdTokenError> {
         let (provider, _, endpoints) = self.find(provider).ok_or(IdTokenError::UnknownProvider)?;
         let known = provider.web.as_ref().map(|web| &web.id).or(provider.audiences.first());
-        let client = code.client.as_ref().or(known).filter(|client| provider.audiences.contains(client));
-        let client = client.ok_or(IdTokenError::Flawed(IdTokenFlaw::Audience))?;
+        let client = code.client().or(known).filter(|client| provider.audiences.contains(client));
+        let client = client.ok_or(IdTokenError::UnknownClient)?;
         let client = provider.authenticated(client, self.clock.now()).map_err(IdTokenError::Unavailable)?;
         // Codes that are for apps alone are shown to nobody without a secret.
         if client.secret.is_none() {
-            return Err(IdTokenError::UnknownProvider);
+            return Err(IdTokenError::CannotRevoke);
         }
-        endpoints.revoke(&client, &code.code, &*self.clock).await
+        endpoints.revoke(&client, code.expose(), &*self.clock).await
     }
 
     async fn verify(&self, provider: &ProviderName, token: &IdToken) -> Result<IdTokenClaims, IdTokenError> {

@@ -36,11 +36,11 @@ pub struct PasswordChange {
     pub new_password: String,
 }
 
-/// Whose password is forgotten.
+/// An email address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PasswordResetRequest {
-    /// The email address the user signs in with.
+pub struct EmailAddress {
+    /// Not case-sensitive.
     #[schema(example = "ann@example.com", max_length = 254, format = Email)]
     pub email: String,
 }

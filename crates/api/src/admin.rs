@@ -90,15 +90,6 @@ pub struct NewPassword {
     pub new_password: String,
 }
 
-/// Whom an operator makes a code for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmailAddress {
-    /// Not case-sensitive.
-    #[schema(example = "ben@example.com", max_length = 254, format = Email)]
-    pub email: String,
-}
-
 /// A code to sign up with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Invitation {

@@ -1,7 +1,7 @@
 //! What goes over the wire of the HTTP API, for whoever writes it and whoever reads it.
 //!
-//! - accounts: [`Credentials`], [`Verification`], [`OidcRevocation`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`StorageUsage`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
-//! - accounts, as operators see them: [`AdminUser`], [`AdminUserPage`], [`AdminUserDetails`], [`AdminUserChange`], [`NewUser`], [`NewPassword`], [`EmailAddress`], [`Invitation`], [`PasswordResetCode`]
+//! - accounts: [`Credentials`], [`EmailAddress`], [`Verification`], [`OidcRevocation`], [`Grant`], [`CookieSession`], [`PasswordReset`], [`User`], [`Me`], [`StorageUsage`], [`Erasure`], [`Identities`], [`Identity`], [`Session`], [`SessionPage`]
+//! - accounts, as operators see them: [`AdminUser`], [`AdminUserPage`], [`AdminUserDetails`], [`AdminUserChange`], [`NewUser`], [`NewPassword`], [`Invitation`], [`PasswordResetCode`]
 //! - API tokens: [`NewApiToken`], [`ApiTokenGrant`], [`ApiToken`], [`ApiTokens`]
 //! - recordings: [`Recording`], [`RecordingPage`], [`RecordingUpdate`]
 //! - what has changed: [`Changes`], [`Change`]
@@ -28,12 +28,12 @@ mod uploads;
 
 pub use self::{
     accounts::{
-        CookieSession, Credentials, Erasure, Grant, Identities, Identity, IdentityKind, Me, OidcCredentials, OidcLink,
-        OidcNonce, OidcRevocation, PasswordChange, PasswordReset, PasswordResetRequest, Session, SessionPage,
+        CookieSession, Credentials, EmailAddress, Erasure, Grant, Identities, Identity, IdentityKind, Me,
+        OidcCredentials, OidcLink, OidcNonce, OidcRevocation, PasswordChange, PasswordReset, Session, SessionPage,
         StorageUsage, Usage, User, UserLimits, Verification,
     },
     admin::{
-        AdminUser, AdminUserChange, AdminUserDetails, AdminUserPage, EmailAddress, Invitation, NewPassword, NewUser,
+        AdminUser, AdminUserChange, AdminUserDetails, AdminUserPage, Invitation, NewPassword, NewUser,
         PasswordResetCode,
     },
     changes::{Change, Changes},

@@ -50,8 +50,9 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a line has no secrets in it, whatever the filter lets through: the SDK of AWS traces what it sends and the
-/// runtime of Lambda what it gets, passwords, their hashes and tokens among it.
+/// Whether a line has no secrets in it, whatever the filter lets through: the SDK of AWS traces what it sends, the runtime of
+/// Lambda what it gets, and ureq what providers answer, passwords, their hashes and tokens among it.
 fn has_no_secrets(line: &Metadata<'_>) -> bool {
-    *line.level() != Level::TRACE || !["aws_", "lambda_"].iter().any(|library| line.target().starts_with(library))
+    *line.level() != Level::TRACE
+        || !["aws_", "lambda_", "ureq"].iter().any(|library| line.target().starts_with(library))
 }

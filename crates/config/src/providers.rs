@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use tapebase_adapters::oidc::{
-    Algorithm, ClientSecret, Provider, SigningKey, WebClient, is_known, preset, require_secure,
+    Algorithm, Client, ClientSecret, Provider, SigningKey, is_known, preset, require_secure,
 };
 use tapebase_domain::{oidc::ProviderName, user::SocialId};
 
@@ -70,7 +70,7 @@ impl OidcConfig {
         ensure!(!audiences.is_empty(), "audiences is missing: the client ids of your apps at the provider");
         let web = client_id.map(|id| {
             let secret = self.client_secret.as_ref().map(|Secret(secret)| ClientSecret(secret.clone()));
-            WebClient { id, secret }
+            Client { id, secret }
         });
         let signing_key = self.signing_key()?;
         ensure!(
@@ -84,10 +84,10 @@ impl OidcConfig {
     fn signing_key(&self) -> anyhow::Result<Option<SigningKey>> {
         match (self.team_id.clone(), self.key_id.clone(), &self.private_key) {
             (None, None, None) => Ok(None),
-            (Some(team), Some(id), Some(Secret(pem))) => {
+            (Some(team), Some(id), Some(Secret(pem))) if ![&team, &id].iter().any(|id| id.trim().is_empty()) => {
                 Ok(Some(SigningKey::parse(team, id, pem).context("private_key")?))
             }
-            _ => anyhow::bail!("team_id, key_id and private_key go together"),
+            _ => anyhow::bail!("team_id, key_id and private_key go together, and none is empty"),
         }
     }
 }
@@ -150,6 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn apple_has_a_key_instead_of_a_secret() {
+        // Of nobody: made for this test.
+        let key = "-----BEGIN PRIVATE KEY-----\\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg//yGz2yLN8zoWtdo7RPPaWISv4edA5DORCVX/lmo6QyhRANCAAQ6bUfaAiJMM6YkG5LTA8wj9hxQoYPJZJeucf3HQoLzA+cQafGliq+E0kgRi5TRikfqZfNNshHN//opF1EXGCQZ\\n-----END PRIVATE KEY-----";
+        let apple =
+            format!("[auth.oidc.apple]\naudiences = 'app'\nteam_id = 'TEAM'\nkey_id = 'KEY'\nprivate_key = '{key}'");
+
+        let [found] = &providers(&apple).expect("fine")[..] else { panic!("several") };
+
+        assert_eq!(found.signing_key, SigningKey::parse("TEAM".into(), "KEY".into(), key).ok());
+        assert!(found.signing_key.is_some() && found.web.is_none());
+        let both = format!("{apple}\nclient_id = 'web'\nclient_secret = 's3cret'");
+        assert!(providers(&both).expect_err("both").contains("give one of them"));
+    }
+
+    #[test]
     fn what_would_prove_nothing_is_refused() {
         for (toml, reason) in [
             ("[auth.oidc.test]\naudiences = 'a'", "issuer is missing"),
@@ -166,7 +181,7 @@ mod tests {
             ("[auth.oidc.apple]\naudiences = 'a'\nteam_id = 'T'\nkey_id = 'K'", "go together"),
             (
                 "[auth.oidc.apple]\naudiences = 'a'\nteam_id = 'T'\nkey_id = 'K'\nprivate_key = 'k'",
-                "private_key: not a private key for ES256",
+                "private_key: not a private key of the curve P-256",
             ),
             (
                 "[auth.oidc.google]\naudiences = 'a'\nsocial_type = 'g'\n[auth.oidc.line]\naudiences = 'a'\nsocial_type = 'g'",

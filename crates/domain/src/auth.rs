@@ -12,6 +12,7 @@ mod mailing;
 mod oidc;
 mod password;
 mod resetting;
+mod revoking;
 mod social;
 #[cfg(test)]
 mod tests;
@@ -127,6 +128,15 @@ pub enum AuthError {
     /// No OpenID provider is called so, or proves the ids of this network.
     #[error("no such provider")]
     UnknownProvider,
+    /// What an OpenID provider has given cannot be ended from here.
+    #[error("nothing that the provider has given can be revoked")]
+    CannotRevoke,
+    /// The provider has used up the code and revoked nothing.
+    #[error("the provider has revoked nothing")]
+    NotRevoked(#[source] BoxError),
+    /// The operator has no app of this client id.
+    #[error("no such client")]
+    UnknownClient,
     /// The ID token is no proof.
     #[error("the ID token proves nothing: {0}")]
     InvalidIdToken(IdTokenFlaw),
@@ -165,7 +175,7 @@ pub enum AuthError {
     Unavailable(#[source] BoxError),
 }
 
-/// Where somebody signs in from.
+/// What somebody signs in with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Device {
     /// What it calls itself.
@@ -289,7 +299,7 @@ impl Auth {
         match code {
             Some(code) => self.require_typed(Some(CodePurpose::invitation(&email)), code, device).await?,
             None if !self.policy.open_signup => return Err(AuthError::SignupClosed),
-            None if must_verify && self.mailer.is_none() => return Err(AuthError::NoMail),
+            None if must_verify && !self.sends_mail() => return Err(AuthError::NoMail),
             None => {}
         }
         let (key, now) = (AttemptKey::of_email(&email), self.clock.now());
@@ -317,37 +327,20 @@ impl Auth {
     }
 
     /// Makes an account for somebody, whether sign-up is open or not: the operator's way, who knows whose address it is.
-    ///
-    /// # Errors
-    /// [`AuthError::EmailTaken`], [`AuthError::Busy`], or a failing port.
-    pub async fn add_user(
-        &self,
-        email: Email,
-        password: Password,
-        operator: Option<UserId>,
-    ) -> Result<User, AuthError> {
-        let _place = self.enter_as_operator(operator)?;
-        self.add_verified(self.new_id(), &email, password).await
-    }
-
-    /// Makes an account under an id that somebody had before: that their recordings are under.
+    /// Under an id that somebody had before it is one with their recordings.
     ///
     /// # Errors
     /// [`AuthError::EmailTaken`], or a failing port; also if another user has the id.
-    pub async fn add_user_as(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
-        match self.add_verified(id, &email, password).await {
+    pub async fn add_user(&self, id: UserId, email: Email, password: Password) -> Result<User, AuthError> {
+        let now = self.clock.now();
+        let mut user = User::new(id, Identity::Email(email.clone()), now);
+        user.verify(&email, now);
+        match self.add(user, &email, password).await {
             Err(AuthError::EmailTaken) if self.find_by_email(email).await?.1.is_none() => {
                 Err(AuthError::Unavailable(format!("another user has the id {id}").into()))
             }
-            result => result,
+            result => Ok(result?.user),
         }
-    }
-
-    async fn add_verified(&self, id: UserId, email: &Email, password: Password) -> Result<User, AuthError> {
-        let now = self.clock.now();
-        let mut user = User::new(id, Identity::Email(email.clone()), now);
-        user.verify(email, now);
-        Ok(self.add(user, email, password).await?.user)
     }
 
     async fn add(&self, user: User, email: &Email, password: Password) -> Result<Account, AuthError> {
@@ -378,12 +371,7 @@ impl Auth {
         device: &Device,
     ) -> Result<WithMail<Grant>, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
-        let earlier = self.earlier_user(device).await?;
-        let attempt = match account.as_ref().map(|account| account.user.id).filter(|user| earlier == Some(*user)) {
-            Some(user) => self.reserve_own_attempt(user).await?,
-            // As it is filed: in however many ways an address can be typed, its tries are counted together.
-            None => self.reserve_attempt(AttemptKey::of_email(&email), device.address).await?,
-        };
+        let attempt = self.reserve_log_in(&email, account.as_ref(), device).await?;
         let hash = account.as_ref().and_then(|account| account.password.clone());
         let hash = hash.unwrap_or_else(|| self.passwords.decoy());
         let is_right = self.passwords.verify(password, hash.clone()).await?;
@@ -465,8 +453,7 @@ impl Auth {
         after: Option<SessionId>,
     ) -> Result<SessionPage, AuthError> {
         let mut items = self.users.sessions(user, self.clock.now(), limit, after).await?;
-        let has_more = items.len() > limit.get();
-        items.truncate(limit.get());
+        let has_more = limit.cut(&mut items);
         Ok(SessionPage { next: items.last().map(|last| last.id).filter(|_| has_more), items })
     }
 

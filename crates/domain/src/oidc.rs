@@ -1,13 +1,15 @@
 //! What an OpenID provider says of somebody (OpenID Connect Core 1.0), and what keeps it from being said twice.
 
+mod app_code;
 mod nonce;
 mod web;
 
 use std::fmt;
 
 pub use self::{
+    app_code::{AppCode, InvalidAppCode},
     nonce::{InvalidNonce, Nonce},
-    web::{AppCode, AuthorizationCode, AuthorizationRequest, InvalidPendingLogin, PendingLogin, ReturnTo},
+    web::{AuthorizationCode, AuthorizationRequest, InvalidPendingLogin, PendingLogin, ReturnTo},
 };
 use crate::digest::Sha256;
 

@@ -53,6 +53,14 @@ impl Limit {
     pub const fn get(self) -> usize {
         self.0 as usize
     }
+
+    /// Cuts a page out of items, of which there is one more than the limit at least where there is another page; says
+    /// whether there is.
+    pub fn cut<T>(self, items: &mut Vec<T>) -> bool {
+        let has_more = items.len() > self.get();
+        items.truncate(self.get());
+        has_more
+    }
 }
 
 impl Default for Limit {

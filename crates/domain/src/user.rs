@@ -114,8 +114,7 @@ impl UserPage {
     /// The first of these, of which there is one more than the limit at least where there is another page.
     #[must_use]
     pub fn first_of(mut items: Vec<User>, limit: Limit) -> Self {
-        let has_more = items.len() > limit.get();
-        items.truncate(limit.get());
+        let has_more = limit.cut(&mut items);
         Self { next: items.last().map(|last| last.id).filter(|_| has_more), items }
     }
 }

@@ -35,7 +35,10 @@ pub use self::{
     tasks::Tasks,
 };
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use tapebase_api::Slug;
@@ -57,6 +60,15 @@ pub fn is_local(address: IpAddr) -> bool {
             address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
         }
         IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
+/// An address as clients are told apart by: of an IPv6 address, the last half is its client's to choose.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
@@ -17,15 +17,17 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
+use chrono::TimeDelta;
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _};
-use tapebase_api::Slug;
+use tapebase_api::{Slug, paths};
 use tapebase_domain::id::UserId;
 
 use crate::{
     HttpPolicy,
-    answers::problem::Problem,
+    answers::problem::{Problem, whole_seconds},
     cors::rate_limits,
-    requests::{caller::device, cookie},
+    network,
+    requests::{caller::client_address, cookie},
 };
 
 /// How many requests there may be in a minute.
@@ -55,13 +57,10 @@ impl Rates {
         self.users.as_ref().map_or(Ok(()), |rate| rate.count(user))
     }
 
-    fn count_address(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        // Of an IPv6 address, half is its client's to choose.
-        let network = address.map(|address| match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        });
-        self.addresses.as_ref().zip(network).map_or(Ok(()), |(rate, network)| rate.count(network))
+    /// What claims nothing, and what claims something in vain, are counted apart: whoever has a token that has ended keeps
+    /// nobody at the same address from signing in.
+    fn count_address(&self, address: Option<IpAddr>, has_claim: bool) -> Result<(), Problem> {
+        self.addresses.as_ref().zip(address).map_or(Ok(()), |(rate, address)| rate.count((network(address), has_claim)))
     }
 }
 
@@ -85,7 +84,7 @@ impl Rate {
     }
 
     fn problem(&self, wait: Duration) -> Problem {
-        let seconds = (wait + Duration::from_millis(999)).as_secs().max(1);
+        let seconds = whole_seconds(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX));
         Problem::new(Slug::TooManyRequests, format!("Too many requests. Wait for {seconds} seconds."))
             .with_header(header::RETRY_AFTER, seconds.to_string())
             .with_header(rate_limits::POLICY, format!("\"requests\";q={};w=60", self.most))
@@ -93,8 +92,8 @@ impl Rate {
     }
 }
 
-/// Middleware: counts requests that prove nothing by their client's address, and refuses those that are too many. What
-/// comes with a token that is none counts once that is known.
+/// Middleware: counts requests that prove nothing by their client's address, and refuses those that are too many: before
+/// anything is done, or where somebody claims to prove something, once it has turned out to be nothing.
 ///
 /// # Errors
 /// Whatever the inner service fails with.
@@ -105,22 +104,58 @@ pub async fn limit<B: MessageBody>(
     let Some(policy) = request.app_data::<Data<HttpPolicy>>().cloned() else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    let proves = comes_with_proof(request.request());
-    if !proves && let Err(problem) = policy.rates.count_address(device(request.request()).address) {
+    let claim = Claim::of(request.request());
+    let count = |request: &HttpRequest| policy.rates.count_address(client_address(request), claim.is_some());
+    if claim.is_none()
+        && !is_probe(request.request())
+        && let Err(problem) = count(request.request())
+    {
         return Ok(request.into_response(problem.error_response()).map_into_right_body());
     }
     let response = next.call(request).await?;
-    if proves && response.status() == StatusCode::UNAUTHORIZED {
-        // It is answered already.
-        let _ = policy.rates.count_address(device(response.request()).address);
+    if claim.is_some_and(|claim| claim.is_refuted_by(response.status()))
+        && let Err(problem) = count(response.request())
+    {
+        return Ok(response.into_response(problem.error_response()).map_into_right_body());
     }
     Ok(response.map_into_left_body())
 }
 
-/// Whether a request has a token, or is for a signed link, which may be played by many behind one address.
-fn comes_with_proof(request: &HttpRequest) -> bool {
-    let is_signed = || ["/v1/play/", "/v1/direct/"].iter().any(|path| request.path().starts_with(path));
-    request.headers().contains_key(header::AUTHORIZATION) || cookie::is_presented(request) || is_signed()
+/// Whoever watches the server, from one address for all, is to see it.
+fn is_probe(request: &HttpRequest) -> bool {
+    [paths::HEALTH, paths::READINESS].contains(&request.path())
+}
+
+/// What a request claims to prove that it may be made.
+#[derive(Clone, Copy)]
+enum Claim {
+    /// It has a token.
+    Token,
+    /// It is for a signed link, which may be played by many behind one address.
+    Link,
+}
+
+impl Claim {
+    /// Where no token is looked at, there is none.
+    fn of(request: &HttpRequest) -> Option<Self> {
+        let is_below = |folders: &[&str]| folders.iter().any(|folder| request.path().starts_with(folder));
+        let has_token = request.headers().contains_key(header::AUTHORIZATION) || cookie::is_presented(request);
+        let is_looked_at = is_below(&["/v1/", "/record/", "/upload/"]) && !is_below(&["/v1/auth/", "/v1/play/"]);
+        if has_token && (is_looked_at || request.path() == paths::LOG_OUT) {
+            Some(Self::Token)
+        } else if is_below(&["/v1/play/", "/v1/direct/"]) {
+            Some(Self::Link)
+        } else {
+            None
+        }
+    }
+
+    fn is_refuted_by(self, status: StatusCode) -> bool {
+        match self {
+            Self::Token => status == StatusCode::UNAUTHORIZED,
+            Self::Link => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -134,13 +169,13 @@ mod tests {
     #[test]
     fn one_address_has_so_many_and_others_have_theirs() {
         let rates = Rates::new(3, 0);
-        let is_answered = |text: &str| rates.count_address(Some(address(text))).is_ok();
+        let is_answered = |text: &str| rates.count_address(Some(address(text)), false).is_ok();
 
         assert!((0..3).all(|_| is_answered("192.0.2.7")));
         assert!(!is_answered("192.0.2.7") && !is_answered("::ffff:192.0.2.7"));
         assert!((0..3).all(|host| is_answered(&format!("2001:db8::{host}"))));
         assert!(!is_answered("2001:db8::ffff:7") && is_answered("2001:db8:0:1::7"));
-        assert!((0..9).all(|_| rates.count_address(None).is_ok()), "an address that says nothing");
+        assert!((0..9).all(|_| rates.count_address(None, false).is_ok()), "an address that says nothing");
     }
 
     #[test]
@@ -148,7 +183,9 @@ mod tests {
         let (rates, user) = (Rates::new(0, 0), UserId::generate(chrono::DateTime::UNIX_EPOCH));
 
         assert!(
-            (0..9).all(|_| rates.count_address(Some(address("192.0.2.7"))).is_ok() && rates.count_user(user).is_ok())
+            (0..9).all(
+                |_| rates.count_address(Some(address("192.0.2.7")), true).is_ok() && rates.count_user(user).is_ok()
+            )
         );
     }
 }

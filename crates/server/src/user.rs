@@ -11,6 +11,7 @@ use tapebase_domain::{
     auth::{Mailed, UserName},
     id::UserId,
     page::Limit,
+    ports::{Clock as _, SystemClock},
     session::Session,
     time::Timestamp,
     user::{Account, Email, Identity, Password},
@@ -27,10 +28,8 @@ pub async fn add(config: &Config, email: &str, id: Option<UserId>) -> anyhow::Re
     let password = Password::parse(&read_password()?)?;
     first_run::prepare_stores(config)?;
     let services = Services::new(&config.locations()?.connect().await?, &config.policy()?);
-    let user = match id {
-        Some(id) => services.auth.add_user_as(id, email, password).await?,
-        None => services.auth.add_user(email, password, None).await?,
-    };
+    let id = id.unwrap_or_else(|| UserId::generate(SystemClock.now()));
+    let user = services.auth.add_user(id, email, password).await?;
     say!("added user {}", user.id);
     Ok(())
 }
@@ -40,7 +39,7 @@ pub async fn password(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse_known(email)?;
     let services = services(config).await?;
     let password = Password::parse(&read_password()?)?;
-    let is_changed = services.auth.set_password(&UserName::Email(email), password, None).await?;
+    let is_changed = services.auth.set_password(&UserName::Email(email), password).await?;
     ensure!(is_changed, "no user has this email address");
     say!("changed the password; all sessions and playback links of this user end within seconds");
     Ok(())
@@ -51,7 +50,7 @@ pub async fn reset(config: &Config, email: &str) -> anyhow::Result<()> {
     let email = Email::parse_known(email)?;
     let services = services(config).await?;
     let code = services.auth.reset_code(email).await?;
-    let (_, code) = code.context("no user has this email address and a password")?;
+    let code = code.context("no user has this email address and a password")?;
     say!("{}", code.expose());
     let minutes = code.lifetime().num_minutes();
     print::to_stderr(format_args!("it can be used once, in the next {minutes} minutes, by whoever has it\n"));

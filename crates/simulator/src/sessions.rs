@@ -168,7 +168,7 @@ pub async fn forget_password(client: Client) {
     let (Some(email), Ok(new)) = (email(client.person), Password::parse(PASSWORD)) else { return };
     let auth = &client.services.auth;
     let code = match auth.reset_code(email.clone()).await {
-        Ok(Some((_, code))) => code,
+        Ok(Some(code)) => code,
         Ok(None) => return client.shared.wrong(Invariant::Tokens, format!("{} has no password", client.person)),
         Err(error) => return judge(&client, error),
     };

@@ -153,7 +153,9 @@ impl Desk {
 
     fn follow_all(&self, address: &str, folder: &Path) -> Result<()> {
         self.follow_guides(address)?;
-        self.follow_for_operators(address, folder)?;
+        let (file, expected) = FOR_OPERATORS;
+        let data = format!("export TAPEBASE_DATA_DIR='{}'", server::data(folder).display());
+        self.follow(file, expected, address, &data)?;
         // What the server logs may come between.
         let printed = std::fs::read_to_string(server::log(folder))?;
         let printed: String = printed.split_inclusive('\n').filter(|line| !line.starts_with('{')).collect();
@@ -176,20 +178,14 @@ impl Desk {
     }
 
     fn follow_guides(&self, address: &str) -> Result<()> {
-        GUIDES.iter().try_for_each(|(file, expected)| self.follow(file, expected, address))
+        GUIDES.iter().try_for_each(|(file, expected)| self.follow(file, expected, address, ""))
     }
 
-    /// Runs the commands of a text on a server.
-    fn follow(&self, file: &'static str, expected: &[&str], address: &str) -> Result<()> {
+    /// Runs the commands of a text on a server, after others.
+    fn follow(&self, file: &'static str, expected: &[&str], address: &str, before: &str) -> Result<()> {
         let text = std::fs::read_to_string(workspace::path(file))?;
-        self.bash(&script(&text).replace(USUAL, address), expected).context(file)
-    }
-
-    fn follow_for_operators(&self, address: &str, folder: &Path) -> Result<()> {
-        let (file, expected) = FOR_OPERATORS;
-        let text = std::fs::read_to_string(workspace::path(file))?;
-        let beside = format!("export TAPEBASE_DATA_DIR='{}'\n", server::data(folder).display());
-        self.bash(&(beside + &script(&text).replace(USUAL, address)), expected).context(file)
+        let script = script(&text).replace(USUAL, address);
+        self.bash(&format!("{before}\n{script}"), expected).context(file)
     }
 
     fn bash(&self, script: &str, expected: &[&str]) -> Result<()> {

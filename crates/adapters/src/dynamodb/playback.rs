@@ -1,7 +1,7 @@
 //! `PlaybackKeyStore` in DynamoDB, and what is played by links.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::KeysAndAttributes};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use tapebase_domain::{
     id::{RecordingId, UserId},
     playback::{LinkEpoch, PlaybackKey, PlaybackKeys},
@@ -11,16 +11,13 @@ use tapebase_domain::{
 
 use super::{
     DynamoDb,
-    errors::{Backoff, from_sdk},
+    errors::from_sdk,
     items::{self, Item, binary},
     keys,
 };
 
 /// A key, and the one before.
 pub type KeyPair = (PlaybackKey, Option<PlaybackKey>);
-
-/// How many items one call fetches at most.
-pub const MOST_AT_ONCE: usize = 100;
 
 #[async_trait]
 impl PlaybackKeyStore for DynamoDb {
@@ -85,24 +82,5 @@ impl DynamoDb {
     pub(super) async fn read_link_epoch(&self, owner: UserId) -> Result<LinkEpoch, StoreError> {
         let item = self.get(keys::counters(owner)).await?;
         item.as_ref().map_or_else(|| Ok(LinkEpoch::default()), items::link_epoch)
-    }
-
-    /// What there is of some items, [`MOST_AT_ONCE`] at most and in any order, as every write before has left them.
-    pub(super) async fn get_all(&self, mut wanted: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let (mut found, mut backoff) = (Vec::new(), Backoff::default());
-        while !wanted.is_empty() {
-            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
-            let request = request.build().map_err(|error| StoreError::Unavailable(error.into()))?;
-            let batch = self.client.batch_get_item().request_items(&self.table, request);
-            let answer = batch.send().await.map_err(from_sdk)?;
-            found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
-            // DynamoDB answers some of it where it has to throttle.
-            let left = answer.unprocessed_keys.into_iter().flatten();
-            wanted = left.flat_map(|(_, left)| left.keys).collect();
-            if !wanted.is_empty() {
-                backoff.wait("the table is throttled").await?;
-            }
-        }
-        Ok(found)
     }
 }

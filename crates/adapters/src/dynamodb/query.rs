@@ -1,11 +1,11 @@
 //! Queries, past the 1 MB that one answer may have.
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::KeysAndAttributes};
 use tapebase_domain::ports::{StoreError, causes};
 
 use super::{
     DynamoDb,
-    errors::from_sdk,
+    errors::{Backoff, from_sdk},
     items::{Item, text},
 };
 
@@ -14,7 +14,32 @@ impl DynamoDb {
     pub(super) fn query(&self) -> QueryFluentBuilder {
         self.client.query().table_name(&self.table)
     }
+
+    /// What there is of some items, in any order, as every write before has left them.
+    pub(super) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::new();
+        for batch in keys.chunks(MOST_AT_ONCE) {
+            let (mut wanted, mut backoff) = (batch.to_vec(), Backoff::default());
+            while !wanted.is_empty() {
+                let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
+                let request = request.build().map_err(|error| StoreError::Unavailable(error.into()))?;
+                let batch = self.client.batch_get_item().request_items(&self.table, request);
+                let answer = batch.send().await.map_err(from_sdk)?;
+                found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+                // DynamoDB answers some of it where it has to throttle.
+                let left = answer.unprocessed_keys.into_iter().flatten();
+                wanted = left.flat_map(|(_, left)| left.keys).collect();
+                if !wanted.is_empty() {
+                    backoff.wait("the table is throttled").await?;
+                }
+            }
+        }
+        Ok(found)
+    }
 }
+
+/// How many items one call fetches at most.
+const MOST_AT_ONCE: usize = 100;
 
 /// The answers to a query, one after the other.
 pub struct Pages {

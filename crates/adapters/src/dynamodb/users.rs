@@ -9,7 +9,7 @@ use tapebase_domain::{
     ports::{Clock as _, CreateError, StoreError, SystemClock, UpdateError, UserStore},
     session::{Session, TokenHash},
     time::Timestamp,
-    user::{Account, Identity, PasswordHash, UserPage},
+    user::{Account, Identity, PasswordHash, User, UserPage},
 };
 
 use super::{
@@ -18,9 +18,7 @@ use super::{
     due::Due,
     errors::Backoff,
     items::{self, Item, micros, text},
-    keys,
-    playback::MOST_AT_ONCE,
-    query,
+    keys, query,
     schema::SWEEP,
     sessions::{ENDED_FOR_ONE, end, sessions},
 };
@@ -57,20 +55,12 @@ impl UserStore for DynamoDb {
         let range = keys::user_bounds(after);
         let query = query::between(self.query().index_name(SWEEP), ("sweep_pk", keys::USERS.to_owned()), range);
         let mut entries = query::first(query.scan_index_forward(false), limit.get() + 1).await?;
-        let has_more = entries.len() > limit.get();
-        entries.truncate(limit.get());
+        let has_more = limit.cut(&mut entries);
         let next = entries.last().filter(|_| has_more).map(items::user_of_entry).transpose()?;
-        let mut items = Vec::with_capacity(entries.len());
-        for batch in entries.chunks(MOST_AT_ONCE) {
-            let accounts = self.get_all(batch.iter().map(keys::of).collect()).await?;
-            items.extend(
-                accounts
-                    .iter()
-                    .filter(|item| items::is_alive(item))
-                    .filter_map(|item| query::readable(items::account(item)))
-                    .map(|account| account.user),
-            );
-        }
+        let accounts = self.get_all(entries.iter().map(keys::of).collect()).await?;
+        let accounts = accounts.iter().filter(|item| items::is_alive(item));
+        let accounts = accounts.filter_map(|item| query::readable(items::account(item)));
+        let mut items: Vec<User> = accounts.map(|account| account.user).collect();
         // They are answered in any order.
         items.sort_unstable_by_key(|user| Reverse(user.id));
         Ok(UserPage { items, next })

@@ -1,4 +1,4 @@
-//! What a provider publishes: where its keys are, and the keys.
+//! What a provider publishes and answers: where its keys are, and the keys, and what it gives for a code.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ struct Metadata {
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     /// RFC 8414 section 2.
-    revocation_endpoint: Option<String>,
+    revocation_endpoint: Option<serde_json::Value>,
 }
 
 /// Where browsers and codes go.
@@ -101,10 +101,12 @@ pub async fn web_endpoints(issuer: String) -> Result<WebEndpoints, BoxError> {
             let is_reachable = url.starts_with("https://") || issuer.starts_with("http://");
             if is_reachable { Ok(url) } else { Err(BoxError::from(InvalidUrl(url))) }
         };
+        let revocation = metadata.revocation_endpoint.and_then(|url| url.as_str().map(str::to_owned));
         Ok(WebEndpoints {
             authorization: endpoint(metadata.authorization_endpoint)?,
             token: endpoint(metadata.token_endpoint)?,
-            revocation: metadata.revocation_endpoint.map(|url| endpoint(Some(url))).transpose()?,
+            // One that is of no use keeps nobody from signing in.
+            revocation: revocation.and_then(|url| endpoint(Some(url)).ok()),
         })
     })
     .await?

@@ -12,7 +12,7 @@ use jsonwebtoken::{
 use ring::signature::{self as rings, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 
 static PROVIDER: CryptoProvider = CryptoProvider {
-    // Nothing is signed here.
+    // Nothing is signed with this crate: see `signing_key`.
     signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
     verifier_factory: |algorithm, key| verifier(*algorithm, key),
     // They are for thumbprints and private keys, of which there are none here.

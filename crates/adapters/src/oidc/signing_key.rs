@@ -26,7 +26,7 @@ pub struct SigningKey {
 
 /// The text is no key that secrets can be signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a private key for ES256 in PEM (PKCS #8), which begins with -----BEGIN PRIVATE KEY-----")]
+#[error("not a private key of the curve P-256 in PEM (PKCS #8), as the text of the .p8 file is that Apple gives")]
 pub struct InvalidKey;
 
 impl SigningKey {
@@ -72,8 +72,10 @@ impl fmt::Debug for SigningKey {
 mod tests {
     use ring::signature::{ECDSA_P256_SHA256_FIXED, KeyPair as _, UnparsedPublicKey};
     use serde_json::Value;
+    use tapebase_domain::oidc::ProviderName;
 
     use super::*;
+    use crate::oidc::{Provider, preset};
 
     fn pem() -> String {
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
@@ -107,6 +109,23 @@ mod tests {
         );
         public.verify(format!("{}.{}", parts[0], parts[1]).as_bytes(), &read(parts[2])).expect("its signature");
         assert_eq!(format!("{key:?}"), "[redacted]");
+    }
+
+    #[test]
+    fn a_provider_with_a_key_gets_a_secret_of_whichever_app_it_is() {
+        let key = parse(&pem()).expect("a key");
+        let name = ProviderName::parse("apple").expect("a name");
+        let provider = Provider { signing_key: Some(key), ..preset(&name).expect("it is known") };
+
+        for client in ["com.example.recorder", "com.example.web"] {
+            let found = provider.authenticated(client, Timestamp::default()).expect("signed");
+
+            let secret = found.secret.expect("a secret").0;
+            let claims =
+                BASE64URL_NOPAD.decode(secret.split('.').nth(1).expect("claims").as_bytes()).expect("base64url");
+            let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+            assert_eq!((&*found.id, &claims["sub"], &claims["iss"]), (client, &json!(client), &json!("TEAM")));
+        }
     }
 
     #[test]

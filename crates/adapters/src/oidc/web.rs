@@ -1,4 +1,5 @@
-//! How a browser signs in at a provider: where it is sent, and what the code is exchanged for that it brings back.
+//! What this server does at a provider as one of its clients: where browsers are sent, what the codes are exchanged for that
+//! they and apps bring, and how that is ended.
 
 use std::{
     fmt,
@@ -16,9 +17,9 @@ use tokio::sync::Semaphore;
 
 use super::fetch::{self, Exchanged, Form, Tokens, WebEndpoints};
 
-/// What a provider knows this server as.
+/// What a provider knows this server, or an app of its operator's, as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebClient {
+pub struct Client {
     /// The client id.
     pub id: String,
     /// What proves it, where the provider has given one.
@@ -50,6 +51,8 @@ pub struct Endpoints {
     asking: tokio::sync::Mutex<()>,
     waiting: Semaphore,
     exchanging: Semaphore,
+    /// Apart from those, so that whoever revokes keeps nobody from signing in.
+    revoking: Semaphore,
 }
 
 #[derive(Default)]
@@ -63,14 +66,14 @@ struct Known {
 
 impl Endpoints {
     pub fn of(issuer: String) -> Self {
-        let [waiting, exchanging] = [0, 1].map(|_| Semaphore::new(WAITING));
-        Self { issuer, known: Mutex::default(), asking: tokio::sync::Mutex::default(), waiting, exchanging }
+        let [waiting, exchanging, revoking] = [(); 3].map(|()| Semaphore::new(WAITING));
+        Self { issuer, known: Mutex::default(), asking: tokio::sync::Mutex::default(), waiting, exchanging, revoking }
     }
 
     /// Where a browser is sent (OpenID Connect Core 1.0 section 3.1.2.1).
     pub async fn authorization_url(
         &self,
-        client: &WebClient,
+        client: &Client,
         request: &AuthorizationRequest,
         clock: &dyn Clock,
     ) -> Result<String, IdTokenError> {
@@ -94,7 +97,7 @@ impl Endpoints {
     /// The ID token for a code (OpenID Connect Core 1.0 section 3.1.3.1).
     pub async fn exchange(
         &self,
-        client: WebClient,
+        client: &Client,
         code: &AuthorizationCode,
         clock: &dyn Clock,
     ) -> Result<IdToken, IdTokenError> {
@@ -104,30 +107,36 @@ impl Endpoints {
             ("code", code.code.clone()),
             ("code_verifier", code.verifier.clone()),
         ];
-        let tokens = self.tokens(&client, form.into(), clock).await?;
+        let busy = |_| IdTokenError::Unavailable(TOO_MANY.into());
+        let _exchanging = self.exchanging.try_acquire().map_err(busy)?;
+        let tokens = self.exchange_once(client, form.into(), clock).await?;
         let token = tokens.id.ok_or_else(|| IdTokenError::Unavailable("the provider gives no ID token".into()))?;
         IdToken::parse(token).map_err(IdTokenError::Flawed)
     }
 
     /// Ends what the provider has given an app, for a code of the app's (RFC 7009 section 2.1): with its refresh token goes
     /// all else.
-    pub async fn revoke(&self, client: &WebClient, code: &str, clock: &dyn Clock) -> Result<(), IdTokenError> {
+    pub async fn revoke(&self, client: &Client, code: &str, clock: &dyn Clock) -> Result<(), IdTokenError> {
         let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.revocation;
-        let endpoint = endpoint.ok_or(IdTokenError::UnknownProvider)?;
+        let endpoint = endpoint.ok_or(IdTokenError::CannotRevoke)?;
+        let busy = |_| IdTokenError::Unavailable(TOO_MANY.into());
+        let _revoking = self.revoking.try_acquire().map_err(busy)?;
         let form = [("grant_type", "authorization_code".to_owned()), ("code", code.to_owned())];
-        let tokens = self.tokens(client, form.into(), clock).await?;
+        let tokens = self.exchange_once(client, form.into(), clock).await?;
         let refresh = tokens.refresh.map(|token| (token, "refresh_token"));
         let (token, hint) = refresh
             .or_else(|| Some((tokens.access?, "access_token")))
-            .ok_or_else(|| IdTokenError::Unavailable("the provider gives nothing that can be revoked".into()))?;
-        let form = [("token", token), ("token_type_hint", hint.to_owned())];
-        fetch::revoke(endpoint, of_client(client, form.into())).await.map_err(IdTokenError::Unavailable)
+            .ok_or_else(|| IdTokenError::NotRevoked("the provider gives nothing that can be revoked".into()))?;
+        let form = of_client(client, [("token", token), ("token_type_hint", hint.to_owned())].into());
+        // There is no other chance: the code is used up.
+        match fetch::revoke(endpoint.clone(), form.clone()).await {
+            Ok(()) => Ok(()),
+            Err(_) => fetch::revoke(endpoint, form).await.map_err(IdTokenError::NotRevoked),
+        }
     }
 
-    async fn tokens(&self, client: &WebClient, form: Form, clock: &dyn Clock) -> Result<Tokens, IdTokenError> {
+    async fn exchange_once(&self, client: &Client, form: Form, clock: &dyn Clock) -> Result<Tokens, IdTokenError> {
         let endpoint = self.find(clock).await.map_err(IdTokenError::Unavailable)?.token;
-        let busy = |_| IdTokenError::Unavailable(TOO_MANY.into());
-        let _exchanging = self.exchanging.try_acquire().map_err(busy)?;
         match fetch::exchange(endpoint, of_client(client, form)).await.map_err(IdTokenError::Unavailable)? {
             Exchanged::Tokens(tokens) => Ok(tokens),
             Exchanged::Refused => Err(IdTokenError::Flawed(IdTokenFlaw::Code)),
@@ -188,7 +197,7 @@ impl Known {
 const TOO_MANY: &str = "too many wait for the provider";
 
 /// With who asks, and what proves it (RFC 6749 section 2.3.1).
-fn of_client(client: &WebClient, mut form: Form) -> Form {
+fn of_client(client: &Client, mut form: Form) -> Form {
     form.push(("client_id", client.id.clone()));
     form.extend(client.secret.as_ref().map(|ClientSecret(secret)| ("client_secret", secret.clone())));
     form

@@ -56,8 +56,7 @@ impl UserStore for Sqlite {
             let mut statement = connection.prepare_cached("SELECT id FROM users WHERE id < ?1 ORDER BY id DESC")?;
             let ids = statement.query_map(params![before], rows::user_id)?;
             let mut ids = rows::readable(ids, "users", limit.get() + 1)?;
-            let has_more = ids.len() > limit.get();
-            ids.truncate(limit.get());
+            let has_more = limit.cut(&mut ids);
             let next = ids.last().copied().filter(|_| has_more);
             let accounts = rows::readable(ids.into_iter().map(|id| account(connection, id)), "users", limit.get())?;
             Ok(UserPage { items: accounts.into_iter().flatten().map(|account| account.user).collect(), next })

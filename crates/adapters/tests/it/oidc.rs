@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tapebase_adapters::oidc::{Algorithm, OpenIdProviders, Provider, WebClient};
+use tapebase_adapters::oidc::{Algorithm, Client, OpenIdProviders, Provider};
 use tapebase_domain::{
     oidc::{AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, ProviderName},
     ports::{IdTokenError, IdentityProviders},
@@ -463,7 +463,7 @@ async fn a_key_nobody_can_use_keeps_no_other_from_being_used() {
 
 /// Where browsers sign in.
 fn web_world() -> World {
-    let world = World::with(|provider| provider.web = Some(WebClient { id: "web".to_owned(), secret: None }));
+    let world = World::with(|provider| provider.web = Some(Client { id: "web".to_owned(), secret: None }));
     let url = world.issuer.url();
     let (authorization, token) = (format!("{url}/auth?tenant=1"), format!("{url}/token"));
     world.issuer.describe(&json!({

@@ -308,7 +308,8 @@ pub fn what_the_provider_gave_the_app_is_revoked(client: &dyn Client, provider: 
     let with_code = json!({"authorization_code": code, "client_id": "native"});
     for (of, body, problem) in [
         ("native", json!({"authorization_code": "made up"}), "invalid-id-token"),
-        ("native", json!({"authorization_code": code, "client_id": "app"}), "invalid-id-token"),
+        ("native", json!({"authorization_code": code, "client_id": "app"}), "invalid-body"),
+        ("native", json!({"authorization_code": ""}), "invalid-body"),
         ("native", json!({"code": code}), "invalid-body"),
         // Which the server cannot prove to be.
         ("native", json!({"authorization_code": code, "client_id": "another"}), "not-found"),

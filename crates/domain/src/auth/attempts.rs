@@ -6,6 +6,7 @@ use super::{Auth, AuthError, Device, addresses::Place};
 use crate::{
     attempts::{AttemptKey, Attempts, Network, TryAgainAt},
     id::UserId,
+    user::{Account, Email},
 };
 
 /// How often a try is noted anew because others try at the same time: each time one of them is ahead, and after a few
@@ -16,10 +17,32 @@ const MOST_ROUNDS: usize = 20;
 pub(super) struct Attempt {
     key: AttemptKey,
     network: Option<Network>,
+    /// What knows where somebody is, too, once they were right.
+    also: Option<AttemptKey>,
     _place: Place,
 }
 
 impl Auth {
+    /// Notes a try of somebody who signs in with an address, as it is filed: in however many ways it can be typed, its tries
+    /// are counted together. Where others have used up all of them, whoever shows a session of the account has some of their
+    /// own.
+    pub(super) async fn reserve_log_in(
+        &self,
+        email: &Email,
+        account: Option<&Account>,
+        device: &Device,
+    ) -> Result<Attempt, AuthError> {
+        let key = AttemptKey::of_email(email);
+        let refusal = match self.reserve_attempt(key, device.address).await {
+            Err(refusal @ AuthError::TooManyAttempts { .. }) => refusal,
+            reserved => return reserved,
+        };
+        let earlier = self.earlier_user(device).await?;
+        let user = account.map(|account| account.user.id).filter(|user| earlier == Some(*user)).ok_or(refusal)?;
+        let network = device.address.map(Network::of);
+        Ok(Attempt { network, also: Some(key), ..self.reserve_own_attempt(user).await? })
+    }
+
     /// Notes a try of somebody who signs in, as one that fails until it has not. What is refused writes nothing.
     ///
     /// Where the account was signed in to from before, others at the same address hold nobody up.
@@ -43,9 +66,12 @@ impl Auth {
         self.reserve(key, None, before, place).await
     }
 
-    /// A place in the queue for an operator: on the command line, or whoever this user is.
-    pub(super) fn enter_as_operator(&self, operator: Option<UserId>) -> Result<Place, AuthError> {
-        operator.map_or_else(|| self.queue.enter(None), |user| self.queue.enter_signed_in(user))
+    /// A place in the queue for hashes, to be held while one is made for an operator who shares this server with users.
+    ///
+    /// # Errors
+    /// [`AuthError::Busy`].
+    pub fn enter_as_operator(&self, operator: UserId) -> Result<impl Sized + Send + use<>, AuthError> {
+        self.queue.enter_signed_in(operator)
     }
 
     /// Whose session a device has had before, also if that has expired and is not swept yet; one that was ended is gone.
@@ -54,19 +80,41 @@ impl Auth {
         Ok(self.users.session(token.hash()).await?.map(|session| session.user))
     }
 
+    /// Notes a try of somebody who is signed in, of something that takes no hash.
+    pub(super) async fn reserve_own_try(&self, user: UserId) -> Result<(), AuthError> {
+        let key = AttemptKey::of_user(user);
+        let before = self.attempts.attempts(key).await?;
+        self.count_try(key, None, before).await
+    }
+
+    /// The tries of a user are as if none had failed.
+    pub(super) async fn note_own_success(&self, user: UserId) {
+        self.know_network(AttemptKey::of_user(user), None).await;
+    }
+
     async fn reserve(
         &self,
         key: AttemptKey,
         network: Option<Network>,
-        mut from: Option<Attempts>,
+        from: Option<Attempts>,
         place: Place,
     ) -> Result<Attempt, AuthError> {
+        self.count_try(key, network, from).await?;
+        Ok(Attempt { key, network, also: None, _place: place })
+    }
+
+    async fn count_try(
+        &self,
+        key: AttemptKey,
+        network: Option<Network>,
+        mut from: Option<Attempts>,
+    ) -> Result<(), AuthError> {
         for _ in 0..MOST_ROUNDS {
             let now = self.clock.now();
             let tried = from.clone().unwrap_or_default().with_try(key, network, now);
             let to = tried.map_err(|TryAgainAt(at)| AuthError::TooManyAttempts { wait: at - now })?;
             if self.attempts.change_attempts(key, from, to).await? {
-                return Ok(Attempt { key, network, _place: place });
+                return Ok(());
             }
             from = self.attempts.attempts(key).await?;
         }
@@ -76,7 +124,11 @@ impl Auth {
     /// Frees whoever was right, and knows where they are from now on. If that cannot be noted, they are let in all the
     /// same, and may have to wait the next time.
     pub(super) async fn note_success(&self, attempt: &Attempt) {
-        self.know_network(attempt.key, attempt.network).await;
+        // In the lane of those who are signed in, nobody's network counts.
+        self.know_network(attempt.key, attempt.network.filter(|_| attempt.also.is_none())).await;
+        if let Some(key) = attempt.also {
+            self.know_network(key, attempt.network).await;
+        }
     }
 
     /// Knows where somebody is who has made an account, or was let in without a password.

@@ -34,10 +34,4 @@ impl Auth {
         let Invitation { email, code } = invitation;
         self.deliver(Mail { to: email, message: Message::Invitation(code) }).await
     }
-
-    /// Whether mail is sent.
-    #[must_use]
-    pub fn sends_mail(&self) -> bool {
-        self.mailer.is_some()
-    }
 }

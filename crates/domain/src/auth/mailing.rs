@@ -68,6 +68,12 @@ impl DueMail {
 }
 
 impl Auth {
+    /// Whether mail is sent.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.mailer.is_some()
+    }
+
     /// Sends a mail that is due; it goes to the address as it is filed, whoever typed it how.
     ///
     /// Nobody is sent more than a few in half an hour, and nobody who is not let in.
@@ -95,7 +101,7 @@ impl Auth {
             }
             About::Address => (verify(), vec![MailCount::of_verifications(user.id), MailCount::of_unverified(&to)]),
         };
-        if self.mailer.is_none() {
+        if !self.sends_mail() {
             return Ok(Mailed::Nothing);
         }
         for count in counts {

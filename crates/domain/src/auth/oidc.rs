@@ -129,6 +129,9 @@ impl From<IdTokenError> for AuthError {
     fn from(error: IdTokenError) -> Self {
         match error {
             IdTokenError::UnknownProvider => Self::UnknownProvider,
+            IdTokenError::CannotRevoke => Self::CannotRevoke,
+            IdTokenError::NotRevoked(source) => Self::NotRevoked(source),
+            IdTokenError::UnknownClient => Self::UnknownClient,
             IdTokenError::Flawed(flaw) => Self::InvalidIdToken(flaw),
             IdTokenError::Unavailable(source) => Self::ProviderUnavailable(source),
         }

@@ -1,10 +1,7 @@
 //! Changing a password.
 
 use super::{Auth, AuthError, Caller, MOST_TRIES, UserName, disabling::require_identity};
-use crate::{
-    id::UserId,
-    user::{Password, PasswordHash},
-};
+use crate::user::{Password, PasswordHash};
 
 impl Auth {
     /// Replaces the caller's password, and ends their other sessions and all links.
@@ -39,18 +36,12 @@ impl Auth {
         Ok(self.passwords.verify(password.clone(), hash.clone()).await?)
     }
 
-    /// Replaces somebody's password, and ends all their sessions and links: the operator's way, of whom one has no more
-    /// hashes at once than another user. `false` if there is no such user.
+    /// Replaces somebody's password, and ends all their sessions and links: the operator's way. `false` if there is
+    /// no such user.
     ///
     /// # Errors
-    /// [`AuthError::BeingErased`], [`AuthError::Busy`], or a failing port.
-    pub async fn set_password(
-        &self,
-        name: &UserName,
-        new: Password,
-        operator: Option<UserId>,
-    ) -> Result<bool, AuthError> {
-        let _place = self.enter_as_operator(operator)?;
+    /// [`AuthError::BeingErased`], or a failing port.
+    pub async fn set_password(&self, name: &UserName, new: Password) -> Result<bool, AuthError> {
         let to = self.passwords.hash(new).await?;
         while let Some(account) = self.look_up(name).await? {
             require_identity(&account.user)?;

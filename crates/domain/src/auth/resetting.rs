@@ -17,7 +17,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::NoMail`], [`AuthError::TooManyFromAddress`], or a failing port.
     pub async fn forgot_password(&self, email: Email, device: &Device) -> Result<DueMail, AuthError> {
-        if self.mailer.is_none() {
+        if !self.sends_mail() {
             return Err(AuthError::NoMail);
         }
         let now = self.clock.now();
@@ -32,13 +32,12 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Disabled`], [`AuthError::BeingErased`], or a failing port.
-    pub async fn reset_code(&self, email: Email) -> Result<Option<(UserId, MailedCode)>, AuthError> {
+    pub async fn reset_code(&self, email: Email) -> Result<Option<MailedCode>, AuthError> {
         let (email, account) = self.find_by_email(email).await?;
         let Some(account) = account else { return Ok(None) };
         require_enabled(&account.user)?;
         let (keys, now) = (self.keys.playback_keys().await?, self.clock.now());
-        let purpose = CodePurpose::password_reset(&account, &email);
-        Ok(purpose.map(|purpose| (account.user.id, purpose.issue(&keys, now))))
+        Ok(CodePurpose::password_reset(&account, &email).map(|purpose| purpose.issue(&keys, now)))
     }
 
     /// Replaces the password of whoever has been told a code, ends all their sessions, API tokens and links, and unlinks their

@@ -161,7 +161,7 @@ async fn closed_signup_leaves_the_door_to_the_operator() {
     let auth = Auth::new(&ports.build(), AuthPolicy { open_signup: false, ..policy() });
 
     assert!(matches!(auth.sign_up(email(), password(), None, &Device::default()).await, Err(AuthError::SignupClosed)));
-    assert!(auth.add_user(email(), password(), None).await.is_ok());
+    assert!(auth.add_user(UserId::generate(Timestamp::default()), email(), password()).await.is_ok());
 }
 
 #[tokio::test]
@@ -429,7 +429,7 @@ async fn the_operator_changes_whatever_password_there_is_by_now() {
     ports.users.expect_change_password().times(1).returning(|_, _, _, kept| Ok(kept.is_none()));
     let auth = Auth::new(&ports.build(), policy());
 
-    assert!(auth.set_password(&UserName::Email(email()), new_password(), None).await.expect("changed"));
+    assert!(auth.set_password(&UserName::Email(email()), new_password()).await.expect("changed"));
 }
 
 #[tokio::test]
@@ -439,5 +439,5 @@ async fn nobody_has_no_password_to_change() {
     ports.users.expect_find().returning(|_| Ok(None));
     let auth = Auth::new(&ports.build(), policy());
 
-    assert!(!auth.set_password(&UserName::Email(email()), new_password(), None).await.expect("looked up"));
+    assert!(!auth.set_password(&UserName::Email(email()), new_password()).await.expect("looked up"));
 }

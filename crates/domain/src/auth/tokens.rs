@@ -99,9 +99,8 @@ impl Auth {
         if new.scopes.allow(Scope::Read) {
             self.require_recent(caller)?;
         }
-        let made = self.add_token(caller.user, new).await?;
         // Whatever revokes tokens ends sessions before: whose session has ended meanwhile must not have one that came late.
-        self.keep_token(made, self.account_to_change(caller).await.map(drop)).await
+        self.add_token(caller.user, new, async { self.account_to_change(caller).await.map(drop) }).await
     }
 
     /// Gives a user a token of any scope, and its secret: the operator's way. `None` if there is no such user.
@@ -116,14 +115,22 @@ impl Auth {
     ) -> Result<Option<(SessionToken, ApiToken)>, AuthError> {
         let Some(account) = self.look_up(name).await? else { return Ok(None) };
         require_enabled(&account.user)?;
-        let made = self.add_token(account.user.id, new).await?;
+        let user = account.user.id;
         // Whoever disables them meanwhile has revoked what there was before.
-        let account = self.users.account(account.user.id).await?;
-        let is_enabled = account.map_or(Err(AuthError::InvalidToken), |account| require_enabled(&account.user));
-        self.keep_token(made, is_enabled).await.map(Some)
+        let is_enabled = async {
+            let account = self.users.account(user).await?;
+            account.map_or(Err(AuthError::InvalidToken), |account| require_enabled(&account.user))
+        };
+        self.add_token(user, new, is_enabled).await.map(Some)
     }
 
-    async fn add_token(&self, user: UserId, new: NewApiToken) -> Result<(SessionToken, ApiToken), AuthError> {
+    /// Adds a token, and takes it back if by then its user must not have it.
+    async fn add_token(
+        &self,
+        user: UserId,
+        new: NewApiToken,
+        permission: impl Future<Output = Result<(), AuthError>>,
+    ) -> Result<(SessionToken, ApiToken), AuthError> {
         let (secret, now) = (SessionToken::generate(TokenForm::Api), self.clock.now());
         let expires_at = new.expires_at.unwrap_or(now + Self::TOKEN_LASTS);
         if expires_at <= now || expires_at > now + Self::TOKEN_LASTS_AT_MOST {
@@ -142,17 +149,8 @@ impl Auth {
         if !self.tokens.add_token(token.clone(), secret.hash()).await? {
             return Err(AuthError::TooManyTokens);
         }
-        Ok((secret, token))
-    }
-
-    /// Takes a token back that its user must not have.
-    async fn keep_token(
-        &self,
-        (secret, token): (SessionToken, ApiToken),
-        permission: Result<(), AuthError>,
-    ) -> Result<(SessionToken, ApiToken), AuthError> {
-        if let Err(refusal) = permission {
-            self.tokens.revoke_token(token.user, token.id).await?;
+        if let Err(refusal) = permission.await {
+            self.tokens.revoke_token(user, token.id).await?;
             return Err(refusal);
         }
         Ok((secret, token))

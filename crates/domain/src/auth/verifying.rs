@@ -34,7 +34,7 @@ impl Auth {
     /// # Errors
     /// [`AuthError::NoMail`], [`AuthError::InvalidToken`], [`AuthError::Disabled`], or a failing port.
     pub async fn ask_for_verification(&self, caller: &Caller, id: IdentityId) -> Result<Option<DueMail>, AuthError> {
-        if self.mailer.is_none() {
+        if !self.sends_mail() {
             return Err(AuthError::NoMail);
         }
         let account = self.account(caller).await?;
@@ -59,8 +59,7 @@ impl Auth {
         let account = self.account(caller).await?;
         let Some(email) = email_of(&account, id) else { return Ok(None) };
         self.require_code(&account, &email, code, device).await?;
-        let account = self.verify(account, &email).await?;
-        Ok(account.user.identities.into_iter().find(|linked| linked.id == id))
+        self.verify_identity(account, &email, id).await
     }
 
     /// Verifies somebody's address: the operator's way, who knows whose it is. `false` if nobody has it.
@@ -80,8 +79,7 @@ impl Auth {
     pub async fn vouch_for_identity(&self, user: UserId, id: IdentityId) -> Result<Option<LinkedIdentity>, AuthError> {
         let Some(account) = self.users.account(user).await? else { return Ok(None) };
         let Some(email) = email_of(&account, id) else { return Ok(None) };
-        let account = self.verify(account, &email).await?;
-        Ok(account.user.identities.into_iter().find(|linked| linked.id == id))
+        self.verify_identity(account, &email, id).await
     }
 
     /// What is known of somebody who comes with an address, and perhaps a code. Where none is needed, a wrong one does no
@@ -143,6 +141,16 @@ impl Auth {
         }
         self.wrong_passwords.count(device.address, now);
         Err(AuthError::InvalidCode)
+    }
+
+    async fn verify_identity(
+        &self,
+        account: Account,
+        email: &Email,
+        id: IdentityId,
+    ) -> Result<Option<LinkedIdentity>, AuthError> {
+        let account = self.verify(account, email).await?;
+        Ok(account.user.identities.into_iter().find(|linked| linked.id == id))
     }
 
     /// The account with its address verified, which it may have lost meanwhile.

@@ -2,9 +2,7 @@
 
 use super::{Auth, AuthError, Device, Grant};
 use crate::{
-    oidc::{
-        AppCode, AuthorizationCode, AuthorizationRequest, IdTokenFlaw, Nonce, PendingLogin, ProviderName, ReturnTo,
-    },
+    oidc::{AuthorizationCode, AuthorizationRequest, IdTokenFlaw, Nonce, PendingLogin, ProviderName, ReturnTo},
     ports::IdTokenError,
 };
 
@@ -42,28 +40,6 @@ impl Auth {
         Ok((self.providers.authorization_url(provider, &request).await?, pending))
     }
 
-    /// Has a provider end what it has given the caller's app: Apple wants that of whoever deletes an account.
-    ///
-    /// # Errors
-    /// [`AuthError::UnknownProvider`], also where the operator has not said what proves this server to it;
-    /// [`AuthError::InvalidIdToken`], [`AuthError::ProviderUnavailable`], or [`AuthError::TooManyFromAddress`].
-    pub async fn revoke_at_provider(
-        &self,
-        provider: &ProviderName,
-        code: &AppCode,
-        device: &Device,
-    ) -> Result<(), AuthError> {
-        let now = self.clock.now();
-        self.wrong_passwords.check(device.address, now)?;
-        Ok(self.providers.revoke(provider, code).await.inspect_err(|error| self.count_wrong_code(error, device))?)
-    }
-
-    fn count_wrong_code(&self, error: &IdTokenError, device: &Device) {
-        if matches!(error, IdTokenError::Flawed(_)) {
-            self.wrong_passwords.count(device.address, self.clock.now());
-        }
-    }
-
     /// Signs in whoever comes back from the provider with a code that was asked for by this very browser.
     ///
     /// # Errors
@@ -84,8 +60,11 @@ impl Auth {
         Nonce::open(pending.nonce(), provider, &keys, now)
             .map_err(|_| AuthError::InvalidIdToken(IdTokenFlaw::Nonce))?;
         let code = AuthorizationCode { code, verifier: pending.verifier().to_owned(), redirect_uri };
-        let exchanged = self.providers.exchange(provider, &code).await;
-        let token = exchanged.inspect_err(|error| self.count_wrong_code(error, device))?;
+        let token = self.providers.exchange(provider, &code).await.inspect_err(|error| {
+            if matches!(error, IdTokenError::Flawed(_)) {
+                self.wrong_passwords.count(device.address, now);
+            }
+        })?;
         self.log_in_with_id_token(provider, token, pending.nonce(), device).await
     }
 }

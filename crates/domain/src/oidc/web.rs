@@ -10,21 +10,6 @@ use crate::{digest::Sha256, id::random_bytes};
 /// Where the browser goes once somebody has signed in: a path of this server, or a URL that the front end has checked.
 pub type ReturnTo = String;
 
-/// A code that an app got with an ID token, for the server to show the provider; prints as `[redacted]`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AppCode {
-    /// The code itself.
-    pub code: String,
-    /// The client id of the app, where there is more than one.
-    pub client: Option<String>,
-}
-
-impl fmt::Debug for AppCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("[redacted]")
-    }
-}
-
 /// A sign-in that was begun: kept by the browser alone, so that any of several servers ends it; prints as `[redacted]`.
 ///
 /// It needs no signature: who puts another one into their own browser signs in as themselves.

@@ -7,12 +7,21 @@ use crate::oidc::{
     AppCode, AuthorizationCode, AuthorizationRequest, IdToken, IdTokenClaims, IdTokenFlaw, ProviderName,
 };
 
-/// Why an ID token was not accepted.
+/// Why an ID token or a code was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum IdTokenError {
     /// No provider is called so.
     #[error("no such provider")]
     UnknownProvider,
+    /// It ends nothing that it has given, or the operator has not said what proves this server to it.
+    #[error("nothing that the provider has given can be revoked")]
+    CannotRevoke,
+    /// No app of the operator's is called so there.
+    #[error("no such client")]
+    UnknownClient,
+    /// The code was accepted, which it is once, and nothing was revoked.
+    #[error("the provider has revoked nothing")]
+    NotRevoked(#[source] BoxError),
     /// It proves nothing.
     #[error("the token proves nothing: {0}")]
     Flawed(IdTokenFlaw),
@@ -47,9 +56,11 @@ pub trait IdentityProviders: Send + Sync {
 
     /// Has a provider end what it has given an app, for a code that the app got when somebody signed in (RFC 7009).
     ///
-    /// - It MUST fail with `UnknownProvider` where the operator has not said what proves this server to the provider, or the
+    /// - It MUST fail with `CannotRevoke` where the operator has not said what proves this server to the provider, or the
     ///   provider ends nothing.
-    /// - It MUST fail with `Flawed` for a code that the provider does not accept.
+    /// - It MUST fail with `UnknownClient` for an app that the operator has not named.
+    /// - It MUST fail with `Flawed` for a code that the provider does not accept, and with `NotRevoked` once it has accepted
+    ///   one in vain.
     async fn revoke(&self, provider: &ProviderName, code: &AppCode) -> Result<(), IdTokenError>;
 
     /// Checks an ID token, and reads what it says.

@@ -2,6 +2,8 @@
 
 mod translations;
 
+pub(crate) use self::translations::whole_seconds;
+
 use std::{borrow::Cow, fmt};
 
 use actix_web::{
@@ -87,7 +89,7 @@ meanings! {
     AnswerTooLarge 413 "The response is too large" retryable: false,
     UnsupportedMediaType 415 "The media type is not supported" retryable: false,
     RangeNotSatisfiable 416 "The range lies beyond the end of the audio" retryable: false,
-    TooManyRequests 429 "Too many requests from this address" retryable: true,
+    TooManyRequests 429 "Too many requests" retryable: true,
     TooManyAttempts 429 "Too many wrong passwords" retryable: true,
     Internal 500 "Internal server error" retryable: true,
     AudioDamaged 500 "The audio of this recording is damaged" retryable: false,
@@ -153,12 +155,6 @@ impl Problem {
     /// A problem of this slug; `detail` says what is wrong here and what to do.
     pub fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { slug, detail: detail.into(), headers: Vec::new(), deleted_at: None, restart: None, cause: None }
-    }
-
-    /// The same, said in other words.
-    #[must_use]
-    pub fn with_detail(self, detail: &'static str) -> Self {
-        Self { detail: detail.into(), ..self }
     }
 
     /// The same, with a header the client needs.

@@ -9,7 +9,7 @@ use tapebase_domain::{
     changes::ChangesPage,
     direct::{UnderWay, UnderWayPage},
     history::Entry,
-    id::{RecordingId, UserId},
+    id::{RecordingId, SessionId, UserId},
     mail::MailedCode,
     oidc::Nonce,
     page::{Cursor, Page},
@@ -154,7 +154,7 @@ pub fn api_token(token: &ApiToken) -> api::ApiToken {
 }
 
 /// Some sessions of a user who came by the session `current`, and where to go on.
-pub fn sessions(page: SessionPage, current: Option<&Session>) -> api::SessionPage {
+pub fn sessions(page: SessionPage, current: Option<SessionId>) -> api::SessionPage {
     api::SessionPage {
         items: page.items.into_iter().map(|it| session(it, current)).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
@@ -189,14 +189,14 @@ pub fn upload(UnderWay { upload, sent }: UnderWay) -> api::PendingUpload {
 }
 
 /// A session, of a user who came by the session `current`.
-pub fn session(session: Session, current: Option<&Session>) -> api::Session {
+pub fn session(session: Session, current: Option<SessionId>) -> api::Session {
     api::Session {
         id: session.id.to_string(),
         client: session.client,
         created_at: session.created_at,
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
-        current: current.is_some_and(|current| current.id == session.id),
+        current: current == Some(session.id),
     }
 }
 

@@ -52,7 +52,7 @@ pub async fn sign_up(
 
 /// Sign in
 ///
-/// The response, and how long it takes, is the same for an unknown email address and a wrong password. Send the token of the user's last session along (`Authorization`), if the app still has it, also if it has expired: then nobody who guesses passwords keeps the user waiting. Where email addresses must be verified first, one that is not gets `unverified-email`: repeat the request with the code that is mailed to it.
+/// The response, and how long it takes, is the same for an unknown email address and a wrong password. Send the token of the user's last session along (`Authorization`), if the app still has it: then nobody who guesses passwords keeps the user waiting. Where email addresses must be verified first, one that is not gets `unverified-email`: repeat the request with the code that is mailed to it.
 #[utoipa::path(post, path = "/v1/auth/login", operation_id = "signIn", tag = "Accounts", security(()), request_body = api::Credentials, responses(
     (status = 200, description = "Signed in", body = api::Grant),
     (status = 401, description = "Wrong email address or password"),
@@ -208,7 +208,7 @@ pub async fn change_password(
 pub async fn sessions(caller: Caller, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, SessionId::parse)?;
     let page = services.auth.sessions(caller.user, limit, after).await?;
-    Ok(HttpResponse::Ok().json(wire::sessions(page, Some(&caller.session))))
+    Ok(HttpResponse::Ok().json(wire::sessions(page, Some(caller.session.id))))
 }
 
 /// Sign out everywhere
@@ -233,7 +233,7 @@ pub async fn close_sessions(caller: Caller, services: web::Data<Services>, tasks
 pub async fn session(caller: Caller, path: web::Path<String>, services: web::Data<Services>) -> Answer {
     let id = SessionId::parse(&path).map_err(|_| no_such_session())?;
     let session = services.auth.session(caller.user, id).await?.ok_or_else(no_such_session)?;
-    Ok(HttpResponse::Ok().json(wire::session(session, Some(&caller.session))))
+    Ok(HttpResponse::Ok().json(wire::session(session, Some(caller.session.id))))
 }
 
 /// End a session

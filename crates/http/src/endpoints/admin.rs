@@ -10,8 +10,8 @@ use tapebase_domain::{
     Services,
     auth::{AuthError, UserName},
     id::{IdentityId, SessionId, UserId},
-    mail::MailedCode,
-    user::{Email, Password, User},
+    ports::{Clock as _, SystemClock},
+    user::{Email, Password},
 };
 use tracing::info;
 use utoipa::IntoParams;
@@ -47,8 +47,8 @@ pub struct Filter {
 ))]
 pub async fn list(_: Operator, request: HttpRequest, services: web::Data<Services>) -> Answer {
     let (limit, after) = query::page(&request, UserId::parse)?;
-    let Filter { email } = query::parse(&request)?;
-    if email.is_none() && query::names(&request, "email") {
+    let Filter { email } = query::parse_as_sent(&request)?;
+    if email.as_deref() == Some("") {
         // All users are no answer to somebody who looks for one.
         return Err(Problem::new(Slug::InvalidParameter, "email: send an address, or leave it out."));
     }
@@ -81,9 +81,12 @@ pub async fn add(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (email, password) = (Email::parse(&body.0.email)?, Password::parse(&body.0.password)?);
-    let by = Some(operator.user);
-    let add = async move { services.auth.add_user(email, password, by).await.map_err(refused) };
-    let user = operate(operator, &tasks, "add", |user| user.map(|user: &User| user.id), add).await?;
+    let (by, id) = (operator.user, UserId::generate(SystemClock.now()));
+    let add = async move {
+        let _place = services.auth.enter_as_operator(by)?;
+        services.auth.add_user(id, email, password).await.map_err(refused)
+    };
+    let user = operate(operator, &tasks, "add", Some(id), add).await?;
     let path = paths::admin_user(&user.id.to_string());
     Ok(Place::of(&request).created(&path).json(wire::admin_user(&user)))
 }
@@ -129,7 +132,7 @@ pub async fn update(
         shown(&services, user).await
     };
     let what = if is_disabled { "disable" } else { "enable" };
-    Ok(HttpResponse::Ok().json(operate(operator, &tasks, what, known(user), update).await?))
+    Ok(HttpResponse::Ok().json(operate(operator, &tasks, what, Some(user), update).await?))
 }
 
 /// Erase a user
@@ -148,7 +151,7 @@ pub async fn delete(
 ) -> Answer {
     let user = user(&path)?;
     let erase = async move { services.auth.erase_user(user).await?.ok_or_else(no_such_user) };
-    let receipt = operate(operator, &tasks, "erase", known(user), erase).await?;
+    let receipt = operate(operator, &tasks, "erase", Some(user), erase).await?;
     Ok(HttpResponse::Accepted().json(wire::erasure(&receipt)))
 }
 
@@ -172,7 +175,7 @@ pub async fn restore(
         found(services.auth.restore(&UserName::Id(user)).await.map_err(refused)?)?;
         shown(&services, user).await
     };
-    Ok(HttpResponse::Ok().json(operate(operator, &tasks, "restore", known(user), restore).await?))
+    Ok(HttpResponse::Ok().json(operate(operator, &tasks, "restore", Some(user), restore).await?))
 }
 
 /// Set a user's password
@@ -193,10 +196,12 @@ pub async fn set_password(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let (user, password) = (user(&path)?, Password::parse(&body.0.new_password)?);
-    let by = Some(operator.user);
-    let set =
-        async move { found(services.auth.set_password(&UserName::Id(user), password, by).await.map_err(refused)?) };
-    operate(operator, &tasks, "set the password", known(user), set).await?;
+    let by = operator.user;
+    let set = async move {
+        let _place = services.auth.enter_as_operator(by)?;
+        found(services.auth.set_password(&UserName::Id(user), password).await.map_err(refused)?)
+    };
+    operate(operator, &tasks, "set the password", Some(user), set).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -238,7 +243,7 @@ pub async fn sign_out(
 ) -> Answer {
     let user = user(&path)?;
     let sign_out = async move { found(services.auth.sign_out(&UserName::Id(user)).await?) };
-    operate(operator, &tasks, "sign out", known(user), sign_out).await?;
+    operate(operator, &tasks, "sign out", Some(user), sign_out).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -260,7 +265,7 @@ pub async fn verify(
 ) -> Answer {
     let (user, identity) = (user(&path.0)?, IdentityId::parse(&path.1).map_err(|_| no_such_identity())?);
     let verify = async move { services.auth.vouch_for_identity(user, identity).await?.ok_or_else(no_such_identity) };
-    let verified = operate(operator, &tasks, "verify an address", known(user), verify).await?;
+    let verified = operate(operator, &tasks, "verify an address", Some(user), verify).await?;
     Ok(HttpResponse::Ok().json(wire::identity(&verified)))
 }
 
@@ -280,13 +285,11 @@ pub async fn create_password_reset(
     tasks: web::Data<Tasks>,
 ) -> Answer {
     let email = Email::parse_known(&body.0.email)?;
+    let nobody = || Problem::new(Slug::NotFound, "No user has this email address and a password.");
+    let user = services.auth.look_up(&UserName::Email(email.clone())).await?.ok_or_else(nobody)?.user.id;
     let text = email.as_str().to_owned();
-    let reset = async move {
-        let nobody = || Problem::new(Slug::NotFound, "No user has this email address and a password.");
-        services.auth.reset_code(email).await.map_err(refused)?.ok_or_else(nobody)
-    };
-    let whom = |made: Option<&(UserId, MailedCode)>| made.map(|(user, _)| *user);
-    let (_, code) = operate(operator, &tasks, "make a password reset code", whom, reset).await?;
+    let reset = async move { services.auth.reset_code(email).await.map_err(refused)?.ok_or_else(nobody) };
+    let code = operate(operator, &tasks, "make a password reset code", Some(user), reset).await?;
     Ok(HttpResponse::Ok().json(wire::password_reset_code(text, &code)))
 }
 
@@ -310,7 +313,7 @@ pub async fn invite(
         let invitation = services.auth.invite(email).await.map_err(refused)?;
         Ok((invitation.clone(), mailing.start_invitation(invitation).await))
     };
-    let (invitation, is_mailed) = operate(operator, &tasks, "invite", |_| None, invite).await?;
+    let (invitation, is_mailed) = operate(operator, &tasks, "invite", None, invite).await?;
     Ok(HttpResponse::Ok().json(wire::invitation(&invitation, is_mailed)))
 }
 
@@ -319,23 +322,18 @@ async fn operate<T: Send + 'static>(
     operator: Operator,
     tasks: &Tasks,
     what: &'static str,
-    whom: impl Fn(Option<&T>) -> Option<UserId> + Send + 'static,
+    whom: Option<UserId>,
     change: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     let Operator { user, token } = operator;
     let change = async move {
         let done = change.await;
-        let whom = whom(done.as_ref().ok()).map(|whom| whom.to_string());
+        let whom = whom.map(|whom| whom.to_string());
         let refused = done.as_ref().err().map(|problem| problem.slug().as_str());
         info!(operator = %user, %token, what, whom, refused, "an operator changes an account");
         done
     };
     tasks.run(user, change).await
-}
-
-/// Somebody who is known before.
-fn known<T>(user: UserId) -> impl Fn(Option<&T>) -> Option<UserId> + Send + 'static {
-    move |_| Some(user)
 }
 
 /// A refusal, as it is told to operators and not to whom it is about.

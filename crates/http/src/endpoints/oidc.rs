@@ -1,7 +1,7 @@
 //! Endpoints under `/v1/auth/oidc` and `/v1/me/identities/oidc`: signing in with an account at an OpenID provider.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tapebase_api::{self as api, paths};
+use tapebase_api::{self as api, Slug, paths};
 use tapebase_domain::{
     Services,
     auth::AuthError,
@@ -93,7 +93,7 @@ pub async fn link(
 
 /// Revoke a provider's tokens
 ///
-/// Has the provider end the tokens it has given the app for this user. Apple wants apps to do so when an account is deleted: have the user sign in with Apple once more, sign in here with the new ID token, send its authorization code to this operation, and delete the account. Identities and sessions stay as they are.
+/// Has the provider end the tokens it has given the app for this user. Apple wants apps to do so when an account is deleted: have the user sign in with Apple once more, sign in here with the new ID token, send its authorization code to this operation, and delete the account. Identities and sessions stay as they are. A code counts once: if the response was lost, the same request gets 403.
 #[utoipa::path(post, path = "/v1/me/identities/oidc/{provider}/revocation", operation_id = "revokeOidcTokens", tag = "Accounts", request_body = api::OidcRevocation,
     params(("provider" = String, Path, description = "The provider's name in the configuration", example = "apple")), responses(
     (status = 204, description = "The provider has revoked them"),
@@ -102,18 +102,18 @@ pub async fn link(
     (status = 503, description = "The provider does not respond"),
 ))]
 pub async fn revoke(
-    request: HttpRequest,
     caller: Caller,
     path: web::Path<String>,
     body: Json<api::OidcRevocation>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
 ) -> Answer {
-    let (provider, device) = (provider(&path)?, device(&request));
+    let (user, provider) = (caller.user, provider(&path)?);
     let api::OidcRevocation { authorization_code, client_id } = body.0;
-    let code = AppCode { code: authorization_code, client: client_id };
-    let revoke = async move { services.auth.revoke_at_provider(&provider, &code, &device).await };
-    tasks.run(caller.user, revoke).await?;
+    let code = AppCode::parse(authorization_code, client_id)
+        .map_err(|error| Problem::new(Slug::InvalidBody, format!("authorization_code: {error}.")))?;
+    let revoke = async move { services.auth.revoke_at_provider(&caller, &provider, &code).await };
+    tasks.run(user, revoke).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -15,14 +15,14 @@ type Answer = Result<HttpResponse, Problem>;
 /// Request a password reset
 ///
 /// Mails a code to the address if a user has it. The response, and how long it takes, is the same if nobody has it. A user is sent at most three mails to reset the password in half an hour; they all have the same code.
-#[utoipa::path(post, path = "/v1/auth/password-reset", operation_id = "requestPasswordReset", tag = "Accounts", security(()), request_body = api::PasswordResetRequest, responses(
+#[utoipa::path(post, path = "/v1/auth/password-reset", operation_id = "requestPasswordReset", tag = "Accounts", security(()), request_body = api::EmailAddress, responses(
     (status = 202, description = "If a user has the address, a mail is on its way"),
     (status = 400, description = "The body is invalid"),
     (status = 403, description = "This server sends no mail"),
 ))]
 pub async fn request(
     request: HttpRequest,
-    body: Json<api::PasswordResetRequest>,
+    body: Json<api::EmailAddress>,
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
     mailing: Mailing,

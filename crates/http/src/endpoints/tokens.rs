@@ -20,7 +20,7 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Create an API token
 ///
-/// For programs of the user's own, with the scope they need; and for uploads that may finish after the session has ended: a token with the scope `upload` and a `recording_id` uploads that recording and nothing else. A token with another scope than `upload` can be created within 15 minutes of signing in. Tokens stay valid when the user signs out or changes the password; they end when they are revoked, have expired, or the account is disabled or deleted.
+/// For programs of the user's own, with the scope they need; and for uploads that may finish after the session has ended: a token with the scope `upload` and a `recording_id` uploads that recording and nothing else. A token with another scope than `upload` can be created within 15 minutes of signing in. Tokens stay valid when the user signs out or changes the password; they end when they are revoked, have expired, or the account is disabled or deleted. The scope `admin` is refused: only the operator creates tokens with it.
 #[utoipa::path(post, path = "/v1/me/tokens", operation_id = "createToken", tag = "API tokens", request_body = api::NewApiToken, responses(
     (status = 201, description = "The token was created; its secret is shown this once", body = api::ApiTokenGrant, headers(("Location" = String, description = "Path of the token"))),
     (status = 400, description = "The name, a scope, the recording's id or the time is invalid"),

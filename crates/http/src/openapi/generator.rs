@@ -76,7 +76,11 @@ struct Schemes;
 impl Modify for Schemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let mut token = Http::new(HttpAuthScheme::Bearer);
+        token.description = Some(
+            "The `access_token` of a sign-in, or of an API token with the scope that the operation takes".to_owned(),
+        );
+        components.add_security_scheme("token", SecurityScheme::Http(token));
         let cookie =
             ApiKeyValue::with_description(cookie::NAME, "As set by `signInWithCookie`, for pages in a browser");
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));

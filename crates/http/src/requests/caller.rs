@@ -144,15 +144,12 @@ impl FromRequest for Operator {
         if cookie::is_presented(request) {
             return Box::pin(ready(Err(unauthenticated())));
         }
-        let operator = extract(request, |bearer| match bearer {
+        extract(request, |bearer| match bearer {
             Bearer::Token(token) if token.allows(Scope::Admin, None) => Ok(Self { user: token.user, token: token.id }),
-            _ => Err(insufficient(Scope::Admin, "This takes an API token with the scope `admin`.")),
-        });
-        Box::pin(async move {
-            operator.await.map_err(|problem| match problem.slug() {
-                Slug::InvalidToken => problem.with_detail("`tapebase user create-token` makes another token."),
-                _ => problem,
-            })
+            _ => Err(insufficient(
+                Scope::Admin,
+                "This takes an API token with the scope `admin`, as `tapebase user create-token` makes it.",
+            )),
         })
     }
 }
@@ -223,16 +220,20 @@ fn unauthenticated() -> Problem {
         .with_header(header::WWW_AUTHENTICATE, CHALLENGE.to_owned())
 }
 
-/// What the client calls itself, and where it is: as a proxy that is believed says, or else its own address. A private
-/// one is that of a proxy nobody has told of, and says nothing, like that of a proxy that names nobody. The token of an
-/// earlier session may be sent along where none is needed.
+/// What the client calls itself, where it is, and the token of an earlier session that it may send where none is needed.
 pub fn device(request: &HttpRequest) -> Device {
     let name = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // What can be no token says nothing, and nor does a cookie that another page has sent.
+    let earlier = presented_token(request).ok().and_then(|token| SessionToken::parse(token).ok());
+    Device { name: name.to_owned(), address: client_address(request), earlier }
+}
+
+/// Where the client is: as a proxy that is believed says, or else its own address. A private one is that of a proxy nobody
+/// has told of, and says nothing, like that of a proxy that names nobody.
+pub fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     let proxies = request.app_data::<Data<HttpPolicy>>().map(|policy| &policy.proxies);
     let forwarded = proxies.and_then(|proxies| forwarded_client(request, proxies));
     let is_client = |peer: &IpAddr| !is_local(*peer) && proxies.is_none_or(|proxies| !proxies.contains(*peer));
     let own = || request.peer_addr().map(|peer| peer.ip().to_canonical()).filter(is_client);
-    // What can be no token says nothing, and nor does a cookie that another page has sent.
-    let earlier = presented_token(request).ok().and_then(|token| SessionToken::parse(token).ok());
-    Device { name: name.to_owned(), address: forwarded.or_else(own), earlier }
+    forwarded.or_else(own)
 }

@@ -36,7 +36,8 @@ impl Forwarded {
 
     fn read(headers: &HeaderMap, proxies: &Proxies) -> Self {
         let elements = list(headers, header::FORWARDED.as_str());
-        if elements.is_empty() {
+        // What nearly all proxies say goes first: they pass on the other as their clients have sent it.
+        if elements.is_empty() || headers.contains_key("x-forwarded-for") {
             return Self::read_separate(headers, proxies);
         }
         let clients: Vec<_> = elements.iter().map(|element| parameter(element, "for")).collect();
@@ -141,6 +142,9 @@ mod tests {
 
         let one = [("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example")];
         is(&read(&one), "192.0.2.7", "https", "a.example");
+        // As a client sends it, and a proxy passes it on that knows the other fields alone.
+        let forged = ("Forwarded", "for=1.1.1.1;proto=ftp;host=evil.example");
+        is(&read(&[&one[..], &[forged]].concat()), "192.0.2.7", "https", "a.example");
     }
 
     #[test]

@@ -12,21 +12,23 @@ use crate::answers::problem::Problem;
 
 /// The query of a request, as a struct of its parameters.
 pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
+    parse_query(&request.query_string().split('&').filter(has_value).collect::<Vec<_>>().join("&"))
+}
+
+/// The same, where a parameter without a value is one that is empty.
+pub fn parse_as_sent<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    parse_query(request.query_string())
+}
+
+fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let invalid = |detail: String| Problem::new(Slug::InvalidParameter, detail);
-    let query = request.query_string();
     if percent_decode_str(query).decode_utf8().is_err() {
         return Err(invalid("Send the query in UTF-8, percent-encoded.".to_owned()));
     }
-    let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
-    let query = query.split('&').filter(has_value).collect::<Vec<_>>().join("&");
     let parsed =
-        web::Query::<T>::from_query(&query).map_err(|error| invalid(format!("The query is invalid: {error}.")))?;
+        web::Query::<T>::from_query(query).map_err(|error| invalid(format!("The query is invalid: {error}.")))?;
     Ok(parsed.into_inner())
-}
-
-/// Whether a parameter of this name is sent, with a value or without.
-pub fn names(request: &HttpRequest, name: &str) -> bool {
-    request.query_string().split('&').any(|pair| pair.split('=').next() == Some(name))
 }
 
 /// Which page of a list that has but one order.

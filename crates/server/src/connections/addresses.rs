@@ -2,11 +2,11 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tapebase_http::{Proxies, is_local};
+use tapebase_http::{Proxies, is_local, network};
 
 /// Counts connections by the address of the client.
 #[derive(Clone)]
@@ -56,11 +56,7 @@ impl Addresses {
         if self.proxies.as_ref().is_some_and(|proxies| is_local(peer) || proxies.contains(peer)) {
             return None;
         }
-        match peer {
-            IpAddr::V4(_) => Some(peer),
-            // Whoever has one of these has all that begin alike.
-            IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
-        }
+        Some(network(peer))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {

@@ -123,6 +123,11 @@ fn whoever_guesses_from_elsewhere_keeps_nobody_out_where_they_were_before() {
     }
     assert_eq!(with(&ann, "something else"), "401 wrong-credentials");
     assert_eq!(with(&ann, "correct horse"), "200", "whoever has a session already");
+    assert_eq!(log_in("correct horse", "203.0.201.8"), "200", "where they were is known from now on");
+    // Who has it as well, and guesses, holds up nobody at home.
+    let guesses: Vec<_> = (0..40).map(|_| with(&ann, "something else")).collect();
+    assert!(guesses.contains(&"429 too-many-attempts".to_owned()), "{guesses:?}");
+    assert_eq!(server.send(&request("correct horse", "198.51.100.7").bearer(&ann)).outcome(), "200");
 }
 
 #[test]
@@ -202,26 +207,49 @@ fn one_address_has_so_many_requests_that_prove_nothing_and_those_who_prove_somet
     let server =
         Server::start(&[("TAPEBASE_HTTP__PROXIES", "127.0.0.1"), ("TAPEBASE_LIMITS__REQUESTS_PER_ADDRESS", "20")]);
     let token = server.sign_up("ann");
+    let link = playback_link(&server, &token);
     let ask = |target: &str, from: &str| Request::new("GET", target).header("X-Forwarded-For", from);
     let outcome = |request: &Request| server.send(request).outcome();
-    let wrong = ask("/v1/me", "192.0.2.7").bearer("tb_0123456789");
-    assert!((0..10).all(|_| outcome(&ask("/healthz", "192.0.2.7")) == "200"));
-    assert!((0..10).all(|_| outcome(&wrong) == "401 invalid-token"));
+    let refused = "429 too-many-requests";
+    for (request, answered) in [
+        (ask("/openapi.json", "192.0.2.7"), "200"),
+        (ask("/v1/me", "192.0.2.8"), "401 unauthenticated"),
+        (ask("/v1/me", "192.0.2.7").bearer("tb_0123456789"), "401 invalid-token"),
+        (ask("/v1/me", "192.0.2.8").header("Cookie", "__Host-tapebase=x"), "401 invalid-token"),
+        // Where no token is looked at, one proves nothing.
+        (ask("/openapi.json", "192.0.2.9").bearer("tb_0123456789"), "200"),
+        (ask("/v1/play/x/audio.m4a", "192.0.2.9"), "403 invalid-link"),
+    ] {
+        assert!((0..20).all(|_| outcome(&request) == answered), "{request:?}");
+        assert_eq!(outcome(&request), refused, "{request:?}");
+    }
 
-    let refused = server.send(&ask("/healthz", "192.0.2.7"));
+    let answer = server.send(&ask("/openapi.json", "192.0.2.7"));
 
-    assert_eq!(refused.problem(), "too-many-requests");
-    let seconds: u64 = refused.header("retry-after").and_then(|value| value.parse().ok()).expect("seconds");
+    let seconds: u64 = answer.header("retry-after").and_then(|value| value.parse().ok()).expect("seconds");
     assert!((1..=3).contains(&seconds), "one in three seconds: {seconds}");
-    assert_eq!(refused.header("ratelimit-policy"), Some("\"requests\";q=20;w=60"));
-    assert_eq!(refused.header("ratelimit"), Some(&*format!("\"requests\";r=0;t={seconds}")));
-    assert_eq!(outcome(&ask("/healthz", "192.0.2.8")), "200");
-    // A phone that shares the address sends what it has recorded.
-    let me = ask("/v1/me", "192.0.2.7").bearer(&token);
-    assert!((0..60).all(|_| outcome(&me) == "200"));
-    assert!((0..60).all(|_| outcome(&ask("/v1/play/x/audio.m4a", "192.0.2.7")) == "403 invalid-link"));
-    // Nobody knows whose address it is.
-    assert!((0..60).all(|_| server.send(&Request::new("GET", "/healthz")).status == 200));
+    assert_eq!(answer.header("ratelimit-policy"), Some("\"requests\";q=20;w=60"));
+    assert_eq!(answer.header("ratelimit"), Some(&*format!("\"requests\";r=0;t={seconds}")));
+    // A phone that shares the address sends what it has recorded, people listen to what somebody has shared with them, and
+    // the server is watched.
+    for request in [
+        ask("/v1/me", "192.0.2.7").bearer(&token),
+        ask(&link, "192.0.2.9"),
+        ask("/healthz", "192.0.2.7"),
+        // Nobody knows whose address it is.
+        Request::new("GET", "/openapi.json"),
+    ] {
+        assert!((0..60).all(|_| outcome(&request) == "200"), "{request:?}");
+    }
+}
+
+/// Where a recording of somebody's plays without a token.
+fn playback_link(server: &Server, token: &str) -> String {
+    let upload = Request::new("POST", "/v1/recordings").bearer(token).body("audio/mp4", MEMO);
+    let recording = server.send(&upload).expect(201).json();
+    let id = recording["id"].as_str().expect("an id");
+    let link = Request::new("POST", format!("/v1/recordings/{id}/link")).bearer(token);
+    server.send(&link).expect(200).json()["path"].as_str().expect("a path").to_owned()
 }
 
 #[test]

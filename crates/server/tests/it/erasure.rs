@@ -23,7 +23,7 @@ use tapebase_domain::{
 };
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::server::{Server, command, operators_token};
 
 /// As `sweep.grace` is, unless it is set.
 pub const GRACE: TimeDelta = TimeDelta::hours(24);
@@ -194,6 +194,28 @@ fn while_the_grace_lasts_the_operator_can_let_somebody_in_again() {
     run(&["enable", &ann.email]);
     assert_eq!(ann.log_in(&server.tcp()), "200");
     assert!(!run(&["show", &ann.email]).contains("erased from"));
+}
+
+#[test]
+fn over_http_enabling_somebody_leaves_their_deletion_and_restoring_takes_it_back() {
+    let server = Server::start(&[("TAPEBASE_ERASURE__GRACE", "30days")]);
+    let tcp = server.tcp();
+    let _ = server.sign_up("operator");
+    let token = operators_token(server.data_dir(), &[], "operator@example.com");
+    let ann = Resident::settle_in(&tcp, "ann");
+    let id = text(&ann.leave(&tcp), "user_id").to_owned();
+    let user = format!("/v1/admin/users/{id}");
+    let send = |request: Request| server.send(&request.bearer(&token)).expect(200).json();
+
+    let enabled = send(Request::new("PATCH", user.clone()).json(&json!({"disabled": false})));
+
+    assert!(enabled["erase_at"].is_string(), "{enabled}");
+    assert_eq!(ann.log_in(&tcp), "403 account-erased");
+    for _ in 0..2 {
+        let restored = send(Request::new("POST", format!("{user}/restore")));
+        assert!(restored["erase_at"].is_null(), "{restored}");
+    }
+    assert_eq!(ann.log_in(&tcp), "200");
 }
 
 #[test]

@@ -90,7 +90,7 @@ async fn a_code_that_was_used_meanwhile_is_of_no_use() {
     ports.users.expect_close_sessions().returning(|_| Ok(()));
     ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(false));
     let auth = Auth::new(&ports.build(), policy());
-    let (_, code) = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
 
     let reset = auth.reset_password(email(), code.expose(), password(), &Device::default()).await;
 
@@ -186,7 +186,7 @@ async fn other_addresses_of_the_account_lead_to_it_no_more() {
     ports.users.expect_close_sessions().returning(|_| Ok(()));
     ports.users.expect_change_password().times(1).returning(|_, _, _, _| Ok(true));
     let auth = Auth::new(&ports.build(), policy());
-    let (_, code) = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
 
     auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
 }

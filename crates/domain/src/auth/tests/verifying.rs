@@ -225,7 +225,7 @@ async fn reset(policy: AuthPolicy, ann: Account) -> (Account, Option<Account>) {
             Ok(())
         });
     });
-    let (_, code) = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
 
     auth.reset_password(email(), code.expose(), password(), &Device::default()).await.expect("it counts");
 
@@ -283,7 +283,7 @@ async fn while_sign_up_is_closed_an_address_that_was_linked_by_mistake_is_free()
     let (ann, ..) = with_others(true, [false, false]);
     let ann = stored(ann);
     let (auth, _) = auth(&ann, AuthPolicy { open_signup: false, ..asked() }, |_| {});
-    let (_, code) = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+    let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
 
     let reset = auth.reset_password(email(), code.expose(), password(), &Device::default()).await;
 
@@ -304,7 +304,7 @@ async fn a_reset_leaves_no_account_without_an_identity() {
             ports.users.expect_change_password().returning(|_, _, _, _| Ok(true));
             ports.users.expect_create().returning(|_| Ok(()));
         });
-        let (_, code) = auth.reset_code(email()).await.expect("the ports work").expect("a code");
+        let code = auth.reset_code(email()).await.expect("the ports work").expect("a code");
         let mut after = original.clone();
         after.user.identities.remove(unlinked);
         *ann.meanwhile.lock().expect("no panic") = Some(after);

@@ -256,6 +256,18 @@ impl From<AuthError> for Problem {
             AuthError::UnknownProvider => {
                 Self::new(Slug::NotFound, "The operator has configured no provider of this name.")
             }
+            AuthError::CannotRevoke => Self::new(
+                Slug::NotFound,
+                "The operator has not configured how tokens of this provider are revoked. Delete the account all the same.",
+            ),
+            AuthError::NotRevoked(cause) => Self::caused_by(
+                Slug::ProviderUnavailable,
+                "The provider has revoked nothing, and the code is used up: have the user sign in there once more, and send the new code.",
+                cause,
+            ),
+            AuthError::UnknownClient => {
+                Self::new(Slug::InvalidBody, "client_id: send the id of an app that is configured, or leave it out.")
+            }
             AuthError::InvalidIdToken(flaw) => {
                 Self::new(Slug::InvalidIdToken, format!("Sign in at the provider again, with a new nonce: {flaw}."))
             }
@@ -269,7 +281,7 @@ impl From<AuthError> for Problem {
                 Slug::UntrustedSocialId,
                 "Anybody can know a social id: it proves nothing. Sign up with email and password, or ask the operator.",
             ),
-            AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again.")
+            AuthError::InvalidToken => Self::new(Slug::InvalidToken, "Sign in again, or use another API token.")
                 .with_header(header::WWW_AUTHENTICATE, format!("{CHALLENGE}, error=\"invalid_token\"")),
             AuthError::TooManyFromAddress { wait } => {
                 let seconds = whole_seconds(wait);
@@ -298,7 +310,7 @@ impl Problem {
 }
 
 /// At least one.
-fn whole_seconds(wait: TimeDelta) -> i64 {
+pub(crate) fn whole_seconds(wait: TimeDelta) -> i64 {
     (wait.num_milliseconds().max(1) + 999) / 1_000
 }
 

@@ -39,7 +39,7 @@ const USUAL: [(&str, Slug); 16] = [
 ];
 
 /// The operations that usually fail in another way with it.
-const OTHERS: [(&str, &str, Slug); 59] = [
+const OTHERS: [(&str, &str, Slug); 69] = [
     ("uploadRecording", "400", Slug::DigestMismatch),
     ("uploadRecording", "507", Slug::QuotaExceeded),
     ("uploadRecordingForm", "400", Slug::InvalidBody),
@@ -87,10 +87,20 @@ const OTHERS: [(&str, &str, Slug); 59] = [
     ("createToken", "403", Slug::SignInAgain),
     ("createToken", "409", Slug::TooManyTokens),
     ("adminAddUser", "400", Slug::InvalidEmail),
+    ("adminAddUser", "400", Slug::InvalidPassword),
     ("adminAddUser", "409", Slug::EmailTaken),
     ("adminUpdateUser", "400", Slug::InvalidBody),
+    ("adminUpdateUser", "403", Slug::InsufficientScope),
+    ("adminUpdateUser", "403", Slug::AccountErased),
+    ("adminRestoreUser", "403", Slug::InsufficientScope),
+    ("adminRestoreUser", "403", Slug::AccountErased),
     ("adminSetPassword", "400", Slug::InvalidPassword),
+    ("adminSetPassword", "403", Slug::InsufficientScope),
+    ("adminSetPassword", "403", Slug::AccountErased),
     ("adminCreatePasswordReset", "400", Slug::InvalidEmail),
+    ("adminCreatePasswordReset", "403", Slug::InsufficientScope),
+    ("adminCreatePasswordReset", "403", Slug::AccountDisabled),
+    ("adminCreatePasswordReset", "403", Slug::AccountErased),
     ("adminInvite", "400", Slug::InvalidEmail),
     ("adminInvite", "409", Slug::EmailTaken),
     ("unlinkIdentity", "403", Slug::SignInAgain),
@@ -110,16 +120,16 @@ pub fn describe(method: &str, operation: &mut Operation) {
         if let RefOr::T(response) = response
             && status.starts_with(['4', '5'])
         {
-            let slug = usual(name, status);
+            let slugs = usual(name, status);
             // Who asks too often is told before anybody looks at the path.
             let (media_type, content) = if is_legacy && status != "429" {
                 let mut content = Content::new(Some(Object::with_type(Type::Object)));
-                content.example = slug.map(|slug| legacy::example(name, slug));
+                content.example = slugs.first().map(|slug| legacy::example(name, *slug));
                 ("application/json", content)
             } else {
                 let mut content = Content::new(Some(Ref::from_schema_name("Problem")));
                 let example = |slug: Slug| (slug.to_string(), RefOr::Ref(Ref::new(format!("{EXAMPLES}{slug}"))));
-                content.examples = slug.map(example).into_iter().collect();
+                content.examples = slugs.into_iter().map(example).collect();
                 ("application/problem+json", content)
             };
             response.content.insert(media_type.to_owned(), RefOr::T(content));
@@ -127,9 +137,13 @@ pub fn describe(method: &str, operation: &mut Operation) {
     }
 }
 
-fn usual(operation: &str, status: &str) -> Option<Slug> {
-    let other = OTHERS.iter().find(|(name, of, _)| (*name, *of) == (operation, status)).map(|(_, _, slug)| *slug);
-    other.or_else(|| USUAL.iter().find(|(of, _)| *of == status).map(|(_, slug)| *slug))
+fn usual(operation: &str, status: &str) -> Vec<Slug> {
+    let others = OTHERS.iter().filter(|(name, of, _)| (*name, *of) == (operation, status)).map(|(.., slug)| *slug);
+    let others: Vec<_> = others.collect();
+    if others.is_empty() {
+        return USUAL.iter().filter(|(of, _)| *of == status).map(|(_, slug)| *slug).collect();
+    }
+    others
 }
 
 /// An example of each problem that operations refer to.
@@ -179,7 +193,7 @@ fn add_common(method: &str, operation: &mut Operation) {
         };
         add("403", description);
     }
-    add("429", "Too many requests from the client's address are in progress");
+    add("429", "Too many requests of the client's address or of the user; retry after Retry-After");
     if plays {
         add("500", "The audio is damaged");
     }

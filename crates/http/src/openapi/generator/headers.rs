@@ -17,12 +17,18 @@ const HEADERS: [Described; 7] = [
     ("ETag", "The version of the recording, for If-Match and If-None-Match", "\"r1\"", |status, response| {
         status.starts_with('2') && has_recording(response)
     }),
-    ("RateLimit", "What is left of how many tries, with too-many-attempts", "\"passwords\";r=0;t=12", |status, _| {
-        status == "429"
-    }),
-    ("RateLimit-Policy", "How many tries there are in how many seconds", "\"passwords\";q=100;w=3600", |status, _| {
-        status == "429"
-    }),
+    (
+        "RateLimit",
+        "What is left of how many requests or password tries, and in how many seconds there is more",
+        "\"requests\";r=0;t=12",
+        |status, _| status == "429",
+    ),
+    (
+        "RateLimit-Policy",
+        "How many requests or password tries there are in how many seconds",
+        "\"requests\";q=600;w=60",
+        |status, _| status == "429",
+    ),
     ("Retry-After", "Seconds to wait before retrying", "2", |status, _| matches!(status, "429" | "503")),
     ("WWW-Authenticate", "The authentication scheme (RFC 6750)", "Bearer realm=\"tapebase\"", |status, _| {
         status == "401"
