@@ -157,7 +157,7 @@ impl DynamoDb {
         }
     }
 
-    /// Whether the sweeper would find nothing but sessions: its index has every recording, every upload under way and
+    /// Whether there is nothing but users and their sessions: the sweeper's index has every recording, every upload under way and
     /// what is left to do of every deletion, a moment after they are written.
     async fn has_sessions_at_most(&self) -> Result<bool, StoreError> {
         let mut start = None;
@@ -167,7 +167,8 @@ impl DynamoDb {
                 .scan()
                 .table_name(&self.table)
                 .index_name(schema::SWEEP)
-                .filter_expression("NOT begins_with(sweep_pk, :sessions)")
+                .filter_expression("sweep_pk <> :users AND NOT begins_with(sweep_pk, :sessions)")
+                .expression_attribute_values(":users", text(keys::USERS))
                 .expression_attribute_values(":sessions", text(Kind::Session.shard_prefix()))
                 .set_exclusive_start_key(start);
             let page = scan.send().await.map_err(from_sdk)?;

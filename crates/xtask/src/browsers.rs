@@ -39,6 +39,12 @@ const VENDORED: &str = "crates/http/assets/swagger-ui";
 /// The text with a page that is used, too.
 const GUIDE: &str = "docs/guides/web-page.md";
 
+/// Installs the browsers, and what drives them, unless that is done.
+pub fn install() -> Result<()> {
+    BROWSERS.find()?;
+    PACKAGES.find().map(drop)
+}
+
 /// The same beside engines of its own.
 pub fn run_alone(pictures: Option<&Path>) -> Result<()> {
     let engines = Engines::start()?;

@@ -29,6 +29,12 @@ const ENVIRONMENT: Environment = Environment {
 /// The recording that every client uploads.
 const FIXTURE: &str = "crates/conformance/fixtures/memo.m4a";
 
+/// Installs the generators, unless that is done.
+pub fn install() -> Result<()> {
+    PACKAGES.find()?;
+    ENVIRONMENT.find().map(drop)
+}
+
 /// Builds and starts the server, and tries every generator.
 pub fn run() -> Result<()> {
     let (packages, python) = (PACKAGES.find()?, ENVIRONMENT.find()?);

@@ -46,13 +46,18 @@ pub enum Command {
 
 pub fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Install => Packages::find().map(drop),
+        Command::Install => install(),
         Command::Run { words } => match words.split_first() {
             Some((program, arguments)) => run_beside(program, arguments),
             None => show(),
         },
         Command::Keep => keeper::keep(),
     }
+}
+
+/// Installs the engines, unless that is done.
+pub fn install() -> Result<()> {
+    Packages::find().map(drop)
 }
 
 fn run_beside(program: &OsString, arguments: &[OsString]) -> Result<()> {

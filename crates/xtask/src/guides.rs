@@ -81,6 +81,11 @@ const USUAL: &str = "http://127.0.0.1:8080";
 /// What the walk prints among other things.
 const WALK: [&str; 4] = ["\"items\":[{", "206 Partial Content", "identical", "204"];
 
+/// Installs the programs that texts use, unless that is done.
+pub fn install() -> Result<()> {
+    PROGRAMS.find().map(drop)
+}
+
 /// Runs the guides beside engines of its own.
 pub fn run_alone() -> Result<()> {
     let built = Build::begin()?.finish()?;

@@ -31,6 +31,11 @@ const SETTINGS: [(&str, &str); 11] = [
     ("TAPEBASE_TIMEOUTS__BODY", "1s"),
 ];
 
+/// Installs httplint, unless that is done.
+pub fn install() -> Result<()> {
+    ENVIRONMENT.find().map(drop)
+}
+
 /// Builds and starts the server, asks it for every kind of answer of every route, and fails on any warning.
 pub fn run() -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);

@@ -26,6 +26,11 @@ const OPERATORS: &str = "^/v1/admin/";
 /// What could end the operator's own token, if it found their id: it is called by itself.
 const OPERATORS_LAST: [&str; 2] = ["PATCH /v1/admin/users/{id}", "DELETE /v1/admin/users/{id}"];
 
+/// Installs Schemathesis, unless that is done.
+pub fn install() -> Result<()> {
+    ENVIRONMENT.find().map(drop)
+}
+
 /// Builds and starts the server, signs up, and lets Schemathesis loose on it; `options` go to `schemathesis run`.
 pub fn run(options: &[OsString]) -> Result<()> {
     let python = python::interpreter(&ENVIRONMENT.find()?);

@@ -22,29 +22,66 @@ const FUZZING: u32 = 15;
 /// Runs every step in order and stops at the first that fails.
 pub fn run() -> Result<()> {
     engines::require_programs()?;
-    let mut steps = Steps::default();
+    let mut steps = Steps::begin();
     steps.time("dependencies", dependencies::run)?;
     steps.time("format", || program::succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
-    // Most of it is fetching programs, and waiting for them.
-    let beside = std::thread::spawn(|| deploy::run(None).and_then(|()| description::run()));
-    steps.time("build", || program::succeed(&mut workspace::tests(&["--all-targets", "--no-run"])))?;
-    steps.time("embedded", test_embedded)?;
-    steps.time("descriptions", || beside.join().map_err(|_| anyhow!("looking at the descriptions panicked"))?)?;
+    beside(&mut steps, install_and_look, |steps| {
+        steps.time("build", || program::succeed(&mut workspace::tests(&["--all-targets", "--no-run"])))?;
+        steps.time("embedded", test_embedded)
+    })?;
     let engines = steps.time("engines", Engines::start)?;
     // The tests leave a part of the processors idle.
     let release = guides::Build::begin()?;
     let tally = steps.time("tests", || count_tests(&engines))?;
-    steps.time("browsers", || browsers::run(&engines, None))?;
-    let built = steps.time("release", || release.finish())?;
-    steps.time("guides", || guides::run(&engines, &built))?;
+    beside(&mut steps, ask, |steps| {
+        steps.time("browsers", || browsers::run(&engines, None))?;
+        let built = steps.time("release", || release.finish())?;
+        steps.time("guides", || guides::run(&engines, &built))
+    })?;
     engines.stop()?;
-    steps.time("answers", lint_answers::run)?;
-    steps.time("clients", clients::run)?;
-    steps.time("fuzz-api", || schemathesis::run(&[]))?;
     steps.time("fuzz", || fuzz::run(FUZZING))?;
     steps.print();
     println!("{tally}");
     Ok(())
+}
+
+/// Fetches programs, and waits for them.
+fn install_and_look(steps: &mut Steps) -> Result<()> {
+    steps.time("deployment", || deploy::run(None))?;
+    steps.time("description", description::run)?;
+    let all = [
+        engines::install,
+        browsers::install,
+        guides::install,
+        lint_answers::install,
+        clients::install,
+        schemathesis::install,
+    ];
+    steps.time("programs", || all.iter().try_for_each(|install| install()))
+}
+
+/// Runs what takes one processor, and asks a server now and then.
+fn ask(steps: &mut Steps) -> Result<()> {
+    steps.time("answers", lint_answers::run)?;
+    steps.time("clients", clients::run)?;
+    steps.time("fuzz-api", || schemathesis::run(&[]))
+}
+
+/// Does some steps beside others, and waits for both.
+fn beside(
+    steps: &mut Steps,
+    some: impl FnOnce(&mut Steps) -> Result<()> + Send,
+    others: impl FnOnce(&mut Steps) -> Result<()>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let some = scope.spawn(|| {
+            let mut steps = Steps::begin();
+            some(&mut steps).map(|()| steps.passed)
+        });
+        others(steps)?;
+        steps.passed.extend(some.join().map_err(|_| anyhow!("a step panicked"))??);
+        Ok(())
+    })
 }
 
 /// Lints the build that leaves AWS out, and tests which stores it has. All it does with them is the same code in every
@@ -85,26 +122,32 @@ fn show_and_count(output: ChildStdout) -> Result<Tally> {
 }
 
 /// The steps that have passed, with the time each took.
-#[derive(Default)]
-struct Steps(Vec<(&'static str, Duration)>);
+struct Steps {
+    begun: Instant,
+    passed: Vec<(&'static str, Duration)>,
+}
 
 impl Steps {
+    fn begin() -> Self {
+        Self { begun: Instant::now(), passed: Vec::new() }
+    }
+
     fn time<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         println!("\n=== {name}");
         let start = Instant::now();
         let outcome = step().with_context(|| format!("step `{name}` failed after {}", seconds(start.elapsed())))?;
         let elapsed = start.elapsed();
         println!("=== {name}: passed in {}", seconds(elapsed));
-        self.0.push((name, elapsed));
+        self.passed.push((name, elapsed));
         Ok(outcome)
     }
 
     fn print(&self) {
         println!();
-        for (name, elapsed) in &self.0 {
+        for (name, elapsed) in &self.passed {
             println!("{name:<12}{:>10}", seconds(*elapsed));
         }
-        println!("{:<12}{:>10}", "all", seconds(self.0.iter().map(|(_, elapsed)| *elapsed).sum()));
+        println!("{:<12}{:>10}", "all", seconds(self.begun.elapsed()));
     }
 }
 
@@ -118,11 +161,11 @@ mod tests {
 
     #[test]
     fn a_step_that_fails_is_named() {
-        let mut steps = Steps::default();
+        let mut steps = Steps::begin();
 
         let error = steps.time("lints", || -> Result<()> { anyhow::bail!("too long") }).unwrap_err();
 
         assert!(format!("{error:#}").starts_with("step `lints` failed after 0.0 s: too long"), "{error:#}");
-        assert!(steps.0.is_empty());
+        assert!(steps.passed.is_empty());
     }
 }

@@ -114,7 +114,8 @@ const COSTS: [(&str, f64, f64); 18] = [
     ("reserve", 0.0, 12.0),
     // What a reservation writes, and a recording with its entries: 18.
     ("settle", 0.0, 32.0),
-    ("sign up", 0.0, 4.0),
+    // The account with its entry, the identity: 6.
+    ("sign up", 0.0, 12.0),
     ("find an account", 2.0, 0.0),
     // As much as to find one.
     ("find no account", 2.0, 0.0),
