@@ -59,6 +59,7 @@ impl Function {
             .arg(env!("CARGO_BIN_EXE_bootstrap"))
             // All clients have one address here.
             .envs([
+                ("TAPEBASE_LIMITS__REQUESTS_PER_ADDRESS", "0"),
                 ("TAPEBASE_LIMITS__SIGN_UPS_PER_ADDRESS", "0"),
                 ("TAPEBASE_LIMITS__WRONG_PASSWORDS_PER_ADDRESS", "0"),
             ])
