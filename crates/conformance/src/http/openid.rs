@@ -310,6 +310,7 @@ pub fn what_the_provider_gave_the_app_is_revoked(client: &dyn Client, provider: 
         ("native", json!({"authorization_code": "made up"}), "invalid-id-token"),
         ("native", json!({"authorization_code": code, "client_id": "app"}), "invalid-body"),
         ("native", json!({"authorization_code": ""}), "invalid-body"),
+        ("native", json!({"authorization_code": code, "client_id": "x".repeat(513)}), "invalid-body"),
         ("native", json!({"code": code}), "invalid-body"),
         // Which the server cannot prove to be.
         ("native", json!({"authorization_code": code, "client_id": "another"}), "not-found"),
@@ -318,6 +319,10 @@ pub fn what_the_provider_gave_the_app_is_revoked(client: &dyn Client, provider: 
         assert_eq!(revoke(of, &body).problem(), problem, "{of} {body}");
     }
     assert!(!provider.has_revoked(&ann));
+    // What is no provider's keeps nobody waiting.
+    for _ in 0..20 {
+        assert_eq!(revoke("nobody", &with_code).problem(), "not-found");
+    }
 
     let _ = revoke("native", &with_code).expect(204);
 

@@ -111,7 +111,7 @@ pub async fn revoke(
     let (user, provider) = (caller.user, provider(&path)?);
     let api::OidcRevocation { authorization_code, client_id } = body.0;
     let code = AppCode::parse(authorization_code, client_id)
-        .map_err(|error| Problem::new(Slug::InvalidBody, format!("authorization_code: {error}.")))?;
+        .map_err(|error| Problem::new(Slug::InvalidBody, format!("{error}.")))?;
     let revoke = async move { services.auth.revoke_at_provider(&caller, &provider, &code).await };
     tasks.run(user, revoke).await?;
     Ok(HttpResponse::NoContent().finish())
