@@ -32,8 +32,8 @@ pub use self::{
     checksum::add_function as add_checksum_function,
     tokens::{INSERT_TOKEN, TOKEN, bind_token, token},
     users::{
-        FIND_ACCOUNT, FIND_ACCOUNT_BY_IDENTITY, FIND_SESSION, IDENTITY, INSERT_IDENTITY, INSERT_SESSION, INSERT_USER,
-        SESSION, USER, account, bind_identity, bind_session, bind_user, session, user_id,
+        FIND_ACCOUNT, FIND_ACCOUNT_BY_IDENTITY, FIND_LAST_ACCOUNT, FIND_SESSION, IDENTITY, INSERT_IDENTITY,
+        INSERT_SESSION, INSERT_USER, SESSION, USER, account, bind_identity, bind_session, bind_user, session, user_id,
     },
     values::micros,
 };

@@ -302,5 +302,7 @@ async fn a_damaged_identity_lets_nobody_in_and_keeps_no_other_from_doing_so() {
     assert_eq!(found.user.identities, user.identities[..1]);
     assert_eq!(connection.execute("UPDATE identities SET linked_at = 0", []), Ok(2));
     assert!(rows.account(user.id).await.is_err(), "somebody who has no identity is not nobody");
+    let nobody = UserStore::find(&rows, &email("carl@example.com")).await;
+    assert_eq!(nobody.expect("whoever signed up last, who is read for the time it takes, is no matter"), None);
     assert_eq!(rows.unreadable().await.expect("looked through").len(), 2);
 }

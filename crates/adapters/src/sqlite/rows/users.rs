@@ -34,10 +34,12 @@ pub static INSERT_SESSION: LazyLock<String> = LazyLock::new(|| insert_into("sess
 pub static FIND_SESSION: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM sessions WHERE token = ?1", SESSION.join(", ")));
 
-/// The account of a user, and that of whoever has an identity: a row for each identity they have, or one without any.
+/// The account of a user, that of whoever has an identity, and that of whoever signed up last: a row for each identity
+/// they have, or one without any.
 pub static FIND_ACCOUNT: LazyLock<String> = LazyLock::new(|| accounts("?1"));
 pub static FIND_ACCOUNT_BY_IDENTITY: LazyLock<String> =
     LazyLock::new(|| accounts("(SELECT user FROM identities WHERE network = ?1 AND subject = ?2)"));
+pub static FIND_LAST_ACCOUNT: LazyLock<String> = LazyLock::new(|| accounts("(SELECT max(id) FROM users)"));
 
 fn accounts(of: &str) -> String {
     let (users, identities) = (USER.join(", users."), IDENTITY.join(", identities."));
