@@ -41,6 +41,7 @@ pub fn run(seconds: u32) -> Result<()> {
 fn build(target: &str) -> Result<PathBuf> {
     let mut build = cargo(&["build", "--quiet", "-p", "tapebase-fuzz"]);
     build.env("RUSTC_WORKSPACE_WRAPPER", path(WRAPPER));
+    workspace::not_incrementally(&mut build);
     workspace::built(&mut build, &format!("fuzz-{target}"))
 }
 

@@ -34,7 +34,13 @@ pub fn tests(arguments: &[&str]) -> Command {
 pub fn linting_cargo(arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
     command.env("RUSTC_WORKSPACE_WRAPPER", path("crates/xtask/linting-rustc.sh"));
+    not_incrementally(&mut command);
     command
+}
+
+/// Has cargo compile each crate as a whole: what it notes for the next time makes the first take twice as long.
+pub fn not_incrementally(command: &mut Command) {
+    command.env("CARGO_INCREMENTAL", "0");
 }
 
 /// Builds with these arguments for cargo, and returns where it has put the program of this name.
