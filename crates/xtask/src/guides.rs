@@ -2,7 +2,6 @@
 //! as somebody does who pastes them: on disk, on the engines of AWS, and behind a proxy.
 
 mod proxy;
-mod release;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -11,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::debian::{Bundle, environment};
 use crate::engines::{Engines, MailServer, OidcProvider};
 use crate::markdown::blocks;
+use crate::program;
 use crate::server;
-use crate::workspace;
-pub use release::Build;
+use crate::workspace::{self, cargo};
 
 const PROGRAMS: Bundle = Bundle {
     name: "guides",
@@ -63,6 +63,10 @@ const DEPLOYMENT: (&str, &str, &str) = ("deploy/README.md", "See whether it answ
 /// For how long a text may take, in seconds: a server that does not answer must not have everybody wait for ever.
 const PATIENCE: &str = "120";
 
+/// Where a desk has programs of its own, and the one that stands for cargo.
+const BIN: &str = "bin";
+const CARGO: &str = "crates/xtask/guides-cargo.sh";
+
 /// Where all mail is, in a desk's folder.
 const MAILS: &str = "mails";
 /// Which is the person's business: waits for the latest mail to an address, and prints the code in it.
@@ -88,16 +92,16 @@ pub fn install() -> Result<()> {
 
 /// Runs the guides beside engines of its own.
 pub fn run_alone() -> Result<()> {
-    let built = Build::begin()?.finish()?;
     let engines = Engines::start()?;
-    let outcome = run(&engines, &built);
+    let outcome = run(&engines);
     engines.stop()?;
     outcome
 }
 
 /// Starts servers as the README says, and does all that is written.
-pub fn run(engines: &Engines, built: &Path) -> Result<()> {
-    let desk = Desk::new(PROGRAMS.find()?, built)?;
+pub fn run(engines: &Engines) -> Result<()> {
+    ensure_cargo_runs_the_server()?;
+    let desk = Desk::new(PROGRAMS.find()?, &server::build()?)?;
     let settings = workspace::path("tapebase.toml");
     ensure!(!settings.exists(), "{} would be read by the server: move it away", settings.display());
     let readme = std::fs::read_to_string(workspace::path(README))?;
@@ -133,6 +137,8 @@ impl Desk {
         let release = folder.path().join("target/release");
         std::fs::create_dir_all(&release)?;
         symlink(built, release.join("tapebase"))?;
+        std::fs::create_dir(folder.path().join(BIN))?;
+        symlink(workspace::path(CARGO), folder.path().join(BIN).join("cargo"))?;
         symlink(workspace::path("crates"), folder.path().join("crates"))?;
         let mail = MailServer::start(&folder.path().join(MAILS))?;
         Ok(Self { home, folder, provider: OidcProvider::start()?, mail })
@@ -152,7 +158,6 @@ impl Desk {
         let mut command = Command::new("bash");
         let folder = folder.display();
         command.arg("-ec").arg(format!("cd '{folder}'\n{before}\nexec {last}")).env("PATH", self.path()?);
-        release::cheaply(&mut command);
         Ok(command)
     }
 
@@ -223,10 +228,23 @@ impl Desk {
     }
 
     fn path(&self) -> Result<OsString> {
-        let folders = [self.home.join("usr/bin"), self.home.join("bin")];
+        let folders = [self.folder.path().join(BIN), self.home.join("usr/bin"), self.home.join("bin")];
         let usual = std::env::var_os("PATH").unwrap_or_default();
         Ok(std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&usual)))?)
     }
+}
+
+/// `cargo run` takes the only program of the only member that is built by default.
+fn ensure_cargo_runs_the_server() -> Result<()> {
+    let metadata = program::read(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
+    let metadata: Value = serde_json::from_slice(&metadata)?;
+    let members = metadata["workspace_default_members"].as_array().context("cargo builds nothing by default")?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.filter(|package| members.contains(&package["id"]));
+    let targets = targets.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let programs: Vec<_> = targets.filter(|target| target["kind"][0] == "bin").map(|target| &target["name"]).collect();
+    ensure!(programs == ["tapebase"], "`cargo run` has these to choose from: {programs:?}");
+    Ok(())
 }
 
 /// The commands of a text for a server that runs, in their order.

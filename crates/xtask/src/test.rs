@@ -30,13 +30,10 @@ pub fn run() -> Result<()> {
         steps.time("embedded", test_embedded)
     })?;
     let engines = steps.time("engines", Engines::start)?;
-    // The tests leave a part of the processors idle.
-    let release = guides::Build::begin()?;
     let tally = steps.time("tests", || count_tests(&engines))?;
     beside(&mut steps, ask, |steps| {
         steps.time("browsers", || browsers::run(&engines, None))?;
-        let built = steps.time("release", || release.finish())?;
-        steps.time("guides", || guides::run(&engines, &built))
+        steps.time("guides", || guides::run(&engines))
     })?;
     engines.stop()?;
     steps.time("fuzz", || fuzz::run(FUZZING))?;
