@@ -65,7 +65,7 @@
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
-//! and `tapebase rebuild` needs `Scan` on `sweep`.
+//! sweeping `DescribeTable` as well, and `tapebase rebuild` needs `Scan` on `sweep`.
 
 mod attempts;
 mod commit;
@@ -76,6 +76,7 @@ mod due;
 mod erasure;
 mod errors;
 mod feed;
+mod generations;
 mod items;
 mod keys;
 mod list;

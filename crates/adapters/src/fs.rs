@@ -5,6 +5,7 @@
 //! ```text
 //! blobs/VERSION             the layout's number
 //! blobs/ROWS                the id of the row store that knows what is an orphan here
+//! blobs/GENERATION          how far the blobs have come with those rows
 //! blobs/packs/9c41….v2      many small blobs, each with a header of its own: 16 random hexadecimal digits
 //! blobs/7f/7f3a….OWNER.ID   one large blob: 32 random hexadecimal digits, below the first two of them
 //! blobs/parts/e1c0…/2       the second part of a blob that is sent in parts
@@ -27,6 +28,7 @@ mod direct;
 mod entry;
 mod file;
 mod folder;
+mod generation;
 mod header;
 mod name;
 mod new_pack;
@@ -58,6 +60,7 @@ use futures_util::{StreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
+    lineage::{Generation, Step},
     memory::Budget,
     ports::{BlobEntry, BlobError, BlobStore, BoxError, digest},
 };
@@ -205,6 +208,16 @@ impl BlobStore for Fs {
         });
         let owner = owner.await?.map(|owner| StoreId::parse(owner.trim()));
         owner.transpose().map_err(|error| BlobError::Unavailable(error.into()))
+    }
+
+    async fn generation(&self) -> Result<Option<Generation>, BlobError> {
+        let root = self.root.clone();
+        blocking(move || generation::read(&root)).await
+    }
+
+    async fn step(&self, step: Step) -> Result<bool, BlobError> {
+        let root = self.root.clone();
+        blocking(move || generation::step(&root, step)).await
     }
 
     async fn ping(&self) -> Result<(), BlobError> {

@@ -27,6 +27,7 @@ use tapebase_domain::{
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId, random_bytes},
+    lineage::{Generation, Step},
     pending::{PendingUpload, StagedRef},
     playback::{LinkEpoch, PlaybackKey},
     ports::{BlobEntry, BlobError, BlobStore, Clock, SystemClock},
@@ -47,7 +48,9 @@ pub struct Memory {
 struct State {
     blobs: BTreeMap<BlobRef, (Bytes, BlobDescription)>,
     claimed_by: Option<StoreId>,
+    generation: Option<Generation>,
     id: Option<StoreId>,
+    last_step: Option<Step>,
     history: Option<HistoryId>,
     counters: BTreeMap<UserId, Counters>,
     forgotten: BTreeMap<UserId, ChangeNumber>,
@@ -178,6 +181,18 @@ impl BlobStore for Memory {
 
     async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
         Ok(self.state().claimed_by)
+    }
+
+    async fn generation(&self) -> Result<Option<Generation>, BlobError> {
+        Ok(self.state().generation)
+    }
+
+    async fn step(&self, step: Step) -> Result<bool, BlobError> {
+        let generation = &mut self.state().generation;
+        if *generation == step.from {
+            *generation = Some(step.to);
+        }
+        Ok(*generation == Some(step.to))
     }
 
     async fn ping(&self) -> Result<(), BlobError> {

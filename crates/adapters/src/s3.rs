@@ -3,8 +3,9 @@
 //! A blob is one private object of a random name below the prefix, never overwritten and never renamed:
 //!
 //! ```text
-//! s3://bucket/prefix/7f3a…   one blob: 32 random hexadecimal digits
-//! s3://bucket/prefix/ROWS    the id of the row store that knows what is an orphan here
+//! s3://bucket/prefix/7f3a…       one blob: 32 random hexadecimal digits
+//! s3://bucket/prefix/ROWS        the id of the row store that knows what is an orphan here
+//! s3://bucket/prefix/GENERATION  how far the blobs have come with those rows
 //! ```
 //!
 //! Each says whose it is in its metadata, and its SHA-256 where that is known when it is begun.
@@ -14,6 +15,7 @@ mod blobs;
 mod cors;
 mod doctor;
 mod error;
+mod generation;
 mod links;
 mod metadata;
 mod setup;

@@ -6,11 +6,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     id::{RecordingId, StoreId},
+    lineage::{Generation, Step},
     ports::{BlobEntry, BlobError, BlobStore, Clock as _, SystemClock},
 };
 use tokio::task::{JoinSet, yield_now};
@@ -260,6 +261,42 @@ pub async fn claim_is_granted_to_one_store_for_ever(store: Arc<dyn BlobStore>) {
     assert_eq!(answers, [true, false, true, false]);
     assert_eq!(store.claimed_by().await.expect("an answer"), Some(first));
     assert_eq!(walk(&store).await, [], "a claim is no blob");
+}
+
+/// A step MUST be taken on condition that the blobs are where it begins, once.
+pub async fn a_step_begins_where_the_blobs_are(store: Arc<dyn BlobStore>) {
+    let [first, second, third] = [(); 3].map(|()| Generation::generate());
+    let (one, two) = (Step { from: None, to: first }, Step { from: Some(first), to: second });
+    assert_eq!(store.generation().await.expect("an answer"), None);
+
+    assert!(!store.step(two).await.expect("an answer"));
+    assert_eq!(store.generation().await.expect("an answer"), None);
+    for _ in 0..2 {
+        assert!(store.step(one).await.expect("an answer"), "whoever asks again is told that it is done");
+        assert_eq!(store.generation().await.expect("an answer"), Some(first));
+    }
+    assert!(store.step(two).await.expect("an answer"));
+    for late in [one, Step { from: Some(first), to: third }, Step { from: None, to: third }] {
+        assert!(!store.step(late).await.expect("an answer"));
+    }
+
+    assert_eq!(store.generation().await.expect("an answer"), Some(second));
+    assert_eq!(walk(&store).await, [], "a generation is no blob");
+}
+
+/// Of several steps at once from where the blobs are, one MUST be taken.
+pub async fn of_two_steps_at_once_one_is_taken(store: Arc<dyn BlobStore>) {
+    let mut from = None;
+    for _ in 0..5 {
+        let steps = [(); 4].map(|()| Step { from, to: Generation::generate() });
+        let taken = join_all(steps.map(|step| store.step(step))).await;
+        let taken: Vec<_> = taken.into_iter().map(|taken| taken.expect("an answer")).collect();
+
+        from = store.generation().await.expect("an answer");
+        let expected: Vec<_> = steps.iter().map(|step| Some(step.to) == from).collect();
+        assert_eq!(taken, expected);
+        assert!(taken.contains(&true));
+    }
 }
 
 /// A ping fails when the store cannot serve, and only then.

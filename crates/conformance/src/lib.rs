@@ -66,6 +66,7 @@ macro_rules! record_store_tests {
             a_record_store_is_empty_until_something_is_inserted,
             a_record_store_with_a_tombstone_is_not_empty,
             a_record_store_has_the_id_it_adopted,
+            a_step_is_noted_on_condition_of_the_last,
             a_record_store_that_serves_answers_pings,
             look_up_finds_recordings_and_tombstones,
             insert_answers_deleted_unless_it_is_again,
@@ -220,6 +221,8 @@ macro_rules! blob_store_tests {
             a_walk_has_every_blob_exactly_once,
             a_walk_goes_on_when_what_it_passed_is_deleted,
             claim_is_granted_to_one_store_for_ever,
+            a_step_begins_where_the_blobs_are,
+            of_two_steps_at_once_one_is_taken,
             a_blob_store_that_serves_answers_pings,
         }
     };

@@ -9,6 +9,7 @@ use tapebase_domain::{
     blob::BlobRef,
     details::Details,
     id::{RecordingId, StoreId, UserId},
+    lineage::{Generation, LastStep, Step},
     media_type::MediaType,
     ports::{InsertError, RecordStore, Terms},
     quota::{Excess, Quota},
@@ -310,6 +311,26 @@ pub async fn a_record_store_has_the_id_it_adopted(store: Arc<dyn RecordStore>) {
 
     assert_eq!(store.id().await.expect("an answer"), lost);
     assert_same(find(&store, &inserted).await.as_ref(), &inserted);
+}
+
+/// A step MUST be noted on condition that the last one is what was seen.
+pub async fn a_step_is_noted_on_condition_of_the_last(store: Arc<dyn RecordStore>) {
+    let [first, second, third] = [(); 3].map(|()| Generation::generate());
+    let (one, two) = (Step { from: None, to: first }, Step { from: Some(first), to: second });
+    let other = Step { from: Some(first), to: third };
+    assert_eq!(store.last_step().await.expect("an answer"), LastStep::None);
+
+    assert!(!store.note_step(LastStep::Noted(other), one).await.expect("an answer"));
+    assert_eq!(store.last_step().await.expect("an answer"), LastStep::None);
+    assert!(store.note_step(LastStep::None, one).await.expect("an answer"));
+    assert!(!store.note_step(LastStep::None, other).await.expect("an answer"));
+    assert_eq!(store.last_step().await.expect("an answer"), LastStep::Noted(one));
+
+    let noted = store.id().await.expect("an answer");
+    let (two, other) =
+        futures_util::join!(store.note_step(LastStep::Noted(one), two), store.note_step(LastStep::Noted(one), other));
+    assert_eq!(u8::from(two.expect("an answer")) + u8::from(other.expect("an answer")), 1, "of two at once, one");
+    assert_eq!(store.id().await.expect("an answer"), noted);
 }
 
 /// A ping fails when the store cannot serve, and only then.

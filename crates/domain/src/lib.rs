@@ -3,7 +3,7 @@
 //! - [`recording`], [`attempts`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`mail`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`usage`], [`readiness`], [`verify`], [`backup`] and
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`lineage`], [`usage`], [`readiness`], [`verify`], [`backup`] and
 //!   [`rebuild`] are the use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
@@ -23,6 +23,7 @@ mod email;
 pub mod erasure;
 pub mod history;
 pub mod id;
+pub mod lineage;
 pub mod list;
 mod look;
 pub mod mail;
@@ -70,6 +71,8 @@ pub struct Services {
     pub readiness: readiness::Readiness,
     /// Removing what crashes and expiry left behind.
     pub sweep: sweep::Sweep,
+    /// Whether rows and audio have the same history.
+    pub lineage: lineage::Lineage,
 }
 
 /// What the operator decides.
@@ -112,6 +115,7 @@ impl Services {
             usage: usage::Usage::new(ports, policy.limits, policy.auth.most_sessions),
             readiness: readiness::Readiness::new(ports),
             sweep: sweep::Sweep::new(ports, policy.orphan_grace, policy.retention),
+            lineage: lineage::Lineage::new(ports),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     details::NewDetails,
     history::ChangeNumber,
     id::{RecordingId, StoreId},
+    lineage::{Lineage, LineageError},
     look,
     media_type::MediaType,
     ports::{BlobError, BlobStore, BoxError, Clock, InsertError, Ports, RecordStore, StoreError, Terms, digest, relay},
@@ -49,6 +50,9 @@ pub enum RebuildError {
     /// Other rows have taken the audio meanwhile.
     #[error("other rows have taken the audio meanwhile")]
     Claimed,
+    /// The rows cannot be noted to be those of the audio.
+    #[error(transparent)]
+    Lineage(#[from] LineageError),
     /// The row store failed.
     #[error(transparent)]
     Rows(#[from] StoreError),
@@ -62,6 +66,7 @@ pub enum RebuildError {
 pub struct Rebuild {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
+    lineage: Lineage,
     clock: Arc<dyn Clock>,
 }
 
@@ -69,8 +74,8 @@ impl Rebuild {
     /// Wires the use case. The stores need not belong together yet.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        let Ports { records, blobs, clock, .. } = ports.clone();
-        Self { records, blobs, clock }
+        let (lineage, Ports { records, blobs, clock, .. }) = (Lineage::new(ports), ports.clone());
+        Self { records, blobs, lineage, clock }
     }
 
     /// Makes sure that the rows may be made, and tells whose id they are to have in the end.
@@ -160,7 +165,10 @@ impl Rebuild {
     /// A failing store.
     pub async fn finish(&self, id: StoreId) -> Result<(), RebuildError> {
         self.records.adopt(id).await?;
-        if self.blobs.claim(id).await? { Ok(()) } else { Err(RebuildError::Claimed) }
+        if !self.blobs.claim(id).await? {
+            return Err(RebuildError::Claimed);
+        }
+        Ok(self.lineage.renew().await?)
     }
 
     /// The row of a blob; its name and the times of its recording are lost.

@@ -14,6 +14,7 @@ use crate::{
     blob::{BlobRef, Provenance},
     erasure::{Erased, Erasure},
     history::{DeletedAudio, Retention},
+    lineage::{Lineage, LineageError},
     ports::{
         AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError, TokenStore,
         UploadStore, UserStore,
@@ -55,6 +56,9 @@ pub enum SweepError {
     /// A row store failed.
     #[error(transparent)]
     Rows(#[from] StoreError),
+    /// Rows and audio have different histories, or it cannot be told; nothing was done.
+    #[error(transparent)]
+    Lineage(#[from] LineageError),
     /// So much audio without a recording is suspect: it stays until somebody has looked at it.
     #[error(
         "{orphans} of {looked_at} pieces of audio have no recording: so many are not removed unless that is confirmed; \
@@ -71,6 +75,7 @@ pub enum SweepError {
 /// Cleans up; safe to run while uploads go on, and twice at once.
 #[derive(Clone)]
 pub struct Sweep {
+    lineage: Lineage,
     erasure: Erasure,
     witnesses: Witnesses,
     uploads: Arc<dyn UploadStore>,
@@ -94,10 +99,12 @@ impl Sweep {
     /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
+        let lineage = Lineage::new(ports);
         let (erasure, witnesses) = (Erasure::new(ports, grace), Witnesses::new(ports));
         let Ports { uploads, blobs, staging, users, tokens, single_use, attempts, deleted, clock, .. } = ports.clone();
         let (staged, has_brake) = (staging.blobs, true);
         Self {
+            lineage,
             erasure,
             witnesses,
             uploads,
@@ -121,11 +128,12 @@ impl Sweep {
         Self { has_brake: false, ..self }
     }
 
-    /// Goes once through everything that may be left over.
+    /// Goes once through everything that may be left over, unless rows and audio have different histories.
     ///
     /// # Errors
     /// [`SweepError`].
     pub async fn run(&self) -> Result<Swept, SweepError> {
+        self.lineage.advance().await?;
         let now = self.clock.now();
         let uploads = self.forget_uploads(now).await;
         let staged = self.staged.abort_begun_before(now - self.grace).await;

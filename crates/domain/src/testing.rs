@@ -12,6 +12,7 @@ use crate::{
     digest::Sha256,
     history::{ChangeNumber, Counters},
     id::{RecordingId, SessionId, UserId},
+    lineage::LastStep,
     media_type::MediaType,
     memory::Budget,
     ports::{
@@ -62,6 +63,10 @@ impl TestPorts {
 
     /// What is not said to be otherwise is sound.
     pub fn build(mut self) -> Ports {
+        self.records.expect_last_step().returning(|| Ok(LastStep::None));
+        self.records.expect_note_step().returning(|_, _| Ok(true));
+        self.blobs.expect_generation().returning(|| Ok(None));
+        self.blobs.expect_step().returning(|_| Ok(true));
         self.blobs.expect_ping().returning(|| Ok(()));
         self.identity_providers.expect_of_network().returning(|_| None);
         self.users.expect_session_of().returning(|user, id| Ok(Some(session(user, id))));

@@ -16,9 +16,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The right to serve the stores, for as long as this is there.
-pub struct Exclusive(#[expect(dead_code, reason = "the lock goes when the file is closed")] Option<File>);
+pub struct Exclusive(Option<File>);
 
 impl Exclusive {
+    /// Whether there is nobody else who serves: the stores are of one machine.
+    pub const fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Waits until no other server has the stores.
     ///
     /// Other commands do not ask for it: they work beside a server.

@@ -52,6 +52,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let origins = http_policy.allowed_origins.clone();
     let (sweep, damage, changes) = (services.sweep.clone(), services.damage.clone(), services.changes.clone());
     let (failures, clock) = (Failures::default(), ports.clock.clone());
+    let lineage = exclusive.is_held().then(|| services.lineage.clone());
+    if let Some(lineage) = &lineage {
+        sweep::advance(lineage, &failures, &*clock).await;
+    }
     let shown = failures.clone();
     let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
     let tasks = Tasks::new(Handle::current(), 2 * config.limits.connections);
@@ -89,7 +93,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (rows, audio) = config.stores();
     warn_of_risks(&config, &addresses);
     tracing::info!(%address, records = %rows, blobs = %audio, "serving");
-    let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, config.sweep.every, failures, clock));
+    let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, config.sweep.every, failures.clone(), clock.clone()));
     let server = server.run();
     tokio::spawn(stop_when_told(told, changes, server.handle()));
     server.await?;
@@ -97,6 +101,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let _ = sweeper.await;
     if timeout(timeouts.shutdown, tasks.finished()).await.is_err() {
         tracing::warn!(tasks = tasks.count(), "what was begun does not end; its stores do not answer");
+    }
+    // A copy of what there was until now is told from what goes on.
+    if let Some(lineage) = lineage {
+        sweep::advance(&lineage, &failures, &*clock).await;
     }
     drop_stores(records, blobs).await;
     drop(exclusive);

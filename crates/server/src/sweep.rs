@@ -8,6 +8,7 @@ use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     damage::Damage,
+    lineage::{Lineage, LineageError},
     ports::{Clock, causes},
     sweep::{Kept, Orphans, Sweep, SweepError, Swept},
 };
@@ -18,6 +19,9 @@ use crate::first_run;
 
 /// What a sweep that fails is called.
 pub const TASK: &str = "sweep";
+
+/// What it is called that rows and audio have different histories.
+pub const HISTORY: &str = "history";
 
 /// What a sweep that stops says of how to go on.
 pub const GO_ON: &str = "look at what would go with `tapebase sweep --dry-run`, and go on with --yes";
@@ -36,6 +40,18 @@ pub struct Options {
     dry_run: bool,
 }
 
+/// Has rows and audio go on together, so that a copy of either is told from what goes on; notes it if they have different
+/// histories already.
+pub async fn advance(lineage: &Lineage, failures: &Failures, clock: &dyn Clock) {
+    match lineage.advance().await {
+        Ok(()) => failures.clear(HISTORY),
+        Err(error) => {
+            failures.add(HISTORY, clock.now());
+            tracing::error!(cause = causes(&error), "no audio is removed on the word of these rows");
+        }
+    }
+}
+
 /// Sweeps every so often, logs what came of it, and notes whether it failed; and reminds of audio that is damaged. Not at
 /// once: whoever has just put something back that should not have been has time to notice.
 pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: &Failures, clock: &dyn Clock) {
@@ -49,6 +65,7 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
         match sweep.run().await {
             Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased }) => {
                 failures.clear(TASK);
+                failures.clear(HISTORY);
                 tracing::info!(
                     blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
                 );
@@ -68,6 +85,9 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
             }
             Err(error) => {
                 failures.add(TASK, clock.now());
+                if matches!(error, SweepError::Lineage(LineageError::Parted)) {
+                    failures.add(HISTORY, clock.now());
+                }
                 tracing::error!(cause = causes(&error), "cannot sweep");
             }
         }
@@ -77,9 +97,10 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
 /// `tapebase sweep`: sweeps once, and prints what was removed.
 pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
     first_run::require_stores(config, "nothing to sweep")?;
-    let sweep = Services::new(&config.locations()?.connect().await?, &config.policy()?).sweep;
+    let Services { sweep, lineage, .. } = Services::new(&config.locations()?.connect().await?, &config.policy()?);
     if options.dry_run {
-        return show(&sweep).await;
+        show(&sweep).await?;
+        return Ok(lineage.check().await?);
     }
     let sweep = if options.yes { sweep.without_brake() } else { sweep };
     let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =

@@ -7,6 +7,7 @@ use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     id::{RecordingId, UserId},
+    lineage::{Lineage, LineageError},
     ports::{InventoryPage, Miscount, causes},
     recording::Recording,
     sweep::{Sweep, SweepError, are_too_many},
@@ -45,12 +46,12 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let Some(verify) = Verify::new(&ports, policy.orphan_grace) else {
         bail!("these rows cannot be walked through: verify is for recordings in SQLite");
     };
-    let sweep = Services::new(&ports, &policy).sweep;
+    let Services { sweep, lineage, .. } = Services::new(&ports, &policy);
     let sweep = if options.yes { sweep.without_brake() } else { sweep };
     let progress = Progress::begin(options.rate);
-    let mut run = Run { verify, sweep, repair: options.repair, has_brake: !options.yes, progress, damaged: 0 };
+    let mut run = Run { verify, sweep, lineage, repair: options.repair, has_brake: !options.yes, progress, damaged: 0 };
 
-    let faults = run.check_rows().await?;
+    let faults = run.check_lineage().await? + run.check_rows().await?;
     run.check_recordings(options.after.clone()).await?;
     let damaged = run.damaged;
     let left = faults + run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
@@ -64,6 +65,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
 struct Run {
     verify: Verify,
     sweep: Sweep,
+    lineage: Lineage,
     repair: bool,
     has_brake: bool,
     progress: Progress,
@@ -71,7 +73,21 @@ struct Run {
 }
 
 impl Run {
-    /// Before all else: nothing may be removed on the word of rows that are broken.
+    /// Before all else: nothing may be removed on the word of rows that are not those of the audio.
+    async fn check_lineage(&mut self) -> anyhow::Result<usize> {
+        let looked = if self.repair { self.lineage.advance().await } else { self.lineage.check().await };
+        match looked {
+            Ok(()) => Ok(0),
+            Err(error @ LineageError::Parted) => {
+                say!("{error}");
+                self.repair = false;
+                Ok(1)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nor on the word of rows that are broken.
     async fn check_rows(&mut self) -> anyhow::Result<usize> {
         let mut faults = self.verify.faults().await?;
         print_faults(&faults);

@@ -122,6 +122,16 @@ impl Ledger {
         self.fates.insert(to.clone(), Fate::Recorded);
     }
 
+    /// An operator says that these recordings are all there are: whatever came later is given up.
+    pub fn give_up_all_but(&mut self, recordings: &[Recording]) {
+        let kept: BTreeSet<_> = recordings.iter().map(|recording| &recording.blob).collect();
+        for (blob, fate) in &mut self.fates {
+            if *fate == Fate::Recorded && !kept.contains(blob) {
+                *fate = Fate::Released;
+            }
+        }
+    }
+
     /// It is about to be removed.
     pub fn delete(&mut self, blob: &BlobRef) {
         self.loose.remove(blob.as_str());

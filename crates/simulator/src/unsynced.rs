@@ -10,6 +10,7 @@ use tapebase_adapters::memory::Memory;
 use tapebase_domain::{
     blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
+    lineage::{Generation, Step},
     ports::{BlobEntry, BlobError, BlobStore},
 };
 
@@ -96,6 +97,14 @@ impl BlobStore for Unsynced {
 
     async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
         self.audio.claimed_by().await
+    }
+
+    async fn generation(&self) -> Result<Option<Generation>, BlobError> {
+        self.audio.generation().await
+    }
+
+    async fn step(&self, step: Step) -> Result<bool, BlobError> {
+        self.audio.step(step).await
     }
 
     async fn ping(&self) -> Result<(), BlobError> {

@@ -271,6 +271,7 @@ impl World {
         self.must(self.stores.wait_for(self.stores.audio(now)));
         self.time.pass(GRACE * 2);
         self.stores.sync();
+        self.notice();
         self.sweep(0, dice);
         self.run_to_end(dice);
         for person in 0..PEOPLE {

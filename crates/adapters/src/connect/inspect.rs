@@ -3,7 +3,10 @@
 use std::error::Error;
 
 use futures_util::FutureExt as _;
-use tapebase_domain::ports::{BoxError, Ports, causes};
+use tapebase_domain::{
+    lineage::Lineage,
+    ports::{BoxError, Ports, causes},
+};
 
 use super::{ConnectError, Locations, open};
 use crate::finding::{Finding, Outcome};
@@ -35,6 +38,7 @@ impl Locations {
             findings.push(finding("the users can be read", users.ping().await));
             findings.push(finding("the audio can be read", blobs.ping().await));
             findings.push(finding("audio and database belong together", ports.check_pair().await));
+            findings.push(finding("audio and database have the same history", Lineage::new(&ports).check().await));
         }
         if let Some(mailer) = &self.mailer {
             let outcome =

@@ -14,6 +14,7 @@ use tapebase_domain::{
     digest::Sha256,
     history::{ChangeNumber, Counters, Deleted, Entry, HistoryId},
     id::{ApiTokenId, IdentityId, RecordingId, SessionId, StoreId, UserId, random_bytes},
+    lineage::{Generation, Step},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     playback::{LinkEpoch, PlaybackKey},
@@ -399,6 +400,17 @@ pub fn history(item: &Item) -> Result<HistoryId, StoreError> {
 pub fn store_id(item: &Item) -> Result<StoreId, StoreError> {
     history(item)?;
     Attributes(item).parsed("id", StoreId::parse)
+}
+
+/// The last step from one generation of the audio to the next, and in which table it was noted.
+pub fn last_step(item: &Item) -> Result<Option<(Step, &str)>, StoreError> {
+    if !item.contains_key("step_to") {
+        return Ok(None);
+    }
+    let parse = |text: &str| if text.is_empty() { Ok(None) } else { Generation::parse(text).map(Some) };
+    let attributes = Attributes(item);
+    let (from, to) = (attributes.parsed("step_from", parse)?, attributes.parsed("step_to", Generation::parse)?);
+    Ok(Some((Step { from, to }, attributes.text("step_table")?)))
 }
 
 pub fn of_playback_key(key: &PlaybackKey) -> Item {

@@ -5,6 +5,7 @@ use tapebase_domain::{
     blob::BlobRef,
     history::{Counters, Entry},
     id::{RecordingId, StoreId, UserId},
+    lineage::{LastStep, Step},
     page::PageRequest,
     playback::LinkEpoch,
     ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
@@ -160,6 +161,14 @@ impl RecordStore for DynamoDb {
 
     async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
         self.replace_id(id).await
+    }
+
+    async fn last_step(&self) -> Result<LastStep, StoreError> {
+        self.read_last_step().await
+    }
+
+    async fn note_step(&self, last: LastStep, next: Step) -> Result<bool, StoreError> {
+        self.write_step(last, next).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -26,7 +26,7 @@ pub fn lay_out(root: &Path) -> io::Result<()> {
     let version = fs::read_to_string(root.join("VERSION"))?;
     if OLDER.contains(&&*version) {
         // An older program must refuse what it would take for lost.
-        fs::rename(write_temporary(root, "VERSION", VERSION)?, root.join("VERSION"))?;
+        replace(root, "VERSION", VERSION)?;
     } else if version != VERSION {
         let message = format!("{} has layout {}, this program knows 3", root.display(), version.trim());
         return Err(io::Error::new(ErrorKind::Unsupported, message));
@@ -49,6 +49,19 @@ pub fn write_once(root: &Path, name: &str, content: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         linked => linked.and_then(|()| sync(root)),
     }
+}
+
+/// Writes a small file in the place of the one that is there, whole or not at all.
+pub fn replace(root: &Path, name: &str, content: &str) -> io::Result<()> {
+    fs::rename(write_temporary(root, name, content)?, root.join(name))?;
+    sync(root)
+}
+
+/// Keeps everybody else who asks for it from writing a small file, until it is dropped.
+pub fn lock(root: &Path) -> io::Result<File> {
+    let file = File::open(root.join("VERSION"))?;
+    file.lock()?;
+    Ok(file)
 }
 
 fn write_temporary(root: &Path, name: &str, content: &str) -> io::Result<PathBuf> {

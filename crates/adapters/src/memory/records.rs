@@ -5,6 +5,7 @@ use tapebase_domain::{
     blob::BlobRef,
     history::{Counters, Deleted, DeletedAudio, Entry},
     id::{RecordingId, StoreId, UserId},
+    lineage::{LastStep, Step},
     page::{Order, PageRequest},
     playback::LinkEpoch,
     ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
@@ -250,6 +251,19 @@ impl RecordStore for Memory {
     async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
         self.state().id = Some(id);
         Ok(())
+    }
+
+    async fn last_step(&self) -> Result<LastStep, StoreError> {
+        Ok(self.state().last_step.map_or(LastStep::None, LastStep::Noted))
+    }
+
+    async fn note_step(&self, last: LastStep, next: Step) -> Result<bool, StoreError> {
+        let noted = &mut self.state().last_step;
+        let is_as_seen = noted.map_or(LastStep::None, LastStep::Noted) == last;
+        if is_as_seen {
+            *noted = Some(next);
+        }
+        Ok(is_as_seen)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

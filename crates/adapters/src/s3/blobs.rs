@@ -11,6 +11,7 @@ use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     id::StoreId,
+    lineage::{Generation, Step},
     ports::{BlobEntry, BlobError, BlobStore},
 };
 
@@ -99,14 +100,17 @@ impl BlobStore for S3 {
     }
 
     async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
-        let claim = self.client.get_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).send().await;
-        let claim = match claim {
-            Ok(claim) => claim.body.collect().await.map_err(|error| BlobError::Unavailable(error.into()))?,
-            Err(error) if error::has_code(&error, "NoSuchKey") => return Ok(None),
-            Err(error) => return Err(error::unavailable(error)),
-        };
-        let owner = StoreId::parse(String::from_utf8_lossy(&claim.into_bytes()).trim());
+        let Some((claim, _)) = self.read_note(ROWS).await? else { return Ok(None) };
+        let owner = StoreId::parse(claim.trim());
         owner.map(Some).map_err(|error| BlobError::Unavailable(error.into()))
+    }
+
+    async fn generation(&self) -> Result<Option<Generation>, BlobError> {
+        Ok(self.read_generation().await?.map(|(generation, _)| generation))
+    }
+
+    async fn step(&self, step: Step) -> Result<bool, BlobError> {
+        self.go_on(step).await
     }
 
     async fn ping(&self) -> Result<(), BlobError> {
@@ -115,6 +119,19 @@ impl BlobStore for S3 {
 }
 
 impl S3 {
+    /// What a small object that is no blob says, and its tag; `None` if it is not there.
+    pub(super) async fn read_note(&self, name: &str) -> Result<Option<(String, Option<String>)>, BlobError> {
+        let object = self.client.get_object().bucket(&self.place.bucket).key(self.place.key(name)).send().await;
+        let object = match object {
+            Ok(object) => object,
+            Err(error) if error::has_code(&error, "NoSuchKey") => return Ok(None),
+            Err(error) => return Err(error::unavailable(error)),
+        };
+        let tag = object.e_tag;
+        let bytes = object.body.collect().await.map_err(|error| BlobError::Unavailable(error.into()))?;
+        Ok(Some((String::from_utf8_lossy(&bytes.into_bytes()).into_owned(), tag)))
+    }
+
     /// How many bytes an object has; `None` if it is not there.
     pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
         match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {

@@ -7,7 +7,7 @@ use tapebase_domain::{
     ports::{BoxError, Clock as _, SystemClock},
 };
 
-use super::{Sqlite, feed, open_connection, rows};
+use super::{Sqlite, feed, generations, open_connection, rows};
 
 impl Sqlite {
     /// Copies all that is committed now into a new database at `path`, which gets an id of its own, for what belongs
@@ -23,6 +23,7 @@ impl Sqlite {
         let copy = open_connection(&path)?;
         copy.execute(rows::SET_STORE_ID, [fresh])?;
         feed::renew_history(&copy)?;
+        generations::forget(&copy)?;
         // It signs no link that counts here, nor the other way round; a copy that is stolen tells no key either.
         copy.pragma_update(None, "secure_delete", true)?;
         copy.execute("DELETE FROM playback_keys", [])?;

@@ -7,8 +7,9 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use super::{OpenError, migrations, rows};
 
 /// Every table whose rows have a checksum over these columns, but for the recordings, which are walked through.
-const TABLES: [(&str, &[&str]); 10] = [
+const TABLES: [(&str, &[&str]); 11] = [
     ("store", rows::STORE),
+    ("generation", rows::GENERATION),
     ("users", rows::USER),
     ("identities", rows::IDENTITY),
     ("sessions", rows::SESSION),

@@ -28,6 +28,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/13-tokens.sql")),
     M::up(include_str!("migrations/14-addresses.sql")),
     M::up(include_str!("migrations/15-verified-addresses.sql")),
+    M::up(include_str!("migrations/16-generations.sql")),
 ];
 
 /// Brings the tables up to date, which are none at first.

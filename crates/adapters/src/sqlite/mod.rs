@@ -20,6 +20,7 @@ mod expiry;
 mod faults;
 mod feed;
 mod files;
+mod generations;
 mod inventory;
 mod migrations;
 mod playback;

@@ -6,6 +6,7 @@ use tapebase_domain::{
     blob::BlobRef,
     history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
+    lineage::{LastStep, Step},
     page::{Order, PageRequest, TimeField},
     playback::LinkEpoch,
     ports::{InsertError, RecordStore, RevisionError, StoreError, Terms},
@@ -17,7 +18,7 @@ use tapebase_domain::{
 use super::{
     Outcome, Sqlite,
     commit::{self, Change},
-    counting,
+    counting, generations,
     playback::link_epoch,
     rows,
 };
@@ -180,6 +181,14 @@ impl RecordStore for Sqlite {
             Ok(Outcome::Keep(()))
         });
         adopted.await
+    }
+
+    async fn last_step(&self) -> Result<LastStep, StoreError> {
+        self.readers.look_up(generations::last_step)
+    }
+
+    async fn note_step(&self, last: LastStep, next: Step) -> Result<bool, StoreError> {
+        self.writer.write(move |connection| generations::note_step(connection, last, next)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

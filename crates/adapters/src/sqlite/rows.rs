@@ -17,6 +17,7 @@ use tapebase_domain::{
     details::Details,
     history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
     id::{RecordingId, StoreId, UserId},
+    lineage::{Generation, Step},
     media_type::MediaType,
     pending::{LinkKey, PendingUpload, StagedRef},
     playback::PlaybackKey,
@@ -83,6 +84,8 @@ pub const UPLOAD: &[&str] = &[
 pub const DELETED: &[&str] = &["owner", "id", "changed", "deleted_at", "blob", "checksum"];
 /// The columns of the one row about all others.
 pub const STORE: &[&str] = &["id", "history", "checksum"];
+/// The columns of the last step from one generation of the audio to the next.
+pub const GENERATION: &[&str] = &["came_from", "leads_to", "checksum"];
 /// The columns of a key that playback links are signed with.
 pub const PLAYBACK_KEY: &[&str] = &["number", "key", "checksum"];
 /// The columns of an account's tries of passwords.
@@ -322,6 +325,15 @@ pub fn store_id(row: &Row<'_>) -> rusqlite::Result<StoreId> {
 pub fn history(row: &Row<'_>) -> rusqlite::Result<HistoryId> {
     verify(row, STORE, 0)?;
     parsed(row, place!(STORE, "history"), HistoryId::parse)
+}
+
+/// From the columns of [`GENERATION`].
+pub fn step(row: &Row<'_>) -> rusqlite::Result<Step> {
+    verify(row, GENERATION, 0)?;
+    let (from, to) = (place!(GENERATION, "came_from"), place!(GENERATION, "leads_to"));
+    let is_first = row.get_ref(from)? == ValueRef::Null;
+    let from = (!is_first).then(|| parsed(row, from, Generation::parse)).transpose()?;
+    Ok(Step { from, to: parsed(row, to, Generation::parse)? })
 }
 
 /// From the columns of [`ATTEMPTS`].

@@ -3,6 +3,7 @@
 //! Against an engine on this machine, never against AWS.
 
 mod capacity;
+mod copies;
 mod engine;
 mod faults;
 mod lists;

@@ -26,7 +26,7 @@ async fn fresh() -> (Arc<S3>, ()) {
     (Arc::new(store_at(&prefix(), &dialect()).await), ())
 }
 
-fn dialect() -> S3Dialect {
+pub fn dialect() -> S3Dialect {
     S3Dialect { path_style: true, ..S3Dialect::default() }
 }
 
@@ -40,7 +40,7 @@ fn whose() -> Provenance {
     Provenance { owner, recording: RecordingId::parse("0192f0c1-7c7e-7b3a-9d55-3f1c2b4a5d6e").expect("a UUID") }
 }
 
-async fn store_at(prefix: &str, dialect: &S3Dialect) -> S3 {
+pub async fn store_at(prefix: &str, dialect: &S3Dialect) -> S3 {
     assert!(engines::address(engines::S3).ip().is_loopback(), "never the real one");
     let place = Place::parse(&format!("tapebase-tests/{prefix}")).expect("a place");
     let store = Sdk::default().s3(&place, dialect).await.expect("a region is set");

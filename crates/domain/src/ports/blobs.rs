@@ -9,6 +9,7 @@ use crate::{
     blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
     id::StoreId,
+    lineage::{Generation, Step},
     time::Timestamp,
 };
 
@@ -107,6 +108,16 @@ pub trait BlobStore: Send + Sync {
     ///
     /// - It MUST return the store that [`Self::claim`] was granted to.
     async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError>;
+
+    /// Which generation the blobs are of; `None` before the first.
+    async fn generation(&self) -> Result<Option<Generation>, BlobError>;
+
+    /// Goes on to another generation, on condition that the blobs are where the step begins.
+    ///
+    /// - It MUST return `true` if they are of the generation it leads to by then, whoever has brought them there, and
+    ///   `false`, and change nothing, if they are elsewhere.
+    /// - It MUST return only once that would survive a power cut.
+    async fn step(&self, step: Step) -> Result<bool, BlobError>;
 
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), BlobError>;

@@ -7,6 +7,7 @@ use crate::{
     blob::BlobRef,
     history::{Counters, Deleted, Entry},
     id::{RecordingId, StoreId, UserId},
+    lineage::{LastStep, Step},
     page::PageRequest,
     playback::LinkEpoch,
     quota::{Excess, Quota},
@@ -182,6 +183,16 @@ pub trait RecordStore: Send + Sync {
     ///
     /// - This MUST be the store's id from then on.
     async fn adopt(&self, id: StoreId) -> Result<(), StoreError>;
+
+    /// The last step to another generation that was noted.
+    ///
+    /// - It MUST return `Unknown` if what was noted is damaged, or if the store can tell that it was noted in others.
+    async fn last_step(&self) -> Result<LastStep, StoreError>;
+
+    /// Notes a step to another generation, on condition that the last one is still what was seen.
+    ///
+    /// - It MUST return `false`, and change nothing, if it is not.
+    async fn note_step(&self, last: LastStep, next: Step) -> Result<bool, StoreError>;
 
     /// Fails when the store cannot serve.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -114,17 +114,84 @@ fn one_wrong_bit_in_an_index_costs_nobody_their_audio() {
     swept.assert_plays(8);
 }
 
-#[test]
-fn rows_put_back_to_an_earlier_moment_have_no_sweep_remove_what_came_since() {
+/// Rows as they were, and audio that has gone on without them.
+fn with_rows_put_back(copy: impl FnOnce(&Swept) -> PathBuf) -> (Swept, Vec<u8>) {
     let swept = Swept::with_recordings(2);
-    let earlier = swept.shelf.path("earlier.db");
-    fs::copy(swept.database(), &earlier).expect("copied");
+    let earlier = copy(&swept);
     let server = Server::start_on(&swept.shelf.path("data"), &[]);
-    swept.upload(&server, 3..=110, LARGE);
+    swept.upload(&server, 3..=5, LARGE);
     assert!(server.terminate().success());
     let later = fs::read(swept.database()).expect("read");
     swept.age();
     fs::copy(&earlier, swept.database()).expect("put back");
+    (swept, later)
+}
+
+/// A copy of a database that nobody has open.
+fn copy_cold(swept: &Swept) -> PathBuf {
+    let earlier = swept.shelf.path("earlier.db");
+    fs::copy(swept.database(), &earlier).expect("copied");
+    earlier
+}
+
+/// A copy of a database that a server has open, as `sqlite3 .backup` makes it.
+fn copy_hot(swept: &Swept) -> PathBuf {
+    let (earlier, server) = (swept.shelf.path("earlier.db"), Server::start_on(&swept.shelf.path("data"), &[]));
+    let rows = rusqlite::Connection::open(swept.database()).expect("opened");
+    rows.execute("VACUUM INTO ?1", [earlier.to_str().expect("text")]).expect("copied");
+    drop(rows);
+    assert!(server.terminate().success());
+    earlier
+}
+
+#[test]
+fn rows_that_were_put_back_have_nothing_removed_of_what_came_since() {
+    for copy in [copy_cold, copy_hot] {
+        let (swept, later) = with_rows_put_back(copy);
+
+        for command in [&["sweep"][..], &["sweep", "--yes"], &["sweep", "--dry-run"], &["verify", "--repair", "--yes"]]
+        {
+            let said = swept.shelf.fail("data", command);
+            assert!(said.contains("rows and audio have different histories"), "{command:?}: {said}");
+        }
+        let said = swept.shelf.fail("data", &["doctor"]);
+        assert!(said.contains("FAILED  audio and database have the same history"), "{said}");
+        let server = Server::start_on(&swept.shelf.path("data"), &[("TAPEBASE_SWEEP__EVERY", "100ms")]);
+        let failing = || server.send(&Request::new("GET", "/readyz")).expect(200).json()["failing"].to_string();
+        wait_for(&server, Duration::from_secs(20), || failing().contains("\"sweep\""));
+        assert!(failing().contains("\"history\"") && failing().contains("\"sweep\""), "{}", failing());
+        assert!(server.terminate().success());
+        assert_eq!(swept.files().len(), 5);
+
+        // Whoever has noticed puts the right rows back.
+        fs::write(swept.database(), later).expect("put back");
+        let _ = swept.shelf.succeed("data", &["sweep"]);
+        let _ = swept.shelf.succeed("data", &["doctor"]);
+        swept.assert_plays(5);
+    }
+}
+
+#[test]
+fn an_operator_has_older_rows_go_on() {
+    let (swept, _) = with_rows_put_back(copy_cold);
+
+    let said = swept.shelf.succeed("data", &["history", "renew"]);
+
+    assert!(said.contains("what they do not know is removed"), "{said}");
+    let _ = swept.shelf.succeed("data", &["doctor"]);
+    let _ = swept.shelf.succeed("data", &["sweep"]);
+    assert_eq!(swept.files().len(), 2);
+    swept.assert_plays(2);
+}
+
+#[test]
+fn so_much_audio_without_a_recording_stays_until_somebody_has_looked() {
+    let swept = Swept::with_recordings(2);
+    for number in 0..108 {
+        let nobodys = swept.shelf.path("data").join("blobs/7f").join(format!("7f{number:030x}"));
+        fs::write(nobodys, "nobody's").expect("written");
+    }
+    swept.age();
 
     let said = swept.shelf.fail("data", &["sweep"]);
     assert!(said.contains("108 of 110 pieces of audio have no recording") && said.contains("--yes"), "{said}");
@@ -134,13 +201,47 @@ fn rows_put_back_to_an_earlier_moment_have_no_sweep_remove_what_came_since() {
     assert_eq!(shown.matches("audio without a recording").count(), 108, "{shown}");
     assert_eq!(swept.files().len(), 110);
 
-    // Whoever has noticed puts the right rows back.
-    fs::write(swept.database(), later).expect("put back");
-    swept.assert_plays(110);
-
-    fs::copy(&earlier, swept.database()).expect("put back");
     let _ = swept.shelf.succeed("data", &["sweep", "--yes"]);
     assert_eq!(swept.files().len(), 2);
+    swept.assert_plays(2);
+}
+
+/// Every way in which a folder gets elsewhere as it is.
+#[test]
+fn a_data_folder_is_moved_and_copied_without_a_word() {
+    let swept = Swept::with_recordings(2);
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(program);
+        let status = command.current_dir(swept.shelf.path("")).args(arguments).status().expect("it runs");
+        assert!(status.success(), "{program} {arguments:?}");
+    };
+
+    run("cp", &["-a", "data", "copied"]);
+    run("sh", &["-c", "mkdir unpacked && tar -cf - -C copied . | tar -xf - -C unpacked"]);
+    run("mv", &["unpacked", "moved"]);
+    for folder in ["copied", "moved", "data"] {
+        for round in 0..2 {
+            let server = Server::start_on(&swept.shelf.path(folder), &[]);
+            let ready = server.send(&Request::new("GET", "/readyz")).expect(200).json();
+            assert!(ready.get("failing").is_none(), "{folder}, {round}: {ready}");
+            assert_eq!(server.list_all(&swept.token).len(), 2, "{folder}");
+            assert!(server.terminate().success());
+        }
+        let _ = swept.shelf.succeed(folder, &["sweep"]);
+        let _ = swept.shelf.succeed(folder, &["doctor"]);
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_goes_on_with_its_audio() {
+    let swept = Swept::with_recordings(1);
+    for _ in 0..20 {
+        let mut server = Server::start_on(&swept.shelf.path("data"), &[("TAPEBASE_SWEEP__EVERY", "1ms")]);
+        server.kill();
+    }
+    let _ = swept.shelf.succeed("data", &["doctor"]);
+    let _ = swept.shelf.succeed("data", &["sweep"]);
+    swept.assert_plays(1);
 }
 
 #[test]

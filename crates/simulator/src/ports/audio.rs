@@ -9,6 +9,7 @@ use tapebase_domain::{
     blob::{BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
     id::StoreId,
+    lineage::{Generation, Step},
     pending::{Parts, StagedRef},
     ports::{
         Assembled, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, PresignParts, PresignedRequest,
@@ -85,6 +86,14 @@ impl BlobStore for Reached {
 
     async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
         self.stores.inner().blobs.claimed_by().await
+    }
+
+    async fn generation(&self) -> Result<Option<Generation>, BlobError> {
+        self.gate.call("blobs.generation", async { self.stores.inner().blobs.generation().await }).await
+    }
+
+    async fn step(&self, step: Step) -> Result<bool, BlobError> {
+        self.gate.call("blobs.step", async { self.stores.inner().blobs.step(step).await }).await
     }
 
     async fn ping(&self) -> Result<(), BlobError> {

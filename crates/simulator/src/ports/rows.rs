@@ -7,6 +7,7 @@ use tapebase_domain::{
     blob::BlobRef,
     history::{ChangeNumber, Counters, DeletedAudio, Entry, HistoryId},
     id::{RecordingId, StoreId, UserId},
+    lineage::{LastStep, Step},
     page::{Limit, PageRequest},
     pending::PendingUpload,
     playback::LinkEpoch,
@@ -142,6 +143,15 @@ impl RecordStore for Reached {
 
     async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
         self.stores.inner().records.adopt(id).await
+    }
+
+    async fn last_step(&self) -> Result<LastStep, StoreError> {
+        self.gate.call("records.last_step", async { self.stores.inner().records.last_step().await }).await
+    }
+
+    async fn note_step(&self, last: LastStep, next: Step) -> Result<bool, StoreError> {
+        let note = async { self.stores.inner().records.note_step(last, next).await };
+        self.gate.call("records.note_step", note).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use futures_util::TryStreamExt as _;
 use tapebase_domain::{
     backup::{Backup, BackupError, Outcome},
     id::{RecordingId, UserId},
+    lineage::{Lineage, LineageError},
     recording::Recording,
 };
 
@@ -70,6 +71,9 @@ impl World {
         let (Some(snapshot), Some(now)) = (pick(&self.copies.rows, dice), self.stores.in_memory()) else { return };
         self.shared.note("the rows are put back");
         self.stop_everything();
+        // A server that stops has copies told from what goes on, if they are not yet.
+        let stopped = self.stores.wait_for(Lineage::new(&self.stores.inner()).advance());
+        self.must(stopped.or_else(|error| if matches!(error, LineageError::Parted) { Ok(()) } else { Err(error) }));
         self.begin_with(&snapshot, snapshot.stores.copy().with_audio_of(&now));
     }
 
@@ -79,6 +83,7 @@ impl World {
         self.stop_everything();
         self.stores.ledger().begin_anew();
         self.begin_with(&snapshot, snapshot.stores.copy());
+        self.must(self.stores.wait_for(Lineage::new(&self.stores.inner()).renew()));
         let missing = self.stores.ledger().missing();
         if !missing.is_empty() {
             self.shared.wrong(Invariant::Backups, format!("{missing:?} are in the backup without their audio"));

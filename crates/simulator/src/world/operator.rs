@@ -2,10 +2,16 @@
 
 use chrono::TimeDelta;
 
-use tapebase_domain::{quota::Quota, verify::Verify};
+use tapebase_domain::{
+    Services,
+    lineage::{Lineage, LineageError},
+    quota::Quota,
+    sweep::SweepError,
+    verify::Verify,
+};
 
 use super::{GRACE, LIMITS, SERVERS, SKEW_MINUTES, World, settings};
-use crate::{checks, dice::Dice, executor::Role, links};
+use crate::{checks, dice::Dice, executor::Role, links, shared::Shared, stores::Stores};
 
 /// How many calls in ten thousand are refused, or worse, while stores are throttled.
 const THROTTLED: u32 = 5_000;
@@ -49,13 +55,27 @@ impl World {
 
     pub(super) fn sweep(&mut self, server: usize, dice: &mut Dice) {
         self.shared.note(&format!("server {server} sweeps"));
-        let (sweep, shared) = (self.servers[server].services.sweep.clone(), self.shared.clone());
+        let Services { sweep, lineage, .. } = self.servers[server].services.clone();
+        let (shared, stores, has_noticed) = (self.shared.clone(), self.stores.clone(), dice.is(50));
         self.spawn(server, Role::Operator, dice.fork(), async move {
             match sweep.run().await {
                 Ok(swept) => shared.note(&format!("{swept:?}")),
-                Err(error) => shared.note(&format!("the sweep fails: {error}")),
+                Err(error) => {
+                    shared.note(&format!("the sweep fails: {error}"));
+                    if has_noticed && matches!(error, SweepError::Lineage(LineageError::Parted)) {
+                        go_on_with_rows(&shared, &stores, &lineage).await;
+                    }
+                }
             }
         });
+    }
+
+    /// Whoever has not noticed yet that rows were put back does so now.
+    pub(super) fn notice(&self) {
+        let lineage = Lineage::new(&self.stores.inner());
+        if let Err(LineageError::Parted) = self.stores.wait_for(lineage.check()) {
+            self.stores.wait_for(go_on_with_rows(&self.shared, &self.stores, &lineage));
+        }
     }
 
     pub(super) fn fill(&mut self, dice: &mut Dice) {
@@ -111,5 +131,15 @@ impl World {
         let place = dice.seed() % recording.size;
         self.shared.note(&format!("a bit of {} falls over", recording.id));
         self.stores.ledger().flip(&recording.blob, place);
+    }
+}
+
+/// Has audio belong to the rows there are, whatever is newer than they are.
+async fn go_on_with_rows(shared: &Shared, stores: &Stores, lineage: &Lineage) {
+    shared.note("the operator has these rows go on");
+    let Ok(recordings) = stores.recordings().await else { return };
+    stores.ledger().give_up_all_but(&recordings);
+    if let Err(error) = lineage.renew().await {
+        shared.note(&format!("they do not: {error}"));
     }
 }
