@@ -10,7 +10,7 @@ use aws_config::{
     BehaviorVersion, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
-use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_http_client::{
     Builder as HttpClient,
     tls::{self, rustls_provider::CryptoMode},
@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 use crate::{
     dynamodb::DynamoDb,
     s3::{Place, S3},
-    s3_dialect::S3Dialect,
+    s3_dialect::{S3Credentials, S3Dialect},
 };
 
 /// Idle connections are given up before AWS does so: a request on one it has closed would fail.
@@ -68,10 +68,21 @@ impl Sdk {
     /// # Errors
     /// If no region is set.
     pub async fn s3(&self, place: &Place, dialect: &S3Dialect) -> Result<S3, BoxError> {
-        let config = aws_sdk_s3::config::Builder::from(self.config().await?)
+        let common = if dialect.region.is_some() { self.0.get_or_init(load).await } else { self.config().await? };
+        let config = aws_sdk_s3::config::Builder::from(common)
             .timeout_config(timeouts(BLOB_ATTEMPT, BLOB_CALL))
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL).build())
             .force_path_style(dialect.path_style);
+        let config = match &dialect.region {
+            Some(region) => config.region(Region::new(region.clone())),
+            None => config,
+        };
+        let config = match dialect.credentials.clone() {
+            Some(S3Credentials { access_key_id, secret_access_key }) => {
+                config.credentials_provider(Credentials::new(access_key_id, secret_access_key, None, None, "s3"))
+            }
+            None => config,
+        };
         // By itself the SDK adds a checksum to whatever has none.
         let config = if dialect.without_checksums {
             config

@@ -15,7 +15,7 @@ use tapebase_domain::{
 };
 
 pub use self::copy::{CopyError, NewCopy};
-pub use crate::s3_dialect::S3Dialect;
+pub use crate::s3_dialect::{S3Credentials, S3Dialect};
 use crate::{
     argon2id::Argon2id,
     memory::Memory,

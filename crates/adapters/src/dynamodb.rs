@@ -65,7 +65,7 @@
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
-//! sweeping `DescribeTable` as well, and `tapebase rebuild` needs `Scan` on `sweep`.
+//! whoever sweeps `DescribeTable` as well, and `tapebase rebuild` `Scan` on `sweep`.
 
 mod attempts;
 mod commit;

@@ -20,6 +20,8 @@ pub enum Outcome {
     Done,
     /// The store has no such setting.
     Unsupported,
+    /// It is as it can be, and better were otherwise; says what to do.
+    Warning(String),
     /// It is not, for this reason; says what to do.
     Failed(String),
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Finding {
             Outcome::AlreadyRight => write!(formatter, "ok      {what}"),
             Outcome::Done => write!(formatter, "done    {what}"),
             Outcome::Unsupported => write!(formatter, "none    {what}: this store knows no such setting"),
+            Outcome::Warning(reason) => write!(formatter, "warning {what}: {reason}"),
             Outcome::Failed(reason) => write!(formatter, "FAILED  {what}: {reason}"),
         }
     }

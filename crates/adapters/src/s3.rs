@@ -38,6 +38,7 @@ pub struct S3 {
     signer: Client,
     place: Place,
     without_checksums: bool,
+    without_conditions: bool,
     /// Whose pages may send parts; any if there are none.
     allowed_origins: Vec<String>,
     memory: Budget,
@@ -85,14 +86,20 @@ impl S3 {
     /// differs if clients reach the store elsewhere.
     #[must_use]
     pub fn new(client: Client, sender: Client, signer: Client, place: Place, dialect: &S3Dialect) -> Self {
-        let S3Dialect { without_checksums, allowed_origins, .. } = dialect.clone();
-        Self { client, sender, signer, place, without_checksums, allowed_origins, memory: Budget::unlimited() }
+        let S3Dialect { without_checksums, without_conditions, allowed_origins, .. } = dialect.clone();
+        let memory = Budget::unlimited();
+        Self { client, sender, signer, place, without_checksums, without_conditions, allowed_origins, memory }
     }
 
     /// The same, where memory is short now and then.
     #[must_use]
     pub fn with_memory(self, memory: Budget) -> Self {
         Self { memory, ..self }
+    }
+
+    /// On condition that nothing is there (`If-None-Match`), where the store knows that.
+    fn create_only(&self) -> Option<String> {
+        (!self.without_conditions).then(|| "*".to_owned())
     }
 
     /// The key of a blob, if the reference is one this store makes.

@@ -18,6 +18,10 @@ impl Config {
             self.s3.public_endpoint.as_ref().is_none_or(has_scheme),
             "s3.public_endpoint must begin with https:// or http://"
         );
+        anyhow::ensure!(
+            self.s3.access_key_id.is_some() == self.s3.secret_access_key.is_some(),
+            "s3.access_key_id and s3.secret_access_key belong together: set both, or none"
+        );
         anyhow::ensure!(self.limits.connections > 0, "limits.connections must be at least 1");
         anyhow::ensure!(self.limits.sessions > 0, "limits.sessions must be at least 1");
         let least = ByteSize::b(Budget::LEAST_BYTES);

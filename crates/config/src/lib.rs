@@ -176,6 +176,9 @@ impl Config {
         let unset = [
             ("public_url", self.public_url.is_none()),
             ("s3.public_endpoint", self.s3.public_endpoint.is_none()),
+            ("s3.region", self.s3.region.is_none()),
+            ("s3.access_key_id", self.s3.access_key_id.is_none()),
+            ("s3.secret_access_key", self.s3.secret_access_key.is_none()),
             ("auth.oidc", self.auth.oidc.is_empty()),
             ("mail.smtp", self.mail.smtp.is_none()),
             ("mail.from", self.mail.from.is_none()),
@@ -228,6 +231,7 @@ fn keys(table: &toml::Table) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     #[test]
     fn the_documentation_names_every_key() {
@@ -237,7 +241,13 @@ mod tests {
             blobs: Some(Url::new("memory:".into())),
             downloads: Some(Downloads::Stream),
             public_url: "https://tapes.example.com".parse().ok(),
-            s3: S3Config { public_endpoint: Some(Url::new("https://audio.example.com".into())), ..S3Config::default() },
+            s3: S3Config {
+                public_endpoint: Some(Url::new("https://audio.example.com".into())),
+                region: Some("auto".into()),
+                access_key_id: Some("key".into()),
+                secret_access_key: Some(Secret("s3cret".into())),
+                ..S3Config::default()
+            },
             mail: MailConfig {
                 smtp: Some(Url::new("smtps://smtp.example.com".into())),
                 from: Some("no-reply@example.com".into()),

@@ -23,7 +23,7 @@ pub enum Downloads {
 }
 
 /// How to talk to S3, or to a store that is like it.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct S3Config {
     /// Whether the bucket goes into the path instead of the host's name.
@@ -33,6 +33,31 @@ pub struct S3Config {
     pub public_endpoint: Option<Url>,
     /// Which checksums the store verifies.
     pub checksums: Checksums,
+    /// Whether the store writes on a condition.
+    pub conditional: bool,
+    /// The store's region, if that is not the one of AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The access key for the store, if that is not what AWS is asked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// Its secret part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_access_key: Option<Secret>,
+}
+
+impl Default for S3Config {
+    fn default() -> Self {
+        Self {
+            path_style: false,
+            public_endpoint: None,
+            checksums: Checksums::default(),
+            conditional: true,
+            region: None,
+            access_key_id: None,
+            secret_access_key: None,
+        }
+    }
 }
 
 /// Which checksums a store verifies.

@@ -13,6 +13,7 @@ use std::{fmt, sync::Arc};
 use data_encoding::HEXLOWER;
 
 use crate::{
+    digest::Sha256,
     id::random_bytes,
     ports::{BlobError, BlobStore, Ports, RecordStore, StoreError},
 };
@@ -36,6 +37,18 @@ impl Generation {
     #[must_use]
     pub fn generate() -> Self {
         Self(random_bytes())
+    }
+
+    /// What a note in a blob store says. One that is damaged says what no other says, and can be replaced by an operator.
+    #[must_use]
+    pub fn of_note(note: &[u8]) -> Self {
+        let whole = std::str::from_utf8(note).ok().and_then(|text| Self::parse(text.trim_end()).ok());
+        whole.unwrap_or_else(|| {
+            let Sha256(digest) = Sha256::of(note);
+            let mut bytes = [0; Self::BYTES];
+            bytes.copy_from_slice(&digest[..Self::BYTES]);
+            Self(bytes)
+        })
     }
 
     /// Reads 16 lower-case hexadecimal digits.
@@ -155,6 +168,10 @@ impl Lineage {
     /// [`LineageError`].
     pub async fn renew(&self) -> Result<(), LineageError> {
         for _ in 0..MOST_TRIES {
+            match self.advance().await {
+                Err(LineageError::Parted) => {}
+                together => return together,
+            }
             let last = self.records.last_step().await?;
             let audio = self.blobs.generation().await?;
             if self.step(last, audio).await? {

@@ -2,22 +2,30 @@
 
 use std::{
     error::Error,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use chrono::TimeDelta;
-use futures_util::lock::Mutex;
+use futures_util::{
+    future::{Either, select, try_join3},
+    lock::Mutex,
+};
 
 use crate::{
-    ports::{BlobError, BlobStore, BoxError, Clock, Ports, RecordStore, StoreError, UserStore},
+    ports::{BlobError, BlobStore, BoxError, Clock, Ports, RecordStore, StoreError, Timer, UserStore},
     time::Timestamp,
 };
 
 /// For how long stores that answered pass for ones that do.
 const REMEMBERED: TimeDelta = TimeDelta::seconds(1);
+
+/// How long they may take: whoever balances load asks again within seconds, and waits no longer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the stores cannot serve; the same for everybody who waited for one look at them.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,6 +45,7 @@ pub struct Readiness {
     users: Arc<dyn UserStore>,
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
+    timer: Arc<dyn Timer>,
     looks: Arc<Looks>,
 }
 
@@ -57,8 +66,8 @@ impl Readiness {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        let Ports { records, users, blobs, clock, .. } = ports.clone();
-        Self { records, users, blobs, clock, looks: Arc::default() }
+        let Ports { records, users, blobs, clock, timer, .. } = ports.clone();
+        Self { records, users, blobs, clock, timer, looks: Arc::default() }
     }
 
     /// Whether every store answers, or did less than a second ago. Whoever asks while one looks waits for what that
@@ -86,10 +95,15 @@ impl Readiness {
         look.outcome.is_ok() && (TimeDelta::zero()..REMEMBERED).contains(&(self.clock.now() - look.at))
     }
 
+    /// Asks all at once.
     async fn look(&self) -> Result<(), NotReady> {
-        self.records.ping().await?;
-        self.users.ping().await?;
-        Ok(self.blobs.ping().await?)
+        let records = async { Ok::<_, NotReady>(self.records.ping().await?) };
+        let users = async { Ok(self.users.ping().await?) };
+        let blobs = async { Ok(self.blobs.ping().await?) };
+        match select(pin!(try_join3(records, users, blobs)), self.timer.sleep(PATIENCE)).await {
+            Either::Left((outcome, _)) => outcome.map(|_| ()),
+            Either::Right(_) => Err(NotReady::unavailable(format!("no answer within {} s", PATIENCE.as_secs()))),
+        }
     }
 }
 

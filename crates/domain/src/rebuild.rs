@@ -164,11 +164,11 @@ impl Rebuild {
     /// # Errors
     /// A failing store.
     pub async fn finish(&self, id: StoreId) -> Result<(), RebuildError> {
-        self.records.adopt(id).await?;
         if !self.blobs.claim(id).await? {
             return Err(RebuildError::Claimed);
         }
-        Ok(self.lineage.renew().await?)
+        self.lineage.renew().await?;
+        Ok(self.records.adopt(id).await?)
     }
 
     /// The row of a blob; its name and the times of its recording are lost.

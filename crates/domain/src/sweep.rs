@@ -128,40 +128,46 @@ impl Sweep {
         Self { has_brake: false, ..self }
     }
 
-    /// Goes once through everything that may be left over, unless rows and audio have different histories.
+    /// Goes once through everything that may be left over. Nothing is removed on the word of rows that have another history
+    /// than the audio.
     ///
     /// # Errors
     /// [`SweepError`].
     pub async fn run(&self) -> Result<Swept, SweepError> {
-        self.lineage.advance().await?;
         let now = self.clock.now();
         let uploads = self.forget_uploads(now).await;
         let staged = self.staged.abort_begun_before(now - self.grace).await;
-        let deleted = self.remove_deleted(now).await;
-        let tombstones = self.forget_deleted(now).await;
         let sessions = self.users.remove_expired_sessions(now).await;
         let tokens = self.tokens.forget_tokens(now).await;
         let used = self.single_use.forget_used(now).await;
         let attempts = self.attempts.forget_attempts(now).await;
+        let removed = self.remove(now).await;
+        // What fails keeps nothing else from being swept.
+        used.and(attempts).and(tokens)?;
+        Ok(Swept { uploads: uploads?, staged: staged?, sessions: sessions?, ..removed? })
+    }
+
+    /// Removes audio, and what knows of it.
+    async fn remove(&self, now: Timestamp) -> Result<Swept, SweepError> {
+        self.go_on_together().await?;
+        let deleted = self.remove_deleted(now).await;
+        let tombstones = self.forget_deleted(now).await;
         // Nobody is gone before audio that resisted their deletion is, and audio that only their rows spoke for goes after them.
         let erased = self.erasure.run().await;
         let orphans = self.sweep_orphans().await;
-        // What fails keeps nothing else from being swept.
         let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
         let Erased { gone: erased, late: unerased } = erased?;
-        used.and(attempts).and(tokens)?;
-        Ok(Swept {
-            blobs,
-            failed: failed + resisting,
-            doubtful,
-            uploads: uploads?,
-            staged: staged?,
-            sessions: sessions?,
-            deleted,
-            tombstones: tombstones?,
-            erased,
-            unerased,
-        })
+        let (failed, tombstones) = (failed + resisting, tombstones?);
+        Ok(Swept { blobs, failed, doubtful, deleted, tombstones, erased, unerased, ..Swept::default() })
+    }
+
+    /// Begins another generation, so that copies are told from now on; a full disk, for instance, on which that cannot be
+    /// noted, is swept all the same.
+    async fn go_on_together(&self) -> Result<(), LineageError> {
+        match self.lineage.advance().await {
+            Err(LineageError::Rows(_) | LineageError::Blobs(_)) => self.lineage.check().await,
+            outcome => outcome,
+        }
     }
 
     /// Removes audio whose recording is deleted; how much was removed, and how much resists.
@@ -257,7 +263,7 @@ impl Sweep {
     /// Walks through the blob store; how many orphans were removed, how many resist, and how many stay in doubt.
     async fn sweep_orphans(&self) -> Result<(u64, u64, u64), SweepError> {
         let orphans = self.orphans().await?;
-        let (removed, failed) = self.remove(&orphans).await?;
+        let (removed, failed) = self.remove_orphans(&orphans).await?;
         Ok((removed, failed, orphans.kept.len() as u64))
     }
 
@@ -286,7 +292,7 @@ impl Sweep {
     ///
     /// # Errors
     /// [`SweepError::TooMany`]; nothing is removed then.
-    pub async fn remove(&self, orphans: &Orphans) -> Result<(u64, u64), SweepError> {
+    pub async fn remove_orphans(&self, orphans: &Orphans) -> Result<(u64, u64), SweepError> {
         if self.has_brake && orphans.are_too_many() {
             let Orphans { nobodys, looked_at, .. } = orphans;
             return Err(SweepError::TooMany { orphans: nobodys.len() as u64, looked_at: *looked_at });

@@ -9,8 +9,8 @@ use crate::first_run;
 pub async fn renew(config: &Config) -> anyhow::Result<()> {
     first_run::require_stores(config, "nothing that has a history")?;
     let ports = config.locations()?.connect().await?;
-    let history = ports.feed.renew_history().await?;
     Lineage::new(&ports).renew().await?;
+    let history = ports.feed.renew_history().await?;
     say!(
         "The history is {history} now: within ten seconds, clients that ask for changes begin anew, and all playback links end. \
          All audio counts as belonging to these rows: what they do not know is removed once it is old enough."

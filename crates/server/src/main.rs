@@ -105,7 +105,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum HistoryCommand {
-    /// Have clients start over, after rows were restored by a copy, a snapshot or point-in-time recovery.
+    /// Have clients start over and sweeps go on, after rows were restored by a copy, a snapshot or point-in-time recovery.
     Renew,
 }
 

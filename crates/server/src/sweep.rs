@@ -13,12 +13,15 @@ use tapebase_domain::{
     sweep::{Kept, Orphans, Sweep, SweepError, Swept},
 };
 use tapebase_http::Failures;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, timeout};
 
 use crate::first_run;
 
 /// What a sweep that fails is called.
 pub const TASK: &str = "sweep";
+
+/// How long the stores may take to go on together.
+const LONGEST_STEP: Duration = Duration::from_secs(5);
 
 /// What it is called that rows and audio have different histories.
 pub const HISTORY: &str = "history";
@@ -41,14 +44,17 @@ pub struct Options {
 }
 
 /// Has rows and audio go on together, so that a copy of either is told from what goes on; notes it if they have different
-/// histories already.
+/// histories already. Stores that do not answer hold up neither start nor stop.
 pub async fn advance(lineage: &Lineage, failures: &Failures, clock: &dyn Clock) {
-    match lineage.advance().await {
-        Ok(()) => failures.clear(HISTORY),
-        Err(error) => {
-            failures.add(HISTORY, clock.now());
-            tracing::error!(cause = causes(&error), "no audio is removed on the word of these rows");
+    match timeout(LONGEST_STEP, lineage.advance()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            if matches!(error, LineageError::Parted) {
+                failures.add(HISTORY, clock.now());
+            }
+            tracing::error!(cause = causes(&error), "a copy of these rows would not be told from them");
         }
+        Err(_) => tracing::error!("the stores do not answer: a copy of these rows would not be told from them"),
     }
 }
 
@@ -62,10 +68,15 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
         if damaged > 0 {
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
-        match sweep.run().await {
+        let swept = sweep.run().await;
+        match &swept {
+            Err(SweepError::Lineage(LineageError::Parted)) => failures.add(HISTORY, clock.now()),
+            Err(SweepError::Lineage(_)) => {}
+            _ => failures.clear(HISTORY),
+        }
+        match swept {
             Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased }) => {
                 failures.clear(TASK);
-                failures.clear(HISTORY);
                 tracing::info!(
                     blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
                 );
@@ -85,9 +96,6 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
             }
             Err(error) => {
                 failures.add(TASK, clock.now());
-                if matches!(error, SweepError::Lineage(LineageError::Parted)) {
-                    failures.add(HISTORY, clock.now());
-                }
                 tracing::error!(cause = causes(&error), "cannot sweep");
             }
         }

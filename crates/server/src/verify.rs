@@ -7,7 +7,7 @@ use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     id::{RecordingId, UserId},
-    lineage::{Lineage, LineageError},
+    lineage::Lineage,
     ports::{InventoryPage, Miscount, causes},
     recording::Recording,
     sweep::{Sweep, SweepError, are_too_many},
@@ -51,7 +51,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let progress = Progress::begin(options.rate);
     let mut run = Run { verify, sweep, lineage, repair: options.repair, has_brake: !options.yes, progress, damaged: 0 };
 
-    let faults = run.check_lineage().await? + run.check_rows().await?;
+    let faults = run.check_rows().await? + run.check_lineage().await;
     run.check_recordings(options.after.clone()).await?;
     let damaged = run.damaged;
     let left = faults + run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
@@ -73,21 +73,7 @@ struct Run {
 }
 
 impl Run {
-    /// Before all else: nothing may be removed on the word of rows that are not those of the audio.
-    async fn check_lineage(&mut self) -> anyhow::Result<usize> {
-        let looked = if self.repair { self.lineage.advance().await } else { self.lineage.check().await };
-        match looked {
-            Ok(()) => Ok(0),
-            Err(error @ LineageError::Parted) => {
-                say!("{error}");
-                self.repair = false;
-                Ok(1)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Nor on the word of rows that are broken.
+    /// Before all else: nothing may be removed on the word of rows that are broken.
     async fn check_rows(&mut self) -> anyhow::Result<usize> {
         let mut faults = self.verify.faults().await?;
         print_faults(&faults);
@@ -97,7 +83,9 @@ impl Run {
             print_faults(&faults);
         }
         if self.repair && !faults.is_empty() {
-            say!("  nothing else is repaired: put a backup of the database in its place");
+            say!(
+                "  nothing else is repaired: restore a backup, or put a copy of the database in its place and run `tapebase history renew`"
+            );
             self.repair = false;
         }
         // They say nothing of any audio: what else can be repaired is.
@@ -106,6 +94,18 @@ impl Run {
             say!("row of {row}");
         }
         Ok(faults.len() + unreadable.len())
+    }
+
+    /// Nor on the word of rows that are not those of the audio.
+    async fn check_lineage(&mut self) -> usize {
+        let looked = if self.repair { self.lineage.advance().await } else { self.lineage.check().await };
+        let Err(error) = looked else { return 0 };
+        say!("{}", causes(&error));
+        if self.repair {
+            say!("  nothing is repaired");
+            self.repair = false;
+        }
+        1
     }
 
     async fn check_recordings(&mut self, mut after: Option<(UserId, RecordingId)>) -> anyhow::Result<()> {
@@ -180,7 +180,7 @@ impl Run {
         if !self.repair || found == 0 {
             return Ok(found + in_doubt);
         }
-        match self.sweep.remove(&orphans).await {
+        match self.sweep.remove_orphans(&orphans).await {
             Ok((removed, failed)) => {
                 say!("  {removed} of them were removed");
                 Ok(usize::try_from(failed)? + in_doubt)

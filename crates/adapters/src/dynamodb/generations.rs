@@ -66,7 +66,7 @@ impl DynamoDb {
         let (Some(arn), Some(made)) = (arn, made) else {
             return Err(StoreError::Unavailable("the table has no name or no age".into()));
         };
-        Ok(format!("{arn} {}", made.as_nanos()))
+        Ok(format!("{arn} {}", made.secs()))
     }
 }
 

@@ -26,7 +26,7 @@ pub fn lay_out(root: &Path) -> io::Result<()> {
     let version = fs::read_to_string(root.join("VERSION"))?;
     if OLDER.contains(&&*version) {
         // An older program must refuse what it would take for lost.
-        replace(root, "VERSION", VERSION)?;
+        fs::rename(write_temporary(root, "VERSION", VERSION)?, root.join("VERSION"))?;
     } else if version != VERSION {
         let message = format!("{} has layout {}, this program knows 3", root.display(), version.trim());
         return Err(io::Error::new(ErrorKind::Unsupported, message));
@@ -51,24 +51,13 @@ pub fn write_once(root: &Path, name: &str, content: &str) -> io::Result<()> {
     }
 }
 
-/// Writes a small file in the place of the one that is there, whole or not at all.
-pub fn replace(root: &Path, name: &str, content: &str) -> io::Result<()> {
-    fs::rename(write_temporary(root, name, content)?, root.join(name))?;
-    sync(root)
-}
-
-/// Keeps everybody else who asks for it from writing a small file, until it is dropped.
-pub fn lock(root: &Path) -> io::Result<File> {
-    let file = File::open(root.join("VERSION"))?;
-    file.lock()?;
-    Ok(file)
-}
-
 fn write_temporary(root: &Path, name: &str, content: &str) -> io::Result<PathBuf> {
     let temporary = root.join(format!(".{name}-{}", HEXLOWER.encode(&random_bytes::<8>())));
     let mut file = File::create_new(&temporary)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
+    if let Err(error) = file.write_all(content.as_bytes()).and_then(|()| file.sync_all()) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
     Ok(temporary)
 }
 

@@ -89,7 +89,8 @@ impl BlobStore for S3 {
         if let Some(owner) = self.claimed_by().await? {
             return Ok(owner == rows);
         }
-        let claim = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(ROWS)).if_none_match("*");
+        let claim = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(ROWS));
+        let claim = claim.set_if_none_match(self.create_only());
         match claim.body(SdkStream::from(rows.to_string().into_bytes())).send().await {
             // Somebody else was first, or this program in a try whose answer was lost.
             Err(error) if !error::has_status(&error, 412) && !error::has_status(&error, 409) => {

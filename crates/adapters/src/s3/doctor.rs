@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use data_encoding::BASE64;
 use futures_util::{FutureExt as _, future::ready};
+use md5::{Digest as _, Md5};
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange, Provenance},
     digest::Sha256,
@@ -22,10 +23,17 @@ use crate::finding::{Finding, Outcome};
 /// A request signed a quarter of an hour off is refused; this is time enough to repair the clock.
 const SKEW_SECONDS: i64 = 60;
 
+/// The tag of no object.
+const NO_TAG: &str = "\"00000000000000000000000000000000\"";
+const NO_CONDITIONS: &str = "the store does not write on a condition: set s3.conditional to false";
+
 impl S3 {
     /// Checks the bucket, its settings, and what this program is allowed there. What it writes, it removes.
     pub async fn diagnose(&self) -> Vec<Finding> {
         let mut findings = self.inspect(false).await;
+        let conditions =
+            finding("writes may be conditional (If-None-Match, If-Match)", self.knows_conditions().boxed());
+        findings.push(conditions.await);
         let bytes = b"tapebase doctor";
         let stored = self.put(&nobody(), blob::once(bytes.as_slice().into())).await;
         let probe = stored.as_ref().ok().map(|stored| stored.blob.clone());
@@ -36,8 +44,7 @@ impl S3 {
             ("it may read (s3:GetObject)", self.may_read(&probe).boxed()),
             ("it may list (s3:ListBucket)", self.may_list().boxed()),
             ("it may list and abort unfinished uploads", self.may_abort().boxed()),
-            ("nothing is overwritten (If-None-Match)", self.is_create_only(&probe).boxed()),
-            ("damaged bytes are refused (SHA-256 checksums)", self.verifies().boxed()),
+            ("damaged bytes are refused (checksums)", self.verifies().boxed()),
             ("this machine's clock is right", self.clock(&probe).boxed()),
             ("it may delete (s3:DeleteObject)", self.may_delete(&probe).boxed()),
         ];
@@ -71,27 +78,47 @@ impl S3 {
         listed.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
     }
 
-    async fn is_create_only(&self, probe: &BlobRef) -> Step {
-        let key = self.place.key(probe.as_str());
-        let again = self.client.put_object().bucket(&self.place.bucket).key(key).if_none_match("*");
-        match again.body(SdkStream::from_static(b"another")).send().await {
-            Ok(_) => Err(failed("the store ignores If-None-Match: use one that does not")),
-            Err(error) if error::has_status(&error, 412) => Ok(Outcome::AlreadyRight),
-            Err(error) => Err(failed(causes(&error))),
+    /// Before all other writes, which are conditional.
+    async fn knows_conditions(&self) -> Step {
+        if self.without_conditions {
+            return Ok(Outcome::Unsupported);
         }
+        let key = self.place.key(&blob_name::fresh());
+        let put =
+            || self.client.put_object().bucket(&self.place.bucket).key(&key).body(SdkStream::from_static(b"probe"));
+        let create = put().if_none_match("*").send().await;
+        let refused = [put().if_none_match("*").send().await, put().if_match(NO_TAG).send().await];
+        let removed = self.delete_object(&key).await;
+        match create {
+            Err(error) if error::has_status(&error, 501) => return Err(failed(NO_CONDITIONS)),
+            Err(error) => return Err(failed(causes(&error))),
+            Ok(_) => removed.map_err(|error| failed(causes(&error)))?,
+        }
+        for put in refused {
+            match put {
+                Err(error) if error::has_status(&error, 412) => {}
+                Err(error) if !error::has_status(&error, 501) => return Err(failed(causes(&error))),
+                _ => return Err(failed(NO_CONDITIONS)),
+            }
+        }
+        Ok(Outcome::AlreadyRight)
     }
 
     async fn verifies(&self) -> Step {
-        if self.without_checksums {
-            return Ok(Outcome::Unsupported);
-        }
         let name = blob_name::fresh();
-        let other = BASE64.encode(&Sha256::of(b"other bytes").0);
-        let put = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(&name)).checksum_sha256(other);
+        let put = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(&name));
+        let put = if self.without_checksums {
+            put.content_md5(BASE64.encode(&Md5::digest(b"other bytes")))
+        } else {
+            put.checksum_sha256(BASE64.encode(&Sha256::of(b"other bytes").0))
+        };
         match put.body(SdkStream::from_static(b"these bytes")).send().await {
             Ok(_) => {
                 let removed = self.delete_object(&self.place.key(&name)).await;
                 removed.map_err(|error| failed(causes(&error)))?;
+                if self.without_checksums {
+                    return Ok(Outcome::Warning("the store ignores Content-MD5: use one that verifies it".to_owned()));
+                }
                 Err(failed("the store ignores x-amz-checksum-sha256: set s3.checksums to none"))
             }
             Err(error) if error::has_status(&error, 400) => Ok(Outcome::AlreadyRight),

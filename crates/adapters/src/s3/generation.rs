@@ -14,9 +14,8 @@ const GENERATION: &str = "GENERATION";
 impl S3 {
     /// What it says, and its tag, if it is there.
     pub(super) async fn read_generation(&self) -> Result<Option<(Generation, Option<String>)>, BlobError> {
-        let Some((text, tag)) = self.read_note(GENERATION).await? else { return Ok(None) };
-        let generation = Generation::parse(text.trim());
-        generation.map(|generation| Some((generation, tag))).map_err(|error| BlobError::Unavailable(error.into()))
+        let note = self.read_note(GENERATION).await?;
+        Ok(note.map(|(text, tag)| (Generation::of_note(text.as_bytes()), tag)))
     }
 
     /// Goes on to another generation from that where the step begins; `false` if the blobs are elsewhere.
@@ -28,8 +27,8 @@ impl S3 {
         }
         let put = self.client.put_object().bucket(&self.place.bucket).key(self.place.key(GENERATION));
         let put = match found {
-            Some((_, tag)) => put.set_if_match(tag),
-            None => put.if_none_match("*"),
+            Some((_, tag)) => put.set_if_match(tag.filter(|_| !self.without_conditions)),
+            None => put.set_if_none_match(self.create_only()),
         };
         match put.body(ByteStream::from(step.to.to_string().into_bytes())).send().await {
             // Somebody else was first, or this program in a try whose answer was lost.

@@ -21,7 +21,10 @@ use tapebase_domain::ports::causes;
 use tokio::time::sleep;
 
 use super::{S3, error};
-use crate::finding::{Finding, Outcome};
+use crate::{
+    blob_name,
+    finding::{Finding, Outcome},
+};
 
 /// After how many days S3 itself drops parts nobody put together; the sweeper does so earlier.
 const ABORT_AFTER_DAYS: i32 = 2;
@@ -131,6 +134,13 @@ impl S3 {
     }
 
     async fn lifecycle(&self, repairs: bool) -> Step {
+        if self.server().await.is_some_and(|server| deletes_what_was_completed(&server)) {
+            return Ok(Outcome::Warning(
+                "no rule is set: SeaweedFS before 4.48 deletes the bytes of objects with what is left of their uploads; \
+                 update it, and remove such rules until then"
+                    .to_owned(),
+            ));
+        }
         let found = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
         let found = unless_absent(found, "NoSuchLifecycleConfiguration")?;
         let mut rules = found.and_then(|found| found.rules).unwrap_or_default();
@@ -149,6 +159,24 @@ impl S3 {
         let rules = rules.map_err(|error| failed(causes(&error)))?;
         repair(is_right, repairs, put.lifecycle_configuration(rules).send()).await
     }
+}
+
+impl S3 {
+    /// What the store calls itself, if it does.
+    async fn server(&self) -> Option<String> {
+        // The SDK shows nobody the head of an answer but that of an error.
+        let nothing = self.place.key(&blob_name::fresh());
+        let error = self.client.head_object().bucket(&self.place.bucket).key(nothing).send().await.err()?;
+        Some(error.raw_response()?.headers().get("server")?.to_owned())
+    }
+}
+
+/// Whether it is a version of `SeaweedFS` that does so (issues 10663 and 11382).
+fn deletes_what_was_completed(server: &str) -> bool {
+    let version = server.strip_prefix("SeaweedFS ").and_then(|rest| rest.rsplit(' ').next());
+    let version = version.and_then(|version| version.split_once('.'));
+    let number = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok();
+    version.and_then(|(major, minor)| Some((number(major)?, number(minor)?))).is_some_and(|version| version < (4, 48))
 }
 
 fn drops_parts(rule: &LifecycleRule, prefix: &str) -> bool {
@@ -206,4 +234,19 @@ fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Ou
 
 pub(super) fn failed(reason: impl Into<String>) -> Outcome {
     Outcome::Failed(reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_seaweedfs_is_told_by_its_name() {
+        for old in ["SeaweedFS 8000GB 4.47", "SeaweedFS 30GB 3.99", "SeaweedFS 4.9"] {
+            assert!(deletes_what_was_completed(old), "{old}");
+        }
+        for other in ["SeaweedFS 8000GB 4.48", "SeaweedFS 8000GB 5.0", "SeaweedFS", "AmazonS3", "nginx/1.9", ""] {
+            assert!(!deletes_what_was_completed(other), "{other}");
+        }
+    }
 }

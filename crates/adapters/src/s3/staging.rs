@@ -94,9 +94,13 @@ impl StagedBlobs for S3 {
     async fn abort(&self, staged: &StagedRef) -> Result<(), BlobError> {
         let staged = Staged::parse(staged)?;
         let key = self.place.key(staged.name());
-        if let Staged::Parts(_, upload) = &staged {
+        if let Staged::Parts(_, upload) = &staged
+            && !self.abort_leftover(&key, upload).await?
+        {
+            self.delete_object(&key).await?;
             self.abort_multipart(&key, upload).await?;
         }
+        // It may have been put together at this moment.
         self.delete_object(&key).await
     }
 
@@ -110,8 +114,7 @@ impl StagedBlobs for S3 {
                 // What has another name is not of this store.
                 let key = upload.key().filter(|key| self.place.name(key).is_some());
                 if let (true, Some(key), Some(id)) = (is_old, key, upload.upload_id()) {
-                    self.abort_multipart(key, id).await?;
-                    aborted += 1;
+                    aborted += u64::from(self.abort_leftover(key, id).await?);
                 }
             }
             if page.is_truncated() != Some(true) {

@@ -9,6 +9,7 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use data_encoding::BASE64;
 use futures_util::{StreamExt as _, stream::Fuse};
+use md5::{Digest as _, Md5};
 use memmap2::MmapMut;
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
@@ -52,7 +53,7 @@ impl S3 {
             Ok((size, sha256)) => Ok(StoredBlob { blob: BlobRef::new(name), size, sha256 }),
             Err(error) => {
                 // If this fails too, the sweeper comes by.
-                let _ = self.abort_multipart(&upload.key, &upload.id).await;
+                let _ = self.abort_leftover(&upload.key, &upload.id).await;
                 Err(error)
             }
         }
@@ -61,10 +62,14 @@ impl S3 {
     async fn put_object(&self, name: String, of: &Provenance, bytes: Bytes) -> Result<StoredBlob, BlobError> {
         let (_, sha256) = hash(Hasher::default(), bytes.clone()).await?.finish();
         let key = self.place.key(&name);
-        let put = self.sender.put_object().bucket(&self.place.bucket).key(&key).if_none_match("*");
+        let put = self.sender.put_object().bucket(&self.place.bucket).key(&key);
+        let put = put.set_if_none_match(self.create_only());
         let put = put.set_checksum_sha256(self.checksum(sha256)).set_metadata(Some(metadata::of(of, Some(sha256))));
-        let put = put.body(SdkStream::from(bytes.clone()));
-        match put.customize().disable_payload_signing().send().await {
+        let put = put.set_content_md5(self.content_md5(&bytes).await?);
+        let put = put.body(SdkStream::from(bytes.clone())).customize();
+        // What says how its bytes hash need not say so in its signature as well.
+        let put = if self.without_checksums { put } else { put.disable_payload_signing() };
+        match put.send().await {
             Ok(_) => {}
             // The name is random: what has it is this very blob, of a try whose answer was lost.
             Err(error) if error::has_status(&error, 412) && self.size(&key).await? == Some(bytes.len() as u64) => {}
@@ -89,6 +94,15 @@ impl S3 {
             .await
             .map_err(error::unavailable)?;
         begun.upload_id.ok_or_else(|| BlobError::Unavailable("S3 gave no id to an upload".into()))
+    }
+
+    /// Ends an upload of parts, unless its object is there: what is left of it then are parts of that object to some stores.
+    /// `SeaweedFS` before 4.48 deletes the object's bytes with them (issues 10663 and 11382). `false` if it is there.
+    pub(super) async fn abort_leftover(&self, key: &str, id: &str) -> Result<bool, BlobError> {
+        if self.size(key).await?.is_some() {
+            return Ok(false);
+        }
+        self.abort_multipart(key, id).await.map(|()| true)
     }
 
     pub(super) async fn abort_multipart(&self, key: &str, id: &str) -> Result<(), BlobError> {
@@ -142,8 +156,10 @@ impl S3 {
             self.checksum(sha256)
         };
         let part = self.sender.upload_part().bucket(&self.place.bucket).key(&upload.key).upload_id(&upload.id);
-        let part = part.part_number(number).set_checksum_sha256(checksum.clone()).body(SdkStream::from(bytes));
-        let sent = part.customize().disable_payload_signing().send().await.map_err(error::unavailable)?;
+        let part = part.part_number(number).set_checksum_sha256(checksum.clone());
+        let part = part.set_content_md5(self.content_md5(&bytes).await?).body(SdkStream::from(bytes)).customize();
+        let part = if self.without_checksums { part } else { part.disable_payload_signing() };
+        let sent = part.send().await.map_err(error::unavailable)?;
         let completed = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
         Ok(completed.set_checksum_sha256(checksum).build())
     }
@@ -158,12 +174,22 @@ impl S3 {
         parts.sort_by_key(CompletedPart::part_number);
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let complete = self.sender.complete_multipart_upload().bucket(&self.place.bucket).key(key).upload_id(id);
-        match complete.if_none_match("*").multipart_upload(parts).send().await {
+        match complete.set_if_none_match(self.create_only()).multipart_upload(parts).send().await {
             Ok(_) => Ok(()),
             // A try whose answer was lost has done it.
             Err(error) if is_done(&error) && self.size(key).await?.is_some() => Ok(()),
             Err(error) => Err(error::unavailable(error)),
         }
+    }
+
+    /// What every store compares the bytes of a request with that knows no checksum of S3's (RFC 1864).
+    async fn content_md5(&self, bytes: &Bytes) -> Result<Option<String>, BlobError> {
+        if !self.without_checksums {
+            return Ok(None);
+        }
+        let bytes = bytes.clone();
+        let hashing = spawn_blocking(move || BASE64.encode(&Md5::digest(&bytes)));
+        hashing.await.map(Some).map_err(|error| BlobError::Unavailable(error.into()))
     }
 
     /// The digest as S3 wants it, if it wants it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use bytes::BytesMut;
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, TryStreamExt as _, future};
@@ -12,11 +13,15 @@ use tapebase_adapters::{
     finding::{Finding, Outcome},
     s3::{Place, S3},
 };
-use tapebase_conformance::engines;
+use tapebase_conformance::{
+    aws_proxy::{AwsProxy, Fault, Faults},
+    engines,
+};
 use tapebase_domain::{
     blob::{self, ByteRange, Provenance},
     digest::Sha256,
-    id::{RecordingId, UserId, random_bytes},
+    id::{RecordingId, StoreId, UserId, random_bytes},
+    lineage::{Generation, Step},
     pending::Parts,
     ports::{BlobError, BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
 };
@@ -123,11 +128,92 @@ async fn the_doctor_misses_a_bucket_and_makes_none() {
     }
 }
 
+/// A store behind a proxy, and the proxy.
+async fn behind_proxy(dialect: &S3Dialect) -> (S3, AwsProxy, String) {
+    let (proxy, prefix) = (AwsProxy::start(engines::address(engines::S3)), prefix());
+    drop(store_at(&prefix, dialect).await);
+    let place = Place::parse(&format!("tapebase-tests/{prefix}")).expect("a place");
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true);
+    let config =
+        config.endpoint_url(proxy.url()).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    let [client, sender, signer] = [(); 3].map(|()| aws_sdk_s3::Client::from_conf(config.clone().build()));
+    (S3::new(client, sender, signer, place, dialect), proxy, prefix)
+}
+
+async fn sdk_config() -> aws_config::SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
+}
+
+#[tokio::test]
+async fn a_bit_that_turns_over_on_the_way_is_noticed_by_the_store() {
+    for without_checksums in [false, true] {
+        let (store, proxy, _) = behind_proxy(&S3Dialect { without_checksums, ..dialect() }).await;
+        for size in [1, 300_000, 9 << 20] {
+            proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::FlipBit] });
+            let refused = store.put(&whose(), blob::once(vec![7; size].into())).await;
+            assert!(matches!(refused, Err(BlobError::Unavailable(_))), "{without_checksums}, {size}: {refused:?}");
+            assert!(proxy.injected() > 0);
+
+            proxy.stop_injecting();
+            store.put(&whose(), blob::once(vec![7; size].into())).await.expect("kept");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_conditional_writes_is_used_without_them() {
+    let first = Step { from: None, to: Generation::generate() };
+    let second = Step { from: Some(first.to), to: Generation::generate() };
+    for without_conditions in [false, true] {
+        let (store, proxy, _) = behind_proxy(&S3Dialect { without_conditions, ..dialect() }).await;
+        proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::NoConditions] });
+        let rows = StoreId::generate(SystemClock.now());
+
+        let claimed = store.claim(rows).await;
+        let stepped = [store.step(first).await, store.step(second).await];
+        let mut stored = Vec::new();
+        for size in [1, 9 << 20] {
+            stored.push(store.put(&whose(), blob::once(vec![7; size].into())).await);
+        }
+
+        assert_eq!(claimed.is_ok_and(|is_claimed| is_claimed), without_conditions);
+        assert!(stepped.into_iter().all(|step| step.is_ok_and(|is_taken| is_taken) == without_conditions));
+        assert!(stored.iter().all(|stored| stored.is_ok() == without_conditions), "{stored:?}");
+        let findings = store.diagnose().await;
+        let finding = findings.iter().find(|it| it.what.contains("If-None-Match")).expect("looked at");
+        match &finding.outcome {
+            Outcome::Failed(why) => assert!(!without_conditions && why.contains("set s3.conditional"), "{why}"),
+            outcome => assert!(without_conditions && *outcome == Outcome::Unsupported, "{outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_an_upload_is_not_aborted_while_its_object_is_there() {
+    let (store, proxy, prefix) = behind_proxy(&dialect()).await;
+    let client = aws_sdk_s3::Client::from_conf(
+        aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build(),
+    );
+    let stored = store.put(&whose(), blob::once(vec![7; 300_000].into())).await.expect("kept");
+    let key = format!("{prefix}/{}", stored.blob);
+    // As a store keeps it that has put the parts together, and forgets them later.
+    let left = client.create_multipart_upload().bucket("tapebase-tests").key(&key).send().await.expect("begun");
+    store.begin(Parts::of(Parts::SINGLE_BYTES + 1), &whose(), Sha256::of(b"")).await.expect("begun");
+    let later = SystemClock.now() + TimeDelta::minutes(1);
+
+    assert_eq!(store.abort_begun_before(later).await.expect("swept"), 1, "the one without an object");
+
+    assert_eq!(proxy.counts().get("AbortMultipartUpload"), Some(&1));
+    let parts = client.list_parts().bucket("tapebase-tests").key(&key).upload_id(left.upload_id.expect("an id"));
+    parts.send().await.expect("it is left");
+    let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await.expect("opened").expect("there");
+    assert_eq!(opened.try_collect::<BytesMut>().await.expect("read").len(), 300_000);
+}
+
 /// Has an object be of other bytes, and say of itself what it said before.
 async fn overwrite(key: &str, bytes: Vec<u8>) {
-    let http = aws_smithy_http_client::Builder::new().build_http();
-    let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
-    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build();
     let client = aws_sdk_s3::Client::from_conf(config);
     let head = client.head_object().bucket("tapebase-tests").key(key).send().await.expect("it is there");
     let put = client.put_object().bucket("tapebase-tests").key(key).set_metadata(head.metadata);

@@ -4,7 +4,7 @@ use std::{io, pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, sink},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, sink},
     net::{
         TcpStream,
         tcp::{ReadHalf, WriteHalf},
@@ -23,6 +23,9 @@ use super::{
 const BUFFER_BYTES: usize = 64 << 10;
 /// How long the rest of a body is still taken once the answer is there.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// What a store answers that does not know something of S3.
+const NOT_IMPLEMENTED: &str = "<?xml version=\"1.0\"?><Error><Code>NotImplemented</Code></Error>";
 
 /// How it goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,6 +88,10 @@ impl Wires<'_> {
             Some(Fault::ResetInBody) => self.break_off(&request).await,
             Some(Fault::LostReply) => self.swallow_reply(&request).await,
             Some(Fault::CutReply) => self.cut_reply(&request).await,
+            Some(Fault::FlipBit) => self.flip_bit(&request).await,
+            Some(Fault::NoConditions) if ["if-match", "if-none-match"].iter().any(|it| request.field(it).is_some()) => {
+                self.answer_instead(&request, "501 Not Implemented", NOT_IMPLEMENTED).await
+            }
             Some(Fault::Delay(time)) => {
                 sleep(time).await;
                 self.pass_on(&request).await
@@ -166,6 +173,19 @@ impl Wires<'_> {
             _ => self.client.writer.write_all(&answer.bytes[..answer.bytes.len() / 2]).await?,
         }
         Ok(Next::Reset)
+    }
+
+    async fn flip_bit(&mut self, request: &Head) -> io::Result<Next> {
+        let Length::Known(length @ 1..) = request.request_length() else { return self.pass_on(request).await };
+        let Wires { client, engine } = self;
+        if request.field("expect").is_some() {
+            client.writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+        }
+        engine.writer.write_all(&request.bytes).await?;
+        pass(&mut client.reader, &mut engine.writer, Length::Known(length - 1)).await?;
+        let last = client.reader.read_u8().await?;
+        engine.writer.write_all(&[last ^ 1]).await?;
+        pass_answer(&mut engine.reader, &mut client.writer, request.method()).await
     }
 
     async fn send_whole(&mut self, request: &Head) -> io::Result<()> {

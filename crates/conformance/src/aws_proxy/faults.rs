@@ -38,6 +38,10 @@ pub enum Fault {
     CutReply,
     /// Everything is passed on, after this time.
     Delay(Duration),
+    /// Everything is passed on, with one bit of the body turned over; objects and parts only.
+    FlipBit,
+    /// Answered with 501 if it is a conditional write, and not passed on; objects only.
+    NoConditions,
     /// Everything is passed on, once it is [let go](super::AwsProxy::let_go).
     Hold,
 }
@@ -47,6 +51,8 @@ impl Fault {
         match self {
             Self::ThroughputExceeded | Self::Throttling => action.service == Service::DynamoDb,
             Self::TransactionConflict => action.name == "TransactWriteItems",
+            Self::NoConditions => action.service == Service::S3,
+            Self::FlipBit => matches!(&*action.name, "PutObject" | "UploadPart"),
             Self::InternalError
             | Self::SlowDown
             | Self::ResetBefore
@@ -74,7 +80,14 @@ impl Fault {
             (Self::Throttling, _) => Some((BAD_REQUEST, json("ThrottlingException"))),
             (Self::TransactionConflict, _) => Some((BAD_REQUEST, CONFLICT.to_owned())),
             (
-                Self::ResetBefore | Self::ResetInBody | Self::LostReply | Self::CutReply | Self::Delay(_) | Self::Hold,
+                Self::ResetBefore
+                | Self::ResetInBody
+                | Self::LostReply
+                | Self::CutReply
+                | Self::Delay(_)
+                | Self::FlipBit
+                | Self::NoConditions
+                | Self::Hold,
                 _,
             ) => None,
         }

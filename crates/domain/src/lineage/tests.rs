@@ -160,6 +160,17 @@ async fn of_several_at_once_all_end_up_together() {
 }
 
 #[test]
+fn a_damaged_note_says_what_no_other_says() {
+    let generation = Generation::generate();
+    assert_eq!(Generation::of_note(format!("{generation}\n").as_bytes()), generation);
+    let damaged = [&b""[..], b"0123", b"0123456789ABCDEF", b"\xff", b"0123456789abcdef0"];
+    for (place, note) in damaged.iter().enumerate() {
+        assert_eq!(Generation::of_note(note), Generation::of_note(note));
+        assert!(damaged[..place].iter().all(|other| Generation::of_note(other) != Generation::of_note(note)));
+    }
+}
+
+#[test]
 fn a_generation_reads_back() {
     let generation = Generation::generate();
     assert_eq!(Generation::parse(&generation.to_string()), Ok(generation));

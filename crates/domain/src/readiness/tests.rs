@@ -1,8 +1,11 @@
 use std::{
+    future::pending,
     pin::pin,
     sync::{PoisonError, mpsc},
     task::{Context, Waker},
 };
+
+use async_trait::async_trait;
 
 use super::*;
 use crate::{
@@ -32,8 +35,18 @@ impl Hands {
     }
 }
 
+/// Time that does not pass.
+struct Never;
+
+#[async_trait]
+impl Timer for Never {
+    async fn sleep(&self, _: Duration) {
+        pending::<()>().await;
+    }
+}
+
 fn readiness(ports: TestPorts, hands: &Hands) -> Readiness {
-    Readiness::new(&Ports { clock: hands.clock(), ..ports.build() })
+    Readiness::new(&Ports { clock: hands.clock(), timer: Arc::new(Never), ..ports.build() })
 }
 
 /// Stores whose rows are asked so many times.

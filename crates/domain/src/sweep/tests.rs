@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     blob::BlobDescription,
     id::{RecordingId, UserId},
+    lineage::{Generation, LastStep, Step},
     pending::{LinkKey, PendingUpload, StagedRef},
     ports::{BlobEntry, InventoryPage, MockInventory},
     recording::Recording,
@@ -320,4 +321,39 @@ fn plan(staged: &str) -> PendingUpload {
         key: LinkKey([7; 32]),
         expires_at: timestamp(NOW),
     }
+}
+
+/// Rows whose audio has gone on without them.
+fn parted() -> TestPorts {
+    let mut ports = TestPorts::at(NOW);
+    let step = Step { from: None, to: Generation::generate() };
+    ports.records.expect_last_step().returning(move || Ok(LastStep::Noted(step)));
+    ports.blobs.expect_generation().returning(|| Ok(Some(Generation::generate())));
+    ports
+}
+
+#[tokio::test]
+async fn rows_of_another_history_have_no_audio_removed_and_their_own_leftovers_go() {
+    let mut ports = parted();
+    ports.uploads.expect_expired_uploads().times(1).returning(|_| Ok(vec![plan("expired")]));
+    ports.uploads.expect_release().times(1).returning(|_| Ok(true));
+    ports.uploads.expect_expired_uploads().returning(|_| Ok(Vec::new()));
+    ports.staged.expect_clear().times(1).returning(|_| Ok(()));
+    ports.staged.expect_abort_begun_before().times(1).returning(|_| Ok(0));
+    ports.users.expect_remove_expired_sessions().times(1).returning(|_| Ok(1));
+    // Whatever else is asked of a port fails the test.
+    let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
+
+    assert!(matches!(swept, Err(SweepError::Lineage(LineageError::Parted))), "{swept:?}");
+}
+
+#[tokio::test]
+async fn a_generation_that_cannot_be_noted_keeps_nothing_from_being_swept() {
+    let mut ports = nothing_else_to_sweep();
+    ports.uploads.expect_expired_uploads().returning(|_| Ok(Vec::new()));
+    ports.blobs.expect_step().returning(|_| Err(BlobError::Full("no room".into())));
+
+    let swept = Sweep::new(&ports.build(), TimeDelta::hours(24), Retention::default()).run().await;
+
+    assert_eq!(swept.expect("swept"), Swept::default());
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod cancel;
+mod elsewhere;
 mod erasure;
 mod faults;
 mod http;

@@ -172,6 +172,25 @@ fn rows_that_were_put_back_have_nothing_removed_of_what_came_since() {
 }
 
 #[test]
+fn a_damaged_generation_is_another_until_an_operator_says_so() {
+    for damage in ["", "0123456789abcdeg\n", "\u{fffd}"] {
+        let swept = Swept::with_recordings(1);
+        swept.age();
+        fs::write(swept.shelf.path("data").join("blobs/GENERATION"), damage).expect("damaged");
+
+        for command in ["sweep", "doctor", "verify"] {
+            let said = swept.shelf.fail("data", &[command]);
+            assert!(said.contains("rows and audio have different histories"), "{command}: {said}");
+        }
+        let _ = swept.shelf.succeed("data", &["history", "renew"]);
+
+        let _ = swept.shelf.succeed("data", &["doctor"]);
+        let _ = swept.shelf.succeed("data", &["verify", "--repair"]);
+        swept.assert_plays(1);
+    }
+}
+
+#[test]
 fn an_operator_has_older_rows_go_on() {
     let (swept, _) = with_rows_put_back(copy_cold);
 

@@ -1,8 +1,11 @@
 //! S3 that reads nothing for a while.
 
+use std::time::{Duration, Instant};
+
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, Fault, Faults},
     engines,
+    http::Request,
 };
 use tokio::runtime::Runtime;
 
@@ -36,4 +39,29 @@ fn stall(bytes: usize, hung_up_on: usize, waited_for: usize) {
         proxy.stop_injecting();
         proxy.let_go();
     });
+}
+
+#[test]
+fn whoever_asks_whether_the_server_is_ready_waits_for_no_store() {
+    let runtime = Runtime::new().expect("a runtime");
+    let proxy = runtime.block_on(async { AwsProxy::start(engines::address(engines::S3)) });
+    let mut settings = stores::fresh();
+    settings.push((engines::S3, proxy.url()));
+    let server = Server::start(&borrowed(&settings));
+    let ready = || server.send(&Request::new("GET", "/readyz"));
+    let _ = ready().expect(200);
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Hold] });
+
+    // What was answered a moment ago is remembered.
+    let since = Instant::now();
+    while ready().status == 200 {
+        assert!(since.elapsed() < Duration::from_secs(5), "it says that it is ready");
+    }
+    let since = Instant::now();
+    assert_eq!(ready().expect(503).json()["code"], "unavailable");
+    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+
+    proxy.stop_injecting();
+    proxy.let_go();
+    let _ = ready().expect(200);
 }
