@@ -24,24 +24,27 @@ impl Config {
     /// If a URL is none of a store of this build.
     pub fn locations(&self) -> anyhow::Result<Locations> {
         let (records, blobs) = self.stores();
-        let dialect =
-            S3Dialect {
-                path_style: self.s3.path_style,
-                public_endpoint: self.s3.public_endpoint.as_ref().map(|url| url.expose().to_owned()),
-                without_checksums: self.s3.checksums == Checksums::None,
-                without_conditions: !self.s3.conditional,
-                region: self.s3.region.clone(),
-                credentials: self.s3.access_key_id.clone().zip(self.s3.secret_access_key.clone()).map(
-                    |(access_key_id, Secret(secret_access_key))| S3Credentials { access_key_id, secret_access_key },
-                ),
-                redirect: self.downloads == Some(Downloads::Redirect),
-                allowed_origins: self.http.allowed_origins.texts(),
-            };
+        let dialect = S3Dialect {
+            path_style: self.s3.path_style,
+            public_endpoint: self.s3.public_endpoint.as_ref().map(|url| url.expose().to_owned()),
+            without_checksums: self.s3.checksums == Checksums::None,
+            without_conditions: !self.s3.conditional,
+            region: self.s3.region.clone(),
+            credentials: self.s3_credentials(),
+            redirect: self.downloads == Some(Downloads::Redirect),
+            allowed_origins: self.http.allowed_origins.texts(),
+        };
         let memory = Budget::new(self.limits.memory.as_u64());
         Ok(Locations::parse(records.expose(), blobs.expose(), dialect)?
             .with_memory(memory)
             .with_providers(self.providers()?)
             .with_mailer(self.mailer()?))
+    }
+
+    fn s3_credentials(&self) -> Option<S3Credentials> {
+        let (access_key_id, Secret(secret_access_key)) =
+            self.s3.access_key_id.clone().zip(self.s3.secret_access_key.clone())?;
+        Some(S3Credentials { access_key_id, secret_access_key })
     }
 
     /// What the use cases are told.

@@ -56,7 +56,7 @@ pub enum SweepError {
     /// A row store failed.
     #[error(transparent)]
     Rows(#[from] StoreError),
-    /// Rows and audio have different histories, or it cannot be told; nothing was done.
+    /// Rows and audio have different histories, or it cannot be told; no audio was removed.
     #[error(transparent)]
     Lineage(#[from] LineageError),
     /// So much audio without a recording is suspect: it stays until somebody has looked at it.

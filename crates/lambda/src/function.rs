@@ -10,6 +10,7 @@ use crate::{
     answer::{self, Answer, AnswerError},
     event::{Event, EventError, Work},
     pieces::Abort,
+    range,
     sweeper::Sweeper,
 };
 
@@ -71,7 +72,10 @@ where
         result.inspect_err(|failure| tracing::error!(cause = %failure, "an invocation failed"))
     }
 
-    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+    async fn answer(&self, mut request: Request) -> Result<Answer, Failure> {
+        if !self.streams {
+            range::cut(&mut request);
+        }
         let is_head = request.method() == Method::HEAD;
         let response = match self.app.call(request).await {
             Ok(response) => response.into_parts().1.map_into_boxed_body(),

@@ -12,6 +12,7 @@ mod event;
 mod function;
 mod pieces;
 mod problem;
+mod range;
 mod sweeper;
 
 use std::{

@@ -48,12 +48,11 @@ pub struct Options {
 pub async fn advance(lineage: &Lineage, failures: &Failures, clock: &dyn Clock) {
     match timeout(LONGEST_STEP, lineage.advance()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            if matches!(error, LineageError::Parted) {
-                failures.add(HISTORY, clock.now());
-            }
-            tracing::error!(cause = causes(&error), "a copy of these rows would not be told from them");
+        Ok(Err(error @ LineageError::Parted)) => {
+            failures.add(HISTORY, clock.now());
+            tracing::error!("{error}");
         }
+        Ok(Err(error)) => tracing::error!(cause = causes(&error), "a copy of these rows would not be told from them"),
         Err(_) => tracing::error!("the stores do not answer: a copy of these rows would not be told from them"),
     }
 }
@@ -70,9 +69,9 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
         }
         let swept = sweep.run().await;
         match &swept {
+            Ok(_) | Err(SweepError::TooMany { .. }) => failures.clear(HISTORY),
             Err(SweepError::Lineage(LineageError::Parted)) => failures.add(HISTORY, clock.now()),
-            Err(SweepError::Lineage(_)) => {}
-            _ => failures.clear(HISTORY),
+            Err(SweepError::Lineage(_) | SweepError::Rows(_) | SweepError::Blobs(_)) => {}
         }
         match swept {
             Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased }) => {

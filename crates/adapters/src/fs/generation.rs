@@ -4,9 +4,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
+use rustix::process::geteuid;
 use tapebase_domain::lineage::{Generation, Step};
 
 use super::folder;
@@ -56,14 +57,14 @@ fn read_from(mut file: &File) -> io::Result<Option<Generation>> {
 
 /// An operator who is root makes no file that the server cannot write.
 fn leave_to_owner(root: &Path, file: &File) -> io::Result<()> {
-    let (folder, made) = (std::fs::metadata(root)?, file.metadata()?);
-    if (folder.uid(), folder.gid()) == (made.uid(), made.gid()) {
+    if !geteuid().is_root() {
         return Ok(());
     }
+    let folder = std::fs::metadata(root)?;
     fchown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
-fn named<T>(root: &Path, act: impl FnOnce(&PathBuf) -> io::Result<T>) -> io::Result<T> {
+fn named<T>(root: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let path = root.join("GENERATION");
     act(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }

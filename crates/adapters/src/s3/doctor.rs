@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_s3::primitives::ByteStream as SdkStream;
+use aws_sdk_s3::{primitives::ByteStream as SdkStream, types::BucketVersioningStatus};
 use data_encoding::BASE64;
 use futures_util::{FutureExt as _, future::ready};
 use md5::{Digest as _, Md5};
@@ -15,7 +15,7 @@ use tapebase_domain::{
 
 use super::{
     S3, error,
-    setup::{Step, failed, finding},
+    setup::{Step, covers, failed, finding, refused, unless_absent},
 };
 use crate::blob_name;
 use crate::finding::{Finding, Outcome};
@@ -34,6 +34,7 @@ impl S3 {
         let conditions =
             finding("writes may be conditional (If-None-Match, If-Match)", self.knows_conditions().boxed());
         findings.push(conditions.await);
+        findings.push(finding("audio that was deleted can be brought back for a while", self.versions().boxed()).await);
         let bytes = b"tapebase doctor";
         let stored = self.put(&nobody(), blob::once(bytes.as_slice().into())).await;
         let probe = stored.as_ref().ok().map(|stored| stored.blob.clone());
@@ -76,6 +77,31 @@ impl S3 {
         let listed = self.client.list_multipart_uploads().bucket(&self.place.bucket).prefix(&key).send().await;
         self.abort_multipart(&key, &upload).await.map_err(|error| failed(causes(&error)))?;
         listed.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
+    }
+
+    /// Old versions, and a rule that removes them.
+    async fn versions(&self) -> Step {
+        let kept = self.client.get_bucket_versioning().bucket(&self.place.bucket).send().await;
+        let kept = kept.map_err(|error| refused(&error))?;
+        if kept.status() != Some(&BucketVersioningStatus::Enabled) {
+            return Ok(Outcome::Warning(
+                "it cannot: switch versioning on, with a lifecycle rule that removes old versions after a week or more"
+                    .to_owned(),
+            ));
+        }
+        let rules = self.client.get_bucket_lifecycle_configuration().bucket(&self.place.bucket).send().await;
+        let rules = unless_absent(rules, "NoSuchLifecycleConfiguration")?.and_then(|found| found.rules);
+        let rules = rules.unwrap_or_default();
+        let covering = rules.iter().filter(|rule| covers(rule, &self.place.prefix));
+        let days = covering.filter_map(|rule| rule.noncurrent_version_expiration()?.noncurrent_days()).min();
+        Ok(match days {
+            Some(7..) => Outcome::AlreadyRight,
+            Some(days) => Outcome::Warning(format!("for {days} days: give it a week or more")),
+            None => Outcome::Warning(
+                "old versions stay, and are billed, for ever: add a lifecycle rule with NoncurrentVersionExpiration"
+                    .to_owned(),
+            ),
+        })
     }
 
     /// Before all other writes, which are conditional.

@@ -159,9 +159,7 @@ impl S3 {
         let rules = rules.map_err(|error| failed(causes(&error)))?;
         repair(is_right, repairs, put.lifecycle_configuration(rules).send()).await
     }
-}
 
-impl S3 {
     /// What the store calls itself, if it does.
     async fn server(&self) -> Option<String> {
         // The SDK shows nobody the head of an answer but that of an error.
@@ -180,9 +178,13 @@ fn deletes_what_was_completed(server: &str) -> bool {
 }
 
 fn drops_parts(rule: &LifecycleRule, prefix: &str) -> bool {
+    covers(rule, prefix) && rule.abort_incomplete_multipart_upload.is_some()
+}
+
+/// Whether a rule counts for all below the prefix.
+pub(super) fn covers(rule: &LifecycleRule, prefix: &str) -> bool {
     let covered = rule.filter().and_then(LifecycleRuleFilter::prefix).unwrap_or_default();
-    let is_on = rule.status == ExpirationStatus::Enabled && rule.abort_incomplete_multipart_upload.is_some();
-    is_on && prefix.starts_with(covered)
+    rule.status == ExpirationStatus::Enabled && prefix.starts_with(covered)
 }
 
 pub(super) async fn finding(what: &str, look: BoxFuture<'_, Step>) -> Finding {
@@ -223,7 +225,7 @@ fn is_being_created<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool 
 }
 
 /// Stores that are like S3 do not know every setting of it.
-fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
+pub(super) fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Outcome {
     match error.raw_response().map(|response| response.status().as_u16()) {
         Some(501) => Outcome::Unsupported,
         // A HEAD has no body to say why.

@@ -118,6 +118,38 @@ async fn setup_brings_the_origins_that_may_send_parts_up_to_date() {
 }
 
 #[tokio::test]
+async fn the_doctor_looks_whether_old_versions_are_kept_and_go() {
+    use aws_sdk_s3::types::{
+        BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+        NoncurrentVersionExpiration, VersioningConfiguration,
+    };
+    let bucket = format!("versions-{:016x}", u64::from_be_bytes(random_bytes()));
+    let store = Sdk::default().s3(&Place::parse(&bucket).expect("a place"), &dialect()).await.expect("a region is set");
+    store.set_up().await;
+    let client = aws_sdk_s3::Client::from_conf(
+        aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build(),
+    );
+    let versions = async || {
+        let findings = store.diagnose().await;
+        findings.into_iter().find(|it| it.what.contains("brought back")).expect("looked at").outcome
+    };
+
+    assert!(matches!(versions().await, Outcome::Warning(why) if why.contains("switch versioning on")));
+
+    let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    client.put_bucket_versioning().bucket(&bucket).versioning_configuration(on).send().await.expect("switched on");
+    assert!(matches!(versions().await, Outcome::Warning(why) if why.contains("for ever")));
+
+    let week = NoncurrentVersionExpiration::builder().noncurrent_days(7).build();
+    let rule = LifecycleRule::builder().id("old").status(ExpirationStatus::Enabled);
+    let rule = rule.filter(LifecycleRuleFilter::builder().prefix("").build()).noncurrent_version_expiration(week);
+    let rules = BucketLifecycleConfiguration::builder().rules(rule.build().expect("whole")).build().expect("whole");
+    let put = client.put_bucket_lifecycle_configuration().bucket(&bucket).lifecycle_configuration(rules);
+    put.send().await.expect("ruled");
+    assert_eq!(versions().await, Outcome::AlreadyRight);
+}
+
+#[tokio::test]
 async fn the_doctor_misses_a_bucket_and_makes_none() {
     let place = Place::parse(&format!("missing-{:016x}", u64::from_be_bytes(random_bytes()))).expect("a place");
     let store = Sdk::default().s3(&place, &dialect()).await.expect("a region is set");

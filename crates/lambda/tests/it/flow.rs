@@ -45,6 +45,30 @@ fn a_recording_too_large_for_an_event_is_shown_the_way() {
     assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("POST /v1/direct")), "{refused:?}");
 }
 
+#[test]
+fn a_player_gets_as_much_of_the_rest_as_fits_into_an_answer() {
+    let caller = deployed(&[("TAPEBASE_DOWNLOADS", "stream")]);
+    let token = sign_up(&caller);
+    let audio: Vec<u8> = (0..=255).cycle().take(10_000_000).collect();
+    let recording = upload_directly(&caller, &token, &audio).expect(201).json();
+    let play = || {
+        let target = format!("/v1/recordings/{}/audio", recording["id"].as_str().expect("an id"));
+        Request::new("GET", target).bearer(&token)
+    };
+
+    let mut played = Vec::new();
+    while played.len() < audio.len() {
+        let some = caller.send(&play().header("Range", format!("bytes={}-", played.len()))).expect(206);
+        let last = (played.len() + (4 << 20)).min(audio.len()) - 1;
+        let range = format!("bytes {}-{last}/{}", played.len(), audio.len());
+        assert_eq!(some.header("content-range"), Some(&*range));
+        played.extend(some.body);
+    }
+
+    assert!(played == audio, "something else is played");
+    assert_eq!(caller.send(&play()).expect(413).problem(), "answer-too-large");
+}
+
 /// A function with its own defaults.
 pub fn deployed(settings: &[(&'static str, &str)]) -> Caller {
     let mut stores = stores::fresh();
