@@ -95,7 +95,7 @@ fn count_tests(engines: &Engines) -> Result<Tally> {
     if std::env::var_os(TEST_THREADS).is_none() {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // Most of them wait: for a server, an engine or the time.
-        command.env(TEST_THREADS, (4 * cores).to_string());
+        command.env(TEST_THREADS, (3 * cores).to_string());
     }
     engines.lend_to(&mut command);
     let mut child = command.stdout(Stdio::piped()).spawn().context("`cargo test` does not start")?;
