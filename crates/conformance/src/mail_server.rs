@@ -108,6 +108,15 @@ impl MailServer {
         panic!("no mail to {address} after {:?}", Self::SOON);
     }
 
+    /// The next so many, each of which is waited for.
+    ///
+    /// # Panics
+    /// If fewer arrive.
+    #[must_use]
+    pub fn mails_to(&self, address: &str, count: usize) -> Vec<Mail> {
+        (0..count).map(|_| self.mail_to(address)).collect()
+    }
+
     /// Every mail that has arrived at this address and was not looked at.
     #[must_use]
     pub fn all_mails_to(&self, address: &str) -> Vec<Mail> {
