@@ -8,9 +8,9 @@ use std::{path::PathBuf, sync::Arc};
 use tapebase_domain::{
     memory::Budget,
     ports::{
-        AttemptStore, BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, ErasureStore, Inventory, PairError,
-        PartAccess, PartStore, PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse, StagedBlobs,
-        Staging, SystemClock, TokenStore, UploadStore, UserStore,
+        AttemptStore, Batches, BlobStore, BoxError, ChangeFeed, Clock, DeletedStore, ErasureStore, Inventory,
+        PairError, PartAccess, PartStore, PlaybackKeyStore, Ports, PresignDownloads, RecordStore, Salvage, SingleUse,
+        StagedBlobs, Staging, SystemClock, TokenStore, UploadStore, UserStore,
     },
 };
 
@@ -198,12 +198,12 @@ impl Locations {
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only AWS is asked over the network"))]
     async fn open_rows(&self) -> Result<RowPorts, BoxError> {
         match &self.records {
-            Rows::Memory => Ok(RowPorts::with_inventory(Arc::new(Memory::default()))),
+            Rows::Memory => Ok(RowPorts::of(Arc::new(Memory::default()))),
             #[cfg(feature = "embedded")]
             Rows::Sqlite(path) => {
                 let open =
                     if self.is_locked { crate::sqlite::Sqlite::open_to_serve } else { crate::sqlite::Sqlite::open };
-                Ok(RowPorts::with_inventory(Arc::new(open(path)?)))
+                Ok(RowPorts::of(Arc::new(open(path)?)))
             }
             #[cfg(feature = "aws")]
             Rows::DynamoDb(table) => Ok(RowPorts::of(Arc::new(self.sdk.dynamodb(table).await?))),
@@ -223,7 +223,7 @@ impl Locations {
                 let s3 = Arc::new(self.sdk.s3(place, &self.s3).await?.with_memory(self.memory.clone()));
                 let staging = Staging { blobs: s3.clone(), parts: PartAccess::Presigned(s3.clone()) };
                 let downloads = self.s3.redirect.then(|| s3.clone() as Arc<dyn PresignDownloads>);
-                Ok(BlobPorts { blobs: s3, salvage: None, staging, downloads })
+                Ok(BlobPorts { blobs: s3.clone(), batches: s3, salvage: None, staging, downloads })
             }
         }
     }
@@ -279,7 +279,7 @@ struct RowPorts {
     records: Arc<dyn RecordStore>,
     feed: Arc<dyn ChangeFeed>,
     deleted: Arc<dyn DeletedStore>,
-    inventory: Option<Arc<dyn Inventory>>,
+    inventory: Arc<dyn Inventory>,
     uploads: Arc<dyn UploadStore>,
     users: Arc<dyn UserStore>,
     tokens: Arc<dyn TokenStore>,
@@ -294,6 +294,7 @@ trait Rowed:
     RecordStore
     + ChangeFeed
     + DeletedStore
+    + Inventory
     + UploadStore
     + UserStore
     + TokenStore
@@ -309,6 +310,7 @@ impl<S> Rowed for S where
     S: RecordStore
         + ChangeFeed
         + DeletedStore
+        + Inventory
         + UploadStore
         + UserStore
         + TokenStore
@@ -326,7 +328,7 @@ impl RowPorts {
             records: store.clone(),
             feed: store.clone(),
             deleted: store.clone(),
-            inventory: None,
+            inventory: store.clone(),
             uploads: store.clone(),
             users: store.clone(),
             tokens: store.clone(),
@@ -336,15 +338,11 @@ impl RowPorts {
             playback_keys: store,
         }
     }
-
-    /// Of a store that can list everybody's recordings.
-    fn with_inventory<S: Rowed + Inventory>(store: Arc<S>) -> Self {
-        Self { inventory: Some(store.clone()), ..Self::of(store) }
-    }
 }
 
 struct BlobPorts {
     blobs: Arc<dyn BlobStore>,
+    batches: Arc<dyn Batches>,
     salvage: Option<Arc<dyn Salvage>>,
     staging: Staging,
     downloads: Option<Arc<dyn PresignDownloads>>,
@@ -352,10 +350,10 @@ struct BlobPorts {
 
 impl BlobPorts {
     /// Clients reach the bytes through this program only.
-    fn here<S: BlobStore + StagedBlobs + PartStore + 'static>(store: S) -> Self {
+    fn here<S: BlobStore + Batches + StagedBlobs + PartStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
         let staging = Staging { blobs: store.clone(), parts: PartAccess::Server(store.clone()) };
-        Self { blobs: store, salvage: None, staging, downloads: None }
+        Self { blobs: store.clone(), batches: store, salvage: None, staging, downloads: None }
     }
 
     /// Of files, whose layout is this program's own.
@@ -379,7 +377,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budg
         single_use,
         playback_keys,
     } = rows;
-    let BlobPorts { blobs, salvage, staging, downloads } = blobs;
+    let BlobPorts { blobs, batches, salvage, staging, downloads } = blobs;
     let (clock, timer): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(TokioTimer));
     let identity_providers = Arc::new(OpenIdProviders::new(providers, clock.clone()));
     let passwords = Arc::new(Argon2id::default());
@@ -390,6 +388,7 @@ fn join(rows: RowPorts, blobs: BlobPorts, providers: Vec<Provider>, memory: Budg
         inventory,
         uploads,
         blobs,
+        batches,
         salvage,
         staging,
         downloads,

@@ -77,6 +77,7 @@ mod erasure;
 mod errors;
 mod feed;
 mod generations;
+mod inventory;
 mod items;
 mod keys;
 mod list;

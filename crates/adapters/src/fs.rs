@@ -9,18 +9,21 @@
 //! blobs/packs/9c41….v2      many small blobs, each with a header of its own: 16 random hexadecimal digits
 //! blobs/7f/7f3a….OWNER.ID   one large blob: 32 random hexadecimal digits, below the first two of them
 //! blobs/parts/e1c0…/2       the second part of a blob that is sent in parts
+//! blobs/open/9c41….v2       a note that something in this pack may have no row, see [`batches`]
+//! blobs/open/7f3a09c1d2e4   the same of large blobs whose names begin like that
 //! ```
 //!
 //! A small blob is appended to a pack, and one flush makes many safe at once: see [`packs`].
 //! A large one is hashed and written while it arrives, see [`pipeline`]: under its final name, which is flushed, and its
 //! directory flushed.
 //! Nothing refers to either until then, so there is no temporary name and no rename; what a crash
-//! leaves behind has no row, and the sweeper removes it.
+//! leaves behind has no row and is in a batch that was noted, and the sweeper removes it.
 //! Each blob says whose it is, and has a checksum for each 64 KiB, which whole reads are compared with. Small ones have
 //! that in their [`header`], large ones in their name and behind their bytes, see [`trailer`].
 //! Names come from the random generator, and from ids that were parsed: no other text of a client reaches a path.
 //! Blobs of the versions before, whose names are the digits alone, are read as ever.
 
+mod batches;
 mod buffer;
 mod checksums;
 mod description;
@@ -56,7 +59,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use tapebase_domain::{
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     id::StoreId,
@@ -69,12 +72,13 @@ use tokio::task::spawn_blocking;
 use self::{
     checksums::Mismatch,
     entry::Entry,
-    name::Location,
+    name::{FileName, Location},
     open_files::OpenFiles,
     pack::Pack,
     packs::Packs,
     reading::{OpenBlob, READ_BYTES, here_or_blocking, read_on},
 };
+use crate::batches::{Names, OwnBatches};
 
 /// Pieces below this size are copied together.
 const SMALL_PIECE_BYTES: usize = 4 << 10;
@@ -86,6 +90,8 @@ const ROWS: &str = "ROWS";
 #[derive(Clone)]
 pub struct Fs {
     root: Arc<Path>,
+    names: Arc<Names>,
+    own_batches: Arc<OwnBatches>,
     packs: Arc<Packs>,
     open_files: Arc<OpenFiles>,
     memory: Budget,
@@ -99,8 +105,9 @@ impl Fs {
     pub fn open(root: &Path) -> io::Result<Self> {
         folder::lay_out(root)?;
         let open_files = Arc::new(OpenFiles::start()?);
-        let packs = Arc::new(Packs::new(root.join("packs")));
-        Ok(Self { root: root.into(), packs, open_files, memory: Budget::unlimited() })
+        let (names, own_batches) = (Arc::default(), Arc::<OwnBatches>::default());
+        let packs = Arc::new(Packs::new(root, own_batches.clone()));
+        Ok(Self { root: root.into(), names, own_batches, packs, open_files, memory: Budget::unlimited() })
     }
 
     /// The same, where memory is short now and then.
@@ -115,10 +122,12 @@ impl BlobStore for Fs {
     async fn put(&self, of: &Provenance, mut body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         match gather(&mut body).await? {
             Beginning::Whole(pieces) => self.packs.append(Entry::new(of, pieces)).await,
-            Beginning::More(pieces) => {
-                pipeline::store(self.root.clone(), of, &self.memory, stream::iter(pieces).map(Ok).chain(body)).await
-            }
+            Beginning::More(pieces) => self.put_large(of, stream::iter(pieces).map(Ok).chain(body)).await,
         }
+    }
+
+    fn settle(&self, blob: &BlobRef) {
+        self.own_batches.settle(batches::batch_of(blob));
     }
 
     /// A body may have come as far as into a pack when it turns out to be larger.
@@ -177,14 +186,19 @@ impl BlobStore for Fs {
     async fn delete(&self, blob: &BlobRef) -> Result<(), BlobError> {
         let location = locate(blob)?;
         let (packs, open_files) = (self.packs.clone(), self.open_files.clone());
-        let path = location.path(&self.root);
+        let (root, path) = (self.root.clone(), location.path(&self.root));
         blocking(move || {
             if let Location::Pack(place) = location {
-                return Pack::open(packs.directory(), place.pack)?.map_or(Ok(()), |pack| pack.remove(place.offset));
+                let pack = Pack::open(packs.directory(), place.pack)?;
+                return pack.map_or_else(|| folder::probe(&root), |pack| pack.remove(place.offset));
             }
-            remove_file(&path)?;
+            let removed = fs::remove_file(&path);
             open_files.close(&path);
-            Ok(())
+            match removed {
+                // Nor is anything else of a folder that is away.
+                Err(error) if error.kind() == ErrorKind::NotFound => folder::probe(&root),
+                removed => removed,
+            }
         })
         .await
     }
@@ -223,6 +237,23 @@ impl BlobStore for Fs {
     async fn ping(&self) -> Result<(), BlobError> {
         let root = self.root.clone();
         blocking(move || folder::probe(&root)).await
+    }
+}
+
+impl Fs {
+    async fn put_large(
+        &self,
+        of: &Provenance,
+        body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+    ) -> Result<StoredBlob, BlobError> {
+        let name = FileName::new(&self.names.draw(&self.own_batches, self).await?, of);
+        let blob = name.to_ref();
+        let stored = pipeline::store(self.root.clone(), name, &self.memory, body).await;
+        // What was broken off is gone; what failed may not be.
+        if let Err(BlobError::Body(_)) = stored {
+            self.settle(&blob);
+        }
+        stored
     }
 }
 

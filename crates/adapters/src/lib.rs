@@ -3,9 +3,9 @@
 //! | Adapter | Ports | Keeps |
 //! |---|---|---|
 //! | [`memory`] | all stores | nothing past the process |
-//! | `fs` | `BlobStore`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
+//! | `fs` | `BlobStore`, `Batches`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
 //! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one database file |
-//! | `s3` | `BlobStore`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
+//! | `s3` | `BlobStore`, `Batches`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
 //! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one table |
 //! | [`oidc`] | `IdentityProviders` | the keys that OpenID providers publish |
 //! | [`smtp`] | `Mailer` | nothing |
@@ -17,6 +17,8 @@
 pub mod argon2id;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(any(feature = "embedded", feature = "aws"))]
+mod batches;
 #[cfg(any(feature = "embedded", feature = "aws"))]
 mod blob_name;
 pub mod connect;

@@ -1,6 +1,7 @@
 //! Every store on maps in memory, for tests and demonstrations: gone with the process.
 
 mod attempts;
+mod batches;
 mod changes;
 mod erasure;
 mod inventory;
@@ -25,7 +26,7 @@ use tapebase_domain::{
     attempts::{AttemptKey, Attempts},
     blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
     digest::Sha256,
-    history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
+    history::{ChangeNumber, Counters, Deleted, DueAudio, HistoryId},
     id::{RecordingId, StoreId, UserId, random_bytes},
     lineage::{Generation, Step},
     pending::{PendingUpload, StagedRef},
@@ -37,6 +38,8 @@ use tapebase_domain::{
     user::Account,
 };
 
+use self::batches::Batch;
+
 /// All stores in one; every method takes the one lock, so that each is a transaction.
 pub struct Memory {
     clock: Arc<dyn Clock>,
@@ -47,6 +50,7 @@ pub struct Memory {
 #[derive(Debug, Clone, Default)]
 struct State {
     blobs: BTreeMap<BlobRef, (Bytes, BlobDescription)>,
+    batches: BTreeMap<u64, Batch>,
     claimed_by: Option<StoreId>,
     generation: Option<Generation>,
     id: Option<StoreId>,
@@ -57,7 +61,7 @@ struct State {
     link_epochs: BTreeMap<UserId, LinkEpoch>,
     playback_keys: Vec<PlaybackKey>,
     deleted: BTreeMap<(UserId, RecordingId), Deleted>,
-    audio: Vec<(DeletedAudio, Due)>,
+    audio: Vec<(DueAudio, Due)>,
     recordings: BTreeMap<(UserId, RecordingId), Recording>,
     uploads: BTreeMap<(UserId, RecordingId), PendingUpload>,
     staged: BTreeMap<StagedRef, Staged>,
@@ -126,6 +130,7 @@ impl State {
             written_at,
         };
         self.blobs.insert(blob.clone(), (bytes, description));
+        self.add_to_batch(blob.clone(), written_at);
         StoredBlob { blob, size, sha256 }
     }
 }
@@ -135,6 +140,10 @@ impl BlobStore for Memory {
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         let bytes = Bytes::from(body.try_collect::<Vec<Bytes>>().await?.concat());
         Ok(self.state().keep(of, bytes, self.clock.now()))
+    }
+
+    fn settle(&self, blob: &BlobRef) {
+        self.settle_one(blob);
     }
 
     /// What is kept here stays in memory, however much there is of it: that is this store's nature.

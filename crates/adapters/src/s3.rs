@@ -6,11 +6,13 @@
 //! s3://bucket/prefix/7f3a…       one blob: 32 random hexadecimal digits
 //! s3://bucket/prefix/ROWS        the id of the row store that knows what is an orphan here
 //! s3://bucket/prefix/GENERATION  how far the blobs have come with those rows
+//! s3://bucket/prefix/OPEN/7f3a09c1d2e4  a note that blobs whose names begin like that may have no row, see [`batches`]
 //! ```
 //!
 //! Each says whose it is in its metadata, and its SHA-256 where that is known when it is begun.
 //! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
 
+mod batches;
 mod blobs;
 mod cors;
 mod doctor;
@@ -22,10 +24,16 @@ mod setup;
 mod staging;
 mod upload;
 
+use std::sync::Arc;
+
 use aws_sdk_s3::Client;
 use tapebase_domain::{blob::BlobRef, memory::Budget, ports::BlobError};
 
-use crate::{blob_name, s3_dialect::S3Dialect};
+use crate::{
+    batches::{Names, OwnBatches},
+    blob_name,
+    s3_dialect::S3Dialect,
+};
 
 /// Blobs below one prefix of one bucket.
 #[derive(Debug, Clone)]
@@ -37,6 +45,8 @@ pub struct S3 {
     /// The same store as clients reach it.
     signer: Client,
     place: Place,
+    names: Arc<Names>,
+    own_batches: Arc<OwnBatches>,
     without_checksums: bool,
     without_conditions: bool,
     /// Whose pages may send parts; any if there are none.
@@ -87,8 +97,19 @@ impl S3 {
     #[must_use]
     pub fn new(client: Client, sender: Client, signer: Client, place: Place, dialect: &S3Dialect) -> Self {
         let S3Dialect { without_checksums, without_conditions, allowed_origins, .. } = dialect.clone();
-        let memory = Budget::unlimited();
-        Self { client, sender, signer, place, without_checksums, without_conditions, allowed_origins, memory }
+        let (names, own_batches, memory) = (Arc::default(), Arc::default(), Budget::unlimited());
+        Self {
+            client,
+            sender,
+            signer,
+            place,
+            names,
+            own_batches,
+            without_checksums,
+            without_conditions,
+            allowed_origins,
+            memory,
+        }
     }
 
     /// The same, where memory is short now and then.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::TimeDelta;
 use tapebase_domain::{
     blob::BlobRef,
-    history::{ChangeNumber, DeletedAudio, Entry},
+    history::{ChangeNumber, DueAudio, Entry},
     id::{RecordingId, UserId},
     ports::{ChangeFeed, Changes, ChangesRequest, DeletedStore, RecordStore, Terms, UploadStore},
     recording::Recording,
@@ -115,7 +115,7 @@ pub async fn every_change_takes_the_next_number(store: Arc<dyn Rows>) {
     let edited = store.edit(owner, &first.id, renaming("renamed"), None).await.expect("renamed").expect("there");
     assert_eq!((edited.changed, number().await), (ChangeNumber(2), 2));
     let elsewhere = BlobRef::new("elsewhere".into());
-    assert!(store.move_blob(owner, &first.id, &first.blob, elsewhere).await.expect("moved"));
+    assert!(store.move_blob(owner, &first.id, &first.blob, elsewhere, None).await.expect("moved"));
     assert_eq!(number().await, 3);
     let upload = plan(owner);
     store.reserve(upload.clone(), AMPLE.quota).await.expect("reserved");
@@ -148,7 +148,7 @@ pub async fn deleted_audio_is_listed_until_it_is_noted_as_removed(store: Arc<dyn
     store.remove(owner, &there.id, None, noon(), 100).await.expect("removed");
     let again = Recording { id: there.id.clone(), ..recording(owner) };
     store.insert(again.clone(), Terms { again: true, ..AMPLE }).await.expect("inserted");
-    let audio = DeletedAudio { owner, id: there.id.clone(), blob: there.blob.clone() };
+    let audio = DueAudio { owner, id: there.id.clone(), blob: there.blob.clone() };
 
     assert_eq!(listed(&*store, owner, TimeDelta::zero()).await, []);
     for _ in 0..2 {
@@ -162,6 +162,86 @@ pub async fn deleted_audio_is_listed_until_it_is_noted_as_removed(store: Arc<dyn
     assert_eq!(found.blob, again.blob);
 }
 
+/// Noted audio MUST be listed once it is due, and what is noted already MUST stay as it is.
+pub async fn noted_audio_is_listed_in_its_time_and_stays_as_it_was_noted_first(store: Arc<dyn Rows>) {
+    let (owner, days) = (stranger(), |days| noon() + TimeDelta::days(days));
+    let audio = audio_of(&recording(owner));
+
+    for due_at in [days(7), days(14), days(1)] {
+        store.note_audio(&audio, due_at).await.expect("noted");
+        assert_eq!(listed(&*store, owner, TimeDelta::days(7)).await, []);
+        assert_eq!(listed(&*store, owner, TimeDelta::days(8)).await, std::slice::from_ref(&audio));
+    }
+    store.audio_removed(&audio, days(8)).await.expect("noted");
+    assert_eq!(listed(&*store, owner, TimeDelta::days(30)).await, []);
+    // A power cut brings back what was deleted.
+    store.note_audio(&audio, days(7)).await.expect("noted");
+    assert_eq!(listed(&*store, owner, TimeDelta::days(8)).await, std::slice::from_ref(&audio));
+    store.audio_removed(&audio, days(8)).await.expect("noted");
+    while store.forget_deleted(days(9)).await.expect("forgotten") > 0 {}
+    assert_eq!(store.look_up(owner, &audio.id).await.expect("an answer"), None);
+}
+
+/// Audio that is put off MUST be listed then and not before; what is not to be removed MUST NOT be noted by that.
+pub async fn audio_that_is_put_off_is_listed_later(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let [audio, removed, unknown] = [0; 3].map(|_| audio_of(&recording(owner)));
+    for audio in [&audio, &removed] {
+        store.note_audio(audio, noon()).await.expect("noted");
+    }
+    store.audio_removed(&removed, noon() + TimeDelta::days(30)).await.expect("noted");
+
+    for audio in [&audio, &removed, &unknown] {
+        store.put_off_audio(audio, noon() + TimeDelta::hours(1)).await.expect("put off");
+    }
+
+    assert_eq!(listed(&*store, owner, TimeDelta::minutes(59)).await, []);
+    assert_eq!(listed(&*store, owner, TimeDelta::minutes(61)).await, [audio]);
+}
+
+/// The list MUST have the owner's audio that is to be removed, and nobody else's.
+pub async fn audio_of_a_user_is_listed_whenever_it_is_due(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let [later, removed] = [0; 2].map(|_| audio_of(&recording(owner)));
+    store.note_audio(&later, noon() + TimeDelta::days(7)).await.expect("noted");
+    store.note_audio(&removed, noon()).await.expect("noted");
+    store.audio_removed(&removed, noon()).await.expect("noted");
+    store.note_audio(&audio_of(&recording(stranger())), noon()).await.expect("noted");
+
+    assert_eq!(store.audio_of(owner).await.expect("listed"), [later]);
+    assert_eq!(store.audio_of(stranger()).await.expect("listed"), []);
+}
+
+/// Moving a recording to other audio notes what it leaves, if that is wanted and it is moved.
+pub async fn what_a_recording_leaves_behind_is_noted_where_that_is_wanted(store: Arc<dyn Rows>) {
+    let owner = stranger();
+    let [kept, left] = [insert(&*store, recording(owner)).await, insert(&*store, recording(owner)).await];
+    let to = |there: &Recording| BlobRef::new(format!("{} moved", there.blob));
+
+    for (there, due_at) in [(&kept, None), (&left, Some(noon())), (&left, Some(noon()))] {
+        store.move_blob(owner, &there.id, &there.blob, to(there), due_at).await.expect("an answer");
+    }
+    let nothing = recording(owner);
+    assert!(!store.move_blob(owner, &nothing.id, &nothing.blob, to(&nothing), Some(noon())).await.expect("an answer"));
+
+    assert_eq!(listed(&*store, owner, TimeDelta::seconds(1)).await, [audio_of(&left)]);
+}
+
+/// Releasing an upload notes what it leaves, unless it is not there.
+pub async fn what_an_upload_leaves_behind_is_noted_with_its_release(store: Arc<dyn Rows>) {
+    let upload = plan(stranger());
+    let audio = audio_of(&recording_of(&upload));
+    let left = || Some((audio.clone(), noon() + TimeDelta::hours(1)));
+    assert!(!store.release(&upload, left()).await.expect("an answer"));
+    store.reserve(upload.clone(), AMPLE.quota).await.expect("reserved");
+    assert_eq!(store.audio_of(upload.owner).await.expect("listed"), []);
+
+    assert!(store.release(&upload, left()).await.expect("released"));
+
+    assert_eq!(listed(&*store, upload.owner, TimeDelta::hours(1)).await, []);
+    assert_eq!(listed(&*store, upload.owner, TimeDelta::hours(2)).await, [audio]);
+}
+
 /// Forget MUST leave the tombstones of later deletions, and tell who knows no more than that.
 pub async fn tombstones_are_forgotten_in_their_time(store: Arc<dyn Rows>) {
     let owner = stranger();
@@ -170,7 +250,7 @@ pub async fn tombstones_are_forgotten_in_their_time(store: Arc<dyn Rows>) {
         let there = insert(&*store, recording(owner)).await;
         let at = noon() + TimeDelta::days(day);
         store.remove(owner, &there.id, None, at, 100).await.expect("removed");
-        let audio = DeletedAudio { owner, id: there.id.clone(), blob: there.blob };
+        let audio = DueAudio { owner, id: there.id.clone(), blob: there.blob };
         store.audio_removed(&audio, at).await.expect("noted");
         deleted.push(there.id);
     }
@@ -193,7 +273,7 @@ pub async fn a_later_tombstone_of_the_same_id_stays(store: Arc<dyn Rows>) {
         let there = store.insert(there, Terms { again: true, ..AMPLE }).await.expect("inserted");
         let at = noon() + TimeDelta::days(day);
         store.remove(owner, &id, None, at, 100).await.expect("removed");
-        let audio = DeletedAudio { owner, id: id.clone(), blob: there.blob };
+        let audio = DueAudio { owner, id: id.clone(), blob: there.blob };
         store.audio_removed(&audio, at).await.expect("noted");
     }
 
@@ -215,10 +295,16 @@ async fn changes(store: &dyn Rows, owner: UserId, after: u64, no_deleted_up_to: 
 }
 
 /// The audio of an owner that was to be removed so long after noon.
-async fn listed(store: &dyn Rows, owner: UserId, later: TimeDelta) -> Vec<DeletedAudio> {
+async fn listed(store: &dyn Rows, owner: UserId, later: TimeDelta) -> Vec<DueAudio> {
     let mut all = store.audio_to_remove(noon() + later).await.expect("listed");
     all.retain(|audio| audio.owner == owner);
     all
+}
+
+/// The audio of a recording.
+fn audio_of(recording: &Recording) -> DueAudio {
+    let Recording { owner, id, blob, .. } = recording.clone();
+    DueAudio { owner, id, blob }
 }
 
 /// The ids of what there is.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tapebase_domain::{
     attempts::{AttemptKey, Attempts},
-    history::{Counters, DeletedAudio, Retention},
+    history::{Counters, DueAudio, Retention},
     id::UserId,
     ports::{
         AttemptStore, Clock as _, DeletedStore, ErasureStore, RecordStore, SystemClock, TokenStore, UploadStore,
@@ -107,13 +107,13 @@ pub async fn forgets_what_is_left_once_there_is_nothing_more_to_do(store: Arc<dy
             .await
             .expect("removed");
         assert!(!store.forget_rest(owner).await.expect("looked at"), "there is audio to remove");
-        let audio = DeletedAudio { owner, id: recording.id.clone(), blob: recording.blob.clone() };
+        let audio = DueAudio { owner, id: recording.id.clone(), blob: recording.blob.clone() };
         assert!(store.audio_to_remove(later(noon())).await.expect("listed").contains(&audio));
         assert_eq!(store.recount(owner).await.expect("counted"), store.counters(owner).await.expect("counted"));
         store.audio_removed(&audio, later(noon())).await.expect("noted");
         assert!(!store.forget_rest(owner).await.expect("looked at"), "an upload is under way, {is_last}");
     }
-    assert!(store.release(&upload).await.expect("released"));
+    assert!(store.release(&upload, None).await.expect("released"));
     let token = token();
     store.open_session(session(owner), token, 10).await.expect("opened");
     assert!(!store.forget_rest(owner).await.expect("looked at"), "somebody is signed in");

@@ -16,6 +16,7 @@
 
 pub mod attempts;
 pub mod aws_proxy;
+pub mod batches;
 pub mod blobs;
 pub mod changes;
 #[doc(hidden)]
@@ -105,11 +106,21 @@ macro_rules! inventory_tests {
         $crate::row_tests! { $fresh, inventory:
             a_walk_has_every_recording_of_every_user_exactly_once,
             a_walk_has_what_stays_while_others_come_and_go,
-            what_is_damaged_is_listed_as_long_as_it_is,
             rows_that_were_only_written_have_no_faults_and_stay_as_they_are,
             nobody_is_miscounted_whose_recordings_and_plans_come_and_go,
             what_is_counted_anew_is_what_there_is,
             what_is_forgotten_leaves_no_tombstone,
+        }
+    };
+}
+
+/// The promise of an `Inventory` that finds what is damaged without reading all rows, on a fresh one as in
+/// `inventory_tests!`.
+#[macro_export]
+macro_rules! damage_tests {
+    ($fresh:expr) => {
+        $crate::row_tests! { $fresh, inventory:
+            what_is_damaged_is_listed_as_long_as_it_is,
         }
     };
 }
@@ -144,6 +155,11 @@ macro_rules! change_feed_tests {
             every_change_takes_the_next_number,
             history_stays_until_it_is_renewed,
             deleted_audio_is_listed_until_it_is_noted_as_removed,
+            noted_audio_is_listed_in_its_time_and_stays_as_it_was_noted_first,
+            audio_that_is_put_off_is_listed_later,
+            audio_of_a_user_is_listed_whenever_it_is_due,
+            what_a_recording_leaves_behind_is_noted_where_that_is_wanted,
+            what_an_upload_leaves_behind_is_noted_with_its_release,
             tombstones_are_forgotten_in_their_time,
             a_later_tombstone_of_the_same_id_stays,
         }
@@ -224,6 +240,19 @@ macro_rules! blob_store_tests {
             a_step_begins_where_the_blobs_are,
             of_two_steps_at_once_one_is_taken,
             a_blob_store_that_serves_answers_pings,
+        }
+    };
+}
+
+/// One test per promise of a `Batches`, each on a fresh one that is a `BlobStore` too: a future of
+/// `(Arc<store>, what must outlive it)`.
+#[macro_export]
+macro_rules! batch_tests {
+    ($fresh:expr) => {
+        $crate::tests! { $fresh, batches:
+            what_is_not_settled_is_in_a_batch_that_is_listed,
+            what_is_settled_is_in_no_batch_that_is_listed,
+            a_batch_may_be_closed_twice,
         }
     };
 }

@@ -384,7 +384,7 @@ pub async fn lists_expired_plans_of_all_users_until_all_are_released(store: Arc<
             break;
         }
         for plan in expired {
-            assert!(store.release(&plan).await.expect("an answer"), "{} is listed and not there", plan.id);
+            assert!(store.release(&plan, None).await.expect("an answer"), "{} is listed and not there", plan.id);
             assert!(released.insert(plan.id), "listed again after it was released");
         }
     }

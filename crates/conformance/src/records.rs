@@ -5,6 +5,7 @@ mod list;
 
 use std::sync::Arc;
 
+use futures_util::future::join;
 use tapebase_domain::{
     blob::BlobRef,
     details::Details,
@@ -328,7 +329,7 @@ pub async fn a_step_is_noted_on_condition_of_the_last(store: Arc<dyn RecordStore
 
     let noted = store.id().await.expect("an answer");
     let (two, other) =
-        futures_util::join!(store.note_step(LastStep::Noted(one), two), store.note_step(LastStep::Noted(one), other));
+        join(store.note_step(LastStep::Noted(one), two), store.note_step(LastStep::Noted(one), other)).await;
     assert_eq!(u8::from(two.expect("an answer")) + u8::from(other.expect("an answer")), 1, "of two at once, one");
     assert_eq!(store.id().await.expect("an answer"), noted);
 }

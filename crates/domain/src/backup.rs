@@ -61,10 +61,10 @@ pub struct Backup {
 impl Backup {
     /// Wires the use case. The rows of `copy` are those of `source` a moment ago, and nobody else changes them.
     #[must_use]
-    pub fn new(source: &Ports, copy: &Ports) -> Option<Self> {
+    pub fn new(source: &Ports, copy: &Ports) -> Self {
         let Ports { records: source_rows, blobs: source, .. } = source.clone();
         let Ports { records: rows, inventory, uploads, blobs, .. } = copy.clone();
-        Some(Self { source_rows, source, rows, inventory: inventory?, uploads, blobs })
+        Self { source_rows, source, rows, inventory, uploads, blobs }
     }
 
     /// Takes uploads that are not complete out of the copy: their parts are not copied.
@@ -78,7 +78,7 @@ impl Backup {
                 return Ok(());
             }
             for upload in uploads {
-                self.uploads.release(&upload).await?;
+                self.uploads.release(&upload, None).await?;
             }
         }
     }
@@ -108,7 +108,7 @@ impl Backup {
         let (owner, id) = (recording.owner, &recording.id);
         let failure = match self.copy_audio(recording).await? {
             Ok(blob) => {
-                let is_moved = self.rows.move_blob(owner, id, &recording.blob, blob).await?;
+                let is_moved = self.rows.move_blob(owner, id, &recording.blob, blob, None).await?;
                 if !is_moved {
                     return Err(StoreError::Unavailable("somebody else changes the rows of the copy".into()).into());
                 }
@@ -134,9 +134,14 @@ impl Backup {
         };
         let (body, cause) = relay(body);
         match self.blobs.put(&Provenance::from(recording), body).await {
-            Ok(copy) if copy.size == recording.size && copy.sha256 == recording.sha256 => Ok(Ok(copy.blob)),
+            Ok(copy) if copy.size == recording.size && copy.sha256 == recording.sha256 => {
+                // A copy that is broken off is nothing: nobody sweeps it.
+                self.blobs.settle(&copy.blob);
+                Ok(Ok(copy.blob))
+            }
             Ok(copy) => {
                 self.blobs.delete(&copy.blob).await?;
+                self.blobs.settle(&copy.blob);
                 Ok(Err(Outcome::Damaged))
             }
             Err(BlobError::Body(error)) => Ok(Err(unreadable(cause.of(error)))),

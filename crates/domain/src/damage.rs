@@ -19,7 +19,7 @@ use crate::{
 pub struct Damage {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
-    inventory: Option<Arc<dyn Inventory>>,
+    inventory: Arc<dyn Inventory>,
     clock: Arc<dyn Clock>,
     waiters: Waiters,
     noted: Arc<Mutex<HashSet<(UserId, RecordingId)>>>,
@@ -36,15 +36,13 @@ impl Damage {
         Self { records, blobs, inventory, clock, waiters, noted: Arc::default() }
     }
 
-    /// Asks the rows what is damaged, where all of them can be looked through; elsewhere it is known once it is met.
+    /// Asks the rows what is damaged, where that is found without reading all of them; elsewhere it is known once it is met.
     ///
     /// # Errors
     /// A failing row store.
     pub async fn recall(&self) -> Result<(), StoreError> {
-        if let Some(inventory) = &self.inventory {
-            let damaged = inventory.damaged(Self::MOST).await?;
-            self.noted().extend(damaged);
-        }
+        let damaged = self.inventory.damaged(Self::MOST).await?;
+        self.noted().extend(damaged);
         Ok(())
     }
 
@@ -142,8 +140,10 @@ impl Damage {
     /// [`StoreError`]; if it is `Unavailable`, whether the audio was replaced is unknown.
     pub async fn replace(&self, damaged: &Recording, blob: BlobRef) -> Result<bool, StoreError> {
         let Recording { owner, id, .. } = damaged;
-        let is_replaced = self.records.move_blob(*owner, id, &damaged.blob, blob).await?;
+        let now = Some(self.clock.now());
+        let is_replaced = self.records.move_blob(*owner, id, &damaged.blob, blob.clone(), now).await?;
         if is_replaced {
+            self.blobs.settle(&blob);
             self.forget(*owner, id);
             self.waiters.wake(*owner);
             // Nothing refers to it any more. If it resists, the sweeper comes by.

@@ -22,10 +22,12 @@ use crate::{
     damage::Damage,
     details::NewDetails,
     digest::Sha256,
+    history::DueAudio,
     id::{RecordingId, UserId},
     pending::{PartTicket, PendingUpload},
     ports::{
-        BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, Staging, StoreError, UploadStore,
+        BlobError, BlobStore, Clock, PartAccess, Ports, PresignedRequest, RecordStore, StagedBlobs, Staging,
+        StoreError, UploadStore,
     },
     recording::Recording,
     time::Timestamp,
@@ -186,14 +188,14 @@ impl Direct {
 
     /// Takes an upload back, and what was sent for it; `false` if somebody else completed or aborted it first.
     async fn give_up(&self, upload: &PendingUpload) -> Result<bool, DirectError> {
-        let is_released = self.uploads.release(upload).await?;
+        let is_released = release(&*self.uploads, &*self.staging.blobs, upload, self.clock.now()).await?;
         if is_released {
             self.abandon(upload).await;
         }
         Ok(is_released)
     }
 
-    /// Removes what was sent for an upload nobody can complete. What resists is swept by its age.
+    /// Removes what was sent for an upload nobody can complete. What resists is swept.
     async fn abandon(&self, upload: &PendingUpload) {
         // Of one that has expired, the parts alone: where rows were put back to an earlier moment, it may be a recording's
         // by now.
@@ -207,11 +209,25 @@ impl Direct {
     /// Removes a blob, unless it is that of the recording the upload has become.
     async fn discard(&self, upload: &PendingUpload, blob: &BlobRef) -> Result<(), DirectError> {
         let recording = self.records.find(upload.owner, &upload.id).await?;
-        if recording.is_none_or(|recording| recording.blob != *blob) {
-            let _ = self.blobs.delete(blob).await;
+        if recording.is_some_and(|recording| recording.blob == *blob) || self.blobs.delete(blob).await.is_ok() {
+            self.blobs.settle(blob);
         }
         Ok(())
     }
+}
+
+/// Takes an upload out, and notes what may be left of it, or arrive yet: nobody knows whether its links are used.
+pub(crate) async fn release(
+    uploads: &dyn UploadStore,
+    staged: &dyn StagedBlobs,
+    upload: &PendingUpload,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let left = staged.destination(&upload.staged).map(|blob| {
+        let audio = DueAudio { owner: upload.owner, id: upload.id.clone(), blob };
+        (audio, now + TimeDelta::from_std(Direct::LINK_LIFETIME).unwrap_or(TimeDelta::MAX))
+    });
+    uploads.release(upload, left).await
 }
 
 fn conflict(id: &RecordingId) -> DirectError {

@@ -15,7 +15,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     attempts::AttemptKey,
     auth::end_access,
-    history::DeletedAudio,
+    direct::release,
+    history::DueAudio,
     id::UserId,
     page::{Limit, Order, PageRequest, Position, TimeField},
     ports::{
@@ -124,6 +125,7 @@ impl Erasure {
         }
         self.end_uploads(user).await?;
         self.delete_recordings(user, until).await?;
+        self.delete_due_audio(user, until).await?;
         let is_empty = self.store.forget_rest(user).await?;
         let is_settled = erase_at + self.settling <= now;
         if is_empty && is_settled {
@@ -151,8 +153,8 @@ impl Erasure {
         loop {
             let uploads = self.uploads.uploads(user, Limit::MAX, after).await?;
             for upload in &uploads {
-                if self.uploads.release(upload).await? {
-                    // What resists is swept by its age.
+                if release(&*self.uploads, &*self.staged, upload, self.clock.now()).await? {
+                    // What resists is swept.
                     let _ = self.staged.clear(&upload.staged).await;
                 }
             }
@@ -175,6 +177,23 @@ impl Erasure {
         }
     }
 
+    /// Nor does anything of theirs wait until it is due.
+    async fn delete_due_audio(&self, user: UserId, until: Timestamp) -> Result<(), StoreError> {
+        loop {
+            let now = self.clock.now();
+            let (due, mut removed) = (self.deleted.audio_of(user).await?, false);
+            for audio in due {
+                if self.blobs.delete(&audio.blob).await.is_ok() {
+                    self.deleted.audio_removed(&audio, now).await?;
+                    removed = true;
+                }
+            }
+            if !removed || now >= until {
+                return Ok(());
+            }
+        }
+    }
+
     /// The row goes first, as whenever somebody deletes; audio that resists is removed by the sweeper.
     async fn delete(&self, recording: Recording, now: Timestamp) -> Result<(), StoreError> {
         let Recording { owner, id, .. } = recording;
@@ -186,7 +205,7 @@ impl Erasure {
         if let Some(Recording { blob, .. }) = removed
             && self.blobs.delete(&blob).await.is_ok()
         {
-            self.deleted.audio_removed(&DeletedAudio { owner, id, blob }, now).await?;
+            self.deleted.audio_removed(&DueAudio { owner, id, blob }, now).await?;
         }
         Ok(())
     }

@@ -124,12 +124,12 @@ impl Entry {
     }
 }
 
-/// Audio of a recording that was deleted, to be removed.
+/// Audio to be removed once it is due: its recording was deleted, or has other audio, or never came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeletedAudio {
-    /// Whose it was.
+pub struct DueAudio {
+    /// Whose it is.
     pub owner: UserId,
-    /// The recording's id.
+    /// The id of the recording it is of.
     pub id: RecordingId,
     /// Where it is.
     pub blob: BlobRef,

@@ -3,13 +3,14 @@
 //! - [`recording`], [`attempts`], [`user`], [`session`], [`blob`], [`details`], [`history`], [`mail`], [`oidc`], [`pending`], [`page`], [`quota`], [`time`] hold the words of the recorder's world,
 //!   parsed once at the edge and trusted afterwards.
 //! - [`ports`] are the traits an adapter implements; [`memory`] is what all of them and the front ends share.
-//! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`lineage`], [`usage`], [`readiness`], [`verify`], [`backup`] and
+//! - [`upload`], [`direct`], [`auth`], [`list`], [`playback`], [`changes`], [`sweep`], [`audit`], [`lineage`], [`usage`], [`readiness`], [`verify`], [`backup`] and
 //!   [`rebuild`] are the use cases: every decision is taken there.
 //!
 //! This crate knows no HTTP, SQL, AWS or file system; Cargo enforces it, the dependencies are not there.
 
 pub mod api_token;
 pub mod attempts;
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod blob;
@@ -47,6 +48,7 @@ pub mod upload;
 pub mod usage;
 pub mod user;
 pub mod verify;
+pub mod witnesses;
 
 /// Every use case, wired to its ports: what a front end is handed.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use crate::{
     blob::{ByteRange, ByteStream},
     changes::Waiters,
     damage::Damage,
-    history::{DeletedAudio, Retention},
+    history::{DueAudio, Retention},
     id::{RecordingId, UserId},
     page::{Cursor, Page, PageRequest, Position},
     ports::{
@@ -184,7 +184,7 @@ impl List {
         self.damage.forget(owner, &id);
         // The recording is gone for its owner. If its bytes resist, the sweeper comes by.
         if self.blobs.delete(&blob).await.is_ok() {
-            let audio = DeletedAudio { owner, id, blob };
+            let audio = DueAudio { owner, id, blob };
             let _ = self.deleted.audio_removed(&audio, now + self.retention.lifetime).await;
         }
         Ok(())

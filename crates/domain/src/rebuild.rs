@@ -145,7 +145,7 @@ impl Rebuild {
     /// Of two that say the same, the row leads to one that is what both say.
     async fn prefer_the_sound_one(&self, there: &Recording, other: &Recording) -> Result<(), RebuildError> {
         if !self.is_sound(there).await? && self.is_sound(other).await? {
-            self.records.move_blob(there.owner, &there.id, &there.blob, other.blob.clone()).await?;
+            self.records.move_blob(there.owner, &there.id, &there.blob, other.blob.clone(), None).await?;
         }
         Ok(())
     }
@@ -238,7 +238,10 @@ impl Rebuild {
         let digest = DigestOrigin::Computed;
         let recording = Recording { id: of.recording, blob: copy.blob, sha256, digest, ..recording };
         let recording = match self.insert(recording).await? {
-            Inserted::New(recording) => recording,
+            Inserted::New(recording) => {
+                self.blobs.settle(&recording.blob);
+                recording
+            }
             Inserted::Taken(_) => return Err(elsewhere("a fresh id is taken").into()),
         };
         self.blobs.delete(&original).await?;

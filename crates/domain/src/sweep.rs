@@ -1,6 +1,9 @@
 //! Use case: remove what crashes, failed deletes and expiry left behind.
+//!
+//! All of it was written down when it might come to be left behind: a sweep reads what is due, and costs the same however
+//! many recordings there are. What nobody wrote down is found by [`Audit`](crate::audit::Audit).
 
-mod orphans;
+mod batches;
 #[cfg(test)]
 mod tests;
 
@@ -8,26 +11,27 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-pub use self::orphans::{Doubt, Kept, Orphans, are_too_many};
-pub(crate) use self::orphans::{Judgement, Witnesses};
+use self::batches::BatchSweep;
+pub use self::batches::Leftovers;
 use crate::{
-    blob::{BlobRef, Provenance},
+    direct::release,
     erasure::{Erased, Erasure},
-    history::{DeletedAudio, Retention},
+    history::{DueAudio, Retention},
     lineage::{Lineage, LineageError},
     ports::{
         AttemptStore, BlobError, BlobStore, Clock, DeletedStore, Ports, SingleUse, StagedBlobs, StoreError, TokenStore,
         UploadStore, UserStore,
     },
     time::Timestamp,
+    witnesses::{Doubt, Judgement, Witnesses},
 };
 
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    /// Blobs that no recording referred to.
+    /// Blobs of uploads that were broken off before they had a recording.
     pub blobs: u64,
-    /// Such blobs that could not be removed.
+    /// Blobs that are nobody's and could not be removed.
     pub failed: u64,
     /// Blobs that the index says nobody refers to, and that stay: what else there is says otherwise, or nothing.
     pub doubtful: u64,
@@ -37,7 +41,7 @@ pub struct Swept {
     pub staged: u64,
     /// Sessions past their expiry.
     pub sessions: u64,
-    /// Audio of deleted recordings that was not removed at once.
+    /// Audio that was due: of deleted recordings, or replaced, or found without a recording a week ago.
     pub deleted: u64,
     /// Deleted recordings that need not be remembered any more.
     pub tombstones: u64,
@@ -59,17 +63,6 @@ pub enum SweepError {
     /// Rows and audio have different histories, or it cannot be told; no audio was removed.
     #[error(transparent)]
     Lineage(#[from] LineageError),
-    /// So much audio without a recording is suspect: it stays until somebody has looked at it.
-    #[error(
-        "{orphans} of {looked_at} pieces of audio have no recording: so many are not removed unless that is confirmed; \
-         perhaps the rows were put back to an earlier moment"
-    )]
-    TooMany {
-        /// How many pieces of audio no recording refers to.
-        orphans: u64,
-        /// How many pieces of audio there are.
-        looked_at: u64,
-    },
 }
 
 /// Cleans up; safe to run while uploads go on, and twice at once.
@@ -77,6 +70,7 @@ pub enum SweepError {
 pub struct Sweep {
     lineage: Lineage,
     erasure: Erasure,
+    batches: BatchSweep,
     witnesses: Witnesses,
     uploads: Arc<dyn UploadStore>,
     blobs: Arc<dyn BlobStore>,
@@ -89,23 +83,25 @@ pub struct Sweep {
     clock: Arc<dyn Clock>,
     grace: TimeDelta,
     retention: Retention,
-    has_brake: bool,
 }
 
 impl Sweep {
     /// How long a delete may take until it is finished for whoever has begun it.
     const DELETING: TimeDelta = TimeDelta::minutes(5);
+    /// When audio that resists is tried again.
+    const RETRY: TimeDelta = TimeDelta::hours(1);
 
     /// Wires the use case. Blobs younger than `grace` are left alone: their upload may still go on.
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta, retention: Retention) -> Self {
-        let lineage = Lineage::new(ports);
-        let (erasure, witnesses) = (Erasure::new(ports, grace), Witnesses::new(ports));
+        let (lineage, erasure) = (Lineage::new(ports), Erasure::new(ports, grace));
+        let (batches, witnesses) = (BatchSweep::new(ports, grace), Witnesses::new(ports));
         let Ports { uploads, blobs, staging, users, tokens, single_use, attempts, deleted, clock, .. } = ports.clone();
-        let (staged, has_brake) = (staging.blobs, true);
+        let staged = staging.blobs;
         Self {
             lineage,
             erasure,
+            batches,
             witnesses,
             uploads,
             blobs,
@@ -118,14 +114,7 @@ impl Sweep {
             clock,
             grace,
             retention,
-            has_brake,
         }
-    }
-
-    /// Removes audio without a recording however much there is of it: somebody has looked at it.
-    #[must_use]
-    pub fn without_brake(self) -> Self {
-        Self { has_brake: false, ..self }
     }
 
     /// Goes once through everything that may be left over. Nothing is removed on the word of rows that have another history
@@ -150,15 +139,22 @@ impl Sweep {
     /// Removes audio, and what knows of it.
     async fn remove(&self, now: Timestamp) -> Result<Swept, SweepError> {
         self.go_on_together().await?;
-        let deleted = self.remove_deleted(now).await;
+        let due = self.remove_due(now).await;
         let tombstones = self.forget_deleted(now).await;
         // Nobody is gone before audio that resisted their deletion is, and audio that only their rows spoke for goes after them.
         let erased = self.erasure.run().await;
-        let orphans = self.sweep_orphans().await;
-        let ((blobs, resisting, doubtful), (deleted, failed)) = (orphans?, deleted?);
-        let Erased { gone: erased, late: unerased } = erased?;
-        let (failed, tombstones) = (failed + resisting, tombstones?);
-        Ok(Swept { blobs, failed, doubtful, deleted, tombstones, erased, unerased, ..Swept::default() })
+        let left = self.batches.run(now).await;
+        let (due, left, Erased { gone: erased, late: unerased }) = (due?, left?, erased?);
+        Ok(Swept {
+            blobs: left.removed,
+            failed: due.failed + left.failed,
+            doubtful: due.doubtful + left.doubtful,
+            deleted: due.removed,
+            tombstones: tombstones?,
+            erased,
+            unerased,
+            ..Swept::default()
+        })
     }
 
     /// Begins another generation, so that copies are told from now on; a full disk, for instance, on which that cannot be
@@ -170,63 +166,65 @@ impl Sweep {
         }
     }
 
-    /// Removes audio whose recording is deleted; how much was removed, and how much resists.
+    /// Removes audio that is due.
     ///
     /// Whoever deletes does so at once: what was deleted a moment ago is theirs. Audio that a recording refers to stays,
     /// and audio that says it is of another, whatever is due: a bit may have turned over in what is.
-    async fn remove_deleted(&self, now: Timestamp) -> Result<(u64, u64), SweepError> {
-        let (mut removed, mut failed) = (0, 0);
+    async fn remove_due(&self, now: Timestamp) -> Result<Tally, SweepError> {
+        let mut count = Tally::default();
         loop {
             let due = self.deleted.audio_to_remove(now - Self::DELETING).await?;
             if due.is_empty() {
-                return Ok((removed, failed));
+                return Ok(count);
             }
             let unreferred = self.witnesses.unreferred(due.iter().map(|audio| audio.blob.clone()).collect()).await?;
+            let mut settled = false;
             for audio in &due {
-                let Some(is_orphan) = self.is_orphan(audio, &unreferred).await else {
-                    failed += 1;
-                    continue;
+                let fate = if unreferred.contains(&audio.blob) { self.fate(audio).await } else { Fate::Referred };
+                let is_settled = match fate {
+                    Fate::Nobodys => self.blobs.delete(&audio.blob).await.is_ok(),
+                    Fate::Referred => true,
+                    Fate::Unknown => false,
                 };
-                if is_orphan && self.blobs.delete(&audio.blob).await.is_err() {
-                    failed += 1;
-                    continue;
+                if is_settled {
+                    self.deleted.audio_removed(audio, now + self.retention.lifetime).await?;
+                } else {
+                    // Others are to have their turn.
+                    self.deleted.put_off_audio(audio, now + Self::RETRY).await?;
                 }
-                self.deleted.audio_removed(audio, now + self.retention.lifetime).await?;
-                removed += u64::from(is_orphan);
+                settled |= is_settled;
+                count.add(fate, is_settled);
             }
-            // The next list would begin with what resists.
-            if failed > 0 {
-                return Ok((removed, failed));
+            // A list that lags behind would begin with what resists, for ever.
+            if !settled {
+                return Ok(count);
             }
         }
     }
 
-    /// Whether audio that is to be removed is nobody's, besides what the index says; `None` if that cannot be told.
-    async fn is_orphan(&self, audio: &DeletedAudio, unreferred: &[BlobRef]) -> Option<bool> {
-        let DeletedAudio { owner, id, blob } = audio;
-        if !unreferred.contains(blob) {
-            return Some(false);
-        }
-        match self.blobs.provenance(blob).await {
-            Ok(Some(of)) if of != (Provenance { owner: *owner, recording: id.clone() }) => None,
-            Ok(Some(of)) => match self.witnesses.judge(blob, &of).await {
-                // Whoever deleted it has said so: nothing depends on what its id has come to since.
-                Judgement::Nobodys | Judgement::Doubtful(Doubt::Unsettled) => Some(true),
-                Judgement::Doubtful(Doubt::Referred) => Some(false),
-                Judgement::Doubtful(Doubt::Unknown(_)) => None,
-            },
-            // Older audio does not say; what was noted when it was deleted does.
-            Ok(None) => Some(true),
-            Err(_) => None,
+    /// What is to become of audio that is due and that an index says nobody refers to.
+    async fn fate(&self, audio: &DueAudio) -> Fate {
+        match self.witnesses.ask_due(audio).await {
+            Judgement::Nobodys => Fate::Nobodys,
+            Judgement::Doubtful(Doubt::Referred) => Fate::Referred,
+            Judgement::Doubtful(_) => Fate::Unknown,
         }
     }
 
-    /// Some of the audio of deleted recordings that is to be removed.
+    /// Some of the audio that is due.
     ///
     /// # Errors
     /// [`SweepError`].
-    pub async fn deleted(&self) -> Result<Vec<DeletedAudio>, SweepError> {
+    pub async fn due(&self) -> Result<Vec<DueAudio>, SweepError> {
         Ok(self.deleted.audio_to_remove(self.clock.now() - Self::DELETING).await?)
+    }
+
+    /// What was left behind by uploads that were broken off, of which nothing is removed.
+    ///
+    /// # Errors
+    /// [`SweepError`].
+    pub async fn leftovers(&self) -> Result<Leftovers, SweepError> {
+        self.batches.look(self.clock.now()).await
     }
 
     async fn forget_deleted(&self, now: Timestamp) -> Result<u64, SweepError> {
@@ -245,10 +243,9 @@ impl Sweep {
         loop {
             let mut released = 0;
             for upload in self.uploads.expired_uploads(now).await? {
-                if self.uploads.release(&upload).await? {
+                if release(&*self.uploads, &*self.staged, &upload, now).await? {
                     released += 1;
-                    // The parts alone: if these rows are older than the store, a recording was made of them since. Whatever
-                    // else there is, and what resists, is swept by its age, as all audio without a recording.
+                    // The parts alone: what else may be left of it is noted, and looked at when it is due.
                     let _ = self.staged.clear(&upload.staged).await;
                 }
             }
@@ -259,52 +256,34 @@ impl Sweep {
             }
         }
     }
+}
 
-    /// Walks through the blob store; how many orphans were removed, how many resist, and how many stay in doubt.
-    async fn sweep_orphans(&self) -> Result<(u64, u64, u64), SweepError> {
-        let orphans = self.orphans().await?;
-        let (removed, failed) = self.remove_orphans(&orphans).await?;
-        Ok((removed, failed, orphans.kept.len() as u64))
-    }
+/// What is to become of audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It goes.
+    Nobodys,
+    /// It stays, for its recording refers to it.
+    Referred,
+    /// It stays until more is known.
+    Unknown,
+}
 
-    /// Audio that no recording refers to, of which nothing is removed yet.
-    ///
-    /// Blobs are listed before rows are asked: a blob that was old and without a row when it was listed
-    /// does not get one afterwards, for an upload may take half the grace at most.
-    ///
-    /// # Errors
-    /// [`SweepError`].
-    pub async fn orphans(&self) -> Result<Orphans, SweepError> {
-        let old = self.clock.now() - self.grace;
-        let (mut suspects, mut looked_at, mut after) = (Vec::new(), 0, None);
-        loop {
-            let entries = self.blobs.list(after.take()).await?;
-            let Some(last) = entries.last() else { break };
-            after = Some(last.blob.clone());
-            looked_at += entries.len() as u64;
-            let blobs = entries.into_iter().filter(|entry| entry.modified_at < old).map(|entry| entry.blob);
-            suspects.extend(self.witnesses.unreferred(blobs.collect()).await?);
-        }
-        Ok(self.witnesses.examine(suspects, looked_at).await?)
-    }
+/// How much audio came to what.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    removed: u64,
+    failed: u64,
+    doubtful: u64,
+}
 
-    /// Removes such audio, unless there is suspiciously much of it; how much was removed, and how much resists.
-    ///
-    /// # Errors
-    /// [`SweepError::TooMany`]; nothing is removed then.
-    pub async fn remove_orphans(&self, orphans: &Orphans) -> Result<(u64, u64), SweepError> {
-        if self.has_brake && orphans.are_too_many() {
-            let Orphans { nobodys, looked_at, .. } = orphans;
-            return Err(SweepError::TooMany { orphans: nobodys.len() as u64, looked_at: *looked_at });
+impl Tally {
+    fn add(&mut self, fate: Fate, is_settled: bool) {
+        match (fate, is_settled) {
+            (Fate::Nobodys, true) => self.removed += 1,
+            (Fate::Nobodys, false) => self.failed += 1,
+            (Fate::Unknown, _) => self.doubtful += 1,
+            (Fate::Referred, _) => {}
         }
-        let (mut removed, mut failed) = (0, 0);
-        for orphan in &orphans.nobodys {
-            match self.blobs.delete(orphan).await {
-                Ok(()) => removed += 1,
-                // One that resists must not keep the others.
-                Err(_) => failed += 1,
-            }
-        }
-        Ok((removed, failed))
     }
 }

@@ -16,10 +16,10 @@ use crate::{
     media_type::MediaType,
     memory::Budget,
     ports::{
-        MockAttemptStore, MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockErasureStore,
-        MockIdentityProviders, MockMailer, MockPartStore, MockPasswordHasher, MockPlaybackKeyStore, MockRecordStore,
-        MockSingleUse, MockStagedBlobs, MockTimer, MockTokenStore, MockUploadStore, MockUserStore, PartAccess, Ports,
-        Staging,
+        MockAttemptStore, MockBatches, MockBlobStore, MockChangeFeed, MockClock, MockDeletedStore, MockErasureStore,
+        MockIdentityProviders, MockInventory, MockMailer, MockPartStore, MockPasswordHasher, MockPlaybackKeyStore,
+        MockRecordStore, MockSingleUse, MockStagedBlobs, MockTimer, MockTokenStore, MockUploadStore, MockUserStore,
+        PartAccess, Ports, Staging,
     },
     quota::Quota,
     recording::{DigestOrigin, Recording, RecordingName, Revision},
@@ -36,6 +36,7 @@ pub struct TestPorts {
     pub deleted: MockDeletedStore,
     pub uploads: MockUploadStore,
     pub blobs: MockBlobStore,
+    pub batches: MockBatches,
     pub staged: MockStagedBlobs,
     pub parts: MockPartStore,
     pub users: MockUserStore,
@@ -67,6 +68,10 @@ impl TestPorts {
         self.records.expect_note_step().returning(|_, _| Ok(true));
         self.blobs.expect_generation().returning(|| Ok(None));
         self.blobs.expect_step().returning(|_| Ok(true));
+        self.staged.expect_destination().returning(|_| None);
+        self.deleted.expect_audio_of().returning(|_| Ok(Vec::new()));
+        self.blobs.expect_settle().return_const(());
+        self.batches.expect_open_batches().returning(|_, _| Ok(Vec::new()));
         self.blobs.expect_ping().returning(|| Ok(()));
         self.identity_providers.expect_of_network().returning(|_| None);
         self.users.expect_session_of().returning(|user, id| Ok(Some(session(user, id))));
@@ -84,9 +89,10 @@ impl TestPorts {
             records: Arc::new(self.records),
             feed: Arc::new(self.feed),
             deleted: Arc::new(self.deleted),
-            inventory: None,
+            inventory: Arc::new(MockInventory::new()),
             uploads: Arc::new(self.uploads),
             blobs: Arc::new(self.blobs),
+            batches: Arc::new(self.batches),
             salvage: None,
             staging: Staging { blobs: Arc::new(self.staged), parts: PartAccess::Server(Arc::new(self.parts)) },
             downloads: None,

@@ -255,11 +255,15 @@ impl Upload {
         let terms = Terms { quota: self.limits.quota, again: new.again };
         let refused = match self.records.insert(recording, terms).await {
             Ok(recording) => {
+                self.blobs.settle(&blob);
                 self.waiters.wake(owner);
                 return Ok(Stored::Created(recording));
             }
             // A store that repeated the write, for the reply was lost, finds its own row.
-            Err(InsertError::Taken(existing)) if existing.blob == blob => return Ok(Stored::Created(*existing)),
+            Err(InsertError::Taken(existing)) if existing.blob == blob => {
+                self.blobs.settle(&blob);
+                return Ok(Stored::Created(*existing));
+            }
             Err(InsertError::Taken(existing))
                 if existing.sha256 == sha256
                     && new.condition.admits(Some(existing.revision))
@@ -285,7 +289,9 @@ impl Upload {
 
     /// Removes bytes no recording refers to. A failure is not the client's concern: the sweeper comes by.
     async fn discard(&self, blob: &BlobRef) {
-        let _ = self.blobs.delete(blob).await;
+        if self.blobs.delete(blob).await.is_ok() {
+            self.blobs.settle(blob);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         TornWrite, digest,
     },
     recording::Recording,
-    sweep::{Judgement, Witnesses},
+    witnesses::{Judgement, Witnesses},
 };
 
 /// What became of a recording's audio.
@@ -63,13 +63,12 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Wires the use case; `None` where the row store cannot list everybody's recordings.
-    /// What is younger than `grace` and has no recording is left alone: its upload may still go on.
+    /// Wires the use case. What is younger than `grace` and has no recording is left alone: its upload may still go on.
     #[must_use]
-    pub fn new(ports: &Ports, grace: TimeDelta) -> Option<Self> {
+    pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
         let witnesses = Witnesses::new(ports);
         let Ports { records, blobs, inventory, salvage, clock, .. } = ports.clone();
-        Some(Self { inventory: inventory?, witnesses, records, blobs, salvage, clock, grace })
+        Self { inventory, witnesses, records, blobs, salvage, clock, grace }
     }
 
     /// What is wrong with how the rows are kept.
@@ -105,7 +104,7 @@ impl Verify {
         self.inventory.recordings(after).await
     }
 
-    /// Reads all of a recording's audio.
+    /// Reads all of a recording's audio, unless its store guards its bytes itself: that is asked whether it has them.
     ///
     /// # Errors
     /// A failing row store.
@@ -199,7 +198,14 @@ impl Verify {
         self.records.recount(owner).await.map(|_| ())
     }
 
+    /// How many recordings may be checked at once: one, where all of each is read.
+    #[must_use]
+    pub const fn at_once(&self) -> usize {
+        if self.salvage.is_some() { 1 } else { 16 }
+    }
+
     async fn examine(&self, recording: &Recording) -> Verdict {
+        let Some(salvage) = &self.salvage else { return self.ask(recording).await };
         let verdict = match digest(&*self.blobs, &recording.blob, recording.size).await {
             Ok(Some(found)) if found == recording.sha256 => Verdict::Sound,
             Ok(Some(found)) => return Verdict::Damaged { found: Some(found) },
@@ -208,10 +214,25 @@ impl Verify {
             Err(BlobError::Damaged(_)) => Verdict::Damaged { found: None },
             Err(error) => Verdict::Unreadable(error),
         };
-        let Some(salvage) = &self.salvage else { return verdict };
         match salvage.has_bad_header(&stored(recording), &Provenance::from(recording)).await {
             Ok(true) => Verdict::BadHeader,
             Ok(false) => verdict,
+            Err(error) => Verdict::Unreadable(error),
+        }
+    }
+}
+
+impl Verify {
+    /// Asks a store that guards its bytes itself.
+    async fn ask(&self, recording: &Recording) -> Verdict {
+        match self.blobs.is_intact(&stored(recording)).await {
+            Ok(true) => return Verdict::Sound,
+            Ok(false) | Err(BlobError::Damaged(_)) => {}
+            Err(error) => return Verdict::Unreadable(error),
+        }
+        match self.blobs.describe(&recording.blob).await {
+            Ok(None) => Verdict::Missing,
+            Ok(Some(_)) | Err(BlobError::Damaged(_)) => Verdict::Damaged { found: None },
             Err(error) => Verdict::Unreadable(error),
         }
     }

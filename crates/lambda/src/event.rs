@@ -28,8 +28,6 @@ const DEFAULT_STAGE: &str = "$default";
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     tapebase: Option<Task>,
-    #[serde(default)]
-    yes: bool,
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     version: Option<String>,
@@ -71,10 +69,7 @@ pub enum Work {
     /// To answer a request.
     Answer(Request),
     /// To remove leftovers.
-    Sweep {
-        /// However much audio there is without a recording.
-        yes: bool,
-    },
+    Sweep,
 }
 
 /// Why an event asks for nothing that can be done.
@@ -95,8 +90,7 @@ impl Event {
     /// Reads what is asked for.
     pub fn work(self) -> Result<Work, EventError> {
         match (self.tapebase, self.detail_type.as_deref(), self.version.as_deref()) {
-            (Some(Task::Sweep), _, _) => Ok(Work::Sweep { yes: self.yes }),
-            (None, Some("Scheduled Event"), _) => Ok(Work::Sweep { yes: false }),
+            (Some(Task::Sweep), _, _) | (None, Some("Scheduled Event"), _) => Ok(Work::Sweep),
             (None, None, Some("2.0")) => self.request().map(Work::Answer),
             _ => Err(EventError::Unknown),
         }

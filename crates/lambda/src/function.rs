@@ -66,7 +66,7 @@ where
     async fn handle(&self, event: Event) -> Result<Answer, Failure> {
         let result = match event.work() {
             Ok(Work::Answer(request)) => self.answer(request).await,
-            Ok(Work::Sweep { yes }) => self.sweep(yes).await,
+            Ok(Work::Sweep) => self.sweep().await,
             Err(error) => Err(error.into()),
         };
         result.inspect_err(|failure| tracing::error!(cause = %failure, "an invocation failed"))
@@ -89,8 +89,8 @@ where
         Ok(answer?)
     }
 
-    async fn sweep(&self, yes: bool) -> Result<Answer, Failure> {
-        let report = self.sweeper.sweep(yes).await.map_err(|error| Failure::Sweep(format!("{error:#}")))?;
+    async fn sweep(&self) -> Result<Answer, Failure> {
+        let report = self.sweeper.sweep().await.map_err(|error| Failure::Sweep(format!("{error:#}")))?;
         Ok(FunctionResponse::BufferedResponse(to_raw_value(&report).map_err(AnswerError::from)?))
     }
 }

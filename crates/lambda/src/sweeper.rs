@@ -1,15 +1,10 @@
 //! Sweeping, when the schedule says so.
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 use tapebase_domain::{
     ports::Ports,
-    sweep::{Sweep, SweepError, Swept},
+    sweep::{Sweep, Swept},
 };
-
-/// What a sweep that stops says of how to go on.
-const GO_ON: &str = "nothing of it was removed: look at it with `tapebase sweep --dry-run` on the same stores, \
-                     and go on with {\"tapebase\": \"sweep\", \"yes\": true}";
 
 /// Sweeps audio that belongs to its rows, and no other.
 pub struct Sweeper {
@@ -23,17 +18,12 @@ impl Sweeper {
         Self { ports, sweep }
     }
 
-    /// Sweeps once, and says what was removed; with `yes`, however much audio there is without a recording.
-    pub async fn sweep(&self, yes: bool) -> anyhow::Result<Value> {
+    /// Sweeps once, and says what was removed.
+    pub async fn sweep(&self) -> anyhow::Result<Value> {
         // No request asks this: to rows that know nothing of the audio, all of it would be orphans.
         self.ports.pair().await?;
-        let sweep = if yes { self.sweep.clone().without_brake() } else { self.sweep.clone() };
-        let swept = sweep.run().await;
-        if matches!(swept, Err(SweepError::TooMany { .. })) {
-            return swept.map(|_| Value::Null).context(GO_ON);
-        }
         let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
-            swept?;
+            self.sweep.run().await?;
         tracing::info!(
             blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
         );

@@ -49,6 +49,7 @@ async fn copy(from: &Config, to: &Config, rate: Option<ByteSize>) -> anyhow::Res
         .take_in(&source.connect().await?, &copy.ports)
         .await
         .with_context(|| format!("what is in {folder} is not finished, and of no use: remove it"))?;
+    copy.ports.batches.end_batches().await?;
     copy.finish()?;
     let Copied { progress: Progress { recordings, bytes, .. }, left_out } = copied;
     say!("{} recordings are in {folder}, {}", recordings, ByteSize(bytes));
@@ -64,7 +65,7 @@ struct Copied {
 
 impl Copied {
     async fn take_in(&mut self, source: &Ports, copy: &Ports) -> anyhow::Result<()> {
-        let backup = Backup::new(source, copy).context("these rows cannot be walked through")?;
+        let backup = Backup::new(source, copy);
         backup.forget_uploads().await?;
         let mut after = None;
         loop {

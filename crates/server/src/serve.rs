@@ -57,7 +57,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         sweep::advance(lineage, &failures, &*clock).await;
     }
     let shown = failures.clone();
-    let (records, blobs) = (ports.records.clone(), ports.blobs.clone());
+    let (records, blobs, batches) = (ports.records.clone(), ports.blobs.clone(), ports.batches.clone());
     let tasks = Tasks::new(Handle::current(), 2 * config.limits.connections);
     let routes = routes(services, ports, http_policy, tasks.clone());
     let door = Door::new(&config);
@@ -106,6 +106,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if let Some(lineage) = lineage {
         sweep::advance(&lineage, &failures, &*clock).await;
     }
+    sweep::close(&*batches).await;
+    drop(batches);
     drop_stores(records, blobs).await;
     drop(exclusive);
     tracing::info!("stopped");

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::Args;
 use tapebase_config::Config;
 use tapebase_domain::{
     Services,
     damage::Damage,
     lineage::{Lineage, LineageError},
-    ports::{Clock, causes},
-    sweep::{Kept, Orphans, Sweep, SweepError, Swept},
+    ports::{Batches, Clock, causes},
+    sweep::{Leftovers, Sweep, SweepError, Swept},
+    witnesses::Kept,
 };
 use tapebase_http::Failures;
 use tokio::time::{Instant, interval_at, timeout};
@@ -26,20 +27,14 @@ const LONGEST_STEP: Duration = Duration::from_secs(5);
 /// What it is called that rows and audio have different histories.
 pub const HISTORY: &str = "history";
 
-/// What a sweep that stops says of how to go on.
-pub const GO_ON: &str = "look at what would go with `tapebase sweep --dry-run`, and go on with --yes";
-
 /// What to do where somebody who has left is not gone in time.
 const UNERASED: &str = "what cannot be read is named by `tapebase verify`";
 
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Continue although suspiciously much audio has no recording: more than 100 files and more than 0.1 % of all.
-    #[arg(long)]
-    yes: bool,
     /// Print what would be removed, and remove nothing.
-    #[arg(long, conflicts_with = "yes")]
+    #[arg(long)]
     dry_run: bool,
 }
 
@@ -57,6 +52,16 @@ pub async fn advance(lineage: &Lineage, failures: &Failures, clock: &dyn Clock) 
     }
 }
 
+/// Notes of audio which this process has kept that all of it is known: nobody need look through it later. If that fails, a sweep
+/// does.
+pub async fn close(batches: &dyn Batches) {
+    match timeout(LONGEST_STEP, batches.end_batches()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(cause = causes(&error), "a sweep will look for what was left behind"),
+        Err(_) => tracing::warn!("the store does not answer: a sweep will look for what was left behind"),
+    }
+}
+
 /// Sweeps every so often, logs what came of it, and notes whether it failed; and reminds of audio that is damaged. Not at
 /// once: whoever has just put something back that should not have been has time to notice.
 pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: &Failures, clock: &dyn Clock) {
@@ -67,15 +72,10 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
         if damaged > 0 {
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
-        let swept = sweep.run().await;
-        match &swept {
-            Ok(_) | Err(SweepError::TooMany { .. }) => failures.clear(HISTORY),
-            Err(SweepError::Lineage(LineageError::Parted)) => failures.add(HISTORY, clock.now()),
-            Err(SweepError::Lineage(_) | SweepError::Rows(_) | SweepError::Blobs(_)) => {}
-        }
-        match swept {
+        match sweep.run().await {
             Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased }) => {
                 failures.clear(TASK);
+                failures.clear(HISTORY);
                 tracing::info!(
                     blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
                 );
@@ -89,12 +89,11 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
                     tracing::warn!(doubtful, "some audio may be what recordings are missing: run `tapebase verify`");
                 }
             }
-            Err(error @ SweepError::TooMany { .. }) => {
-                failures.add(TASK, clock.now());
-                tracing::error!(cause = causes(&error), "a sweep stopped before it removed audio: {GO_ON}");
-            }
             Err(error) => {
                 failures.add(TASK, clock.now());
+                if matches!(error, SweepError::Lineage(LineageError::Parted)) {
+                    failures.add(HISTORY, clock.now());
+                }
                 tracing::error!(cause = causes(&error), "cannot sweep");
             }
         }
@@ -109,17 +108,13 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
         show(&sweep).await?;
         return Ok(lineage.check().await?);
     }
-    let sweep = if options.yes { sweep.without_brake() } else { sweep };
     let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
-        match sweep.run().await {
-            Err(error @ SweepError::TooMany { .. }) => return Err(error).context(GO_ON),
-            swept => swept?,
-        };
-    say!("audio without a recording     {blobs}");
+        sweep.run().await?;
+    say!("audio of broken-off uploads   {blobs}");
+    say!("audio that was due            {deleted}");
     say!("audio that may be somebody's  {doubtful}, which stays");
     say!("uploads never completed       {uploads}");
     say!("parts never put together      {staged}");
-    say!("audio of deleted recordings   {deleted}");
     say!("expired sessions              {sessions}");
     say!("deletions forgotten           {tombstones}");
     say!("users erased                  {erased}");
@@ -132,26 +127,22 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
 
 /// What a sweep would remove of the audio.
 async fn show(sweep: &Sweep) -> anyhow::Result<()> {
-    let orphans = sweep.orphans().await?;
-    let deleted = sweep.deleted().await?;
-    print(&orphans);
-    for audio in &deleted {
-        say!("audio of a deleted recording: {}", audio.blob);
+    let Leftovers { nobodys, kept, .. } = sweep.leftovers().await?;
+    for blob in &nobodys {
+        say!("audio of a broken-off upload: {blob}");
     }
-    let Orphans { looked_at, nobodys, kept } = &orphans;
-    say!("{} of {looked_at} pieces of audio would be removed, {} stay in doubt", nobodys.len(), kept.len());
-    if orphans.are_too_many() {
-        say!("so many are removed with --yes only");
+    print(&kept);
+    let due = sweep.due().await?;
+    for audio in &due {
+        say!("audio that is due: {}, of recording {}/{}", audio.blob, audio.owner, audio.id);
     }
+    say!("{} pieces of audio would be looked at, and removed unless a recording needs them", nobodys.len() + due.len());
     Ok(())
 }
 
-/// Names audio that no recording refers to.
-pub fn print(orphans: &Orphans) {
-    for orphan in &orphans.nobodys {
-        say!("audio without a recording: {orphan}");
-    }
-    for Kept { blob, doubt } in &orphans.kept {
+/// Names audio that an index says no recording refers to, and that stays.
+pub fn print(kept: &[Kept]) {
+    for Kept { blob, doubt, .. } in kept {
         say!("audio that stays, {blob}: {doubt}");
     }
 }

@@ -1,16 +1,21 @@
 //! `tapebase verify`: whether every recording still has its audio, and all audio a recording.
 
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
+
 use anyhow::{Context as _, bail, ensure};
 use bytesize::ByteSize;
 use clap::Args;
+use futures_util::{StreamExt as _, stream};
 use tapebase_config::Config;
 use tapebase_domain::{
-    Services,
+    audit::{Audit, are_too_many},
     id::{RecordingId, UserId},
     lineage::Lineage,
     ports::{InventoryPage, Miscount, causes},
     recording::Recording,
-    sweep::{Sweep, SweepError, are_too_many},
     verify::{Verdict, Verify},
 };
 
@@ -19,16 +24,23 @@ use crate::{first_run, progress::Progress, sweep};
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Repair what can be repaired: remove audio without a recording, correct usage counters and file headers, and reindex.
+    /// Repair what can be repaired: have audio without a recording removed in a week, correct usage counters and file
+    /// headers, and reindex.
     #[arg(long)]
     repair: bool,
     /// With --repair, continue although suspiciously much audio has no recording: more than 100 files and more than 0.1 %
     /// of all.
     #[arg(long, requires = "repair")]
     yes: bool,
+    /// With --repair and --yes, remove audio without a recording now, for a disk that is full.
+    #[arg(long, requires = "yes")]
+    drop_orphans: bool,
     /// Limit reading to this many bytes per second, such as 50MB.
     #[arg(long, value_name = "BYTES")]
     rate: Option<ByteSize>,
+    /// Stop after this long, such as 2h, and say where to continue.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    time_limit: Option<Duration>,
     /// Continue after this recording, where an earlier run was interrupted.
     #[arg(long, value_name = "OWNER/ID", value_parser = parse_place)]
     after: Option<(UserId, RecordingId)>,
@@ -43,13 +55,11 @@ fn parse_place(text: &str) -> anyhow::Result<(UserId, RecordingId)> {
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     first_run::require_stores(config, "nothing to verify")?;
     let (ports, policy) = (config.locations()?.connect().await?, config.policy()?);
-    let Some(verify) = Verify::new(&ports, policy.orphan_grace) else {
-        bail!("these rows cannot be walked through: verify is for recordings in SQLite");
-    };
-    let Services { sweep, lineage, .. } = Services::new(&ports, &policy);
-    let sweep = if options.yes { sweep.without_brake() } else { sweep };
-    let progress = Progress::begin(options.rate);
-    let mut run = Run { verify, sweep, lineage, repair: options.repair, has_brake: !options.yes, progress, damaged: 0 };
+    let verify = Verify::new(&ports, policy.orphan_grace);
+    let (audit, lineage) = (Audit::new(&ports, policy.orphan_grace), Lineage::new(&ports));
+    let Options { repair, yes, drop_orphans, time_limit, .. } = *options;
+    let (progress, until) = (Progress::begin(options.rate), time_limit.map(|limit| Instant::now() + limit));
+    let mut run = Run { verify, audit, lineage, repair, has_brake: !yes, drop_orphans, until, progress, damaged: 0 };
 
     let faults = run.check_rows().await? + run.check_lineage().await;
     run.check_recordings(options.after.clone()).await?;
@@ -64,10 +74,13 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
 /// One run through everything. Each check yields how much is wrong and stays so.
 struct Run {
     verify: Verify,
-    sweep: Sweep,
+    audit: Audit,
     lineage: Lineage,
     repair: bool,
     has_brake: bool,
+    drop_orphans: bool,
+    /// When it stops.
+    until: Option<Instant>,
     progress: Progress,
     damaged: u64,
 }
@@ -118,21 +131,27 @@ impl Run {
             self.damaged += unreadable.len() as u64;
             let Some(last) = recordings.last() else { break };
             after = Some((last.owner, last.id.clone()));
-            for recording in &recordings {
-                self.check(recording).await.with_context(|| {
-                    format!("at recording {0}/{1}; go on behind it with --after {0}/{1}", recording.owner, recording.id)
-                })?;
+            let verify = self.verify.clone();
+            let checked = recordings.iter().map(async |recording| (recording, verify.check(recording).await));
+            let mut checked = pin!(stream::iter(checked).buffered(verify.at_once()));
+            while let Some((recording, verdict)) = checked.next().await {
+                let place = format!("{}/{}", recording.owner, recording.id);
+                let told = async { self.tell(recording, &verdict?).await };
+                told.await.with_context(|| format!("at recording {place}; go on behind it with --after {place}"))?;
                 self.progress.advance(recording);
                 self.progress.keep_pace().await;
+                if self.until.is_some_and(|until| Instant::now() >= until) {
+                    bail!("the time is over, and the rest is not verified: go on with --after {place}");
+                }
             }
         }
         self.progress.clear_line();
         Ok(())
     }
 
-    async fn check(&mut self, recording: &Recording) -> anyhow::Result<()> {
-        let verdict = self.verify.check(recording).await?;
-        let Some(what) = what_is_wrong(&verdict) else { return self.note(recording, &verdict).await };
+    /// Says what is wrong with a recording, and repairs what can be.
+    async fn tell(&mut self, recording: &Recording, verdict: &Verdict) -> anyhow::Result<()> {
+        let Some(what) = what_is_wrong(verdict) else { return self.note(recording, verdict).await };
         self.progress.clear_line();
         say!("recording {}/{} ({}): {what}", recording.owner, recording.id, recording.blob);
         let is_mended =
@@ -142,7 +161,7 @@ impl Run {
             return self.note(recording, &Verdict::Sound).await;
         }
         self.damaged += 1;
-        self.note(recording, &verdict).await
+        self.note(recording, verdict).await
     }
 
     /// Has the row say so, if it may be written to.
@@ -173,24 +192,30 @@ impl Run {
     }
 
     async fn check_orphans(&self) -> anyhow::Result<usize> {
-        let orphans = self.sweep.orphans().await?;
-        sweep::print(&orphans);
-        let found = orphans.nobodys.len();
-        let in_doubt = orphans.kept.len();
+        let orphans = self.audit.orphans().await?;
+        for (blob, of) in &orphans.nobodys {
+            say!("audio without a recording: {blob}, which says it is of {}/{}", of.owner, of.recording);
+        }
+        sweep::print(&orphans.kept);
+        let (found, in_doubt) = (orphans.nobodys.len(), orphans.kept.len());
         if !self.repair || found == 0 {
             return Ok(found + in_doubt);
         }
-        match self.sweep.remove_orphans(&orphans).await {
-            Ok((removed, failed)) => {
-                say!("  {removed} of them were removed");
-                Ok(usize::try_from(failed)? + in_doubt)
-            }
-            Err(error @ SweepError::TooMany { .. }) => {
-                say!("  none of them were removed: {error}; go on with --yes");
-                Ok(found + in_doubt)
-            }
-            Err(error) => Err(error.into()),
+        if self.has_brake && orphans.are_too_many() {
+            say!(
+                "  none of them were removed: {found} of {} pieces of audio have no recording, so many are suspect, perhaps the rows were put back to an earlier moment; go on with --yes",
+                orphans.looked_at
+            );
+            return Ok(found + in_doubt);
         }
+        if self.drop_orphans {
+            let (removed, failed) = self.audit.drop_now(&orphans).await;
+            say!("  {removed} of them were removed");
+            return Ok(usize::try_from(failed)? + in_doubt);
+        }
+        self.audit.note(&orphans).await?;
+        say!("  sweeps remove them in {} days, unless they have a recording by then", Audit::STAY.num_days());
+        Ok(in_doubt)
     }
 
     async fn check_counters(&self) -> anyhow::Result<usize> {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use tapebase_domain::{
     memory::Budget,
-    ports::{Inventory, PartAccess, Ports, Staging},
+    ports::{PartAccess, Ports, Staging},
 };
 
 use crate::{faults::Gate, stores::Stores, time::ServerClock};
@@ -48,9 +48,10 @@ pub fn ports(stores: &Stores, gate: &Gate, clock: &ServerClock) -> Ports {
         records: reached.clone(),
         feed: reached.clone(),
         deleted: reached.clone(),
-        inventory: stores.inner().inventory.map(|_| reached.clone() as Arc<dyn Inventory>),
+        inventory: reached.clone(),
         uploads: reached.clone(),
         blobs: reached.clone(),
+        batches: reached.clone(),
         salvage: None,
         staging: Staging { blobs: reached.clone(), parts },
         downloads: None,

@@ -59,6 +59,10 @@ impl BlobStore for Unsynced {
         self.audio.put(of, body).await
     }
 
+    fn settle(&self, blob: &BlobRef) {
+        self.audio.settle(blob);
+    }
+
     fn footprint(&self, length: Option<u64>) -> u64 {
         self.audio.footprint(length)
     }

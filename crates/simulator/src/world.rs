@@ -274,11 +274,13 @@ impl World {
         self.notice();
         self.sweep(0, dice);
         self.run_to_end(dice);
+        self.must(self.stores.wait_for(checks::swept(&self.shared, &self.stores)));
         for person in 0..PEOPLE {
             self.as_client(At { person, server: 0 }, dice, device::catch_up);
             self.as_client(At { person, server: 1 }, dice, checks::person);
             self.run_to_end(dice);
         }
+        self.audit(dice);
         self.must(self.stores.wait_for(checks::stores(&self.shared, &self.stores)));
         if !self.is_wrong() {
             self.go_by_the_book(dice);

@@ -101,12 +101,7 @@ mod embedded {
         let database = Arc::new(Sqlite::open(&unfinished).map_err(store)?);
         let audio = Fs::open(blobs)?;
         audio.claim(database.id().await.map_err(store)?).await.map_err(store)?;
-        let ports = join(
-            RowPorts::with_inventory(database.clone()),
-            BlobPorts::in_folder(audio),
-            Vec::new(),
-            Budget::unlimited(),
-        );
+        let ports = join(RowPorts::of(database.clone()), BlobPorts::in_folder(audio), Vec::new(), Budget::unlimited());
         Ok(NewCopy { ports, finish: Box::new(move || finish(database, &unfinished, &rows)) })
     }
 

@@ -4,7 +4,7 @@
 //! queue, so that only servers get in each other's way; then whoever was later tries again with the number after.
 
 use tapebase_domain::{
-    history::{ChangeNumber, Counters, Deleted, DeletedAudio},
+    history::{ChangeNumber, Counters, Deleted, DueAudio},
     id::{UserId, random_bytes},
     ports::StoreError,
     quota::{Excess, Quota, weight},
@@ -35,8 +35,10 @@ pub enum Change {
     Add { recording: Recording, over: Option<Item>, quota: Quota },
     /// This upload becomes it.
     Settle { recording: Recording, over: Option<Item>, staged: String },
-    /// It takes the place of itself as it was.
-    Replace { recording: Recording, before: Recording },
+    /// It takes the place of itself as it was; its audio of then is to be removed at `due_at`, if at all.
+    Replace { recording: Recording, before: Recording, due_at: Option<Timestamp> },
+    /// It is taken out as if it had never been there.
+    Forget { before: Recording },
     /// It is taken out, and leaves a tombstone.
     Remove { before: Recording, at: Timestamp, most_tombstones: u64 },
 }
@@ -55,7 +57,7 @@ impl Change {
     fn recording(&self) -> &Recording {
         match self {
             Self::Add { recording, .. } | Self::Settle { recording, .. } | Self::Replace { recording, .. } => recording,
-            Self::Remove { before, .. } => before,
+            Self::Forget { before } | Self::Remove { before, .. } => before,
         }
     }
 
@@ -65,7 +67,7 @@ impl Change {
             Self::Add { recording, .. } | Self::Settle { recording, .. } | Self::Replace { recording, .. } => {
                 Recording { changed, ..recording }
             }
-            Self::Remove { before, .. } => before,
+            Self::Forget { before } | Self::Remove { before, .. } => before,
         }
     }
 
@@ -84,6 +86,7 @@ impl Change {
                 ..Delta::default()
             },
             Self::Replace { .. } => Delta::default(),
+            Self::Forget { .. } => Delta { used: -size, held: -1, recordings: -1, ..Delta::default() },
             Self::Remove { .. } => Delta { used: -size, held: -1, recordings: -1, tombstones: 1, ..Delta::default() },
         }
     }
@@ -92,7 +95,7 @@ impl Change {
     fn check(&self) -> Check {
         match self {
             Self::Add { recording, quota, .. } => Check::for_recording(*quota, recording.size).unwrap_or_default(),
-            Self::Settle { .. } | Self::Replace { .. } | Self::Remove { .. } => Check::default(),
+            Self::Settle { .. } | Self::Replace { .. } | Self::Forget { .. } | Self::Remove { .. } => Check::default(),
         }
     }
 
@@ -100,7 +103,7 @@ impl Change {
     fn excess(&self, has: &Counters) -> Excess {
         match self {
             Self::Add { recording, quota, .. } => quota.admit_recording(has, recording.size).err(),
-            Self::Settle { .. } | Self::Replace { .. } | Self::Remove { .. } => None,
+            Self::Settle { .. } | Self::Replace { .. } | Self::Forget { .. } | Self::Remove { .. } => None,
         }
         .unwrap_or(Excess::Bytes)
     }
@@ -120,17 +123,23 @@ impl Change {
                 add(transaction, recording, changed, over.as_ref())?;
                 Due::upload(recording.owner, &recording.id).cancel(transaction)
             }
-            Self::Replace { recording, before } => {
+            Self::Replace { recording, before, due_at } => {
                 let (condition, values) = is_still(before);
                 let item = items::of_recording(&Recording { changed, ..recording.clone() });
-                transaction.replace(item, condition, values)
+                transaction.replace(item, condition, values)?;
+                let Recording { owner, id, blob, .. } = before.clone();
+                due_at.map_or(Ok(()), |due_at| Due::audio(&DueAudio { owner, id, blob }).schedule(transaction, due_at))
+            }
+            Self::Forget { before } => {
+                let (condition, values) = is_still(before);
+                transaction.take_out_if(keys::recording(before.owner, &before.id), condition, &[], values)
             }
             Self::Remove { before, at, .. } => {
                 let (condition, values) = is_still(before);
                 let Recording { owner, id, blob, .. } = before.clone();
                 let tombstone = Deleted { id: id.clone(), owner, changed, deleted_at: *at };
                 transaction.replace(items::of_deleted(&tombstone, &random_bytes()), condition, values)?;
-                Due::audio(&DeletedAudio { owner, id, blob }).schedule(transaction, *at)
+                Due::audio(&DueAudio { owner, id, blob }).schedule(transaction, *at)
             }
         }
     }

@@ -171,7 +171,7 @@ impl DynamoDb {
         }
     }
 
-    async fn count_items(&self, owner: UserId) -> Result<Counters, StoreError> {
+    pub(super) async fn count_items(&self, owner: UserId) -> Result<Counters, StoreError> {
         let everything = self
             .query()
             .consistent_read(true)
@@ -216,8 +216,14 @@ impl DynamoDb {
     }
 }
 
+/// Whether what is counted is what was found, in whatever order that was read.
+pub fn agree(counted: &Counters, found: &Counters) -> bool {
+    let of_one_time = Counters { changed: counted.changed, ..*found };
+    of_one_time == *counted
+}
+
 /// Adds one item of an owner to what they have.
-fn tally(counters: &mut Counters, item: &Item) -> Result<(), StoreError> {
+pub fn tally(counters: &mut Counters, item: &Item) -> Result<(), StoreError> {
     let Some(sk) = item.get("sk").and_then(|sk| sk.as_s().ok()) else { return Ok(()) };
     if sk.starts_with(keys::RECORDING) {
         match items::entry(item)? {

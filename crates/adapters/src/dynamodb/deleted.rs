@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use tapebase_domain::{
-    history::{Deleted, DeletedAudio},
+    history::{Deleted, DueAudio},
+    id::UserId,
     ports::{DeletedStore, StoreError},
     time::Timestamp,
 };
@@ -17,12 +18,25 @@ use super::{
 
 #[async_trait]
 impl DeletedStore for DynamoDb {
-    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
+    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DueAudio>, StoreError> {
         let due = self.due_before(Kind::Audio, then).await?;
         Ok(due.iter().filter_map(|key| query::readable(due::deleted_audio(key))).collect())
     }
 
-    async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
+    async fn audio_of(&self, owner: UserId) -> Result<Vec<DueAudio>, StoreError> {
+        let due = self.due_of(owner, Kind::Audio, due::DELETED).await?;
+        Ok(due.iter().filter_map(|key| query::readable(due::deleted_audio(key))).collect())
+    }
+
+    async fn note_audio(&self, audio: &DueAudio, due_at: Timestamp) -> Result<(), StoreError> {
+        self.add_due(&Due::audio(audio), due_at).await
+    }
+
+    async fn put_off_audio(&self, audio: &DueAudio, until: Timestamp) -> Result<(), StoreError> {
+        self.reschedule(&Due::audio(audio), Kind::Audio, until).await
+    }
+
+    async fn audio_removed(&self, audio: &DueAudio, forget_at: Timestamp) -> Result<(), StoreError> {
         self.reschedule(&Due::audio(audio), Kind::Tombstone, forget_at).await
     }
 
@@ -37,7 +51,7 @@ impl DeletedStore for DynamoDb {
 
 impl DynamoDb {
     /// Forgets a tombstone, unless its id was deleted again: that has a time of its own.
-    async fn forget_one(&self, audio: &DeletedAudio, due: Item) -> Result<(), StoreError> {
+    async fn forget_one(&self, audio: &DueAudio, due: Item) -> Result<(), StoreError> {
         let item = self.get_any(keys::recording(audio.owner, &audio.id)).await?;
         let tombstone = item.filter(|item| items::stamp(item).is_some());
         match tombstone {
@@ -46,7 +60,7 @@ impl DynamoDb {
         }
     }
 
-    async fn is_last_deletion(&self, audio: &DeletedAudio) -> Result<bool, StoreError> {
+    async fn is_last_deletion(&self, audio: &DueAudio) -> Result<bool, StoreError> {
         let deletions = self
             .query()
             .consistent_read(true)

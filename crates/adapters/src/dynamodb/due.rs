@@ -1,9 +1,9 @@
 //! What is to be done, and when: items of their own, in the global index by kind and time.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::{put_item::PutItemError, update_item::UpdateItemError};
 use tapebase_domain::{
     blob::BlobRef,
-    history::DeletedAudio,
+    history::DueAudio,
     id::{RecordingId, SessionId, UserId},
     ports::StoreError,
     time::Timestamp,
@@ -27,7 +27,7 @@ pub enum Kind {
     Upload,
     /// A session may have expired: using it puts that off, and leaves this as it is.
     Session,
-    /// Audio of a deleted recording is to be removed.
+    /// Audio is to be removed.
     Audio,
     /// A tombstone may be forgotten.
     Tombstone,
@@ -70,9 +70,9 @@ impl Due {
         Self { owner: user, kind: Kind::Session, reference: format!("SESSION#{id}") }
     }
 
-    /// Audio of a deleted recording; once that is removed, its tombstone, in the same place.
-    pub fn audio(audio: &DeletedAudio) -> Self {
-        let DeletedAudio { owner, id, blob } = audio;
+    /// Audio to be removed; once that is done, its recording's tombstone, in the same place.
+    pub fn audio(audio: &DueAudio) -> Self {
+        let DueAudio { owner, id, blob } = audio;
         Self { owner: *owner, kind: Kind::Audio, reference: format!("{}{blob}", deleted(id)) }
     }
 
@@ -103,18 +103,21 @@ impl Due {
     }
 }
 
-/// What the references of a deleted recording begin with.
+/// What the references of audio begin with.
+pub const DELETED: &str = "DELETED#";
+
+/// What the references of a recording's audio begin with.
 pub fn deleted(id: &RecordingId) -> String {
-    format!("DELETED#{id}#")
+    format!("{DELETED}{id}#")
 }
 
 /// The audio of a deleted recording, from the key of what is due of it.
-pub fn deleted_audio(key: &Item) -> Result<DeletedAudio, StoreError> {
+pub fn deleted_audio(key: &Item) -> Result<DueAudio, StoreError> {
     let part = |name: &str| key.get(name).and_then(|value| value.as_s().ok());
     let parsed = || {
         let owner = UserId::parse(part("pk")?.strip_prefix("U#")?).ok()?;
-        let (id, blob) = part("sk")?.strip_prefix(keys::DUE)?.strip_prefix("DELETED#")?.split_once('#')?;
-        Some(DeletedAudio { owner, id: RecordingId::parse(id).ok()?, blob: BlobRef::new(blob.to_owned()) })
+        let (id, blob) = part("sk")?.strip_prefix(keys::DUE)?.strip_prefix(DELETED)?.split_once('#')?;
+        Some(DueAudio { owner, id: RecordingId::parse(id).ok()?, blob: BlobRef::new(blob.to_owned()) })
     };
     parsed().ok_or_else(|| StoreError::Unavailable("what is due of a deletion has another key".into()))
 }
@@ -140,6 +143,36 @@ impl DynamoDb {
             }
         }
         Ok(due)
+    }
+
+    /// The keys of some of what is due of an owner, of a kind whose references begin like that, whenever it is due.
+    pub(super) async fn due_of(&self, owner: UserId, kind: Kind, begin: &str) -> Result<Vec<Item>, StoreError> {
+        let due = self
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :owner AND begins_with(sk, :begin)")
+            .expression_attribute_values(":owner", text(keys::of_user(owner)))
+            .expression_attribute_values(":begin", text(format!("{}{begin}", keys::DUE)))
+            // What is done already, and only remembered, is in between.
+            .filter_expression("begins_with(sweep_pk, :kind)")
+            .expression_attribute_values(":kind", text(kind.shard_prefix()));
+        query::first(due, ENTRIES.unsigned_abs() as usize).await
+    }
+
+    /// Notes when something is due, unless it is noted already.
+    pub(super) async fn add_due(&self, due: &Due, due_at: Timestamp) -> Result<(), StoreError> {
+        let mut item = due.key();
+        item.extend(due.index_keys(due_at).map(|(name, value)| (name.to_owned(), text(value))));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = put
+            .condition_expression("attribute_not_exists(pk) OR NOT begins_with(sweep_pk, :kind)")
+            .expression_attribute_values(":kind", text(due.kind.shard_prefix()));
+        match put.send().await {
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(())
+            }
+            put => put.map(|_| ()).map_err(from_sdk),
+        }
     }
 
     /// Has something that is there be due at another time, as something else; leaves what is not of kind `from`.

@@ -59,8 +59,16 @@ fn referred(due: &Item, kind: &str, prefix: &str) -> Item {
     key(part("pk").to_owned(), format!("{prefix}{}", reference.unwrap_or_default()))
 }
 
+/// What an owner's counters are called in their partition.
+pub const COUNTERS: &str = "COUNTERS";
+
 pub fn counters(owner: UserId) -> Item {
-    key(of_user(owner), "COUNTERS".to_owned())
+    key(of_user(owner), COUNTERS.to_owned())
+}
+
+/// Whether an item is the counters of an owner.
+pub fn is_counters(item: &Item) -> bool {
+    matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk == COUNTERS)
 }
 
 /// What is due of an owner: of which kind, and what it refers to.

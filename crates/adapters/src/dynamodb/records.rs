@@ -84,7 +84,7 @@ impl RecordStore for DynamoDb {
                 return Err(RevisionError::Stale);
             }
             let recording = edit.clone().apply(before.clone());
-            Ok(Some(Change::Replace { recording, before }))
+            Ok(Some(Change::Replace { recording, before, due_at: None }))
         })
         .await
     }
@@ -98,7 +98,11 @@ impl RecordStore for DynamoDb {
     ) -> Result<bool, StoreError> {
         let marked = self.change_seen(owner, id, |before| {
             let recording = Recording { damaged_at: since, ..before.clone() };
-            Ok::<_, StoreError>(before.can_be_marked(blob, since).then_some(Change::Replace { recording, before }))
+            Ok::<_, StoreError>(before.can_be_marked(blob, since).then_some(Change::Replace {
+                recording,
+                before,
+                due_at: None,
+            }))
         });
         Ok(marked.await?.is_some())
     }
@@ -109,10 +113,11 @@ impl RecordStore for DynamoDb {
         id: &RecordingId,
         from: &BlobRef,
         to: BlobRef,
+        due_at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let moved = self.change_seen(owner, id, |before| {
             let recording = Recording { blob: to.clone(), damaged_at: None, ..before.clone() };
-            Ok::<_, StoreError>((before.blob == *from).then_some(Change::Replace { recording, before }))
+            Ok::<_, StoreError>((before.blob == *from).then_some(Change::Replace { recording, before, due_at }))
         });
         Ok(moved.await?.is_some())
     }
@@ -178,7 +183,7 @@ impl RecordStore for DynamoDb {
 
 impl DynamoDb {
     /// Makes a change of a recording as it is now. `None` if there is none, or nothing to change.
-    async fn change_seen<E: From<StoreError>>(
+    pub(super) async fn change_seen<E: From<StoreError>>(
         &self,
         owner: UserId,
         id: &RecordingId,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tapebase_domain::{
-    history::Counters,
+    history::{Counters, DueAudio},
     id::{RecordingId, UserId},
     page::Limit,
     pending::PendingUpload,
@@ -75,12 +75,15 @@ impl UploadStore for DynamoDb {
         }
     }
 
-    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
+    async fn release(&self, upload: &PendingUpload, left: Option<(DueAudio, Timestamp)>) -> Result<bool, StoreError> {
         let mut release = self.transaction();
         let values = Item::from([(":staged".to_owned(), text(upload.staged.as_str()))]);
         release.bury(keys::upload(upload.owner, &upload.id), "staged = :staged", values)?;
         release.count(upload.owner, &one_upload(upload, -1), &Check::default())?;
         Due::upload(upload.owner, &upload.id).cancel(&mut release)?;
+        if let Some((audio, due_at)) = left {
+            Due::audio(&audio).schedule(&mut release, due_at)?;
+        }
         Ok(release.commit().await?.is_ok())
     }
 

@@ -4,24 +4,20 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
-
-use tapebase_domain::blob::{BlobRef, Provenance};
 
 use super::{
     buffer::Buffer,
     direct,
     entry::{BLOCK_BYTES, Block},
-    name::FileName,
     space,
 };
 
-/// A blob while it is being written; removed again unless it is committed.
+/// A file while it is being written; removed again unless it is committed.
 pub struct NewFile {
     file: File,
     path: PathBuf,
-    name: FileName,
     /// How many bytes are written, or wait to be.
     length: u64,
     /// The bytes of the last block, as long as it is not full.
@@ -29,11 +25,9 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Makes an empty file of a fresh random name, for the audio of `of`, or for bytes that are no blob yet.
-    pub fn create(root: &Path, of: Option<&Provenance>) -> io::Result<Self> {
-        let name = FileName::fresh(of);
-        let path = name.path(root);
-        Ok(Self { file: direct::create(&path)?, path, name, length: 0, begun: Vec::new() })
+    /// Makes an empty file.
+    pub fn create(path: PathBuf) -> io::Result<Self> {
+        Ok(Self { file: direct::create(&path)?, path, length: 0, begun: Vec::new() })
     }
 
     /// Writes the first `size` bytes of a buffer: whole blocks, unless they are the last. What is behind the last whole
@@ -50,7 +44,7 @@ impl NewFile {
     /// Writes what stands behind the bytes, and makes the file survive a power cut: first its bytes, then its name.
     ///
     /// A failed flush is final: the kernel may have dropped the bytes, so the file goes.
-    pub fn commit(mut self, behind: &[u8]) -> io::Result<BlobRef> {
+    pub fn commit(mut self, behind: &[u8]) -> io::Result<()> {
         self.write_end(behind)?;
         self.file.sync_data()?;
         if let Some(directory) = self.path.parent() {
@@ -61,7 +55,7 @@ impl NewFile {
             return Err(io::Error::other("the file was removed while it was written"));
         }
         self.path = PathBuf::new();
-        Ok(self.name.to_ref())
+        Ok(())
     }
 
     /// Writes the last bytes, which need not be whole blocks, through the page cache: to write a block and cut off what

@@ -19,7 +19,7 @@ const OLDER: [&str; 2] = ["1\n", "2\n"];
 pub fn lay_out(root: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(root)?;
     let prefixes = (0..=u8::MAX).map(|prefix| format!("{prefix:02x}"));
-    for name in prefixes.chain(["parts".to_owned(), "packs".to_owned()]) {
+    for name in prefixes.chain(["parts", "packs", "open"].map(str::to_owned)) {
         DirBuilder::new().recursive(true).mode(0o700).create(root.join(name))?;
     }
     write_once(root, "VERSION", VERSION)?;

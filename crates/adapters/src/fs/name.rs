@@ -20,14 +20,9 @@ pub struct FileName {
 }
 
 impl FileName {
-    /// A name no file has had, for the audio of `of`, or for bytes that are no blob yet.
-    pub fn fresh(of: Option<&Provenance>) -> Self {
-        let random = blob_name::fresh();
-        let text = match of {
-            Some(Provenance { owner, recording }) => format!("{random}.{owner}.{recording}"),
-            None => random,
-        };
-        Self { provenance: of.cloned(), text }
+    /// The name of a blob that is the audio of `of`; `random` are digits that no blob has.
+    pub fn new(random: &str, of: &Provenance) -> Self {
+        Self { provenance: Some(of.clone()), text: format!("{random}.{}.{}", of.owner, of.recording) }
     }
 
     /// Reads a name, all of it: nothing else reaches a path.
@@ -73,6 +68,11 @@ impl Location {
         FileName::parse(text).map(Self::File).or_else(|| Place::parse(text).map(Self::Pack))
     }
 
+    /// Whether it stands for a place in a pack.
+    pub fn is_in_pack(blob: &BlobRef) -> bool {
+        Place::parse(blob.as_str()).is_some()
+    }
+
     /// The file it is in, below this folder.
     pub fn path(&self, root: &Path) -> PathBuf {
         match self {
@@ -95,7 +95,7 @@ mod tests {
             let owner = UserId::parse(OWNER).expect("a ULID");
             let of = Provenance { owner, recording: RecordingId::parse(id).expect("an id") };
 
-            let name = FileName::fresh(Some(&of));
+            let name = FileName::new(RANDOM, &of);
 
             assert_eq!(name.provenance, Some(of));
             assert!(name.text.ends_with(&format!(".{OWNER}.{id}")), "{name:?}");

@@ -5,12 +5,14 @@ use std::{
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::fs::{FlockOperation, flock};
 use tapebase_domain::id::random_bytes;
 
 use super::{
+    batches,
     buffer::Buffer,
     direct,
     entry::BLOCK_BYTES,
@@ -18,6 +20,7 @@ use super::{
     place::{PackId, Version},
     space,
 };
+use crate::batches::OwnBatches;
 
 /// How many zeros are written in one piece.
 const FILL_BYTES: usize = 1 << 20;
@@ -25,6 +28,8 @@ const FILL_BYTES: usize = 1 << 20;
 /// A pack that this process appends to.
 pub struct NewPack {
     pub id: PackId,
+    root: Arc<Path>,
+    batches: Arc<OwnBatches>,
     file: File,
     path: PathBuf,
     /// How many bytes it has room for.
@@ -39,14 +44,17 @@ impl NewPack {
     ///
     /// Writing over blocks that are there costs a flush half of what growing a file costs: the file system has
     /// nothing of its own to write down.
-    pub fn create(packs: &Path, wanted: u64, needed: u64) -> io::Result<Self> {
+    pub fn create(root: &Arc<Path>, batches: &Arc<OwnBatches>, wanted: u64, needed: u64) -> io::Result<Self> {
+        let packs = root.join("packs");
         let id = PackId { number: u64::from_le_bytes(random_bytes()), version: Version::Second };
         let (temporary, path) = (packs.join(format!(".{id}")), packs.join(id.to_string()));
         let made = direct::create(&temporary).and_then(|file| {
             let capacity = fill(&file, wanted, needed)?;
+            batches::note(root, &id.to_string())?;
             fs::rename(&temporary, &path)?;
-            folder::sync(packs)?;
-            Ok(Self { id, file, path: path.clone(), capacity, end: 0 })
+            folder::sync(&packs)?;
+            let (root, batches) = (root.clone(), batches.clone());
+            Ok(Self { id, root, batches, file, path: path.clone(), capacity, end: 0 })
         });
         made.inspect_err(|_| {
             // If this fails too, the sweeper comes by.
@@ -85,7 +93,14 @@ impl NewPack {
 impl Drop for NewPack {
     /// Gives back the room that was not used. If that fails, the sweeper comes by.
     fn drop(&mut self) {
-        let _ = if self.end == 0 { fs::remove_file(&self.path) } else { self.file.set_len(self.end) };
+        let batch = self.id.to_string();
+        if self.end > 0 {
+            let _ = self.file.set_len(self.end);
+            self.batches.fill(&batch);
+        } else if fs::remove_file(&self.path).is_ok() {
+            self.batches.forget(&batch);
+            batches::forget(&self.root, &[batch]);
+        }
     }
 }
 

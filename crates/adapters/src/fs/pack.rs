@@ -119,7 +119,7 @@ impl Pack {
     }
 
     /// Whether nobody appends to it any more; it stays locked against nobody.
-    fn is_finished(&self) -> io::Result<bool> {
+    pub fn is_finished(&self) -> io::Result<bool> {
         match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(true),
             Err(Errno::WOULDBLOCK) => Ok(false),

@@ -6,7 +6,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -17,13 +17,14 @@ use tapebase_domain::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    batches,
     buffer::Buffer,
     entry::{Entry, span},
     from_io,
     new_pack::NewPack,
     place::{Place, Version},
 };
-use crate::join_on_drop::JoinOnDrop;
+use crate::{batches::OwnBatches, join_on_drop::JoinOnDrop};
 
 /// Blobs up to this size go into packs.
 pub const MOST_BYTES: u64 = 256 << 10;
@@ -38,7 +39,9 @@ const BATCH_BYTES: usize = 2 << 20;
 
 /// The packs below one directory.
 pub struct Packs {
+    root: Arc<Path>,
     directory: PathBuf,
+    batches: Arc<OwnBatches>,
     /// Started with the first blob: most commands of the program write none.
     writer: Mutex<Option<Thread>>,
 }
@@ -58,8 +61,8 @@ struct Waiting {
 
 impl Packs {
     /// Nothing is made or opened before the first blob.
-    pub fn new(directory: PathBuf) -> Self {
-        Self { directory, writer: Mutex::default() }
+    pub fn new(root: &Path, batches: Arc<OwnBatches>) -> Self {
+        Self { root: root.into(), directory: root.join("packs"), batches, writer: Mutex::default() }
     }
 
     /// Where they are.
@@ -83,16 +86,17 @@ impl Packs {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let thread = match writer.take().filter(|thread| !thread.arrivals.is_closed()) {
             Some(thread) => thread,
-            None => Thread::start(self.directory.clone())?,
+            None => Thread::start(self.root.clone(), self.batches.clone())?,
         };
         Ok(writer.insert(thread).arrivals.clone())
     }
 }
 
 impl Thread {
-    fn start(directory: PathBuf) -> io::Result<Self> {
+    fn start(root: Arc<Path>, batches: Arc<OwnBatches>) -> io::Result<Self> {
         let (sender, arrivals) = mpsc::channel(QUEUE);
-        let writer = Writer { directory, arrivals, left_over: None, open: None, ahead: None, size: FIRST_PACK_BYTES };
+        let size = FIRST_PACK_BYTES;
+        let writer = Writer { root, batches, arrivals, left_over: None, open: None, ahead: None, size };
         let thread = JoinOnDrop::spawn("pack-writer", move || writer.run())?;
         Ok(Self { arrivals: sender, _thread: thread })
     }
@@ -100,7 +104,8 @@ impl Thread {
 
 /// What the writing thread has.
 struct Writer {
-    directory: PathBuf,
+    root: Arc<Path>,
+    batches: Arc<OwnBatches>,
     arrivals: mpsc::Receiver<Waiting>,
     /// Who did not fit into the last batch.
     left_over: Option<Waiting>,
@@ -140,9 +145,12 @@ impl Writer {
     }
 
     fn make(&mut self, needed: u64) -> impl FnOnce() -> io::Result<NewPack> + Send + 'static {
-        let (directory, size) = (self.directory.clone(), self.size);
+        let (root, batches, size) = (self.root.clone(), self.batches.clone(), self.size);
         self.size = (2 * size).min(LARGEST_PACK_BYTES);
-        move || NewPack::create(&directory, size, needed)
+        move || {
+            batches::forget(&root, &batches.take_finished());
+            NewPack::create(&root, &batches, size, needed)
+        }
     }
 
     /// Writes one blob and all who wait with it, flushes them, and answers; a pack that fails is not used again.
@@ -164,6 +172,8 @@ impl Writer {
             self.left_over = next.take_if(|next| !fits(next));
         }
         let outcome = pack.append(&room[..filled]);
+        // Of those that failed there may be some, too.
+        self.batches.add(&pack.id.to_string(), answers.len() as u64);
         for (answer_to, place) in answers {
             // An error is told to each in its own copy.
             let outcome = outcome.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()));

@@ -1,6 +1,6 @@
 //! Parts of blobs on their way, in a directory per blob, and how they are put together.
 //!
-//! A part is written and flushed like any blob, and then moved to its place; a blob is put together by
+//! A part is written and flushed beside its place, and then moved there; a blob is put together by
 //! writing it anew, so that nothing sent late can change what was hashed.
 
 use std::{
@@ -25,7 +25,7 @@ use tapebase_domain::{
 use tokio::time::timeout;
 
 use super::{
-    Fs, blocking, locate,
+    Fs, blocking,
     open_file::OpenFile,
     pipeline,
     reading::{OpenBlob, READ_BYTES, Wait, open, read_on},
@@ -55,6 +55,11 @@ impl StagedBlobs for Fs {
         let directory = self.staging(&staged)?;
         blocking(move || DirBuilder::new().mode(0o700).create(directory)).await?;
         Ok(staged)
+    }
+
+    /// Every blob that is put together is another.
+    fn destination(&self, _: &StagedRef) -> Option<BlobRef> {
+        None
     }
 
     async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError> {
@@ -117,12 +122,13 @@ impl PartStore for Fs {
         let place = directory.join(number.to_string());
         // Whoever copies a folder may leave out what is empty. Made before the part comes: if the upload ends meanwhile,
         // its place stays gone.
-        blocking(move || DirBuilder::new().recursive(true).mode(0o700).create(directory)).await?;
-        let part = pipeline::store_part(self.root.clone(), &self.memory, body).await?;
-        let path = locate(&part)?.path(&self.root);
+        let made = directory.clone();
+        blocking(move || DirBuilder::new().recursive(true).mode(0o700).create(made)).await?;
+        let path = directory.join(format!(".{}", blob_name::fresh()));
+        pipeline::store_part(path.clone(), &self.memory, body).await?;
         blocking(move || {
             fs::rename(&path, place).inspect_err(|_| {
-                // The upload is over. If this fails too, the sweeper comes by.
+                // The upload is over. If this fails too, it goes with its folder.
                 let _ = fs::remove_file(&path);
             })
         })

@@ -3,12 +3,16 @@
 //!
 //! Each chunk is hashed and written independently; its memory is used again when both are done.
 
-use std::{mem, path::Path, sync::Arc};
+use std::{
+    mem,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::{Buf as _, Bytes};
 use futures_util::{Stream, StreamExt as _, future};
 use tapebase_domain::{
-    blob::{BlobRef, BodyError, Provenance, StoredBlob},
+    blob::{BodyError, StoredBlob},
     memory::{Budget, Spare},
     ports::{BlobError, Clock as _, SystemClock},
 };
@@ -20,6 +24,7 @@ use super::{
     checksums::{Checked, Checker},
     entry::BLOCK_BYTES,
     file::NewFile,
+    name::FileName,
     trailer::Trailer,
 };
 
@@ -29,29 +34,29 @@ pub const CHUNK_BYTES: usize = 320 << 10;
 /// if no memory is to spare.
 const CHUNKS: usize = 3;
 
-/// Writes the audio of `of` into a file of its own, with a trailer behind it.
+/// Writes a blob of this name, with a trailer behind it.
 pub async fn store(
     root: Arc<Path>,
-    of: &Provenance,
+    name: FileName,
     memory: &Budget,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<StoredBlob, BlobError> {
-    let of = of.clone();
-    let file = blocking(move || NewFile::create(&root, Some(&of))).await?;
+    let path = name.path(&root);
+    let file = blocking(move || NewFile::create(path)).await?;
     let (file, checked) = write_all(file, memory, body).await?;
     let (size, sha256) = (checked.length, checked.sha256);
     let trailer = Trailer::new(checked, SystemClock.now().timestamp_micros());
-    let blob = blocking(move || file.commit(&trailer.encode())).await?;
-    Ok(StoredBlob { blob, size, sha256 })
+    blocking(move || file.commit(&trailer.encode())).await?;
+    Ok(StoredBlob { blob: name.to_ref(), size, sha256 })
 }
 
-/// Writes bytes that are no blob yet into a file of their own, and nothing behind them.
+/// Writes bytes that are no blob yet to `path`, and nothing behind them.
 pub async fn store_part(
-    root: Arc<Path>,
+    path: PathBuf,
     memory: &Budget,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
-) -> Result<BlobRef, BlobError> {
-    let file = blocking(move || NewFile::create(&root, None)).await?;
+) -> Result<(), BlobError> {
+    let file = blocking(move || NewFile::create(path)).await?;
     let (file, _) = write_all(file, memory, body).await?;
     blocking(move || file.commit(&[])).await
 }

@@ -9,7 +9,13 @@ use std::{
 use chrono::DateTime;
 use tapebase_domain::ports::BlobEntry;
 
-use super::{entry::BLOCK_BYTES, header::Header, name::FileName, pack::Pack, place::Place};
+use super::{
+    entry::BLOCK_BYTES,
+    header::Header,
+    name::FileName,
+    pack::Pack,
+    place::{PackId, Place},
+};
 
 /// No more packs are looked into for one page when it has so many blobs.
 const PAGE: usize = 4_096;
@@ -22,6 +28,29 @@ pub fn list(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {
     }
     let files = list_files(root, after)?;
     if files.is_empty() { list_packs(&packs, None) } else { Ok(files) }
+}
+
+/// The blobs of one pack, which is trimmed if nobody appends to it.
+pub fn list_one_pack(packs: &Path, id: PackId) -> io::Result<Vec<BlobEntry>> {
+    let Some(pack) = Pack::open(packs, id)? else { return Ok(Vec::new()) };
+    let entries = list_pack(&pack, 0)?;
+    pack.trim()?;
+    Ok(entries)
+}
+
+/// The large blobs whose names begin like that, which is more than two digits.
+pub fn list_beginning(root: &Path, begin: &str) -> io::Result<Vec<BlobEntry>> {
+    let Some(prefix) = begin.get(..2) else { return Ok(Vec::new()) };
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(root.join(prefix))? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().ok().filter(|name| name.starts_with(begin));
+        if let Some(name) = name.as_deref().and_then(FileName::parse) {
+            entries.extend(describe(&entry, &name)?);
+        }
+    }
+    entries.sort_by(|a, b| a.blob.cmp(&b.blob));
+    Ok(entries)
 }
 
 fn list_files(root: &Path, after: &str) -> io::Result<Vec<BlobEntry>> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tapebase_domain::{
-    history::{ChangeNumber, DeletedAudio, Entry, HistoryId},
+    history::{ChangeNumber, DueAudio, Entry, HistoryId},
     id::UserId,
     ports::{ChangeFeed, Changes, ChangesRequest, DeletedStore, StoreError},
     time::Timestamp,
@@ -13,6 +13,12 @@ use super::{Due, Memory, State};
 impl State {
     fn history(&mut self) -> HistoryId {
         *self.history.get_or_insert_with(HistoryId::generate)
+    }
+
+    /// Has audio be removed then, whatever was noted of it.
+    pub(super) fn remove_at(&mut self, audio: DueAudio, due_at: Timestamp) {
+        self.audio.retain(|(noted, _)| *noted != audio);
+        self.audio.push((audio, Due::Remove(due_at)));
     }
 }
 
@@ -49,13 +55,37 @@ impl ChangeFeed for Memory {
 
 #[async_trait]
 impl DeletedStore for Memory {
-    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
+    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DueAudio>, StoreError> {
         let state = self.state();
         let due = state.audio.iter().filter(|(_, due)| matches!(due, Due::Remove(at) if *at < then));
         Ok(due.map(|(audio, _)| audio.clone()).collect())
     }
 
-    async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
+    async fn audio_of(&self, owner: UserId) -> Result<Vec<DueAudio>, StoreError> {
+        let state = self.state();
+        let theirs = state.audio.iter().filter(|(audio, due)| audio.owner == owner && matches!(due, Due::Remove(_)));
+        Ok(theirs.map(|(audio, _)| audio.clone()).collect())
+    }
+
+    async fn note_audio(&self, audio: &DueAudio, due_at: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let is_noted = |(noted, due): &(DueAudio, Due)| noted == audio && matches!(due, Due::Remove(_));
+        if !state.audio.iter().any(is_noted) {
+            state.remove_at(audio.clone(), due_at);
+        }
+        Ok(())
+    }
+
+    async fn put_off_audio(&self, audio: &DueAudio, until: Timestamp) -> Result<(), StoreError> {
+        for (noted, due) in &mut self.state().audio {
+            if noted == audio && matches!(due, Due::Remove(_)) {
+                *due = Due::Remove(until);
+            }
+        }
+        Ok(())
+    }
+
+    async fn audio_removed(&self, audio: &DueAudio, forget_at: Timestamp) -> Result<(), StoreError> {
         for (_, due) in self.state().audio.iter_mut().filter(|(noted, _)| noted == audio) {
             if matches!(due, Due::Remove(_)) {
                 *due = Due::Forget(forget_at);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tapebase_domain::{
     blob::BlobRef,
-    history::{Counters, Deleted, DeletedAudio, Entry},
+    history::{Counters, Deleted, DueAudio, Entry},
     id::{RecordingId, StoreId, UserId},
     lineage::{LastStep, Step},
     page::{Order, PageRequest},
@@ -14,7 +14,7 @@ use tapebase_domain::{
     time::Timestamp,
 };
 
-use super::{Due, Memory, State};
+use super::{Memory, State};
 
 impl State {
     pub(super) fn counters(&mut self, owner: UserId) -> &mut Counters {
@@ -57,7 +57,7 @@ impl State {
         counters.tombstones += 1;
         let (changed, surplus) = (counters.changed, counters.tombstones.saturating_sub(most));
         self.deleted.insert((owner, id.clone()), Deleted { id: id.clone(), owner, changed, deleted_at });
-        self.audio.push((DeletedAudio { owner, id, blob }, Due::Remove(deleted_at)));
+        self.remove_at(DueAudio { owner, id, blob }, deleted_at);
         let mut own: Vec<Deleted> = self.deleted.values().filter(|deleted| deleted.owner == owner).cloned().collect();
         own.sort_by_key(|deleted| deleted.changed);
         for oldest in own.iter().take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
@@ -199,10 +199,16 @@ impl RecordStore for Memory {
         id: &RecordingId,
         from: &BlobRef,
         to: BlobRef,
+        due_at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let found = state.recordings.get(&(owner, id.clone())).cloned().filter(|found| found.blob == *from);
-        Ok(found.map(|found| state.keep_recording(Recording { blob: to, damaged_at: None, ..found })).is_some())
+        let Some(found) = found else { return Ok(false) };
+        if let Some(due_at) = due_at {
+            state.remove_at(DueAudio { owner, id: id.clone(), blob: from.clone() }, due_at);
+        }
+        state.keep_recording(Recording { blob: to, damaged_at: None, ..found });
+        Ok(true)
     }
 
     async fn remove(

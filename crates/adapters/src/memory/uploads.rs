@@ -6,6 +6,7 @@ use futures_util::TryStreamExt as _;
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteStream, Provenance},
     digest::Sha256,
+    history::DueAudio,
     id::{RecordingId, UserId},
     page::Limit,
     pending::{Parts, PendingUpload, StagedRef},
@@ -86,8 +87,13 @@ impl UploadStore for Memory {
         Ok(state.keep_recording(recording))
     }
 
-    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
-        Ok(self.state().take_out(upload))
+    async fn release(&self, upload: &PendingUpload, left: Option<(DueAudio, Timestamp)>) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_there = state.take_out(upload);
+        if let (true, Some((audio, due_at))) = (is_there, left) {
+            state.remove_at(audio, due_at);
+        }
+        Ok(is_there)
     }
 
     async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<PendingUpload>, StoreError> {
@@ -103,6 +109,10 @@ impl StagedBlobs for Memory {
         let empty = Staged { begun_at: self.clock.now(), parts: [].into() };
         state.staged.insert(staged.clone(), empty);
         Ok(staged)
+    }
+
+    fn destination(&self, _: &StagedRef) -> Option<BlobRef> {
+        None
     }
 
     async fn sent(&self, staged: &StagedRef, _parts: Parts) -> Result<Vec<u32>, BlobError> {

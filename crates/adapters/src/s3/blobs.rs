@@ -19,6 +19,7 @@ use super::{
     S3, error, metadata,
     upload::{PART_BYTES, hash},
 };
+use crate::batches;
 
 /// The object that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
@@ -27,6 +28,10 @@ const ROWS: &str = "ROWS";
 impl BlobStore for S3 {
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
         self.upload(of, body).await
+    }
+
+    fn settle(&self, blob: &BlobRef) {
+        self.own_batches.settle(batches::of_name(blob));
     }
 
     fn footprint(&self, length: Option<u64>) -> u64 {
@@ -148,7 +153,7 @@ impl S3 {
     }
 
     /// `None` for what is no blob.
-    fn entry(&self, object: &aws_sdk_s3::types::Object) -> Option<BlobEntry> {
+    pub(super) fn entry(&self, object: &aws_sdk_s3::types::Object) -> Option<BlobEntry> {
         let name = self.place.name(object.key()?)?;
         let modified = object.last_modified()?;
         let modified_at = DateTime::from_timestamp(modified.secs(), modified.subsec_nanos())?;

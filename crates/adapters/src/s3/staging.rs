@@ -57,6 +57,10 @@ impl StagedBlobs for S3 {
         Ok(StagedRef::new(format!("{name}.{upload}")))
     }
 
+    fn destination(&self, staged: &StagedRef) -> Option<BlobRef> {
+        Staged::parse(staged).ok().map(|staged| BlobRef::new(staged.name().to_owned()))
+    }
+
     async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError> {
         let staged = Staged::parse(staged)?;
         let key = self.place.key(staged.name());

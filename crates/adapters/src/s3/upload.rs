@@ -14,12 +14,11 @@ use memmap2::MmapMut;
 use tapebase_domain::{
     blob::{BlobRef, BodyError, ByteStream, Provenance, StoredBlob},
     digest::{Hasher, Sha256},
-    ports::BlobError,
+    ports::{BlobError, BlobStore as _},
 };
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use super::{S3, error, metadata};
-use crate::blob_name;
 
 /// The size of every part but the last: S3 takes no smaller one than 5 MiB.
 pub(super) const PART_BYTES: usize = 8 << 20;
@@ -40,9 +39,9 @@ struct Part {
 impl S3 {
     /// Keeps everything `body` yields, as the audio of `of`.
     pub(super) async fn upload(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError> {
-        let name = blob_name::fresh();
         let mut body = Pieces { body: body.fuse(), rest: Bytes::new() };
         let first = body.next_part(PART_BYTES).await?;
+        let name = self.draw_name().await?;
         if first.is_last {
             return self.put_object(name, of, first.bytes).await;
         }
@@ -53,7 +52,9 @@ impl S3 {
             Ok((size, sha256)) => Ok(StoredBlob { blob: BlobRef::new(name), size, sha256 }),
             Err(error) => {
                 // If this fails too, the sweeper comes by.
-                let _ = self.abort_leftover(&upload.key, &upload.id).await;
+                if self.abort_leftover(&upload.key, &upload.id).await.is_ok_and(|is_aborted| is_aborted) {
+                    self.settle(&BlobRef::new(name));
+                }
                 Err(error)
             }
         }

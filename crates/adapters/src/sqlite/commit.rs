@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
-    history::{ChangeNumber, DeletedAudio},
+    history::{ChangeNumber, DueAudio},
     id::UserId,
     quota::{Quota, weight},
     recording::Recording,
@@ -178,7 +178,7 @@ fn bury(connection: &Connection, recording: &Recording, changed: ChangeNumber, a
              VALUES (?1, ?2, ?3, ?4, ?5, row_checksum(?1, ?2, ?3, ?4, ?5))",
         )?
         .execute(params![owner.to_string(), id.as_str(), changed.0, rows::micros(&at), blob.as_str()])?;
-    let audio = DeletedAudio { owner: *owner, id: id.clone(), blob: blob.clone() };
+    let audio = DueAudio { owner: *owner, id: id.clone(), blob: blob.clone() };
     due::schedule(connection, *owner, Kind::Audio, &rows::audio_reference(&audio), at)
 }
 

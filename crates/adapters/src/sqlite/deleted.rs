@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
-    history::DeletedAudio,
+    history::DueAudio,
+    id::UserId,
     ports::{DeletedStore, StoreError},
     time::Timestamp,
 };
@@ -15,11 +16,30 @@ const PAGE: usize = 100;
 
 #[async_trait]
 impl DeletedStore for Sqlite {
-    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
+    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DueAudio>, StoreError> {
         self.readers.read(move |connection| due_before(connection, Kind::Audio, then)).await
     }
 
-    async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
+    async fn audio_of(&self, owner: UserId) -> Result<Vec<DueAudio>, StoreError> {
+        self.readers.read(move |connection| due_of(connection, owner)).await
+    }
+
+    async fn note_audio(&self, audio: &DueAudio, due_at: Timestamp) -> Result<(), StoreError> {
+        let audio = audio.clone();
+        self.writer.write(move |connection| note(connection, &audio, due_at).map(Outcome::Keep)).await
+    }
+
+    async fn put_off_audio(&self, audio: &DueAudio, until: Timestamp) -> Result<(), StoreError> {
+        let audio = audio.clone();
+        self.writer
+            .write(move |connection| {
+                let reference = rows::audio_reference(&audio);
+                due::put_off(connection, audio.owner, Kind::Audio, &reference, until).map(Outcome::Keep)
+            })
+            .await
+    }
+
+    async fn audio_removed(&self, audio: &DueAudio, forget_at: Timestamp) -> Result<(), StoreError> {
         let audio = audio.clone();
         self.writer.write(move |connection| note_removal(connection, &audio, forget_at).map(Outcome::Keep)).await
     }
@@ -37,15 +57,30 @@ impl DeletedStore for Sqlite {
     }
 }
 
-fn due_before(connection: &Connection, kind: Kind, then: Timestamp) -> rusqlite::Result<Vec<DeletedAudio>> {
+fn due_before(connection: &Connection, kind: Kind, then: Timestamp) -> rusqlite::Result<Vec<DueAudio>> {
     let mut statement = connection
         .prepare_cached("SELECT owner, reference FROM due WHERE kind = ?1 AND due_at < ?2 ORDER BY due_at")?;
     let found = statement.query_map(params![kind.as_str(), rows::micros(&then)], rows::deleted_audio)?;
     rows::readable(found, "audio that is due", PAGE)
 }
 
+fn due_of(connection: &Connection, owner: UserId) -> rusqlite::Result<Vec<DueAudio>> {
+    let mut statement = connection.prepare_cached("SELECT owner, reference FROM due WHERE owner = ?1 AND kind = ?2")?;
+    let found = statement.query_map(params![owner.to_string(), Kind::Audio.as_str()], rows::deleted_audio)?;
+    rows::readable(found, "audio that is due", PAGE)
+}
+
+/// Unless it is noted already.
+fn note(connection: &Connection, audio: &DueAudio, due_at: Timestamp) -> rusqlite::Result<()> {
+    let reference = rows::audio_reference(audio);
+    let is_known = connection
+        .prepare_cached("SELECT 1 FROM due WHERE owner = ?1 AND kind = ?2 AND reference = ?3")?
+        .exists(params![audio.owner.to_string(), Kind::Audio.as_str(), reference])?;
+    if is_known { Ok(()) } else { due::schedule(connection, audio.owner, Kind::Audio, &reference, due_at) }
+}
+
 /// Whoever notes it first says when the tombstone may go.
-fn note_removal(connection: &Connection, audio: &DeletedAudio, forget_at: Timestamp) -> rusqlite::Result<()> {
+fn note_removal(connection: &Connection, audio: &DueAudio, forget_at: Timestamp) -> rusqlite::Result<()> {
     let reference = rows::audio_reference(audio);
     if due::cancel(connection, audio.owner, Kind::Audio, &reference)? {
         due::schedule(connection, audio.owner, Kind::Tombstone, &reference, forget_at)?;
@@ -61,7 +96,7 @@ fn note_removal(connection: &Connection, audio: &DeletedAudio, forget_at: Timest
 }
 
 /// Forgets a tombstone, unless the id has another by now: that has a time of its own.
-fn forget(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<()> {
+fn forget(connection: &Connection, audio: &DueAudio) -> rusqlite::Result<()> {
     let reference = rows::audio_reference(audio);
     due::cancel(connection, audio.owner, Kind::Tombstone, &reference)?;
     match tombstone(connection, audio)? {
@@ -71,7 +106,7 @@ fn forget(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<()>
 }
 
 /// The number of the tombstone that has the audio's id, if its audio is gone and nothing else is due of that id.
-fn tombstone(connection: &Connection, audio: &DeletedAudio) -> rusqlite::Result<Option<i64>> {
+fn tombstone(connection: &Connection, audio: &DueAudio) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
             "SELECT changed FROM deleted WHERE owner = ?1 AND id = ?2 AND blob IS NULL \

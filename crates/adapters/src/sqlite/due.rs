@@ -12,7 +12,7 @@ pub enum Kind {
     Upload,
     /// A session may have expired: using it puts that off, and leaves this as it is.
     Session,
-    /// Audio of a deleted recording is to be removed.
+    /// Audio is to be removed.
     Audio,
     /// A tombstone may be forgotten.
     Tombstone,
@@ -47,6 +47,20 @@ pub fn schedule(
              ON CONFLICT (owner, kind, reference) DO UPDATE SET due_at = excluded.due_at",
         )?
         .execute(params![owner.to_string(), kind.as_str(), reference, rows::micros(&due_at)])?;
+    Ok(())
+}
+
+/// Has something that is to be done be done later.
+pub fn put_off(
+    connection: &Connection,
+    owner: UserId,
+    kind: Kind,
+    reference: &str,
+    until: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE due SET due_at = ?4 WHERE owner = ?1 AND kind = ?2 AND reference = ?3")?
+        .execute(params![owner.to_string(), kind.as_str(), reference, rows::micros(&until)])?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tapebase_domain::{
     blob::BlobRef,
-    history::{Counters, Deleted, Entry},
+    history::{Counters, Deleted, DueAudio, Entry},
     id::{RecordingId, StoreId, UserId},
     lineage::{LastStep, Step},
     page::{Order, PageRequest, TimeField},
@@ -18,7 +18,9 @@ use tapebase_domain::{
 use super::{
     Outcome, Sqlite,
     commit::{self, Change},
-    counting, generations,
+    counting,
+    due::{self, Kind},
+    generations,
     playback::link_epoch,
     rows,
 };
@@ -113,12 +115,20 @@ impl RecordStore for Sqlite {
         id: &RecordingId,
         from: &BlobRef,
         to: BlobRef,
+        due_at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        let from = from.clone();
-        self.replace(owner, id, move |found| {
-            (found.blob == from).then_some(Recording { blob: to, damaged_at: None, ..found })
-        })
-        .await
+        let replaced = DueAudio { owner, id: id.clone(), blob: from.clone() };
+        let moved = self.writer.write(move |connection| {
+            let found = find(connection, owner, &replaced.id)?.filter(|found| found.blob == replaced.blob);
+            let Some(found) = found else { return Ok(Outcome::Undo(false)) };
+            if let Some(due_at) = due_at {
+                let reference = rows::audio_reference(&replaced);
+                due::schedule(connection, owner, Kind::Audio, &reference, due_at)?;
+            }
+            let moved = Recording { blob: to, damaged_at: None, ..found };
+            Ok(Outcome::Keep(commit::change(connection, Change::Replace(moved))?.is_some()))
+        });
+        moved.await
     }
 
     async fn remove(

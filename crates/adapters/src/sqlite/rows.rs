@@ -15,7 +15,7 @@ use tapebase_domain::{
     attempts::Attempts,
     blob::BlobRef,
     details::Details,
-    history::{ChangeNumber, Counters, Deleted, DeletedAudio, HistoryId},
+    history::{ChangeNumber, Counters, Deleted, DueAudio, HistoryId},
     id::{RecordingId, StoreId, UserId},
     lineage::{Generation, Step},
     media_type::MediaType,
@@ -296,15 +296,15 @@ pub fn counters(row: &Row<'_>, skip: usize) -> rusqlite::Result<(UserId, Counter
 }
 
 /// What `due` refers to by for audio of a deleted recording.
-pub fn audio_reference(audio: &DeletedAudio) -> String {
+pub fn audio_reference(audio: &DueAudio) -> String {
     format!("{}/{}", audio.id, audio.blob)
 }
 
 /// Audio of a deleted recording, from the columns `owner` and `reference` of `due`.
-pub fn deleted_audio(row: &Row<'_>) -> rusqlite::Result<DeletedAudio> {
+pub fn deleted_audio(row: &Row<'_>) -> rusqlite::Result<DueAudio> {
     let (id, blob) = parsed(row, 1, |reference| reference.split_once('/').map(split).ok_or("not a reference"))?;
     let id = RecordingId::parse(&id).map_err(|error| broken(1, error))?;
-    Ok(DeletedAudio { owner: parsed(row, 0, UserId::parse)?, id, blob: BlobRef::new(blob) })
+    Ok(DueAudio { owner: parsed(row, 0, UserId::parse)?, id, blob: BlobRef::new(blob) })
 }
 
 fn split((one, other): (&str, &str)) -> (String, String) {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tapebase_domain::{
+    history::DueAudio,
     id::{RecordingId, UserId},
     page::Limit,
     pending::PendingUpload,
@@ -84,7 +85,7 @@ impl UploadStore for Sqlite {
         settled.await?
     }
 
-    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
+    async fn release(&self, upload: &PendingUpload, left: Option<(DueAudio, Timestamp)>) -> Result<bool, StoreError> {
         let upload = upload.clone();
         self.writer
             .write(move |connection| {
@@ -93,6 +94,10 @@ impl UploadStore for Sqlite {
                     let delta =
                         Delta { reserved_bytes: -commit::bytes_of(upload.size), uploads: -1, ..Delta::default() };
                     commit::count(connection, upload.owner, delta, None)?;
+                    if let Some((audio, due_at)) = left {
+                        let reference = rows::audio_reference(&audio);
+                        due::schedule(connection, audio.owner, Kind::Audio, &reference, due_at)?;
+                    }
                 }
                 Ok(Outcome::Keep(is_there))
             })
@@ -135,7 +140,7 @@ fn expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(Vec<Pen
 }
 
 /// Takes out uploads that nobody can read, and so nobody complete or abort, or they would have their part of the quota for
-/// ever. What was sent for them is removed by its age.
+/// ever. What was sent for them is found by an audit.
 fn forget(connection: &Connection, damaged: &[Key]) -> rusqlite::Result<()> {
     // One that is sound by now stays.
     let columns: Vec<_> = rows::UPLOAD.iter().copied().filter(|column| *column != "checksum").collect();

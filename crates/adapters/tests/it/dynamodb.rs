@@ -22,6 +22,7 @@ pub async fn fresh() -> (Arc<DynamoDb>, ()) {
 
 tapebase_conformance::record_store_tests!(fresh());
 tapebase_conformance::change_feed_tests!(fresh());
+tapebase_conformance::inventory_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::playback_tests!(fresh());

@@ -14,8 +14,10 @@ fn fresh() -> Ready<(Arc<Memory>, ())> {
 tapebase_conformance::record_store_tests!(fresh());
 tapebase_conformance::change_feed_tests!(fresh());
 tapebase_conformance::inventory_tests!(fresh());
+tapebase_conformance::damage_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::blob_store_tests!(fresh());
+tapebase_conformance::batch_tests!(fresh());
 tapebase_conformance::staged_blob_tests!(fresh(), Server);
 tapebase_conformance::part_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());

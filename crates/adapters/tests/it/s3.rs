@@ -15,6 +15,7 @@ use tapebase_adapters::{
 };
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, Fault, Faults},
+    batches::{blobs_in, open_batches},
     engines,
 };
 use tapebase_domain::{
@@ -23,7 +24,7 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId, random_bytes},
     lineage::{Generation, Step},
     pending::Parts,
-    ports::{BlobError, BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
+    ports::{Batches as _, BlobError, BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
 };
 
 /// A prefix of its own, in a bucket set up as an operator would.
@@ -276,6 +277,30 @@ async fn whoever_reads_all_of_an_object_that_is_another_by_now_never_gets_to_its
     }
 }
 
+#[tokio::test]
+async fn what_a_process_left_is_looked_through_by_the_next_and_closed() {
+    let prefix = prefix();
+    let store = store_at(&prefix, &dialect()).await;
+    let mut kept = Vec::new();
+    for size in [10, (8 << 20) + 1] {
+        let stored = store.put(&whose(), blob::once(vec![7; size].into())).await.expect("kept");
+        kept.push(stored.blob);
+    }
+    kept.sort();
+    let direct = store.begin(Parts::of(10), &whose(), Sha256::of(b"")).await.expect("begun");
+    assert!(store.destination(&direct).is_some(), "it is written down with its upload");
+    drop(store);
+
+    let next = store_at(&prefix, &dialect()).await;
+    let batches = open_batches(&next).await;
+    assert_eq!(batches.len(), 1);
+    assert_eq!(blobs_in(&next, &batches[0]).await, kept);
+    next.close_batch(&batches[0]).await.expect("closed");
+
+    assert_eq!(open_batches(&next).await, []);
+    assert_eq!(next.list(None).await.expect("listed").len(), 2);
+}
+
 /// The same promises where the store is told no checksums.
 mod without_checksums {
     use super::{Arc, S3, S3Dialect, dialect, prefix, store_at};
@@ -289,6 +314,7 @@ mod without_checksums {
 }
 
 tapebase_conformance::blob_store_tests!(fresh());
+tapebase_conformance::batch_tests!(fresh());
 tapebase_conformance::staged_blob_tests!(fresh(), Presigned);
 tapebase_conformance::part_link_tests!(fresh());
 tapebase_conformance::download_link_tests!(fresh());

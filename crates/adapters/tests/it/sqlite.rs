@@ -17,6 +17,7 @@ fn fresh() -> Ready<(Arc<Sqlite>, TempDir)> {
 tapebase_conformance::record_store_tests!(fresh());
 tapebase_conformance::change_feed_tests!(fresh());
 tapebase_conformance::inventory_tests!(fresh());
+tapebase_conformance::damage_tests!(fresh());
 tapebase_conformance::upload_store_tests!(fresh());
 tapebase_conformance::user_store_tests!(fresh());
 tapebase_conformance::playback_tests!(fresh());

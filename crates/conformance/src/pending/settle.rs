@@ -188,7 +188,7 @@ pub async fn release_answers_false_and_gives_nothing_back_if_this_very_plan_is_n
     let of_another_user = PendingUpload { owner: stranger(), ..there.clone() };
 
     for gone in [plan(there.owner), released, settled.clone(), of_another_time, of_another_user] {
-        assert!(!store.release(&gone).await.expect("an answer"), "{gone:?}");
+        assert!(!store.release(&gone, None).await.expect("an answer"), "{gone:?}");
     }
 
     assert_same_plan(find(&store, &there).await.as_ref(), &there);
@@ -203,7 +203,7 @@ pub async fn release_gives_back_the_bytes_once_of_many_at_once(store: Arc<dyn Ro
 
     let releases = (0..16).map(|_| {
         let (store, first) = (store.clone(), first.clone());
-        async move { store.release(&first).await.expect("an answer") }
+        async move { store.release(&first, None).await.expect("an answer") }
     });
     let outcomes = releases.collect::<JoinSet<_>>().join_all().await;
 
@@ -219,7 +219,7 @@ pub async fn a_plan_is_settled_or_released_and_never_both(store: Arc<dyn Rows>) 
         let (settling, releasing) = (store.clone(), store.clone());
         let (to_settle, to_release) = (planned.clone(), planned.clone());
         let settle = tokio::spawn(async move { settling.settle(&to_settle, recording_of(&to_settle)).await.is_ok() });
-        let release = tokio::spawn(async move { releasing.release(&to_release).await.expect("an answer") });
+        let release = tokio::spawn(async move { releasing.release(&to_release, None).await.expect("an answer") });
         let (is_settled, is_released) = (settle.await.expect("answered"), release.await.expect("answered"));
 
         assert_ne!(is_settled, is_released);
@@ -233,7 +233,7 @@ pub(super) async fn settle(store: &Arc<dyn Rows>, plan: &PendingUpload) -> Recor
 }
 
 pub(super) async fn release(store: &Arc<dyn Rows>, plan: &PendingUpload) {
-    assert!(store.release(plan).await.expect("an answer"), "{plan:?} is not there");
+    assert!(store.release(plan, None).await.expect("an answer"), "{plan:?} is not there");
 }
 
 /// The recordings of the plan's owner.

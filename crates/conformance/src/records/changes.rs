@@ -249,7 +249,7 @@ pub async fn move_blob_changes_where_the_audio_is_and_nothing_else(store: Arc<dy
     let other = insert(&store, recording(stranger())).await;
     let blob = BlobRef::new("elsewhere".into());
 
-    let is_moved = store.move_blob(there.owner, &there.id, &there.blob, blob.clone()).await;
+    let is_moved = store.move_blob(there.owner, &there.id, &there.blob, blob.clone(), None).await;
 
     assert!(is_moved.expect("moved"));
     let moved = Recording { blob: blob.clone(), changed: there.changed.next(), ..there.clone() };
@@ -264,7 +264,7 @@ pub async fn move_blob_moves_only_what_is_where_it_is_said_to_be(store: Arc<dyn 
     let elsewhere = BlobRef::new("elsewhere".into());
 
     for (owner, from) in [(there.owner, &elsewhere), (stranger(), &there.blob)] {
-        let is_moved = store.move_blob(owner, &there.id, from, elsewhere.clone()).await;
+        let is_moved = store.move_blob(owner, &there.id, from, elsewhere.clone(), Some(noon())).await;
         assert!(!is_moved.expect("asked"));
     }
 

@@ -54,8 +54,8 @@ impl Scene {
 
     async fn outcome(self) -> Outcome {
         let inventory: Arc<dyn Inventory> = Arc::new(self.inventory);
-        let copy = Ports { inventory: Some(inventory), ..self.copy.build() };
-        let backup = Backup::new(&self.source.build(), &copy).expect("there is an inventory");
+        let copy = Ports { inventory, ..self.copy.build() };
+        let backup = Backup::new(&self.source.build(), &copy);
         let copied: Vec<_> = backup.copy(vec![self.memo]).try_collect().await.expect("the stores answer");
         copied.into_iter().next().expect("one").1
     }
@@ -76,8 +76,8 @@ async fn a_recording_is_copied_and_its_row_refers_to_the_copy() {
     let Recording { owner, id, blob, .. } = scene.memo.clone();
     let moved = scene.copy.records.expect_move_blob().times(1);
     moved
-        .withf(move |o, i, from, to| (*o, i, from, to.as_str()) == (owner, &id, &blob, "copied"))
-        .returning(|_, _, _, _| Ok(true));
+        .withf(move |o, i, from, to, due_at| (*o, i, from, to.as_str(), due_at) == (owner, &id, &blob, "copied", &None))
+        .returning(|_, _, _, _, _| Ok(true));
 
     assert!(matches!(scene.outcome().await, Outcome::Copied));
 }

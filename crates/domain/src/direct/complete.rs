@@ -1,6 +1,6 @@
 //! Completing an upload: verifying what arrived, and making the recording.
 
-use super::{Direct, DirectError, conflict};
+use super::{Direct, DirectError, conflict, release};
 use crate::{
     blob::{BlobRef, Provenance, StoredBlob},
     history::ChangeNumber,
@@ -121,8 +121,9 @@ impl Direct {
         let blob = recording.blob.clone();
         match self.uploads.settle(upload, recording).await {
             Ok(recording) => {
+                self.blobs.settle(&blob);
                 self.waiters.wake(upload.owner);
-                // What resists is swept by its age.
+                // What resists is swept.
                 let _ = self.staging.blobs.clear(&upload.staged).await;
                 Ok(Stored::Created(recording))
             }
@@ -140,8 +141,10 @@ impl Direct {
                 Err(UploadError::Deleted(deleted).into())
             }
             Err(SettleError::Store(error @ (StoreError::NotWritten(_) | StoreError::Full(_)))) => {
-                // What resists is swept by its age.
-                let _ = self.staging.blobs.take_apart(&upload.staged, &blob).await;
+                // What resists is swept.
+                if self.staging.blobs.take_apart(&upload.staged, &blob).await.is_ok() {
+                    self.blobs.settle(&blob);
+                }
                 Err(error.into())
             }
             Err(SettleError::Store(error)) => Err(error.into()),
@@ -158,7 +161,7 @@ impl Direct {
         }
         let damaged = self.damage.note(existing).await;
         // First the upload, so that nobody who ends it takes away what is the recording's by then.
-        if !self.uploads.release(upload).await? {
+        if !release(&*self.uploads, &*self.staging.blobs, upload, self.clock.now()).await? {
             return self.completed_otherwise(upload).await;
         }
         self.damage.replace(&damaged, blob.clone()).await?;
@@ -169,7 +172,9 @@ impl Direct {
             }
             _ => {
                 self.abandon(upload).await;
-                let _ = self.blobs.delete(&blob).await;
+                if self.blobs.delete(&blob).await.is_ok() {
+                    self.blobs.settle(&blob);
+                }
                 Err(DirectError::NotFound)
             }
         }

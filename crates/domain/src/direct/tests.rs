@@ -75,7 +75,7 @@ fn expect_given_up(ports: &mut TestPorts, plan: &PendingUpload) {
 /// A plan store the plan is taken out of.
 fn expect_released(ports: &mut TestPorts, plan: &PendingUpload) {
     let released = plan.clone();
-    ports.uploads.expect_release().withf(move |plan| *plan == released).times(1).returning(|_| Ok(true));
+    ports.uploads.expect_release().withf(move |plan, _| *plan == released).times(1).returning(|_, _| Ok(true));
 }
 
 /// The same for one that has expired: what was made of its parts may be a recording's.

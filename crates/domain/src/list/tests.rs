@@ -76,7 +76,7 @@ async fn that_the_audio_is_removed_is_noted_once_it_is_gone() {
     let id = existing.id.clone();
     let mut ports = TestPorts::at(NOW);
     let forget_at = ports.now() + TimeDelta::days(30);
-    let audio = DeletedAudio { owner: owner(), id: id.clone(), blob: existing.blob.clone() };
+    let audio = DueAudio { owner: owner(), id: id.clone(), blob: existing.blob.clone() };
     let mut order = Sequence::new();
     ports.records.expect_remove().times(1).in_sequence(&mut order).return_once(|_, _, _, _, _| Ok(Some(existing)));
     ports.blobs.expect_delete().with(eq(audio.blob.clone())).times(1).in_sequence(&mut order).returning(|_| Ok(()));

@@ -54,6 +54,10 @@ pub trait BlobStore: Send + Sync {
     /// - When the body fails, it MUST return that error and keep nothing.
     async fn put(&self, of: &Provenance, body: ByteStream<BodyError>) -> Result<StoredBlob, BlobError>;
 
+    /// Takes note, once, that what becomes of a blob that was put is known: a recording refers to it, or it is deleted
+    /// again. Nobody need look for it any more, see [`Batches`](super::Batches).
+    fn settle(&self, blob: &BlobRef);
+
     /// How many bytes [`Self::put`] has in memory at once of a body of `length` bytes, or of one whose length is not
     /// known. Whoever calls it has them granted; a store that goes faster with more asks for it itself.
     fn footprint(&self, length: Option<u64>) -> u64;

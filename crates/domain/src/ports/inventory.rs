@@ -1,4 +1,4 @@
-//! The port for whoever looks after all recordings: not every row store can do that without reading all it has.
+//! The port for whoever looks after all recordings, which may take reading all there is.
 
 use async_trait::async_trait;
 
@@ -33,14 +33,14 @@ pub struct InventoryPage {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Inventory: Send + Sync {
-    /// Lists some recordings after `after`, as many as suit the store, by owner and then id.
+    /// Lists some recordings after `after`, as many as suit the store and in an order of its own.
     ///
     /// - Walked from `None` until it is empty, the list MUST have every recording of every user that stays exactly
     ///   once, while others come and go.
     /// - A row that is damaged MUST keep none of the others from being listed.
     async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError>;
 
-    /// Lists recordings whose audio is noted as damaged, `most` at most.
+    /// Lists recordings whose audio is noted as damaged, `most` at most, as far as they are found without reading all rows.
     ///
     /// - It MUST list none whose audio is not, or is no more.
     async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError>;

@@ -5,6 +5,7 @@
 //! serve in the adapters crate and run the suite on it; nothing here or in the HTTP API changes.
 
 mod attempts;
+mod batches;
 mod blobs;
 mod changes;
 mod clock;
@@ -32,6 +33,7 @@ use crate::memory::Budget;
 
 pub use self::{
     attempts::AttemptStore,
+    batches::{BatchRef, Batches},
     blobs::{BlobEntry, BlobError, BlobStore, digest},
     changes::{ChangeFeed, Changes, ChangesRequest},
     clock::{Clock, SystemClock},
@@ -56,6 +58,7 @@ pub use self::{
 #[cfg(test)]
 pub use self::{
     attempts::MockAttemptStore,
+    batches::MockBatches,
     blobs::MockBlobStore,
     changes::MockChangeFeed,
     clock::MockClock,
@@ -101,12 +104,14 @@ pub struct Ports {
     pub feed: Arc<dyn ChangeFeed>,
     /// What is left of deleted recordings.
     pub deleted: Arc<dyn DeletedStore>,
-    /// Everybody's rows about recordings, where the row store can list them.
-    pub inventory: Option<Arc<dyn Inventory>>,
+    /// Everybody's rows about recordings.
+    pub inventory: Arc<dyn Inventory>,
     /// Uploads under way.
     pub uploads: Arc<dyn UploadStore>,
     /// Bytes of recordings.
     pub blobs: Arc<dyn BlobStore>,
+    /// Which of them may have no recording.
+    pub batches: Arc<dyn Batches>,
     /// What is left of bytes that went wrong, where the blob store can tell.
     pub salvage: Option<Arc<dyn Salvage>>,
     /// Bytes of recordings that come in parts.

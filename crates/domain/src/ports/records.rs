@@ -130,12 +130,19 @@ pub trait RecordStore: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<bool, StoreError>;
 
-    /// Notes that a recording's audio is elsewhere now, and sound.
+    /// Notes that a recording's audio is elsewhere now, and sound, and that what is at `from` is to be removed at `due_at`,
+    /// if at all (see [`DeletedStore`](super::DeletedStore)).
     ///
     /// - It MUST change nothing else of the recording but its change number, and that it was damaged.
     /// - It MUST return `false` and change nothing unless the recording is there and its audio is at `from`.
-    async fn move_blob(&self, owner: UserId, id: &RecordingId, from: &BlobRef, to: BlobRef)
-    -> Result<bool, StoreError>;
+    async fn move_blob(
+        &self,
+        owner: UserId,
+        id: &RecordingId,
+        from: &BlobRef,
+        to: BlobRef,
+        due_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
 
     /// Takes a recording out, gives its bytes back to the owner's quota, and leaves a tombstone of the time `at`.
     ///

@@ -30,6 +30,9 @@ pub trait StagedBlobs: Send + Sync {
     /// - It MUST give every blob a place of its own.
     async fn begin(&self, parts: Parts, of: &Provenance, sha256: Sha256) -> Result<StagedRef, BlobError>;
 
+    /// The blob that the parts will be put together to, where that is known beforehand: it may come to be past this program.
+    fn destination(&self, staged: &StagedRef) -> Option<BlobRef>;
+
     /// Which parts are here, by their numbers.
     ///
     /// - It MUST list every part that was sent, in order, and no other.

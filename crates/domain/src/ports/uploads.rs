@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    history::Deleted,
+    history::{Deleted, DueAudio},
     id::{RecordingId, UserId},
     page::Limit,
     pending::PendingUpload,
@@ -86,10 +86,11 @@ pub trait UploadStore: Send + Sync {
     /// - It MUST return `Deleted` and leave the upload if the owner has deleted one, unless the upload says `again`.
     async fn settle(&self, upload: &PendingUpload, recording: Recording) -> Result<Recording, SettleError>;
 
-    /// Takes an upload out and gives its bytes back to the owner's quota.
+    /// Takes an upload out, gives its bytes back to the owner's quota, and notes what audio it may leave and when that is
+    /// to be removed (see [`DeletedStore`](super::DeletedStore)).
     ///
-    /// - It MUST return `false` and give nothing back if this very upload is not there.
-    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError>;
+    /// - It MUST return `false`, give nothing back and note nothing if this very upload is not there.
+    async fn release(&self, upload: &PendingUpload, left: Option<(DueAudio, Timestamp)>) -> Result<bool, StoreError>;
 
     /// Lists some uploads of all users that expired before `now`.
     ///

@@ -98,9 +98,9 @@ async fn of_two_that_say_the_same_the_row_leads_to_one_that_is_what_it_says() {
         ports
             .records
             .expect_move_blob()
-            .with(eq(owner), eq(id), eq(from), eq(found()))
+            .with(eq(owner), eq(id), eq(from), eq(found()), eq(None))
             .times(moved)
-            .returning(|_, _, _, _| Ok(true));
+            .returning(|_, _, _, _, _| Ok(true));
         ports.records.expect_insert().returning(move |_, _| Err(InsertError::Taken(Box::new(there.clone()))));
 
         let rebuilt = Rebuild::new(&ports.build()).restore(&found()).await.expect("the stores answer");

@@ -24,12 +24,8 @@ async fn verdict(
     let mut ports = TestPorts::at(NOW);
     ports.blobs.expect_open().with(eq(memo.blob.clone()), eq(ByteRange::whole(6))).return_once(|_, _| opened);
     ports.records.expect_find().with(eq(memo.owner), eq(memo.id.clone())).returning(move |_, _| Ok(row.clone()));
-    let ports = Ports { inventory: Some(Arc::new(MockInventory::new())), ..ports.build() };
-    Verify::new(&ports, TimeDelta::hours(24))
-        .expect("there is an inventory")
-        .check(memo)
-        .await
-        .expect("the rows answer")
+    let ports = Ports { inventory: Arc::new(MockInventory::new()), ..ports.build() };
+    Verify::new(&ports, TimeDelta::hours(24)).check(memo).await.expect("the rows answer")
 }
 
 fn body(bytes: &'static [u8]) -> ByteStream<BlobError> {
@@ -81,19 +77,14 @@ async fn a_recording_deleted_or_replaced_meanwhile_is_gone() {
 async fn nothing_is_noted_of_a_store_that_is_away_or_of_what_is_noted_already() {
     let (memo, mut ports) = (memo(), TestPorts::at(NOW));
     ports.blobs.expect_ping().once().returning(|| Err(broken()));
-    let ports = Ports { inventory: Some(Arc::new(MockInventory::new())), ..ports.build() };
-    let verify = Verify::new(&ports, TimeDelta::hours(24)).expect("there is an inventory");
+    let ports = Ports { inventory: Arc::new(MockInventory::new()), ..ports.build() };
+    let verify = Verify::new(&ports, TimeDelta::hours(24));
 
     assert!(verify.note(&memo, &Verdict::Missing).await.is_err());
     assert!(!verify.note(&memo, &Verdict::Sound).await.expect("nothing to note"));
     assert!(!verify.note(&memo, &Verdict::Unreadable(broken())).await.expect("nothing to note"));
     let noted = Recording { damaged_at: Some(timestamp(NOW)), ..memo };
     assert!(!verify.note(&noted, &Verdict::Damaged { found: None }).await.expect("nothing to note"));
-}
-
-#[test]
-fn without_an_inventory_there_is_nothing_to_verify_with() {
-    assert!(Verify::new(&TestPorts::at(NOW).build(), TimeDelta::hours(24)).is_none());
 }
 
 /// What is said of a recording whose audio opens as `opened`, and whose header the store calls bad or not.
@@ -115,8 +106,8 @@ fn verify(ports: TestPorts, salvage: MockSalvage) -> Verify {
 }
 
 fn verify_with(ports: TestPorts, salvage: MockSalvage, inventory: MockInventory) -> Verify {
-    let ports = Ports { inventory: Some(Arc::new(inventory)), salvage: Some(Arc::new(salvage)), ..ports.build() };
-    Verify::new(&ports, TimeDelta::hours(24)).expect("there is an inventory")
+    let ports = Ports { inventory: Arc::new(inventory), salvage: Some(Arc::new(salvage)), ..ports.build() };
+    Verify::new(&ports, TimeDelta::hours(24))
 }
 
 #[tokio::test]

@@ -16,3 +16,4 @@ mod seed;
 mod several;
 mod stall;
 mod stores;
+mod verify;

@@ -23,19 +23,11 @@ use tapebase_domain::{
 };
 use tempfile::TempDir;
 
+use crate::leftovers::InDays;
 use crate::server::{Server, command, operators_token};
 
 /// As `sweep.grace` is, unless it is set.
 pub const GRACE: TimeDelta = TimeDelta::hours(24);
-
-/// By then no upload can be under way any more.
-pub struct InTwoDays;
-
-impl Clock for InTwoDays {
-    fn now(&self) -> Timestamp {
-        SystemClock.now() + TimeDelta::days(2)
-    }
-}
 
 /// Somebody with a bit of everything, and what would give them away.
 pub struct Resident {
@@ -106,7 +98,7 @@ impl Resident {
 
 /// Sweeps as a server does two days later.
 pub async fn sweep_in_two_days(ports: Ports) -> Swept {
-    let ports = Ports { clock: Arc::new(InTwoDays), ..ports };
+    let ports = Ports { clock: Arc::new(InDays(2)), ..ports };
     Sweep::new(&ports, GRACE, Retention::default()).run().await.expect("swept")
 }
 

@@ -16,6 +16,7 @@ mod flips;
 mod flush_errors;
 mod hostile;
 mod http;
+mod leftovers;
 mod limits;
 mod links;
 mod logs;

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tapebase_adapters::sqlite::Sqlite;
@@ -15,6 +15,7 @@ use tapebase_domain::{
 };
 
 use crate::{
+    leftovers::{age, batches, note_batch, pass_a_week, write_orphan},
     server::{Server, command},
     shelf::Shelf,
 };
@@ -39,6 +40,20 @@ impl Swept {
         swept
     }
 
+    /// The server is killed, and nobody knows any more what became of what it stored.
+    fn by_a_killed_server(count: u8) -> Self {
+        let swept = Self::with_recordings(0);
+        let mut server = Server::start_on(&swept.data(), &[]);
+        swept.upload(&server, 1..=count, LARGE);
+        server.kill();
+        assert!(batches(&swept.data()) > 0);
+        swept
+    }
+
+    fn data(&self) -> PathBuf {
+        self.shelf.path("data")
+    }
+
     fn upload(&self, server: &Server, fills: impl Iterator<Item = u8>, size: usize) {
         for fill in fills {
             let upload = Request::new("POST", "/v1/recordings").bearer(&self.token);
@@ -55,14 +70,6 @@ impl Swept {
         let folders = entries(&self.shelf.path("data").join("blobs"));
         let is_prefix = |folder: &&PathBuf| folder.file_name().is_some_and(|name| name.len() == 2);
         folders.iter().filter(is_prefix).flat_map(|folder| entries(folder)).collect()
-    }
-
-    /// Has all audio look two days old.
-    fn age(&self) {
-        let past = SystemTime::now() - Duration::from_hours(48);
-        for file in self.files() {
-            File::options().write(true).open(file).and_then(|file| file.set_modified(past)).expect("aged");
-        }
     }
 
     /// Every recording that is listed can be played.
@@ -99,19 +106,57 @@ fn damage_index(database: &Path) {
 
 #[test]
 fn one_wrong_bit_in_an_index_costs_nobody_their_audio() {
-    let swept = Swept::with_recordings(8);
-    swept.age();
+    let swept = Swept::by_a_killed_server(8);
+    // What the log has is in the database then.
+    assert!(Server::start_on(&swept.data(), &[]).terminate().success());
+    age(&swept.data());
     damage_index(&swept.database());
 
-    let said = swept.shelf.succeed("data", &["sweep"]);
-    assert!(said.contains("audio without a recording     0"), "{said}");
+    let doubt = "its recording refers to it, and an index of the rows does not know";
     let shown = swept.shelf.succeed("data", &["sweep", "--dry-run"]);
-    assert!(shown.contains("its recording refers to it, and an index of the rows does not know"), "{shown}");
-    let said = command(&swept.shelf.path("data"), &[]).args(["verify", "--repair"]).output().expect("it runs");
-    assert!(!String::from_utf8_lossy(&said.stdout).contains("of them were removed"), "{said:?}");
+    assert!(shown.contains(doubt), "{shown}");
+    let said = swept.shelf.succeed("data", &["sweep"]);
+    assert!(said.contains("audio of broken-off uploads   0") && said.contains("somebody's  1,"), "{said}");
+    for options in [&["--repair"][..], &["--repair", "--yes", "--drop-orphans"]] {
+        let said = command(&swept.data(), &[]).arg("verify").args(options).output().expect("it runs");
+        let said = String::from_utf8_lossy(&said.stdout);
+        assert!(!said.contains("sweeps remove them") && !said.contains("of them were removed"), "{said:?}");
+    }
 
     assert_eq!(swept.files().len(), 8);
     swept.assert_plays(8);
+}
+
+#[test]
+fn a_server_that_ends_leaves_nothing_to_look_through() {
+    let swept = Swept::with_recordings(1);
+    assert_eq!(batches(&swept.data()), 0);
+    let server = Server::start_on(&swept.data(), &[]);
+    swept.upload(&server, 2..=5, 1_000);
+    swept.upload(&server, 6..=9, LARGE);
+    assert!(batches(&swept.data()) > 0);
+
+    assert!(server.terminate().success());
+
+    assert_eq!(batches(&swept.data()), 0);
+    swept.assert_plays(9);
+}
+
+#[test]
+fn what_a_killed_server_stored_is_looked_through_once_and_stays() {
+    let swept = Swept::by_a_killed_server(3);
+    let server = Server::start_on(&swept.data(), &[]);
+    swept.upload(&server, 4..=6, 1_000);
+    age(&swept.data());
+
+    // Beside a server, whose own is left alone.
+    let _ = swept.shelf.succeed("data", &["sweep"]);
+
+    assert!(batches(&swept.data()) > 0);
+    assert!(server.terminate().success());
+    let _ = swept.shelf.succeed("data", &["sweep"]);
+    assert_eq!(batches(&swept.data()), 0);
+    swept.assert_plays(6);
 }
 
 /// Rows as they were, and audio that has gone on without them.
@@ -122,7 +167,7 @@ fn with_rows_put_back(copy: impl FnOnce(&Swept) -> PathBuf) -> (Swept, Vec<u8>) 
     swept.upload(&server, 3..=5, LARGE);
     assert!(server.terminate().success());
     let later = fs::read(swept.database()).expect("read");
-    swept.age();
+    age(&swept.data());
     fs::copy(&earlier, swept.database()).expect("put back");
     (swept, later)
 }
@@ -149,8 +194,8 @@ fn rows_that_were_put_back_have_nothing_removed_of_what_came_since() {
     for copy in [copy_cold, copy_hot] {
         let (swept, later) = with_rows_put_back(copy);
 
-        for command in [&["sweep"][..], &["sweep", "--yes"], &["sweep", "--dry-run"], &["verify", "--repair", "--yes"]]
-        {
+        let drop_orphans = ["verify", "--repair", "--yes", "--drop-orphans"];
+        for command in [&["sweep"][..], &["sweep", "--dry-run"], &drop_orphans] {
             let said = swept.shelf.fail("data", command);
             assert!(said.contains("rows and audio have different histories"), "{command:?}: {said}");
         }
@@ -175,7 +220,7 @@ fn rows_that_were_put_back_have_nothing_removed_of_what_came_since() {
 fn a_damaged_generation_is_another_until_an_operator_says_so() {
     for damage in ["", "0123456789abcdeg\n", "\u{fffd}"] {
         let swept = Swept::with_recordings(1);
-        swept.age();
+        age(&swept.data());
         fs::write(swept.shelf.path("data").join("blobs/GENERATION"), damage).expect("damaged");
 
         for command in ["sweep", "doctor", "verify"] {
@@ -196,31 +241,66 @@ fn an_operator_has_older_rows_go_on() {
 
     let said = swept.shelf.succeed("data", &["history", "renew"]);
 
-    assert!(said.contains("what they do not know is removed"), "{said}");
+    assert!(said.contains("what they do not know stays until"), "{said}");
     let _ = swept.shelf.succeed("data", &["doctor"]);
     let _ = swept.shelf.succeed("data", &["sweep"]);
+    assert_eq!(swept.files().len(), 5, "nobody has said that it may go");
+    let said = swept.shelf.succeed("data", &["verify", "--repair"]);
+    assert!(said.contains("sweeps remove them in 7 days"), "{said}");
+    let _ = swept.shelf.succeed("data", &["sweep"]);
+    assert_eq!(swept.files().len(), 5);
+    pass_a_week(&swept.data());
+    let said = swept.shelf.succeed("data", &["sweep"]);
+    assert!(said.contains("audio that was due            3"), "{said}");
     assert_eq!(swept.files().len(), 2);
     swept.assert_plays(2);
+}
+
+/// What had no recording a week ago may have one by now.
+#[test]
+fn audio_that_was_noted_stays_once_its_rows_are_there_again() {
+    let (swept, later) = with_rows_put_back(copy_cold);
+    let _ = swept.shelf.succeed("data", &["history", "renew"]);
+    let _ = swept.shelf.succeed("data", &["verify", "--repair"]);
+    let noted = "INSERT INTO later.due SELECT * FROM due WHERE kind = 'audio'";
+    fs::write(swept.shelf.path("later.db"), later).expect("written");
+    let rows = rusqlite::Connection::open(swept.database()).expect("opened");
+    rows.execute("ATTACH ?1 AS later", [swept.shelf.path("later.db").to_str().expect("text")]).expect("attached");
+    assert_eq!(rows.execute(noted, []).expect("copied"), 3);
+    drop(rows);
+    fs::copy(swept.shelf.path("later.db"), swept.database()).expect("put back");
+    let _ = swept.shelf.succeed("data", &["history", "renew"]);
+    pass_a_week(&swept.data());
+
+    let said = swept.shelf.succeed("data", &["sweep"]);
+
+    assert!(said.contains("audio that was due            0"), "{said}");
+    swept.assert_plays(5);
 }
 
 #[test]
 fn so_much_audio_without_a_recording_stays_until_somebody_has_looked() {
     let swept = Swept::with_recordings(2);
     for number in 0..108 {
-        let nobodys = swept.shelf.path("data").join("blobs/7f").join(format!("7f{number:030x}"));
-        fs::write(nobodys, "nobody's").expect("written");
+        let _ = write_orphan(&swept.data(), &format!("7f{number:010x}"));
     }
-    swept.age();
+    age(&swept.data());
 
-    let said = swept.shelf.fail("data", &["sweep"]);
-    assert!(said.contains("108 of 110 pieces of audio have no recording") && said.contains("--yes"), "{said}");
+    let _ = swept.shelf.succeed("data", &["sweep"]);
     let said = swept.shelf.fail("data", &["verify", "--repair"]);
+    assert!(said.contains("108 of 110 pieces of audio have no recording") && said.contains("--yes"), "{said}");
     assert!(said.contains("none of them were removed"), "{said}");
-    let shown = swept.shelf.succeed("data", &["sweep", "--dry-run"]);
+    let shown = swept.shelf.fail("data", &["verify"]);
     assert_eq!(shown.matches("audio without a recording").count(), 108, "{shown}");
+    pass_a_week(&swept.data());
+    let _ = swept.shelf.succeed("data", &["sweep"]);
     assert_eq!(swept.files().len(), 110);
 
-    let _ = swept.shelf.succeed("data", &["sweep", "--yes"]);
+    let said = swept.shelf.succeed("data", &["verify", "--repair", "--yes"]);
+    assert!(said.contains("sweeps remove them in 7 days"), "{said}");
+    assert_eq!(swept.files().len(), 110);
+    let said = swept.shelf.succeed("data", &["verify", "--repair", "--yes", "--drop-orphans"]);
+    assert!(said.contains("108 of them were removed"), "{said}");
     assert_eq!(swept.files().len(), 2);
     swept.assert_plays(2);
 }
@@ -272,14 +352,13 @@ fn a_row_put_back_to_audio_that_is_gone_keeps_what_is_there() {
         let rows = Sqlite::open(&rows).expect("opened");
         let recording = rows.recordings(None).await.expect("read").recordings.remove(0);
         let elsewhere = BlobRef::new(elsewhere.clone());
-        rows.move_blob(recording.owner, &recording.id, &recording.blob, elsewhere).await.expect("moved")
+        rows.move_blob(recording.owner, &recording.id, &recording.blob, elsewhere, None).await.expect("moved")
     };
     assert!(tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(moved));
-    swept.age();
+    age(&swept.data());
 
-    let shown = swept.shelf.succeed("data", &["sweep", "--dry-run"]);
+    let shown = swept.shelf.fail("data", &["verify", "--repair", "--yes", "--drop-orphans"]);
     assert!(shown.contains("its recording refers to other audio, which is missing or damaged"), "{shown}");
-    let _ = swept.shelf.succeed("data", &["sweep", "--yes"]);
 
     assert_eq!(swept.files().len(), 1);
 }
@@ -287,9 +366,9 @@ fn a_row_put_back_to_audio_that_is_gone_keeps_what_is_there() {
 #[test]
 fn a_server_sweeps_after_a_while_and_not_at_its_start() {
     let swept = Swept::with_recordings(1);
-    let orphan = swept.shelf.path("data").join("blobs/7f").join("7f3a".repeat(8));
-    fs::write(&orphan, "nobody's").expect("written");
-    swept.age();
+    note_batch(&swept.data(), "7f3a09c1d2e4");
+    let orphan = write_orphan(&swept.data(), "7f3a09c1d2e4");
+    age(&swept.data());
 
     let server = Server::start_on(&swept.shelf.path("data"), &[]);
     wait_for(&server, Duration::from_secs(1), || false);

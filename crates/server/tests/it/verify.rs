@@ -19,7 +19,10 @@ use tapebase_domain::{
 };
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::{
+    leftovers::{age, pass_a_week, write_orphan},
+    server::{Server, command},
+};
 
 /// One that shares a pack, and one that has a file of its own.
 const SIZES: [usize; 2] = [10_000, 300_000];
@@ -97,7 +100,7 @@ impl Store {
             let rows = Sqlite::open(&path).expect("opened");
             let recordings = rows.recordings(None).await.expect("read").recordings;
             let Recording { owner, id, blob, .. } = recordings[0].clone();
-            rows.move_blob(owner, &id, &blob, BlobRef::new(to.to_owned())).await.expect("moved")
+            rows.move_blob(owner, &id, &blob, BlobRef::new(to.to_owned()), None).await.expect("moved")
         };
         assert!(tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(moved));
     }
@@ -212,22 +215,27 @@ fn audio_that_was_cut_short_is_found() {
 }
 
 #[test]
-fn audio_without_a_recording_is_found_and_removed() {
+fn audio_without_a_recording_is_found_and_removed_a_week_later() {
     let store = Store::with_recordings();
-    let orphan = store.data_dir().join("blobs/7f").join("7f3a".repeat(8));
-    let young = store.data_dir().join("blobs/ab").join("ab12".repeat(8));
-    for path in [&orphan, &young] {
-        fs::write(path, "nobody's").expect("written");
-    }
-    let past = SystemTime::now() - Duration::from_hours(48);
-    File::options().write(true).open(&orphan).and_then(|file| file.set_modified(past)).expect("aged");
+    let orphan = write_orphan(&store.data_dir(), "7f3a");
+    let anonymous = store.data_dir().join("blobs/7f").join("7f3a".repeat(8));
+    fs::write(&anonymous, "of an older version, perhaps").expect("written");
+    age(&store.data_dir());
+    let young = write_orphan(&store.data_dir(), "ab12");
 
     let found = store.verify(&[]);
     assert!(!found.status.success() && orphan.exists(), "{found:?}");
     assert_eq!(text(&found).matches("audio without a recording").count(), 1, "{found:?}");
+    assert_eq!(text(&found).matches("it does not say whose it is").count(), 1, "{found:?}");
 
+    // It is only named, and put away by whoever knows what it is.
+    assert!(!store.verify(&["--repair"]).status.success());
+    fs::remove_file(&anonymous).expect("removed");
     let repaired = store.verify(&["--repair"]);
-    assert!(repaired.status.success() && !orphan.exists() && young.exists(), "{repaired:?}");
+    assert!(repaired.status.success() && orphan.exists() && young.exists(), "{repaired:?}");
+    pass_a_week(&store.data_dir());
+    let swept = command(&store.data_dir(), &[]).arg("sweep").output().expect("it runs");
+    assert!(swept.status.success() && !orphan.exists() && young.exists(), "{swept:?}");
     store.assert_sound();
 }
 

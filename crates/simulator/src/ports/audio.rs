@@ -12,8 +12,8 @@ use tapebase_domain::{
     lineage::{Generation, Step},
     pending::{Parts, StagedRef},
     ports::{
-        Assembled, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, PresignParts, PresignedRequest,
-        StagedBlobs,
+        Assembled, BatchRef, Batches, BlobEntry, BlobError, BlobStore, Clock as _, PartAccess, PartStore, PresignParts,
+        PresignedRequest, StagedBlobs,
     },
     time::Timestamp,
 };
@@ -30,6 +30,10 @@ impl BlobStore for Reached {
             Ok(kept)
         };
         self.gate.call_with_room("blobs.put", put).await
+    }
+
+    fn settle(&self, blob: &BlobRef) {
+        self.stores.inner().blobs.settle(blob);
     }
 
     fn footprint(&self, length: Option<u64>) -> u64 {
@@ -102,10 +106,39 @@ impl BlobStore for Reached {
 }
 
 #[async_trait]
+impl Batches for Reached {
+    /// Real stores have a time of their own.
+    async fn open_batches(&self, _: Timestamp, after: Option<BatchRef>) -> Result<Vec<BatchRef>, BlobError> {
+        let open = async { self.stores.inner().batches.open_batches(Timestamp::MAX_UTC, after).await };
+        self.gate.call("batches.open_batches", open).await
+    }
+
+    async fn blobs_in(&self, batch: &BatchRef, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
+        let list = async {
+            let (entries, now) = (self.stores.inner().batches.blobs_in(batch, after).await?, self.gate.time.now());
+            Ok(entries.into_iter().map(|entry| self.stores.ledger().dated(entry, now)).collect())
+        };
+        self.gate.call("batches.blobs_in", list).await
+    }
+
+    async fn close_batch(&self, batch: &BatchRef) -> Result<(), BlobError> {
+        self.gate.call("batches.close_batch", async { self.stores.inner().batches.close_batch(batch).await }).await
+    }
+
+    async fn end_batches(&self) -> Result<(), BlobError> {
+        self.gate.call("batches.end_batches", async { self.stores.inner().batches.end_batches().await }).await
+    }
+}
+
+#[async_trait]
 impl StagedBlobs for Reached {
     async fn begin(&self, parts: Parts, of: &Provenance, sha256: Sha256) -> Result<StagedRef, BlobError> {
         let begin = async { self.stores.inner().staging.blobs.begin(parts, of, sha256).await };
         self.gate.call_with_room("staged.begin", begin).await
+    }
+
+    fn destination(&self, staged: &StagedRef) -> Option<BlobRef> {
+        self.stores.inner().staging.blobs.destination(staged)
     }
 
     async fn sent(&self, staged: &StagedRef, parts: Parts) -> Result<Vec<u32>, BlobError> {

@@ -1,11 +1,9 @@
 //! Recordings, uploads under way, changes and tombstones.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use tapebase_domain::{
     blob::BlobRef,
-    history::{ChangeNumber, Counters, DeletedAudio, Entry, HistoryId},
+    history::{ChangeNumber, Counters, DueAudio, Entry, HistoryId},
     id::{RecordingId, StoreId, UserId},
     lineage::{LastStep, Step},
     page::{Limit, PageRequest},
@@ -90,9 +88,10 @@ impl RecordStore for Reached {
         id: &RecordingId,
         from: &BlobRef,
         to: BlobRef,
+        due_at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let moved = async {
-            let is_moved = self.stores.inner().records.move_blob(owner, id, from, to.clone()).await?;
+            let is_moved = self.stores.inner().records.move_blob(owner, id, from, to.clone(), due_at).await?;
             if is_moved {
                 self.stores.ledger().replace(from, &to, (owner, id.clone()), self.gate.faults.current());
             }
@@ -197,48 +196,56 @@ impl ChangeFeed for Reached {
 #[async_trait]
 impl Inventory for Reached {
     async fn recordings(&self, after: Option<(UserId, RecordingId)>) -> Result<InventoryPage, StoreError> {
-        self.gate.call("inventory.recordings", async { self.inventory()?.recordings(after).await }).await
+        self.gate.call("inventory.recordings", async { self.stores.inner().inventory.recordings(after).await }).await
     }
 
     async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError> {
-        self.inventory()?.damaged(most).await
+        self.stores.inner().inventory.damaged(most).await
     }
 
     async fn faults(&self) -> Result<Vec<String>, StoreError> {
-        self.inventory()?.faults().await
+        self.stores.inner().inventory.faults().await
     }
 
     async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
-        self.inventory()?.unreadable().await
+        self.stores.inner().inventory.unreadable().await
     }
 
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {
-        self.inventory()?.rebuild_indexes().await
+        self.stores.inner().inventory.rebuild_indexes().await
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
-        self.gate.call("inventory.miscounted", async { self.inventory()?.miscounted().await }).await
+        self.gate.call("inventory.miscounted", async { self.stores.inner().inventory.miscounted().await }).await
     }
 
     async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError> {
-        self.gate.call("inventory.forget", async { self.inventory()?.forget(owner, id).await }).await
-    }
-}
-
-impl Reached {
-    fn inventory(&self) -> Result<Arc<dyn Inventory>, StoreError> {
-        self.stores.inner().inventory.ok_or_else(|| StoreError::Unavailable("these rows cannot be listed".into()))
+        self.gate.call("inventory.forget", async { self.stores.inner().inventory.forget(owner, id).await }).await
     }
 }
 
 #[async_trait]
 impl DeletedStore for Reached {
-    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DeletedAudio>, StoreError> {
+    async fn audio_to_remove(&self, then: Timestamp) -> Result<Vec<DueAudio>, StoreError> {
         let due = async { self.stores.inner().deleted.audio_to_remove(then).await };
         self.gate.call("deleted.audio_to_remove", due).await
     }
 
-    async fn audio_removed(&self, audio: &DeletedAudio, forget_at: Timestamp) -> Result<(), StoreError> {
+    async fn audio_of(&self, owner: UserId) -> Result<Vec<DueAudio>, StoreError> {
+        self.gate.call("deleted.audio_of", async { self.stores.inner().deleted.audio_of(owner).await }).await
+    }
+
+    async fn note_audio(&self, audio: &DueAudio, due_at: Timestamp) -> Result<(), StoreError> {
+        let note = async { self.stores.inner().deleted.note_audio(audio, due_at).await };
+        self.gate.call_with_room("deleted.note_audio", note).await
+    }
+
+    async fn put_off_audio(&self, audio: &DueAudio, until: Timestamp) -> Result<(), StoreError> {
+        let put_off = async { self.stores.inner().deleted.put_off_audio(audio, until).await };
+        self.gate.call_with_room("deleted.put_off_audio", put_off).await
+    }
+
+    async fn audio_removed(&self, audio: &DueAudio, forget_at: Timestamp) -> Result<(), StoreError> {
         let note = async { self.stores.inner().deleted.audio_removed(audio, forget_at).await };
         self.gate.call_with_room("deleted.audio_removed", note).await
     }
@@ -287,9 +294,9 @@ impl UploadStore for Reached {
         self.gate.call_repeated("uploads.settle", settle, !upload.again).await
     }
 
-    async fn release(&self, upload: &PendingUpload) -> Result<bool, StoreError> {
+    async fn release(&self, upload: &PendingUpload, left: Option<(DueAudio, Timestamp)>) -> Result<bool, StoreError> {
         let release = async {
-            let is_released = self.stores.inner().uploads.release(upload).await?;
+            let is_released = self.stores.inner().uploads.release(upload, left).await?;
             if is_released {
                 self.stores.ledger().end_upload(&upload.staged, self.gate.faults.current());
             }

@@ -26,6 +26,8 @@ impl World {
         self.wait_for_a_change(dice);
         self.finish(dice, checks::delete_everything);
         self.fill_the_quota(dice);
+        self.audit(dice);
+        // Tombstones are remembered from the last removal of audio of their id.
         self.time.pass(REMEMBERED + TimeDelta::days(1));
         self.stores.sync();
         self.sweep(AT.server, dice);

@@ -54,7 +54,7 @@ impl World {
     /// Makes a backup, while everybody goes on.
     pub(super) fn back_up(&mut self, server: usize, dice: &mut Dice) {
         let Some(stores) = self.stores.in_memory().map(|memory| memory.copy_rows()) else { return };
-        let Some(backup) = Backup::new(&self.servers[server].ports, &stores.ports()) else { return };
+        let backup = Backup::new(&self.servers[server].ports, &stores.ports());
         self.shared.note("the operator makes a backup");
         let known = self.shared.facts().known.clone();
         let (shared, source, copies) = (self.shared.clone(), self.stores.clone(), self.copies.clone());

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use tapebase_domain::{
     Services,
+    audit::Audit,
     lineage::{Lineage, LineageError},
     quota::Quota,
     sweep::SweepError,
@@ -11,7 +12,7 @@ use tapebase_domain::{
 };
 
 use super::{GRACE, LIMITS, SERVERS, SKEW_MINUTES, World, settings};
-use crate::{checks, dice::Dice, executor::Role, links, shared::Shared, stores::Stores};
+use crate::{checks, dice::Dice, executor::Role, invariant::Invariant, links, shared::Shared, stores::Stores};
 
 /// How many calls in ten thousand are refused, or worse, while stores are throttled.
 const THROTTLED: u32 = 5_000;
@@ -109,14 +110,35 @@ impl World {
     }
 
     pub(super) fn verify(&mut self, server: usize, dice: &mut Dice) {
-        let Some(verify) = Verify::new(&self.servers[server].ports, GRACE) else { return };
-        self.shared.note("the operator verifies everything");
+        let ports = &self.servers[server].ports;
+        let verify = Verify::new(ports, GRACE);
+        self.shared.note("the operator verifies and repairs everything");
+        let (audit, lineage) = (Audit::new(ports, GRACE), Lineage::new(ports));
         let (shared, stores) = (self.shared.clone(), self.stores.clone());
         self.spawn(server, Role::Operator, dice.fork(), async move {
             if let Err(error) = checks::verify(&shared, &stores, &verify).await {
                 shared.note(&format!("verifying fails: {error}"));
             }
+            if let Err(error) = note_orphans(&shared, &audit, &lineage).await {
+                shared.note(&format!("repairing fails: {error}"));
+            }
         });
+    }
+
+    /// What nobody has written down is found, and gone in its time.
+    pub(super) fn audit(&mut self, dice: &mut Dice) {
+        let ports = &self.servers[0].ports;
+        let (audit, lineage) = (Audit::new(ports, GRACE), Lineage::new(ports));
+        let shared = self.shared.clone();
+        self.spawn(0, Role::Operator, dice.fork(), async move {
+            if let Err(error) = note_orphans(&shared, &audit, &lineage).await {
+                shared.wrong(Invariant::Ends, format!("an audit fails: {error}"));
+            }
+        });
+        self.run_to_end(dice);
+        self.time.pass(Audit::STAY + GRACE);
+        self.sweep(0, dice);
+        self.run_to_end(dice);
     }
 
     pub(super) fn rotate_keys(&mut self, server: usize, dice: &mut Dice) {
@@ -139,7 +161,25 @@ async fn go_on_with_rows(shared: &Shared, stores: &Stores, lineage: &Lineage) {
     shared.note("the operator has these rows go on");
     let Ok(recordings) = stores.recordings().await else { return };
     stores.ledger().give_up_all_but(&recordings);
+    let _end = RenewalEnds(stores);
     if let Err(error) = lineage.renew().await {
         shared.note(&format!("they do not: {error}"));
     }
+}
+
+/// However a renewal ends, what was noted of uploads until then is forgotten perhaps.
+struct RenewalEnds<'a>(&'a Stores);
+
+impl Drop for RenewalEnds<'_> {
+    fn drop(&mut self) {
+        self.0.ledger().stop_looking();
+    }
+}
+
+/// Has audio without a recording be removed in its time.
+async fn note_orphans(shared: &Shared, audit: &Audit, lineage: &Lineage) -> anyhow::Result<()> {
+    lineage.advance().await?;
+    let orphans = audit.orphans().await?;
+    shared.note(&format!("{} pieces of audio have no recording", orphans.nobodys.len()));
+    Ok(audit.note(&orphans).await?)
 }

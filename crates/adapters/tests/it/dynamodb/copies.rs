@@ -1,18 +1,20 @@
 //! A table that is a copy, or was put back to an earlier moment, has no audio removed that came since.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use tapebase_adapters::{connect::Locations, dynamodb::DynamoDb};
 use tapebase_domain::{
+    audit::Audit,
     blob,
     history::Retention,
     lineage::{Lineage, LineageError},
-    ports::{BlobEntry, Ports},
+    ports::{BlobEntry, Clock, Ports, SystemClock},
     recording::Recording,
     sweep::{Sweep, SweepError},
+    time::Timestamp,
 };
 
 use super::{engine, samples};
@@ -28,19 +30,36 @@ async fn connected(table: &str, prefix: &str) -> Ports {
 }
 
 async fn upload(ports: &Ports, count: usize) {
-    for _ in 0..count {
+    for number in 0..count {
         let recording = samples::recording(samples::stranger());
         let body = blob::once(Bytes::from_static(b"speech"));
         let stored = ports.blobs.put(&(&recording).into(), body).await.expect("stored");
         let recording = Recording { blob: stored.blob, size: stored.size, sha256: stored.sha256, ..recording };
+        let blob = recording.blob.clone();
         ports.records.insert(recording, samples::AMPLE).await.expect("inserted");
+        // Of some it is not known any more that they have a recording.
+        if number > 0 {
+            ports.blobs.settle(&blob);
+        }
     }
 }
 
 /// A sweep to which all audio is old.
 async fn sweep(ports: &Ports) -> Result<u64, SweepError> {
-    let sweep = Sweep::new(ports, -TimeDelta::minutes(1), Retention::default());
-    sweep.run().await.map(|swept| swept.blobs)
+    let sweep = Sweep::new(ports, ALL, Retention::default());
+    sweep.run().await.map(|swept| swept.blobs + swept.deleted)
+}
+
+/// No audio is younger, nor any batch.
+const ALL: TimeDelta = TimeDelta::hours(-2);
+
+/// More than a week from now.
+struct Later;
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + TimeDelta::days(8)
+    }
 }
 
 async fn audio(ports: &Ports) -> usize {
@@ -120,6 +139,14 @@ async fn a_table_with_the_rows_of_yesterday_has_no_audio_removed_until_an_operat
 
     let put_back = connected(&table, &table).await;
     Lineage::new(&put_back).renew().await.expect("renewed");
-    assert_eq!(sweep(&put_back).await.expect("swept"), 3);
-    assert_eq!(audio(&put_back).await, 2);
+    // Nobody has said that they may go.
+    assert_eq!(sweep(&put_back).await.expect("swept"), 0);
+    let audit = Audit::new(&put_back, ALL);
+    let orphans = audit.orphans().await.expect("looked through");
+    assert_eq!(orphans.nobodys.len(), 3);
+    audit.note(&orphans).await.expect("noted");
+    assert_eq!(sweep(&put_back).await.expect("swept"), 0);
+    let later = Ports { clock: Arc::new(Later), ..put_back };
+    assert_eq!(sweep(&later).await.expect("swept"), 3);
+    assert_eq!(audio(&later).await, 2);
 }

@@ -84,7 +84,7 @@ async fn each_call_takes_the_fewest_requests() {
     cost(&[("TransactWriteItems", 1)], "reserve").await;
     store.settle(&planned, completed).await.expect("settled");
     cost(&[("TransactWriteItems", 1)], "settle").await;
-    store.release(&planned).await.expect("answered");
+    store.release(&planned, None).await.expect("answered");
     cost(&[("TransactWriteItems", 1)], "release").await;
 
     let ann = account();
@@ -215,7 +215,7 @@ async fn a_request_that_comes_too_late_brings_nothing_back() {
     patient.insert(deleted.clone(), AMPLE).await.expect("inserted");
     patient.remove(owner, &deleted.id, None, now(), MANY).await.expect("removed");
     patient.reserve(aborted.clone(), AMPLE.quota).await.expect("reserved");
-    assert!(patient.release(&aborted).await.expect("released"));
+    assert!(patient.release(&aborted, None).await.expect("released"));
     patient.reserve(settled.clone(), AMPLE.quota).await.expect("reserved");
     let completed = patient.settle(&settled, completed).await.expect("settled");
     proxy.let_go();

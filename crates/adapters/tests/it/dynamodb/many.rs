@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use chrono::TimeDelta;
 use tapebase_adapters::dynamodb::DynamoDb;
 use tapebase_domain::{
-    history::{ChangeNumber, Counters, DeletedAudio},
+    history::{ChangeNumber, Counters, DueAudio},
     id::UserId,
     page::Limit,
     pending::PendingUpload,
@@ -80,8 +80,8 @@ async fn any_number_of_expired_plans_is_listed_and_released() {
         }
         for plan in listed {
             assert!(expired.remove(plan.id.as_str()), "{plan:?}");
-            assert!(store.release(&plan).await.expect("released"));
-            assert!(!store.release(&plan).await.expect("an answer"));
+            assert!(store.release(&plan, None).await.expect("released"));
+            assert!(!store.release(&plan, None).await.expect("an answer"));
         }
         rounds += 1;
     }
@@ -103,7 +103,7 @@ async fn what_was_forgotten_by_another_server_stays_forgotten_and_is_not_counted
     }
 
     // The last of three, and the first server does not hear of it.
-    let audio = DeletedAudio { owner, id: recordings[2].id.clone(), blob: recordings[2].blob.clone() };
+    let audio = DueAudio { owner, id: recordings[2].id.clone(), blob: recordings[2].blob.clone() };
     other.audio_removed(&audio, at).await.expect("noted");
     other.forget_deleted(at + TimeDelta::seconds(1)).await.expect("forgotten");
     one.remove(owner, &recordings[3].id, None, at, 2).await.expect("removed");

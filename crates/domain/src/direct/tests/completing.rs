@@ -351,7 +351,7 @@ async fn a_store_that_repeats_the_write_and_finds_its_own_recording_keeps_its_bl
     let mut ports = ports();
     assemble_audio(&mut ports);
     ports.uploads.expect_settle().returning(|_, recording| Err(SettleError::Taken(Box::new(recording))));
-    ports.uploads.expect_release().returning(|_| Ok(false));
+    ports.uploads.expect_release().returning(|_, _| Ok(false));
     find_recording(&mut ports, Some(existing(AUDIO, "new")));
     ports.staged.expect_abort().never();
     ports.blobs.expect_delete().never();
@@ -440,7 +440,7 @@ async fn a_plan_that_expires_while_its_parts_are_put_together_leaves_nothing() {
 async fn a_plan_that_somebody_else_completed_before_it_expired_is_their_recording() {
     let mut ports = ports();
     let clock = assemble_until_it_expires(&mut ports);
-    ports.uploads.expect_release().times(1).returning(|_| Ok(false));
+    ports.uploads.expect_release().times(1).returning(|_, _| Ok(false));
     find_recording(&mut ports, Some(existing(AUDIO, "new")));
     ports.staged.expect_abort().never();
     ports.blobs.expect_delete().never();
@@ -475,7 +475,7 @@ async fn what_is_not_under_way_cannot_be_aborted() {
 async fn what_somebody_else_completed_or_aborted_first_is_left_alone() {
     let mut ports = ports();
     find_plan(&mut ports, &plan());
-    ports.uploads.expect_release().times(1).returning(|_| Ok(false));
+    ports.uploads.expect_release().times(1).returning(|_, _| Ok(false));
     ports.staged.expect_abort().never();
 
     let aborted = direct(&ports.build()).abort(owner(), &plan().id).await;
@@ -487,7 +487,7 @@ async fn what_somebody_else_completed_or_aborted_first_is_left_alone() {
 async fn what_was_sent_stays_when_the_fate_of_the_plan_is_unknown() {
     let mut ports = ports();
     find_plan(&mut ports, &plan());
-    ports.uploads.expect_release().returning(|_| Err(StoreError::Unavailable("timed out".into())));
+    ports.uploads.expect_release().returning(|_, _| Err(StoreError::Unavailable("timed out".into())));
     ports.staged.expect_abort().never();
 
     let aborted = direct(&ports.build()).abort(owner(), &plan().id).await;

@@ -336,7 +336,7 @@ async fn an_expired_plan_somebody_else_took_out_is_theirs_to_clear_away() {
     let mut ports = ports();
     ports.records.expect_look_up().returning(|_, _| Ok(None));
     find_plan(&mut ports, &expired);
-    ports.uploads.expect_release().times(1).returning(|_| Ok(false));
+    ports.uploads.expect_release().times(1).returning(|_, _| Ok(false));
     ports.staged.expect_abort().never();
     ports.records.expect_counters().returning(|_| Ok(using(0)));
     ports.staged.expect_begin().returning(|_, _, _| Ok(begun()));

@@ -62,9 +62,15 @@ fn expect_mended(ports: &mut TestPorts, existing: &Recording, audio: &'static [u
     ports
         .records
         .expect_move_blob()
-        .with(eq(owner()), eq(existing.id.clone()), eq(existing.blob.clone()), eq(BlobRef::new("new".into())))
+        .withf({
+            let existing = existing.clone();
+            move |of, id, from, to, due_at| {
+                let moved = (*of, id, from, to.as_str()) == (owner(), &existing.id, &existing.blob, "new");
+                moved && due_at.is_some()
+            }
+        })
         .times(1)
-        .returning(move |_, _, _, _| {
+        .returning(move |_, _, _, _, _| {
             is_moved.store(true, Ordering::Relaxed);
             Ok(true)
         });

@@ -1,10 +1,7 @@
 //! Who leaves is gone from the table and the bucket, too.
 
+use serde_json::json;
 use tapebase_adapters::connect::{Locations, S3Dialect};
-use tapebase_conformance::{
-    engines,
-    http::{Client as _, Request, Web},
-};
 use tapebase_domain::ports::Ports;
 use tempfile::TempDir;
 
@@ -58,16 +55,7 @@ async fn owners(ports: &Ports) -> Vec<String> {
 
 /// All that is in a table, as DynamoDB Local answers it; which believes any signature.
 fn scan(url: &str) -> String {
-    let table = url.trim_start_matches("dynamodb://");
-    let key = std::env::var_os("AWS_ACCESS_KEY_ID").expect("the engines' own");
-    let region = std::env::var_os("AWS_REGION").expect("the engines' own");
-    let (key, region) = (key.to_string_lossy(), region.to_string_lossy());
-    let scope = format!("{key}/20260101/{region}/dynamodb/aws4_request");
-    let scan = Request::new("POST", format!("http://{}/", engines::address(engines::DYNAMODB)))
-        .body("application/x-amz-json-1.0", format!("{{\"TableName\": \"{table}\"}}"))
-        .header("X-Amz-Target", "DynamoDB_20120810.Scan")
-        .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"));
-    let answer = Web.send(&scan).expect(200);
-    assert!(answer.json()["LastEvaluatedKey"].is_null(), "there is more");
-    String::from_utf8(answer.body).expect("text")
+    let answer = stores::call("Scan", &json!({"TableName": url.trim_start_matches("dynamodb://")}));
+    assert!(answer["LastEvaluatedKey"].is_null(), "there is more");
+    answer.to_string()
 }

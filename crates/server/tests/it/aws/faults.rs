@@ -33,7 +33,7 @@ use tokio::runtime::Runtime;
 
 use super::stores;
 use crate::{
-    erasure::InTwoDays,
+    leftovers::InDays,
     server::{Server, borrowed},
 };
 
@@ -227,15 +227,13 @@ fn check_recordings(client: &App, acknowledged: &HashMap<RecordingId, Sha256>) {
 async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &HashMap<RecordingId, Sha256>) {
     let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
     let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("they are known");
-    let ports = Ports { clock: Arc::new(InTwoDays), ..locations.connect().await.expect("they answer") };
+    let ports = Ports { clock: Arc::new(InDays(2)), ..locations.connect().await.expect("they answer") };
     let mut sizes = 0;
     for id in acknowledged.keys() {
         sizes += weight(ports.records.find(user, id).await.expect("read").expect("it is there").size);
     }
 
-    // Storms may leave more than a sweep takes for usual.
-    let sweep = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).without_brake();
-    let swept = sweep.run().await.expect("swept");
+    let swept = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
 
     println!("swept after {} recordings: {swept:?}", acknowledged.len());
     assert_eq!(swept.failed, 0);

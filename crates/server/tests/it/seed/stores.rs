@@ -6,25 +6,19 @@ use std::{
     iter::repeat_n,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, SystemTime},
 };
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use tempfile::TempDir;
 
 use super::{MIB, Phone, TRUSTING, assert_failed, assert_success, audio_files, eventually, login};
-use crate::server::Server;
+use crate::{
+    leftovers::{age, note_batch, pass_a_week, write_orphan},
+    server::Server,
+};
 
 /// Has the sweeper come by soon after the start.
 const SWEEPING: (&str, &str) = ("TAPEBASE_SWEEP__EVERY", "500ms");
-
-/// Makes files two days old: the sweeper takes what is older than one.
-fn age(files: &[PathBuf]) {
-    let past = SystemTime::now() - Duration::from_hours(48);
-    for file in files {
-        File::options().write(true).open(file).and_then(|file| file.set_modified(past)).expect("aged");
-    }
-}
 
 /// Audio that gets a file of its own, and begins with `text`.
 fn large(text: &str) -> Vec<u8> {
@@ -60,16 +54,12 @@ fn audio_without_a_recording_is_swept_and_the_rest_stays() {
     assert_success(&phone.upload("memo.m4a", &large("audio")));
     let kept = audio_files(&data_dir);
     assert!(server.terminate().success());
-    let orphans: Vec<PathBuf> = ["00", "7f", "ff"]
-        .map(|prefix| data_dir.join("blobs").join(prefix).join(format!("{prefix}{}", "0123456789abcde".repeat(2))))
-        .into();
-    for orphan in &orphans {
-        fs::write(orphan, b"nobody's audio").expect("written");
-    }
-    let young = data_dir.join("blobs/7f").join(format!("7f{}", "a".repeat(30)));
-    fs::write(&young, b"perhaps an upload").expect("written");
-    age(&orphans);
-    age(&kept);
+    let orphans = ["000000000000", "7f3a09c1d2e4", "ffffffffffff"].map(|batch| {
+        note_batch(&data_dir, batch);
+        write_orphan(&data_dir, batch)
+    });
+    age(&data_dir);
+    let young = write_orphan(&data_dir, "7f3a09c1d2e4f");
 
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
 
@@ -93,7 +83,7 @@ fn what_a_killed_server_left_of_an_upload_is_swept() {
     drop(stream);
     let left = audio_files(&data_dir);
     assert_eq!(left.len(), 1);
-    age(&left);
+    age(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     assert_eq!(phone.reconnect(&server).ids(), [""; 0]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).is_empty());
@@ -161,7 +151,7 @@ fn a_store_that_goes_down_in_mid_upload_leaves_nothing_for_long() {
     down.end();
     assert_eq!(phone.ids(), [""; 0]);
     assert!(server.terminate().success());
-    age(&audio_files(&data_dir));
+    age(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).is_empty());
     assert_eq!(phone.reconnect(&server).ids(), [""; 0]);
@@ -191,7 +181,7 @@ fn a_delete_finishes_even_if_the_store_goes_down_in_the_middle() {
     assert_eq!(phone.ids(), ids[1..]);
     assert_failed(&phone.delete(&ids[0]), 404);
     assert!(server.terminate().success());
-    age(&audio_files(&data_dir));
+    pass_a_week(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the audio goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);
@@ -235,7 +225,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
     let after = phone.ids();
     assert_eq!(after.len(), 1);
     assert!(server.terminate().success());
-    age(&audio_files(&data_dir));
+    age(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);

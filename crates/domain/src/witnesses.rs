@@ -2,32 +2,24 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use chrono::TimeDelta;
+
 use crate::{
     blob::{BlobRef, Provenance},
-    ports::{BlobStore, BoxError, Inventory, InventoryPage, Ports, RecordStore, StoreError, causes},
+    history::DueAudio,
+    ports::{BlobError, BlobStore, BoxError, Inventory, InventoryPage, Ports, RecordStore, StoreError, causes},
 };
 
-/// So much is removed however little there is.
-const UNSUSPICIOUS: u64 = 100;
-/// Of so many, one may be removed.
-const ONE_OF: u64 = 1_000;
-
-/// What was found without a recording.
-#[derive(Debug, Default)]
-pub struct Orphans {
-    /// How many blobs there are.
-    pub looked_at: u64,
-    /// Those that are nobody's.
-    pub nobodys: Vec<BlobRef>,
-    /// Those that may be somebody's, and stay.
-    pub kept: Vec<Kept>,
-}
+/// How long audio without a recording stays from when it was found so: nobody has said that it may go.
+pub(crate) const ORPHANS_STAY: TimeDelta = TimeDelta::days(7);
 
 /// A blob that stays, though an index says that nobody refers to it.
 #[derive(Debug)]
 pub struct Kept {
     /// Which one.
     pub blob: BlobRef,
+    /// Whose it says it is.
+    pub of: Option<Provenance>,
     /// Why it stays.
     pub doubt: Doubt,
 }
@@ -41,27 +33,24 @@ pub enum Doubt {
     /// It may be what the recording is missing.
     #[error("its recording refers to other audio, which is missing or damaged")]
     Unsettled,
+    /// It is of an older version, or something else.
+    #[error("it does not say whose it is")]
+    Anonymous,
     /// Somebody who should know does not answer.
     #[error("whose it is cannot be told: {}", causes(&**.0))]
     Unknown(BoxError),
 }
 
-impl Orphans {
-    /// Whether so many are suspect.
-    #[must_use]
-    pub fn are_too_many(&self) -> bool {
-        are_too_many(self.nobodys.len() as u64, self.looked_at)
-    }
-}
-
-/// Whether it is suspect to find so many leftovers of so many.
-#[must_use]
-pub fn are_too_many(found: u64, looked_at: u64) -> bool {
-    found > UNSUSPICIOUS.max(looked_at / ONE_OF)
+/// What came of asking a blob whose it is.
+pub(crate) enum Suspect {
+    /// It is nobody's, though it says whose it is.
+    Nobodys(BlobRef, Provenance),
+    /// It stays.
+    Kept(Kept),
 }
 
 /// What asking for a blob's recording came to.
-pub enum Judgement {
+pub(crate) enum Judgement {
     /// No recording can be missing it.
     Nobodys,
     /// Some recording may.
@@ -70,10 +59,10 @@ pub enum Judgement {
 
 /// Everybody who knows something of whose a blob is.
 #[derive(Clone)]
-pub struct Witnesses {
+pub(crate) struct Witnesses {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
-    inventory: Option<Arc<dyn Inventory>>,
+    inventory: Arc<dyn Inventory>,
 }
 
 impl Witnesses {
@@ -87,25 +76,30 @@ impl Witnesses {
         self.records.orphans(blobs).await
     }
 
-    /// Asks for the recordings of blobs that an index says nobody refers to.
-    pub async fn examine(&self, suspects: Vec<BlobRef>, looked_at: u64) -> Result<Orphans, StoreError> {
-        let (mut orphans, mut anonymous) = (Orphans { looked_at, ..Orphans::default() }, Vec::new());
-        for blob in suspects {
-            match self.blobs.provenance(&blob).await {
-                Ok(Some(of)) => {
-                    let judgement = self.judge(&blob, &of).await;
-                    orphans.add(blob, judgement);
-                }
-                Ok(None) => anonymous.push(blob),
-                Err(error) => orphans.add(blob, Judgement::Doubtful(Doubt::Unknown(error.into()))),
+    /// Asks a blob that an index says nobody refers to whose it is, and then for that recording.
+    pub async fn ask(&self, blob: BlobRef) -> Suspect {
+        let (of, doubt) = match self.blobs.provenance(&blob).await {
+            Ok(Some(of)) => match self.judge(&blob, &of).await {
+                Judgement::Nobodys => return Suspect::Nobodys(blob, of),
+                Judgement::Doubtful(doubt) => (Some(of), doubt),
+            },
+            Ok(None) => (None, Doubt::Anonymous),
+            Err(error) => (None, Doubt::Unknown(error.into())),
+        };
+        Suspect::Kept(Kept { blob, of, doubt })
+    }
+
+    /// Asks for the recording of audio that is due: what was noted says whose it is.
+    pub async fn ask_due(&self, audio: &DueAudio) -> Judgement {
+        let noted = Provenance { owner: audio.owner, recording: audio.id.clone() };
+        match self.blobs.provenance(&audio.blob).await {
+            Ok(Some(of)) if of != noted => {
+                Judgement::Doubtful(Doubt::Unknown("it says that it is of another recording".into()))
             }
+            // Audio of older versions does not say, nor does what is gone.
+            Ok(_) => self.judge(&audio.blob, &noted).await,
+            Err(error) => Judgement::Doubtful(Doubt::Unknown(error.into())),
         }
-        let walked = self.walk(&anonymous).await?;
-        for blob in anonymous {
-            let judgement = walked.judge(&blob);
-            orphans.add(blob, judgement);
-        }
-        Ok(orphans)
     }
 
     /// Asks for the recording that a blob says it is of.
@@ -118,18 +112,21 @@ impl Witnesses {
         };
         match self.blobs.describe(&recording.blob).await {
             Ok(Some(other)) if other.size == recording.size => Judgement::Nobodys,
-            _ => Judgement::Doubtful(Doubt::Unsettled),
+            Ok(_) | Err(BlobError::Damaged(_)) => Judgement::Doubtful(Doubt::Unsettled),
+            Err(error) => Judgement::Doubtful(Doubt::Unknown(error.into())),
         }
     }
 
-    /// Asks the rows themselves, where all of them can be walked through: audio of older versions does not say whose it is,
+    /// Asks the rows themselves, all of them: audio of older versions does not say whose it is,
     /// nor do torn bytes.
     pub async fn walk(&self, blobs: &[BlobRef]) -> Result<Walked, StoreError> {
         let (mut walked, mut after) = (Walked::default(), None);
-        let Some(inventory) = self.inventory.as_ref().filter(|_| !blobs.is_empty()) else { return Ok(walked) };
+        if blobs.is_empty() {
+            return Ok(walked);
+        }
         let blobs: HashSet<&BlobRef> = blobs.iter().collect();
         loop {
-            let InventoryPage { recordings, unreadable } = inventory.recordings(after.take()).await?;
+            let InventoryPage { recordings, unreadable } = self.inventory.recordings(after.take()).await?;
             walked.unreadable += unreadable.len();
             let Some(last) = recordings.last() else { return Ok(walked) };
             after = Some((last.owner, last.id.clone()));
@@ -140,7 +137,7 @@ impl Witnesses {
 
 /// What the rows themselves say of some blobs.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub(crate) struct Walked {
     /// Those that rows refer to.
     referred: HashSet<BlobRef>,
     /// How many rows cannot be read: each may refer to any.
@@ -154,15 +151,6 @@ impl Walked {
             _ if self.referred.contains(blob) => Judgement::Doubtful(Doubt::Referred),
             0 => Judgement::Nobodys,
             rows => Judgement::Doubtful(Doubt::Unknown(format!("{rows} rows cannot be read").into())),
-        }
-    }
-}
-
-impl Orphans {
-    fn add(&mut self, blob: BlobRef, judgement: Judgement) {
-        match judgement {
-            Judgement::Nobodys => self.nobodys.push(blob),
-            Judgement::Doubtful(doubt) => self.kept.push(Kept { blob, doubt }),
         }
     }
 }
