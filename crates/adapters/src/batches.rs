@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use chrono::TimeDelta;
@@ -12,6 +13,7 @@ use tapebase_domain::{
     ports::{BlobError, Clock as _, SystemClock},
     time::Timestamp,
 };
+use tokio::time::timeout;
 
 use crate::blob_name;
 
@@ -20,6 +22,8 @@ pub const LIFETIME: TimeDelta = TimeDelta::hours(1);
 /// How many are drawn: whoever looks through a batch has so many to ask for, and so many in a row lie next to each other in
 /// whatever is sorted by them.
 const MOST_NAMES: u32 = 1_000;
+/// How long whoever begins a batch is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How many digits of a name are its batch's.
 const DIGITS: usize = 12;
 
@@ -69,7 +73,9 @@ impl Names {
     /// If a batch cannot be noted.
     pub async fn draw(&self, own: &OwnBatches, notes: &impl Notes) -> Result<String, BlobError> {
         let name = blob_name::fresh();
-        let (mut current, now) = (self.current.lock().await, SystemClock.now());
+        let current = timeout(PATIENCE, self.current.lock()).await;
+        let mut current = current.map_err(|_| BlobError::Unavailable("no batch can be noted".into()))?;
+        let now = SystemClock.now();
         if let Some(current) = current.as_mut().filter(|current| !current.is_over(now)) {
             current.names += 1;
             own.add(&current.batch, 1);
@@ -88,9 +94,7 @@ impl Names {
         }
         Ok(name)
     }
-}
 
-impl Names {
     /// Ends the batch that names are drawn of, if its time is over.
     pub async fn end_in_time(&self, own: &OwnBatches) {
         let ended = self.current.lock().await.take_if(|current| current.is_over(SystemClock.now()));
@@ -145,9 +149,14 @@ impl OwnBatches {
         }
     }
 
-    /// Whether nobody need look into a batch: this process adds to it, or has settled all of it.
-    pub fn has_no_need(&self, batch: &str) -> bool {
+    /// Whether a batch need not be looked into: this process adds to it, or has settled all of it.
+    pub fn need_not_look_into(&self, batch: &str) -> bool {
         self.all().get(batch).is_some_and(|own| !own.is_full || own.unsettled == 0)
+    }
+
+    /// Whether this process adds to a batch in which something is not settled.
+    pub fn is_filling_unsettled(&self, batch: &str) -> bool {
+        self.all().get(batch).is_some_and(|own| !own.is_full && own.unsettled > 0)
     }
 
     /// Whether this process has a batch.
@@ -164,11 +173,6 @@ impl OwnBatches {
     pub fn take_finished(&self) -> Vec<String> {
         let finished = |_: &String, own: &mut Own| own.is_full && own.unsettled == 0;
         self.all().extract_if(finished).map(|(batch, _)| batch).collect()
-    }
-
-    /// Nothing is added to any from now on.
-    pub fn end(&self) {
-        self.all().values_mut().for_each(|own| own.is_full = true);
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Own>> {
@@ -233,13 +237,17 @@ mod tests {
         own.add("full", 2);
         own.fill("full");
 
-        assert!(own.has_no_need("filling") && !own.has_no_need("full") && !own.has_no_need("another's"));
+        assert!(
+            own.need_not_look_into("filling")
+                && !own.need_not_look_into("full")
+                && !own.need_not_look_into("another's")
+        );
         own.settle("filling");
         own.settle("full");
         assert!(own.take_finished().is_empty());
         own.settle("full");
         assert_eq!(own.take_finished(), ["full"]);
-        own.end();
+        own.fill("filling");
         assert_eq!(own.take_finished(), ["filling"]);
     }
 }

@@ -195,7 +195,7 @@ impl BlobStore for Fs {
             let removed = fs::remove_file(&path);
             open_files.close(&path);
             match removed {
-                // Nor is anything else of a folder that is away.
+                // Gone already, unless the whole folder is away.
                 Err(error) if error.kind() == ErrorKind::NotFound => folder::probe(&root),
                 removed => removed,
             }

@@ -1,4 +1,4 @@
-//! Use case: look for audio that has no recording, and that nobody has written down to be removed.
+//! Use case: look for audio that has no recording.
 //!
 //! It walks through all audio there is, so it is done now and then, by an operator. What it finds is not removed at once: rows
 //! may be missing for reasons that nobody knows yet. It is noted, and a sweep asks for its recording again a week later.
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::{
-    blob::{BlobRef, Provenance},
     history::DueAudio,
     ports::{BlobError, BlobStore, Clock, DeletedStore, Ports, StoreError},
     witnesses::{Kept, ORPHANS_STAY, Suspect, Witnesses},
@@ -27,17 +26,17 @@ const ONE_OF: u64 = 1_000;
 pub struct Orphans {
     /// How many blobs there are.
     pub looked_at: u64,
-    /// Those that are nobody's, and whose they say they are.
-    pub nobodys: Vec<(BlobRef, Provenance)>,
+    /// Those that are nobody's, whosever they say they are.
+    pub nobodys: Vec<DueAudio>,
     /// Those that may be somebody's, and stay.
     pub kept: Vec<Kept>,
 }
 
 impl Orphans {
-    /// Whether so many are suspect.
-    #[must_use]
-    pub fn are_too_many(&self) -> bool {
-        are_too_many(self.nobodys.len() as u64, self.looked_at)
+    /// Refuses suspiciously many.
+    fn admit(&self) -> Result<(), AuditError> {
+        let (orphans, looked_at) = (self.nobodys.len() as u64, self.looked_at);
+        if are_too_many(orphans, looked_at) { Err(AuditError::TooMany { orphans, looked_at }) } else { Ok(()) }
     }
 }
 
@@ -56,6 +55,17 @@ pub enum AuditError {
     /// The blob store failed.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// So much audio without a recording is suspect: it stays as it is until somebody has looked at it.
+    #[error(
+        "{orphans} of {looked_at} pieces of audio have no recording: so many are suspect, perhaps the rows were put back \
+         to an earlier moment"
+    )]
+    TooMany {
+        /// How many have none.
+        orphans: u64,
+        /// How many there are.
+        looked_at: u64,
+    },
 }
 
 /// Looks for audio without a recording; safe to run while uploads go on.
@@ -66,6 +76,7 @@ pub struct Audit {
     witnesses: Witnesses,
     clock: Arc<dyn Clock>,
     grace: TimeDelta,
+    has_brake: bool,
 }
 
 impl Audit {
@@ -76,7 +87,13 @@ impl Audit {
     #[must_use]
     pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
         let Ports { blobs, deleted, clock, .. } = ports.clone();
-        Self { blobs, deleted, witnesses: Witnesses::new(ports), clock, grace }
+        Self { blobs, deleted, witnesses: Witnesses::new(ports), clock, grace, has_brake: true }
+    }
+
+    /// However much audio has no recording: somebody has looked at it.
+    #[must_use]
+    pub fn without_brake(self) -> Self {
+        Self { has_brake: false, ..self }
     }
 
     /// Audio that no recording refers to.
@@ -97,7 +114,7 @@ impl Audit {
             let blobs = entries.into_iter().filter(|entry| entry.modified_at < old).map(|entry| entry.blob);
             for blob in self.witnesses.unreferred(blobs.collect()).await? {
                 match self.witnesses.ask(blob).await {
-                    Suspect::Nobodys(blob, of) => orphans.nobodys.push((blob, of)),
+                    Suspect::Nobodys(audio) => orphans.nobodys.push(audio),
                     Suspect::Kept(kept) => orphans.kept.push(kept),
                 }
             }
@@ -107,26 +124,34 @@ impl Audit {
     /// Has such audio be removed once it has stayed for [`Self::STAY`].
     ///
     /// # Errors
-    /// A failing row store.
-    pub async fn note(&self, orphans: &Orphans) -> Result<(), StoreError> {
+    /// [`AuditError`].
+    pub async fn note(&self, orphans: &Orphans) -> Result<(), AuditError> {
+        self.admit(orphans)?;
         let due_at = self.clock.now() + Self::STAY;
-        for (blob, Provenance { owner, recording }) in &orphans.nobodys {
-            let audio = DueAudio { owner: *owner, id: recording.clone(), blob: blob.clone() };
-            self.deleted.note_audio(&audio, due_at).await?;
+        for audio in &orphans.nobodys {
+            self.deleted.note_audio(audio, due_at).await?;
         }
         Ok(())
     }
 
     /// Removes such audio now; how much was removed, and how much resists.
-    pub async fn drop_now(&self, orphans: &Orphans) -> (u64, u64) {
+    ///
+    /// # Errors
+    /// [`AuditError::TooMany`]; nothing is removed then.
+    pub async fn drop_now(&self, orphans: &Orphans) -> Result<(u64, u64), AuditError> {
+        self.admit(orphans)?;
         let (mut removed, mut failed) = (0, 0);
-        for (orphan, _) in &orphans.nobodys {
-            match self.blobs.delete(orphan).await {
+        for orphan in &orphans.nobodys {
+            match self.blobs.delete(&orphan.blob).await {
                 Ok(()) => removed += 1,
                 // One that resists must not keep the others.
                 Err(_) => failed += 1,
             }
         }
-        (removed, failed)
+        Ok((removed, failed))
+    }
+
+    fn admit(&self, orphans: &Orphans) -> Result<(), AuditError> {
+        if self.has_brake { orphans.admit() } else { Ok(()) }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     blob::{BlobRef, StoredBlob},
     changes::Waiters,
     id::{RecordingId, UserId},
-    ports::{BlobError, BlobStore, Clock, Inventory, Ports, RecordStore, StoreError, digest},
+    ports::{BlobError, BlobStore, Clock, DeletedStore, Inventory, Ports, RecordStore, StoreError, digest},
     recording::Recording,
     time::Timestamp,
 };
@@ -19,6 +19,7 @@ use crate::{
 pub struct Damage {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
+    deleted: Arc<dyn DeletedStore>,
     inventory: Arc<dyn Inventory>,
     clock: Arc<dyn Clock>,
     waiters: Waiters,
@@ -32,8 +33,8 @@ impl Damage {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(ports: &Ports, waiters: Waiters) -> Self {
-        let Ports { records, blobs, inventory, clock, .. } = ports.clone();
-        Self { records, blobs, inventory, clock, waiters, noted: Arc::default() }
+        let Ports { records, blobs, deleted, inventory, clock, .. } = ports.clone();
+        Self { records, blobs, deleted, inventory, clock, waiters, noted: Arc::default() }
     }
 
     /// Asks the rows what is damaged, where that is found without reading all of them; elsewhere it is known once it is met.
@@ -140,14 +141,16 @@ impl Damage {
     /// [`StoreError`]; if it is `Unavailable`, whether the audio was replaced is unknown.
     pub async fn replace(&self, damaged: &Recording, blob: BlobRef) -> Result<bool, StoreError> {
         let Recording { owner, id, .. } = damaged;
-        let now = Some(self.clock.now());
-        let is_replaced = self.records.move_blob(*owner, id, &damaged.blob, blob.clone(), now).await?;
+        let now = self.clock.now();
+        let is_replaced = self.records.move_blob(*owner, id, &damaged.blob, blob.clone(), Some(now)).await?;
         if is_replaced {
             self.blobs.settle(&blob);
             self.forget(*owner, id);
             self.waiters.wake(*owner);
             // Nothing refers to it any more. If it resists, the sweeper comes by.
-            let _ = self.blobs.delete(&damaged.blob).await;
+            if self.blobs.delete(&damaged.blob).await.is_ok() {
+                let _ = self.deleted.audio_removed(&damaged.into(), now).await;
+            }
         }
         Ok(is_replaced)
     }

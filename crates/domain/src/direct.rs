@@ -32,7 +32,12 @@ use crate::{
     recording::Recording,
     time::Timestamp,
     upload::{Allowance, Limits, UploadError, metered},
+    witnesses::ORPHANS_STAY,
 };
+
+/// After how long nothing comes any more by the links of an upload that has ended: a store looks at a link when a request
+/// begins, and a part may take its time.
+const LINKS_END: TimeDelta = TimeDelta::hours(24);
 
 /// What a client says about a recording it is going to send.
 #[derive(Debug, Clone)]
@@ -217,17 +222,18 @@ impl Direct {
 }
 
 /// Takes an upload out, and notes what may be left of it, or arrive yet: nobody knows whether its links are used.
+///
+/// If it has expired, that is looked at as late as audio without a recording that was found: where rows were put back to an
+/// earlier moment, it may be a recording's by now, which these rows have lost.
 pub(crate) async fn release(
     uploads: &dyn UploadStore,
     staged: &dyn StagedBlobs,
     upload: &PendingUpload,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let left = staged.destination(&upload.staged).map(|blob| {
-        let audio = DueAudio { owner: upload.owner, id: upload.id.clone(), blob };
-        (audio, now + TimeDelta::from_std(Direct::LINK_LIFETIME).unwrap_or(TimeDelta::MAX))
-    });
-    uploads.release(upload, left).await
+    let left = staged.destination(&upload.staged).map(|blob| DueAudio::new(&Provenance::from(upload), blob));
+    let due_at = now + if upload.expires_at <= now { ORPHANS_STAY } else { LINKS_END };
+    uploads.release(upload, left.map(|audio| (audio, due_at))).await
 }
 
 fn conflict(id: &RecordingId) -> DirectError {

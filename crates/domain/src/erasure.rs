@@ -125,9 +125,9 @@ impl Erasure {
         }
         self.end_uploads(user).await?;
         self.delete_recordings(user, until).await?;
-        self.delete_due_audio(user, until).await?;
-        let is_empty = self.store.forget_rest(user).await?;
         let is_settled = erase_at + self.settling <= now;
+        self.delete_due_audio(user, until, is_settled).await?;
+        let is_empty = self.store.forget_rest(user).await?;
         if is_empty && is_settled {
             return self.store.forget_account(user).await.map(|()| Progress::Gone);
         }
@@ -177,18 +177,20 @@ impl Erasure {
         }
     }
 
-    /// Nor does anything of theirs wait until it is due.
-    async fn delete_due_audio(&self, user: UserId, until: Timestamp) -> Result<(), StoreError> {
+    /// Nor does anything of theirs wait until it is due. It stays noted until nothing comes any more: a link that was given
+    /// out before they left may bring it again.
+    async fn delete_due_audio(&self, user: UserId, until: Timestamp, is_settled: bool) -> Result<(), StoreError> {
         loop {
             let now = self.clock.now();
-            let (due, mut removed) = (self.deleted.audio_of(user).await?, false);
-            for audio in due {
-                if self.blobs.delete(&audio.blob).await.is_ok() {
+            let mut forgotten = false;
+            for audio in self.deleted.audio_of(user).await? {
+                if self.blobs.delete(&audio.blob).await.is_ok() && is_settled {
                     self.deleted.audio_removed(&audio, now).await?;
-                    removed = true;
+                    forgotten = true;
                 }
             }
-            if !removed || now >= until {
+            // What resists is listed again.
+            if !forgotten || now >= until {
                 return Ok(());
             }
         }

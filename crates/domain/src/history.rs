@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use data_encoding::HEXLOWER;
 
 use crate::{
-    blob::BlobRef,
+    blob::{BlobRef, Provenance},
     id::{RecordingId, UserId, random_bytes},
     recording::{Recording, Revision},
     time::Timestamp,
@@ -114,6 +114,15 @@ impl Entry {
         }
     }
 
+    /// The recording, if it is one.
+    #[must_use]
+    pub fn into_recording(self) -> Option<Recording> {
+        match self {
+            Self::Recording(recording) => Some(*recording),
+            Self::Deleted(_) => None,
+        }
+    }
+
     /// Its id.
     #[must_use]
     pub const fn id(&self) -> &RecordingId {
@@ -133,6 +142,26 @@ pub struct DueAudio {
     pub id: RecordingId,
     /// Where it is.
     pub blob: BlobRef,
+}
+
+impl DueAudio {
+    /// The blob of what says it is of `of`.
+    #[must_use]
+    pub fn new(of: &Provenance, blob: BlobRef) -> Self {
+        Self { owner: of.owner, id: of.recording.clone(), blob }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        Provenance { owner: self.owner, recording: self.id.clone() }
+    }
+}
+
+impl From<&Recording> for DueAudio {
+    fn from(recording: &Recording) -> Self {
+        Self { owner: recording.owner, id: recording.id.clone(), blob: recording.blob.clone() }
+    }
 }
 
 /// For how long it is remembered what was deleted.

@@ -15,8 +15,7 @@ use data_encoding::HEXLOWER;
 use crate::{
     digest::Sha256,
     id::random_bytes,
-    ports::{Batches, BlobError, BlobStore, Ports, RecordStore, StoreError},
-    time::Timestamp,
+    ports::{BlobError, BlobStore, Ports, RecordStore, StoreError},
 };
 
 /// How often it is tried again where others do the same.
@@ -123,15 +122,13 @@ pub enum LineageError {
 pub struct Lineage {
     records: Arc<dyn RecordStore>,
     blobs: Arc<dyn BlobStore>,
-    batches: Arc<dyn Batches>,
 }
 
 impl Lineage {
     /// Wires the use case.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        let Ports { records, blobs, batches, .. } = ports.clone();
-        Self { records, blobs, batches }
+        Self { records: ports.records.clone(), blobs: ports.blobs.clone() }
     }
 
     /// Fails if rows and audio have different histories, and changes nothing.
@@ -167,13 +164,9 @@ impl Lineage {
 
     /// Has the audio belong to these rows from now on, whatever came between them: an operator says so.
     ///
-    /// Recordings that these rows have lost are in batches perhaps, and nobody has given them up: no sweep is to take them for
-    /// broken-off uploads.
-    ///
     /// # Errors
     /// [`LineageError`].
     pub async fn renew(&self) -> Result<(), LineageError> {
-        self.close_batches().await?;
         for _ in 0..MOST_TRIES {
             match self.advance().await {
                 Err(LineageError::Parted) => {}
@@ -186,18 +179,6 @@ impl Lineage {
             }
         }
         Err(LineageError::Busy)
-    }
-
-    async fn close_batches(&self) -> Result<(), BlobError> {
-        let mut after = None;
-        loop {
-            let batches = self.batches.open_batches(Timestamp::MAX_UTC, after.take()).await?;
-            let Some(last) = batches.last() else { return Ok(()) };
-            after = Some(last.clone());
-            for batch in &batches {
-                self.batches.close_batch(batch).await?;
-            }
-        }
     }
 
     /// Goes one step from what the audio says; `false` if somebody else has done something meanwhile.

@@ -32,7 +32,7 @@ pub enum Rebuilt {
     Duplicate(Provenance),
     /// It does not say whose it is; it is left alone.
     Anonymous,
-    /// It is damaged, or what it says is; it is left alone, and from [`Rebuild::finish`] on an orphan.
+    /// It is damaged, or what it says is; it is left alone.
     Unreadable(BlobError),
     /// It went while it was looked at.
     Gone,
@@ -102,7 +102,7 @@ impl Rebuild {
         Ok(self.blobs.list(after).await?.into_iter().map(|entry| entry.blob).collect())
     }
 
-    /// Whether a blob does not say whose it is: from [`Self::finish`] on it is an orphan.
+    /// Whether a blob does not say whose it is: it gets no recording.
     ///
     /// # Errors
     /// A failing blob store; damage is none.

@@ -7,7 +7,7 @@ mod batches;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::TimeDelta;
 
@@ -26,11 +26,15 @@ use crate::{
     witnesses::{Doubt, Judgement, Witnesses},
 };
 
+/// How long one of the two that go through audio may take: what is left then is taken up the next time, and a Lambda function
+/// ends.
+const LONGEST: TimeDelta = TimeDelta::minutes(4);
+
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    /// Blobs of uploads that were broken off before they had a recording.
-    pub blobs: u64,
+    /// Blobs of uploads that were broken off before they had a recording: noted, and removed in a week if they have none then.
+    pub orphans: u64,
     /// Blobs that are nobody's and could not be removed.
     pub failed: u64,
     /// Blobs that the index says nobody refers to, and that stay: what else there is says otherwise, or nothing.
@@ -146,8 +150,8 @@ impl Sweep {
         let left = self.batches.run(now).await;
         let (due, left, Erased { gone: erased, late: unerased }) = (due?, left?, erased?);
         Ok(Swept {
-            blobs: left.removed,
-            failed: due.failed + left.failed,
+            orphans: left.orphans,
+            failed: due.failed,
             doubtful: due.doubtful + left.doubtful,
             deleted: due.removed,
             tombstones: tombstones?,
@@ -171,44 +175,45 @@ impl Sweep {
     /// Whoever deletes does so at once: what was deleted a moment ago is theirs. Audio that a recording refers to stays,
     /// and audio that says it is of another, whatever is due: a bit may have turned over in what is.
     async fn remove_due(&self, now: Timestamp) -> Result<Tally, SweepError> {
-        let mut count = Tally::default();
+        let (mut count, mut seen, until) = (Tally::default(), HashSet::new(), now + LONGEST);
         loop {
             let due = self.deleted.audio_to_remove(now - Self::DELETING).await?;
-            if due.is_empty() {
+            // A list that lags behind shows what it has shown, and would do so for ever.
+            let due: Vec<_> = due.into_iter().filter(|audio| seen.insert(audio.blob.clone())).collect();
+            if due.is_empty() || self.clock.now() >= until {
                 return Ok(count);
             }
-            let unreferred = self.witnesses.unreferred(due.iter().map(|audio| audio.blob.clone()).collect()).await?;
-            let mut settled = false;
             for audio in &due {
-                let fate = if unreferred.contains(&audio.blob) { self.fate(audio).await } else { Fate::Referred };
-                let is_settled = match fate {
-                    Fate::Nobodys => self.blobs.delete(&audio.blob).await.is_ok(),
-                    Fate::Referred => true,
-                    Fate::Unknown => false,
-                };
-                if is_settled {
-                    self.deleted.audio_removed(audio, now + self.retention.lifetime).await?;
-                } else {
-                    // Others are to have their turn.
-                    self.deleted.put_off_audio(audio, now + Self::RETRY).await?;
-                }
-                settled |= is_settled;
-                count.add(fate, is_settled);
-            }
-            // A list that lags behind would begin with what resists, for ever.
-            if !settled {
-                return Ok(count);
+                self.remove_one(audio, now, &mut count).await?;
             }
         }
     }
 
-    /// What is to become of audio that is due and that an index says nobody refers to.
-    async fn fate(&self, audio: &DueAudio) -> Fate {
-        match self.witnesses.ask_due(audio).await {
-            Judgement::Nobodys => Fate::Nobodys,
-            Judgement::Doubtful(Doubt::Referred) => Fate::Referred,
-            Judgement::Doubtful(_) => Fate::Unknown,
+    async fn remove_one(&self, audio: &DueAudio, now: Timestamp, count: &mut Tally) -> Result<(), SweepError> {
+        let (judgement, was_deleted) = self.witnesses.ask_due(audio).await?;
+        let is_settled = match judgement {
+            Judgement::Nobodys if self.blobs.delete(&audio.blob).await.is_err() => {
+                count.failed += 1;
+                false
+            }
+            Judgement::Nobodys => {
+                count.removed += 1;
+                true
+            }
+            Judgement::Doubtful(Doubt::Referred) => true,
+            Judgement::Doubtful(_) => {
+                count.doubtful += 1;
+                false
+            }
+        };
+        if is_settled {
+            // Where nothing was deleted, there is nothing to remember.
+            let forget_at = if was_deleted { now + self.retention.lifetime } else { now };
+            self.deleted.audio_removed(audio, forget_at).await?;
+        } else {
+            self.deleted.put_off_audio(audio, now + Self::RETRY).await?;
         }
+        Ok(())
     }
 
     /// Some of the audio that is due.
@@ -258,32 +263,10 @@ impl Sweep {
     }
 }
 
-/// What is to become of audio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It goes.
-    Nobodys,
-    /// It stays, for its recording refers to it.
-    Referred,
-    /// It stays until more is known.
-    Unknown,
-}
-
 /// How much audio came to what.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     removed: u64,
     failed: u64,
     doubtful: u64,
-}
-
-impl Tally {
-    fn add(&mut self, fate: Fate, is_settled: bool) {
-        match (fate, is_settled) {
-            (Fate::Nobodys, true) => self.removed += 1,
-            (Fate::Nobodys, false) => self.failed += 1,
-            (Fate::Unknown, _) => self.doubtful += 1,
-            (Fate::Referred, _) => {}
-        }
-    }
 }

@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 
 use crate::{
     blob::{BlobRef, Provenance},
-    history::DueAudio,
+    history::{DueAudio, Entry},
     ports::{BlobError, BlobStore, BoxError, Inventory, InventoryPage, Ports, RecordStore, StoreError, causes},
+    recording::Recording,
 };
 
 /// How long audio without a recording stays from when it was found so: nobody has said that it may go.
@@ -43,8 +44,8 @@ pub enum Doubt {
 
 /// What came of asking a blob whose it is.
 pub(crate) enum Suspect {
-    /// It is nobody's, though it says whose it is.
-    Nobodys(BlobRef, Provenance),
+    /// It is nobody's, whosever it says it is.
+    Nobodys(DueAudio),
     /// It stays.
     Kept(Kept),
 }
@@ -80,7 +81,7 @@ impl Witnesses {
     pub async fn ask(&self, blob: BlobRef) -> Suspect {
         let (of, doubt) = match self.blobs.provenance(&blob).await {
             Ok(Some(of)) => match self.judge(&blob, &of).await {
-                Judgement::Nobodys => return Suspect::Nobodys(blob, of),
+                Judgement::Nobodys => return Suspect::Nobodys(DueAudio::new(&of, blob)),
                 Judgement::Doubtful(doubt) => (Some(of), doubt),
             },
             Ok(None) => (None, Doubt::Anonymous),
@@ -89,26 +90,41 @@ impl Witnesses {
         Suspect::Kept(Kept { blob, of, doubt })
     }
 
-    /// Asks for the recording of audio that is due: what was noted says whose it is.
-    pub async fn ask_due(&self, audio: &DueAudio) -> Judgement {
-        let noted = Provenance { owner: audio.owner, recording: audio.id.clone() };
-        match self.blobs.provenance(&audio.blob).await {
-            Ok(Some(of)) if of != noted => {
-                Judgement::Doubtful(Doubt::Unknown("it says that it is of another recording".into()))
+    /// Asks for the recording of audio that is due, and whether there is the tombstone of one: what was noted says whose it is.
+    pub async fn ask_due(&self, audio: &DueAudio) -> Result<(Judgement, bool), StoreError> {
+        let noted = audio.provenance();
+        let there = self.records.look_up(audio.owner, &audio.id).await?;
+        let was_deleted = matches!(there, Some(Entry::Deleted(_)));
+        let judgement = if self.unreferred(vec![audio.blob.clone()]).await?.is_empty() {
+            Judgement::Doubtful(Doubt::Referred)
+        } else {
+            match self.blobs.provenance(&audio.blob).await {
+                Ok(Some(of)) if of != noted => {
+                    Judgement::Doubtful(Doubt::Unknown("it says that it is of another recording".into()))
+                }
+                // Audio of older versions does not say, nor does what is gone.
+                Ok(_) => self.compare(&audio.blob, there.and_then(Entry::into_recording)).await,
+                Err(error) => Judgement::Doubtful(Doubt::Unknown(error.into())),
             }
-            // Audio of older versions does not say, nor does what is gone.
-            Ok(_) => self.judge(&audio.blob, &noted).await,
+        };
+        Ok((judgement, was_deleted))
+    }
+
+    /// Asks for the recording that a blob says it is of.
+    async fn judge(&self, blob: &BlobRef, of: &Provenance) -> Judgement {
+        match self.records.find(of.owner, &of.recording).await {
+            Ok(there) => self.compare(blob, there).await,
             Err(error) => Judgement::Doubtful(Doubt::Unknown(error.into())),
         }
     }
 
-    /// Asks for the recording that a blob says it is of.
-    pub async fn judge(&self, blob: &BlobRef, of: &Provenance) -> Judgement {
-        let recording = match self.records.find(of.owner, &of.recording).await {
-            Ok(None) => return Judgement::Nobodys,
-            Ok(Some(recording)) if recording.blob == *blob => return Judgement::Doubtful(Doubt::Referred),
-            Ok(Some(recording)) => recording,
-            Err(error) => return Judgement::Doubtful(Doubt::Unknown(error.into())),
+    /// Whether a recording may be missing a blob that says it is of it.
+    async fn compare(&self, blob: &BlobRef, there: Option<Recording>) -> Judgement {
+        let recording = match there {
+            None => return Judgement::Nobodys,
+            Some(recording) if recording.blob == *blob => return Judgement::Doubtful(Doubt::Referred),
+            Some(recording) if recording.damaged_at.is_some() => return Judgement::Doubtful(Doubt::Unsettled),
+            Some(recording) => recording,
         };
         match self.blobs.describe(&recording.blob).await {
             Ok(Some(other)) if other.size == recording.size => Judgement::Nobodys,

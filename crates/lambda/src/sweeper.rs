@@ -22,10 +22,10 @@ impl Sweeper {
     pub async fn sweep(&self) -> anyhow::Result<Value> {
         // No request asks this: to rows that know nothing of the audio, all of it would be orphans.
         self.ports.pair().await?;
-        let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
+        let Swept { orphans, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
             self.sweep.run().await?;
         tracing::info!(
-            blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
+            orphans, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
         );
         if failed > 0 {
             tracing::warn!(failed, "some blobs resist");
@@ -37,7 +37,7 @@ impl Sweeper {
             tracing::warn!(doubtful, "some audio may be what recordings are missing, and stays");
         }
         Ok(json!({
-            "blobs": blobs, "failed": failed, "doubtful": doubtful, "uploads": uploads, "staged": staged,
+            "orphans": orphans, "failed": failed, "doubtful": doubtful, "uploads": uploads, "staged": staged,
             "sessions": sessions, "deleted": deleted, "tombstones": tombstones, "erased": erased, "unerased": unerased,
         }))
     }

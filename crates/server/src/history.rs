@@ -13,7 +13,7 @@ pub async fn renew(config: &Config) -> anyhow::Result<()> {
     let history = ports.feed.renew_history().await?;
     say!(
         "The history is {history} now: within ten seconds, clients that ask for changes begin anew, and all playback links end. \
-         All audio counts as belonging to these rows: what they do not know stays until `tapebase verify --repair` has found it."
+         All audio counts as belonging to these rows: what they do not know is removed a week after it was found."
     );
     Ok(())
 }

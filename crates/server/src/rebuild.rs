@@ -19,10 +19,10 @@ use crate::{first_run, progress::Progress};
 /// How to go about it.
 #[derive(Args)]
 pub struct Options {
-    /// Continue although some audio does not name its owner; a sweep will remove it.
+    /// Continue although some audio does not name its owner, and so gets no recording.
     #[arg(long)]
     leave_anonymous: bool,
-    /// Continue although some audio is damaged; a sweep will remove it.
+    /// Continue although some audio is damaged, and so gets no recording.
     #[arg(long)]
     leave_damaged: bool,
 }
@@ -41,7 +41,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     run.sum_up();
     ensure!(
         options.leave_damaged || run.damaged == 0,
-        "{} pieces of audio are damaged, and would be swept: nothing is served with these rows yet. Copy them elsewhere, \
+        "{} pieces of audio are damaged, and get no recording: nothing is served with these rows yet. Copy them elsewhere, \
          remove the rows that were made, and run this again with --leave-damaged",
         run.damaged
     );
@@ -79,8 +79,8 @@ impl Run {
         }
         ensure!(
             found == 0,
-            "{found} pieces of audio do not say whose they are, for an older version wrote them: they cannot come \
-             back, and would be swept. Copy them elsewhere, and run this again with --leave-anonymous"
+            "{found} pieces of audio do not say whose they are, for an older version wrote them: they get no \
+             recording. Copy them elsewhere, and run this again with --leave-anonymous"
         );
         Ok(())
     }

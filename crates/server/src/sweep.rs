@@ -52,8 +52,8 @@ pub async fn advance(lineage: &Lineage, failures: &Failures, clock: &dyn Clock) 
     }
 }
 
-/// Notes of audio which this process has kept that all of it is known: nobody need look through it later. If that fails, a sweep
-/// does.
+/// Ends the batches of this process: those in which all is settled need not be looked through later. If that fails, a sweep
+/// looks.
 pub async fn close(batches: &dyn Batches) {
     match timeout(LONGEST_STEP, batches.end_batches()).await {
         Ok(Ok(())) => {}
@@ -73,11 +73,23 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
         match sweep.run().await {
-            Ok(Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased }) => {
+            Ok(Swept {
+                orphans,
+                failed,
+                doubtful,
+                uploads,
+                staged,
+                sessions,
+                deleted,
+                tombstones,
+                erased,
+                unerased,
+            }) => {
                 failures.clear(TASK);
                 failures.clear(HISTORY);
                 tracing::info!(
-                    blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased, "swept"
+                    orphans, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased,
+                    "swept"
                 );
                 if failed > 0 {
                     tracing::warn!(failed, "some blobs resist");
@@ -108,9 +120,9 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
         show(&sweep).await?;
         return Ok(lineage.check().await?);
     }
-    let Swept { blobs, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
+    let Swept { orphans, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
         sweep.run().await?;
-    say!("audio of broken-off uploads   {blobs}");
+    say!("audio of broken-off uploads   {orphans}, looked at again in a week");
     say!("audio that was due            {deleted}");
     say!("audio that may be somebody's  {doubtful}, which stays");
     say!("uploads never completed       {uploads}");
@@ -121,22 +133,22 @@ pub async fn once(config: &Config, options: &Options) -> anyhow::Result<()> {
     if unerased > 0 {
         say!("users not erased in time      {unerased}: {UNERASED}");
     }
-    ensure!(failed == 0, "{failed} pieces of audio without a recording could not be removed");
+    ensure!(failed == 0, "{failed} pieces of audio could not be removed");
     Ok(())
 }
 
 /// What a sweep would remove of the audio.
 async fn show(sweep: &Sweep) -> anyhow::Result<()> {
     let Leftovers { nobodys, kept, .. } = sweep.leftovers().await?;
-    for blob in &nobodys {
-        say!("audio of a broken-off upload: {blob}");
+    for audio in &nobodys {
+        say!("audio of a broken-off upload: {}, of recording {}/{}", audio.blob, audio.owner, audio.id);
     }
     print(&kept);
     let due = sweep.due().await?;
     for audio in &due {
         say!("audio that is due: {}, of recording {}/{}", audio.blob, audio.owner, audio.id);
     }
-    say!("{} pieces of audio would be looked at, and removed unless a recording needs them", nobodys.len() + due.len());
+    say!("{} pieces of audio would be looked at again in a week, {} at least removed now", nobodys.len(), due.len());
     Ok(())
 }
 

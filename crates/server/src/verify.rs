@@ -11,7 +11,7 @@ use clap::Args;
 use futures_util::{StreamExt as _, stream};
 use tapebase_config::Config;
 use tapebase_domain::{
-    audit::{Audit, are_too_many},
+    audit::{Audit, AuditError, Orphans, are_too_many},
     id::{RecordingId, UserId},
     lineage::Lineage,
     ports::{InventoryPage, Miscount, causes},
@@ -56,8 +56,9 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     first_run::require_stores(config, "nothing to verify")?;
     let (ports, policy) = (config.locations()?.connect().await?, config.policy()?);
     let verify = Verify::new(&ports, policy.orphan_grace);
-    let (audit, lineage) = (Audit::new(&ports, policy.orphan_grace), Lineage::new(&ports));
     let Options { repair, yes, drop_orphans, time_limit, .. } = *options;
+    let (audit, lineage) = (Audit::new(&ports, policy.orphan_grace), Lineage::new(&ports));
+    let audit = if yes { audit.without_brake() } else { audit };
     let (progress, until) = (Progress::begin(options.rate), time_limit.map(|limit| Instant::now() + limit));
     let mut run = Run { verify, audit, lineage, repair, has_brake: !yes, drop_orphans, until, progress, damaged: 0 };
 
@@ -66,7 +67,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let damaged = run.damaged;
     let left = faults + run.check_remains().await? + run.check_orphans().await? + run.check_counters().await?;
     let Progress { recordings, bytes, .. } = run.progress;
-    say!("{recordings} recordings were read, {}: {damaged} are damaged", ByteSize(bytes));
+    say!("{recordings} recordings were checked, {}: {damaged} are damaged", ByteSize(bytes));
     ensure!(damaged == 0 && left == 0, "{damaged} recordings are damaged, and {left} other things are wrong");
     Ok(())
 }
@@ -136,8 +137,8 @@ impl Run {
             let mut checked = pin!(stream::iter(checked).buffered(verify.at_once()));
             while let Some((recording, verdict)) = checked.next().await {
                 let place = format!("{}/{}", recording.owner, recording.id);
-                let told = async { self.tell(recording, &verdict?).await };
-                told.await.with_context(|| format!("at recording {place}; go on behind it with --after {place}"))?;
+                let context = || format!("at recording {place}; go on behind it with --after {place}");
+                self.tell(recording, &verdict.with_context(context)?).await.with_context(context)?;
                 self.progress.advance(recording);
                 self.progress.keep_pace().await;
                 if self.until.is_some_and(|until| Instant::now() >= until) {
@@ -193,29 +194,34 @@ impl Run {
 
     async fn check_orphans(&self) -> anyhow::Result<usize> {
         let orphans = self.audit.orphans().await?;
-        for (blob, of) in &orphans.nobodys {
-            say!("audio without a recording: {blob}, which says it is of {}/{}", of.owner, of.recording);
+        for audio in &orphans.nobodys {
+            say!("audio without a recording: {}, which says it is of {}/{}", audio.blob, audio.owner, audio.id);
         }
         sweep::print(&orphans.kept);
         let (found, in_doubt) = (orphans.nobodys.len(), orphans.kept.len());
         if !self.repair || found == 0 {
             return Ok(found + in_doubt);
         }
-        if self.has_brake && orphans.are_too_many() {
-            say!(
-                "  none of them were removed: {found} of {} pieces of audio have no recording, so many are suspect, perhaps the rows were put back to an earlier moment; go on with --yes",
-                orphans.looked_at
-            );
-            return Ok(found + in_doubt);
+        match self.put_away(&orphans).await {
+            Ok(left) => Ok(left + in_doubt),
+            Err(error @ AuditError::TooMany { .. }) => {
+                say!("  they stay as they are: {error}; go on with --yes");
+                Ok(found + in_doubt)
+            }
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// How much of it resists.
+    async fn put_away(&self, orphans: &Orphans) -> Result<usize, AuditError> {
         if self.drop_orphans {
-            let (removed, failed) = self.audit.drop_now(&orphans).await;
+            let (removed, failed) = self.audit.drop_now(orphans).await?;
             say!("  {removed} of them were removed");
-            return Ok(usize::try_from(failed)? + in_doubt);
+            return Ok(usize::try_from(failed).unwrap_or(usize::MAX));
         }
-        self.audit.note(&orphans).await?;
+        self.audit.note(orphans).await?;
         say!("  sweeps remove them in {} days, unless they have a recording by then", Audit::STAY.num_days());
-        Ok(in_doubt)
+        Ok(0)
     }
 
     async fn check_counters(&self) -> anyhow::Result<usize> {

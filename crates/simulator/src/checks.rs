@@ -161,12 +161,13 @@ pub async fn stores(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
     }
     let mut without_audio = Vec::new();
     for recording in &recordings {
-        let Recording { id, blob, size, .. } = recording;
-        if inner.blobs.describe(blob).await?.is_none_or(|described| described.size != *size) {
+        let Recording { id, blob, size, damaged_at, .. } = recording;
+        let is_there = inner.blobs.describe(blob).await?.is_some_and(|described| described.size == *size);
+        if !is_there || damaged_at.is_some() {
             without_audio.push(Provenance::from(recording));
-            if !stores.ledger().is_missing(blob) {
-                shared.wrong(Invariant::OwnersWord, format!("the audio of {id} is gone"));
-            }
+        }
+        if !is_there && !stores.ledger().is_missing(blob) {
+            shared.wrong(Invariant::OwnersWord, format!("the audio of {id} is gone"));
         }
     }
     let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();

@@ -24,8 +24,8 @@ pub struct Ledger {
     cleared: BTreeSet<StagedRef>,
     /// What its owners have given up.
     released: BTreeSet<BlobRef>,
-    /// Audio without a recording, of before an operator said which rows go on: nobody sweeps it.
-    given_up: BTreeSet<BlobRef>,
+    /// Audio without a recording, of before rows were put back, which knew of it perhaps.
+    forgotten: BTreeSet<BlobRef>,
     /// Which recordings were made of it.
     owners: BTreeMap<BlobRef, (UserId, RecordingId)>,
     /// When it was first heard of, by the true time.
@@ -134,16 +134,16 @@ impl Ledger {
         }
     }
 
-    /// Nobody looks any more for what was broken off until now: a recording may come of it yet.
-    pub fn stop_looking(&mut self) {
+    /// What was noted of what was broken off until now is not noted any more: a recording may come of it yet.
+    pub fn lose_notes(&mut self) {
         let broken_off = self.fates.iter().filter(|(_, fate)| **fate == Fate::Written);
-        self.given_up.extend(broken_off.map(|(blob, _)| blob.clone()));
+        self.forgotten.extend(broken_off.map(|(blob, _)| blob.clone()));
     }
 
-    /// Whether it was stored, and no recording was ever made of it, nor was it removed.
+    /// Whether it was stored, and no recording was ever made of it, nor was it removed, though it was noted all the while.
     #[must_use]
     pub fn is_broken_off(&self, blob: &BlobRef) -> bool {
-        self.fates.get(blob) == Some(&Fate::Written) && !self.given_up.contains(blob)
+        self.fates.get(blob) == Some(&Fate::Written) && !self.forgotten.contains(blob)
     }
 
     /// It is about to be removed.

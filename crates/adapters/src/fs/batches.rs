@@ -8,7 +8,6 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind},
     path::Path,
-    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -81,7 +80,17 @@ impl Batches for Fs {
         self.names.end_in_time(&self.own_batches).await;
         let (root, own) = (self.root.clone(), self.own_batches.clone());
         let after = after.map_or_else(String::new, |after| after.as_str().to_owned());
-        blocking(move || open_batches(&root, &own, then - LIFETIME, &after)).await
+        let listed = blocking(move || {
+            let noted = noted_before(&root, then - LIFETIME, &after)?;
+            let is_open = noted.iter().any(|name| own.is_filling_unsettled(name));
+            Ok((open_batches(&root, &own, noted)?, is_open))
+        });
+        let (open, is_open) = listed.await?;
+        if is_open {
+            // It is looked through the next time.
+            self.packs.end_open_pack().await;
+        }
+        Ok(open)
     }
 
     async fn blobs_in(&self, batch: &BatchRef, after: Option<BlobRef>) -> Result<Vec<BlobEntry>, BlobError> {
@@ -104,7 +113,7 @@ impl Batches for Fs {
 
     async fn end_batches(&self) -> Result<(), BlobError> {
         self.names.end(&self.own_batches).await;
-        self.own_batches.end();
+        self.packs.end_open_pack().await;
         let (root, settled) = (self.root.clone(), self.own_batches.take_finished());
         blocking(move || {
             forget(&root, &settled);
@@ -114,8 +123,8 @@ impl Batches for Fs {
     }
 }
 
-/// The batches of others that are gone, and those of this process that are full and in which something is not settled.
-fn open_batches(root: &Path, own: &Arc<OwnBatches>, then: Timestamp, after: &str) -> io::Result<Vec<BatchRef>> {
+/// What was noted before `then`, in order and behind `after`.
+fn noted_before(root: &Path, then: Timestamp, after: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root.join(OPEN))? {
         let entry = entry?;
@@ -127,9 +136,14 @@ fn open_batches(root: &Path, own: &Arc<OwnBatches>, then: Timestamp, after: &str
         }
     }
     names.sort_unstable();
+    Ok(names)
+}
+
+/// The batches of others that are gone, and those of this process that are full and in which something is not settled.
+fn open_batches(root: &Path, own: &OwnBatches, noted: Vec<String>) -> io::Result<Vec<BatchRef>> {
     let mut open = Vec::new();
-    for name in names {
-        if open.len() < PAGE && !own.has_no_need(&name) && (own.has(&name) || is_left(root, &name)?) {
+    for name in noted {
+        if open.len() < PAGE && !own.need_not_look_into(&name) && (own.has(&name) || is_left(root, &name)?) {
             open.push(BatchRef::new(name));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io, mem,
     os::unix::fs::MetadataExt as _,
     path::PathBuf,
 };
@@ -39,6 +39,11 @@ impl NewFile {
         self.begun.extend_from_slice(&buffer.bytes()[whole..size]);
         self.length += size as u64;
         Ok(self)
+    }
+
+    /// Removes the file again.
+    pub fn discard(mut self) -> io::Result<()> {
+        fs::remove_file(mem::take(&mut self.path))
     }
 
     /// Writes what stands behind the bytes, and makes the file survive a power cut: first its bytes, then its name.

@@ -50,6 +50,7 @@ impl NewPack {
         let (temporary, path) = (packs.join(format!(".{id}")), packs.join(id.to_string()));
         let made = direct::create(&temporary).and_then(|file| {
             let capacity = fill(&file, wanted, needed)?;
+            batches.add(&id.to_string(), 0);
             batches::note(root, &id.to_string())?;
             fs::rename(&temporary, &path)?;
             folder::sync(&packs)?;
@@ -61,6 +62,8 @@ impl NewPack {
             for path in [&temporary, &path] {
                 let _ = fs::remove_file(path);
             }
+            batches.forget(&id.to_string());
+            batches::forget(root, &[id.to_string()]);
         })
     }
 
@@ -96,11 +99,13 @@ impl Drop for NewPack {
         let batch = self.id.to_string();
         if self.end > 0 {
             let _ = self.file.set_len(self.end);
-            self.batches.fill(&batch);
         } else if fs::remove_file(&self.path).is_ok() {
             self.batches.forget(&batch);
             batches::forget(&self.root, &[batch]);
+            return;
         }
+        self.batches.fill(&batch);
+        batches::forget(&self.root, &self.batches.take_finished());
     }
 }
 

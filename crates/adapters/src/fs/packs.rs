@@ -49,8 +49,15 @@ pub struct Packs {
 /// The way to the writing thread, which ends with it.
 struct Thread {
     /// Dropped first: without it there is nothing to wait for.
-    arrivals: mpsc::Sender<Waiting>,
+    arrivals: mpsc::Sender<Arrival>,
     _thread: JoinOnDrop,
+}
+
+/// What comes to the writing thread.
+enum Arrival {
+    Blob(Waiting),
+    /// The open pack is to be full, as it is.
+    EndPack(oneshot::Sender<()>),
 }
 
 /// A blob on its way, and who waits for it.
@@ -76,13 +83,27 @@ impl Packs {
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the writing thread gave no answer");
         let arrivals = self.arrivals().map_err(from_io)?;
-        arrivals.send(Waiting { entry, answer }).await.map_err(|_| from_io(gone()))?;
+        arrivals.send(Arrival::Blob(Waiting { entry, answer })).await.map_err(|_| from_io(gone()))?;
         let place = answered.await.unwrap_or_else(|_| Err(gone())).map_err(from_io)?;
         Ok(StoredBlob { blob: place.to_ref(), size, sha256 })
     }
 
+    /// Has the open pack be full, if there is one: somebody wants to look through it.
+    pub async fn end_open_pack(&self) {
+        let arrivals = {
+            let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.as_ref().map(|thread| thread.arrivals.clone())
+        };
+        let (done, ended) = oneshot::channel();
+        if let Some(arrivals) = arrivals
+            && arrivals.send(Arrival::EndPack(done)).await.is_ok()
+        {
+            let _ = ended.await;
+        }
+    }
+
     /// The way to the writing thread, which is started if there is none, or none any more.
-    fn arrivals(&self) -> io::Result<mpsc::Sender<Waiting>> {
+    fn arrivals(&self) -> io::Result<mpsc::Sender<Arrival>> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let thread = match writer.take().filter(|thread| !thread.arrivals.is_closed()) {
             Some(thread) => thread,
@@ -106,9 +127,9 @@ impl Thread {
 struct Writer {
     root: Arc<Path>,
     batches: Arc<OwnBatches>,
-    arrivals: mpsc::Receiver<Waiting>,
-    /// Who did not fit into the last batch.
-    left_over: Option<Waiting>,
+    arrivals: mpsc::Receiver<Arrival>,
+    /// What did not fit into the last write.
+    left_over: Option<Arrival>,
     open: Option<NewPack>,
     /// The pack after the open one, on its way.
     ahead: Option<JoinHandle<io::Result<NewPack>>>,
@@ -120,9 +141,15 @@ impl Writer {
     fn run(mut self) {
         let mut buffer = Buffer::of_zeros(BATCH_BYTES);
         while let Some(first) = self.left_over.take().or_else(|| self.arrivals.blocking_recv()) {
-            match self.pack_for(first.entry.span()) {
-                Ok(pack) => self.write(pack, first, buffer.bytes_mut()),
-                Err(error) => answer(first.answer, Err(error)),
+            match first {
+                Arrival::Blob(first) => match self.pack_for(first.entry.span()) {
+                    Ok(pack) => self.write(pack, first, buffer.bytes_mut()),
+                    Err(error) => answer(first.answer, Err(error)),
+                },
+                Arrival::EndPack(done) => {
+                    drop(self.open.take());
+                    let _ = done.send(());
+                }
             }
         }
         // It removes itself, unused as it is.
@@ -164,12 +191,14 @@ impl Writer {
             entry.fill(&entry.header(place, written_at), &mut room[filled..end]);
             answers.push((answer, place));
             filled = end;
-            next = self.arrivals.try_recv().ok();
             let fits = |waiting: &Waiting| {
                 let together = filled as u64 + waiting.entry.span();
                 together <= room.len() as u64 && pack.has_room(together)
             };
-            self.left_over = next.take_if(|next| !fits(next));
+            match self.arrivals.try_recv().ok() {
+                Some(Arrival::Blob(waiting)) if fits(&waiting) => next = Some(waiting),
+                other => self.left_over = other,
+            }
         }
         let outcome = pack.append(&room[..filled]);
         // Of those that failed there may be some, too.

@@ -75,11 +75,7 @@ async fn write_all(
     let (file, checked) = (file?, checked?);
     if let Err(error) = received {
         // Removing a large file takes its time.
-        blocking(move || {
-            drop(file);
-            Ok(())
-        })
-        .await?;
+        blocking(move || file.discard()).await?;
         return Err(error.into());
     }
     Ok((file, checked))

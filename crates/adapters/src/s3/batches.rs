@@ -35,7 +35,7 @@ impl Batches for S3 {
             let page = self.list_beginning(&self.note_key(""), &after).await?;
             let left = page.contents().iter().filter(|note| is_older(note, then - LIFETIME));
             let names = left.filter_map(|note| note.key()?.strip_prefix(&self.note_key("")));
-            let open = names.filter(|name| batches::is_one(name) && !self.own_batches.has_no_need(name));
+            let open = names.filter(|name| batches::is_one(name) && !self.own_batches.need_not_look_into(name));
             let open: Vec<_> = open.map(|name| BatchRef::new(name.to_owned())).collect();
             match page.contents().last().and_then(|note| note.key()) {
                 Some(last) if open.is_empty() && page.is_truncated() == Some(true) => last.clone_into(&mut after),

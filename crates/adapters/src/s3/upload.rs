@@ -51,8 +51,9 @@ impl S3 {
         match sent {
             Ok((size, sha256)) => Ok(StoredBlob { blob: BlobRef::new(name), size, sha256 }),
             Err(error) => {
-                // If this fails too, the sweeper comes by.
-                if self.abort_leftover(&upload.key, &upload.id).await.is_ok_and(|is_aborted| is_aborted) {
+                // If this fails too, the sweeper comes by. It does as well where the parts may be put together at this moment.
+                let is_aborted = self.abort_leftover(&upload.key, &upload.id).await.is_ok_and(|is_aborted| is_aborted);
+                if is_aborted && matches!(error, BlobError::Body(_)) {
                     self.settle(&BlobRef::new(name));
                 }
                 Err(error)

@@ -140,7 +140,7 @@ fn expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<(Vec<Pen
 }
 
 /// Takes out uploads that nobody can read, and so nobody complete or abort, or they would have their part of the quota for
-/// ever. What was sent for them is found by an audit.
+/// ever. Their parts go by their age, and `tapebase verify` finds what was made of them.
 fn forget(connection: &Connection, damaged: &[Key]) -> rusqlite::Result<()> {
     // One that is sound by now stays.
     let columns: Vec<_> = rows::UPLOAD.iter().copied().filter(|column| *column != "checksum").collect();

@@ -71,6 +71,26 @@ async fn what_a_process_left_is_looked_through_by_the_next_and_closed() {
 }
 
 #[tokio::test]
+async fn what_is_unknown_in_an_open_pack_is_looked_for_by_its_own_process() {
+    let (store, _folder) = fresh().await;
+    let first = store.put(&whose(), blob::once(vec![7; 10].into())).await.expect("kept").blob;
+    assert_eq!(open_batches(&*store).await, [], "more is added to it");
+
+    // The pack ends with that, and another begins.
+    let second = store.put(&whose(), blob::once(vec![7; 10].into())).await.expect("kept").blob;
+
+    let batches = open_batches(&*store).await;
+    assert_eq!(batches.len(), 1);
+    assert_eq!(blobs_in(&*store, &batches[0]).await, std::slice::from_ref(&first));
+    assert_ne!(
+        first.as_str().split_once('-').map(|(pack, _)| pack),
+        second.as_str().split_once('-').map(|(pack, _)| pack)
+    );
+    store.close_batch(&batches[0]).await.expect("closed");
+    assert!(store.describe(&first).await.expect("read").is_some());
+}
+
+#[tokio::test]
 async fn a_note_is_left_alone_as_long_as_its_names_may_be_drawn() {
     let (store, folder) = fresh().await;
     for size in [10, 300_000] {

@@ -164,7 +164,7 @@ impl Direct {
         if !release(&*self.uploads, &*self.staging.blobs, upload, self.clock.now()).await? {
             return self.completed_otherwise(upload).await;
         }
-        self.damage.replace(&damaged, blob.clone()).await?;
+        let is_replaced = self.damage.replace(&damaged, blob.clone()).await?;
         match self.records.find(upload.owner, &upload.id).await? {
             Some(repaired) if repaired.blob == blob => {
                 let _ = self.staging.blobs.clear(&upload.staged).await;
@@ -172,7 +172,8 @@ impl Direct {
             }
             _ => {
                 self.abandon(upload).await;
-                if self.blobs.delete(&blob).await.is_ok() {
+                // Otherwise whoever took the recording out since has its audio, too.
+                if !is_replaced && self.blobs.delete(&blob).await.is_ok() {
                     self.blobs.settle(&blob);
                 }
                 Err(DirectError::NotFound)

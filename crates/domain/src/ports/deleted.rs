@@ -1,4 +1,4 @@
-//! The port for what is left of deleted recordings.
+//! The port for audio that is to be removed, and for what is left of deleted recordings.
 
 use async_trait::async_trait;
 

@@ -102,7 +102,7 @@ pub struct Ports {
     pub records: Arc<dyn RecordStore>,
     /// The order in which recordings have changed.
     pub feed: Arc<dyn ChangeFeed>,
-    /// What is left of deleted recordings.
+    /// Audio to be removed, and what is left of deleted recordings.
     pub deleted: Arc<dyn DeletedStore>,
     /// Everybody's rows about recordings.
     pub inventory: Arc<dyn Inventory>,
@@ -112,7 +112,8 @@ pub struct Ports {
     pub blobs: Arc<dyn BlobStore>,
     /// Which of them may have no recording.
     pub batches: Arc<dyn Batches>,
-    /// What is left of bytes that went wrong, where the blob store can tell.
+    /// What is left of bytes that went wrong, where the bytes are laid out by this program; other stores guard theirs
+    /// themselves.
     pub salvage: Option<Arc<dyn Salvage>>,
     /// Bytes of recordings that come in parts.
     pub staging: Staging,
@@ -149,7 +150,7 @@ pub struct Ports {
 pub enum PairError {
     /// The audio belongs to the rows of another store.
     #[error(
-        "the audio belongs to other rows than these, and would be swept: check `records` and `blobs`, \
+        "the audio belongs to other rows than these, which would take it for left over: check `records` and `blobs`, \
          or remove the claim (`ROWS` beside the audio) if those rows are gone for good"
     )]
     Strangers,

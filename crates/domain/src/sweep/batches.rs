@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{SweepError, Tally};
+use super::{LONGEST, SweepError};
 use crate::{
     blob::BlobRef,
     history::DueAudio,
-    ports::{BatchRef, Batches, BlobStore, DeletedStore, Ports},
+    ports::{BatchRef, Batches, Clock, DeletedStore, Ports},
     time::Timestamp,
     witnesses::{Doubt, Kept, ORPHANS_STAY, Suspect, Witnesses},
 };
@@ -17,18 +17,27 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Leftovers {
     /// Blobs that are nobody's.
-    pub nobodys: Vec<BlobRef>,
+    pub nobodys: Vec<DueAudio>,
     /// Blobs that may be somebody's, and stay.
     pub kept: Vec<Kept>,
     /// Whether the fate of some blob is not known yet.
     is_open: bool,
 }
 
+/// How much audio of batches came to what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found {
+    /// It has no recording.
+    pub orphans: u64,
+    /// It may have one.
+    pub doubtful: u64,
+}
+
 /// Looks through batches.
 #[derive(Clone)]
 pub struct BatchSweep {
     batches: Arc<dyn Batches>,
-    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
     deleted: Arc<dyn DeletedStore>,
     witnesses: Witnesses,
     grace: TimeDelta,
@@ -37,46 +46,45 @@ pub struct BatchSweep {
 impl BatchSweep {
     /// Blobs younger than `grace` are left alone.
     pub fn new(ports: &Ports, grace: TimeDelta) -> Self {
-        let Ports { batches, blobs, deleted, .. } = ports.clone();
-        Self { batches, blobs, deleted, witnesses: Witnesses::new(ports), grace }
+        let Ports { batches, clock, deleted, .. } = ports.clone();
+        Self { batches, clock, deleted, witnesses: Witnesses::new(ports), grace }
     }
 
-    /// Removes what is nobody's, and closes what was looked through. One batch that fails keeps no other from that.
-    pub async fn run(&self, now: Timestamp) -> Result<Tally, SweepError> {
-        let (mut count, mut outcome) = (Tally::default(), Ok(()));
+    /// Notes what has no recording, to be looked at again in a week, and closes what was looked through. One batch that fails
+    /// keeps no other from that.
+    pub async fn run(&self, now: Timestamp) -> Result<Found, SweepError> {
+        let (mut found, mut outcome, until) = (Found::default(), Ok(()), now + LONGEST);
         let mut after = None;
         loop {
             let batches = self.batches.open_batches(now - self.grace, after.take()).await?;
-            let Some(last) = batches.last() else { return outcome.map(|()| count) };
+            let Some(last) = batches.last() else { return outcome.map(|()| found) };
             after = Some(last.clone());
             for batch in &batches {
-                let cleared = self.clear(batch, now, &mut count).await;
-                outcome = outcome.and(cleared);
+                if self.clock.now() >= until {
+                    return outcome.map(|()| found);
+                }
+                let closed = self.close(batch, now, &mut found).await;
+                outcome = outcome.and(closed);
             }
         }
     }
 
-    async fn clear(&self, batch: &BatchRef, now: Timestamp, count: &mut Tally) -> Result<(), SweepError> {
+    async fn close(&self, batch: &BatchRef, now: Timestamp, found: &mut Found) -> Result<(), SweepError> {
         let Leftovers { nobodys, kept, mut is_open } = self.look_into(batch, now).await?;
-        for blob in nobodys {
-            if self.blobs.delete(&blob).await.is_ok() {
-                count.removed += 1;
-            } else {
-                count.failed += 1;
-                is_open = true;
-            }
+        for audio in nobodys {
+            self.deleted.note_audio(&audio, now + ORPHANS_STAY).await?;
+            found.orphans += 1;
         }
-        for Kept { blob, of, doubt } in &kept {
+        for Kept { blob, of, doubt } in kept {
             match (doubt, of) {
-                // It may be what the recording is missing, and is looked at again.
+                // It may be what the recording is missing now.
                 (Doubt::Unsettled, Some(of)) => {
-                    let audio = DueAudio { owner: of.owner, id: of.recording.clone(), blob: blob.clone() };
-                    self.deleted.note_audio(&audio, now + ORPHANS_STAY).await?;
+                    self.deleted.note_audio(&DueAudio::new(&of, blob), now + ORPHANS_STAY).await?;
                 }
                 (Doubt::Unknown(_), _) => is_open = true,
                 _ => {}
             }
-            count.doubtful += 1;
+            found.doubtful += 1;
         }
         if !is_open {
             self.batches.close_batch(batch).await?;
@@ -113,7 +121,7 @@ impl BatchSweep {
             found.is_open |= old.len() < count;
             for blob in self.witnesses.unreferred(old).await? {
                 match self.witnesses.ask(blob).await {
-                    Suspect::Nobodys(blob, _) => found.nobodys.push(blob),
+                    Suspect::Nobodys(audio) => found.nobodys.push(audio),
                     Suspect::Kept(kept) => found.kept.push(kept),
                 }
             }

@@ -4,7 +4,7 @@ use mockall::predicate::eq;
 
 use super::*;
 use crate::{
-    blob::{self, BlobRef, ByteRange, ByteStream},
+    blob::{self, BlobDescription, BlobRef, ByteRange, ByteStream},
     ports::{InventoryPage, MockInventory, MockSalvage},
     testing::{TestPorts, recording, timestamp},
 };
@@ -21,11 +21,33 @@ async fn verdict(
     opened: Result<Option<ByteStream<BlobError>>, BlobError>,
     row: Option<Recording>,
 ) -> Verdict {
-    let mut ports = TestPorts::at(NOW);
+    let (mut ports, mut salvage) = (TestPorts::at(NOW), MockSalvage::new());
     ports.blobs.expect_open().with(eq(memo.blob.clone()), eq(ByteRange::whole(6))).return_once(|_, _| opened);
     ports.records.expect_find().with(eq(memo.owner), eq(memo.id.clone())).returning(move |_, _| Ok(row.clone()));
-    let ports = Ports { inventory: Arc::new(MockInventory::new()), ..ports.build() };
-    Verify::new(&ports, TimeDelta::hours(24)).check(memo).await.expect("the rows answer")
+    salvage.expect_has_bad_header().returning(|_, _| Ok(false));
+    verify(ports, salvage).check(memo).await.expect("the rows answer")
+}
+
+/// The same of a store that guards its bytes itself, and is asked whether it has them.
+async fn asked(is_intact: Result<bool, BlobError>, described: Result<Option<BlobDescription>, BlobError>) -> Verdict {
+    let (mut ports, memo) = (TestPorts::at(NOW), memo());
+    ports.blobs.expect_is_intact().with(eq(stored(&memo))).return_once(|_| is_intact);
+    ports.blobs.expect_describe().with(eq(memo.blob.clone())).return_once(|_| described);
+    ports.blobs.expect_open().never();
+    let row = memo.clone();
+    ports.records.expect_find().returning(move |_, _| Ok(Some(row.clone())));
+    Verify::new(&ports.build(), TimeDelta::hours(24)).check(&memo).await.expect("the rows answer")
+}
+
+#[tokio::test]
+async fn a_store_that_guards_its_bytes_itself_is_asked_whether_it_has_them() {
+    let short = BlobDescription { provenance: None, size: 5, sha256: None, written_at: timestamp(NOW) };
+
+    assert!(matches!(asked(Ok(true), Err(broken())).await, Verdict::Sound));
+    assert!(matches!(asked(Ok(false), Ok(None)).await, Verdict::Missing));
+    assert!(matches!(asked(Ok(false), Ok(Some(short))).await, Verdict::Damaged { found: None }));
+    assert!(matches!(asked(Err(broken()), Ok(None)).await, Verdict::Unreadable(_)));
+    assert!(matches!(asked(Ok(false), Err(broken())).await, Verdict::Unreadable(_)));
 }
 
 fn body(bytes: &'static [u8]) -> ByteStream<BlobError> {

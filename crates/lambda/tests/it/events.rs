@@ -57,7 +57,7 @@ fn a_schedule_sweeps() {
 
     for event in [json!({"tapebase": "sweep"}), scheduled] {
         let report = invoke(&event);
-        for count in ["blobs", "failed", "uploads", "staged", "sessions"] {
+        for count in ["orphans", "failed", "uploads", "staged", "sessions"] {
             assert_eq!(report[count], 0, "{report}");
         }
     }

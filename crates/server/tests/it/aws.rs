@@ -16,4 +16,5 @@ mod seed;
 mod several;
 mod stall;
 mod stores;
+mod sweep_cost;
 mod verify;

@@ -37,6 +37,7 @@ mod stall;
 mod stop;
 mod strace;
 mod sweep;
+mod sweep_cost;
 mod sync;
 mod users;
 mod verify;

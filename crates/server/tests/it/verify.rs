@@ -57,7 +57,7 @@ impl Store {
     fn assert_sound(&self) {
         let output = self.verify(&[]);
         assert!(output.status.success(), "{output:?}");
-        assert!(text(&output).contains("4 recordings were read"), "{output:?}");
+        assert!(text(&output).contains("4 recordings were checked"), "{output:?}");
     }
 
     /// Fails with one line for the damage.
@@ -278,7 +278,7 @@ fn a_row_that_is_damaged_is_named_and_the_others_are_read() {
     for options in [&[][..], &["--repair"]] {
         let output = store.verify(options);
         let said = text(&output);
-        assert!(!output.status.success() && said.contains("3 recordings were read"), "{output:?}");
+        assert!(!output.status.success() && said.contains("3 recordings were checked"), "{output:?}");
         assert_eq!(said.matches("the row is damaged: its checksum is another").count(), 1, "{output:?}");
         assert!(orphan.exists(), "nobody can tell that it is not the damaged row's");
     }

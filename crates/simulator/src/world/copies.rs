@@ -100,6 +100,7 @@ impl World {
     /// Starts all servers on these stores.
     fn begin_with(&mut self, snapshot: &Snapshot, stores: InMemory) {
         self.must(self.stores.wait_for(self.stores.put_back(stores)));
+        self.stores.ledger().lose_notes();
         self.must(self.stores.wait_for(self.stores.inner().feed.renew_history()));
         (0..SERVERS).for_each(|server| self.start(server));
         let mut facts = self.shared.facts();

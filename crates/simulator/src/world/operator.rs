@@ -161,18 +161,8 @@ async fn go_on_with_rows(shared: &Shared, stores: &Stores, lineage: &Lineage) {
     shared.note("the operator has these rows go on");
     let Ok(recordings) = stores.recordings().await else { return };
     stores.ledger().give_up_all_but(&recordings);
-    let _end = RenewalEnds(stores);
     if let Err(error) = lineage.renew().await {
         shared.note(&format!("they do not: {error}"));
-    }
-}
-
-/// However a renewal ends, what was noted of uploads until then is forgotten perhaps.
-struct RenewalEnds<'a>(&'a Stores);
-
-impl Drop for RenewalEnds<'_> {
-    fn drop(&mut self) {
-        self.0.ledger().stop_looking();
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     changes::Waiters,
     damage::Damage,
     details::NewDetails,
+    history::DueAudio,
     id::UserId,
     media_type::MediaType,
     quota::Quota,
@@ -75,6 +76,8 @@ fn expect_mended(ports: &mut TestPorts, existing: &Recording, audio: &'static [u
             Ok(true)
         });
     ports.blobs.expect_delete().with(eq(existing.blob.clone())).times(1).returning(|_| Ok(()));
+    let replaced = DueAudio::from(existing);
+    ports.deleted.expect_audio_removed().withf(move |audio, _| *audio == replaced).times(1).returning(|_, _| Ok(()));
 }
 
 fn expect_noted(ports: &mut TestPorts, existing: &Recording) {

@@ -234,6 +234,10 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
     }
 
     let swept = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
+    // What has no recording was noted, and is asked for once more.
+    let later = Ports { clock: Arc::new(InDays(10)), ..ports.clone() };
+    let removed = Sweep::new(&later, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
+    assert!(removed.failed == 0 && removed.deleted >= swept.orphans, "{swept:?}, {removed:?}");
 
     println!("swept after {} recordings: {swept:?}", acknowledged.len());
     assert_eq!(swept.failed, 0);
@@ -246,5 +250,5 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
     }
     assert_eq!(blobs.len(), acknowledged.len(), "blobs without a recording are left");
     let again = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
-    assert_eq!((again.blobs, again.uploads, again.staged), (0, 0, 0));
+    assert_eq!((again.orphans, again.uploads, again.staged), (0, 0, 0));
 }

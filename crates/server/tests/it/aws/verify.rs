@@ -81,7 +81,7 @@ fn text(output: &Output) -> String {
 fn a_row_without_an_object_and_a_wrong_count_are_found_and_repaired() {
     let served = Served::with_recordings(5);
     let sound = served.verify(&["--repair"]);
-    assert!(sound.status.success() && text(&sound).contains("5 recordings were read"), "{sound:?}");
+    assert!(sound.status.success() && text(&sound).contains("5 recordings were checked"), "{sound:?}");
 
     let Recording { owner, id, blob, .. } = served.recordings().remove(2);
     served.runtime.block_on(served.ports.blobs.delete(&blob)).expect("deleted");
@@ -112,7 +112,7 @@ fn a_row_without_an_object_and_a_wrong_count_are_found_and_repaired() {
     let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
     let place = said.rsplit_once("--after ").expect(&said).1.trim().to_owned();
     let rest = served.verify(&["--after", &place]);
-    assert!(text(&rest).contains("4 recordings were read"), "{rest:?}");
+    assert!(text(&rest).contains("4 recordings were checked"), "{rest:?}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn an_object_without_a_row_is_removed_a_week_after_it_was_found() {
     // Somebody took it for settled.
     served.ports.blobs.settle(&stored.blob);
     served.runtime.block_on(served.ports.batches.end_batches()).expect("ended");
-    assert_eq!((served.sweep(2).blobs, served.audio()), (0, 4));
+    assert_eq!((served.sweep(2).orphans, served.audio()), (0, 4));
     let young = served.verify(&["--repair"]);
     assert!(young.status.success() && !text(&young).contains("without a recording"), "{young:?}");
 
@@ -137,5 +137,5 @@ fn an_object_without_a_row_is_removed_a_week_after_it_was_found() {
     assert_eq!((served.sweep(8).deleted, served.audio()), (0, 4));
     assert_eq!((served.sweep(10).deleted, served.audio()), (1, 3));
     let sound = served.verify(&[]);
-    assert!(sound.status.success() && text(&sound).contains("3 recordings were read"), "{sound:?}");
+    assert!(sound.status.success() && text(&sound).contains("3 recordings were checked"), "{sound:?}");
 }

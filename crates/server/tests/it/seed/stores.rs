@@ -14,11 +14,19 @@ use tempfile::TempDir;
 use super::{MIB, Phone, TRUSTING, assert_failed, assert_success, audio_files, eventually, login};
 use crate::{
     leftovers::{age, note_batch, pass_a_week, write_orphan},
-    server::Server,
+    server::{Server, command},
 };
 
 /// Has the sweeper come by soon after the start.
 const SWEEPING: (&str, &str) = ("TAPEBASE_SWEEP__EVERY", "500ms");
+
+/// Lets a sweep look at what was left behind, and a week pass for what it has noted.
+fn pass_the_sweeps(data_dir: &Path) {
+    age(data_dir);
+    let swept = command(data_dir, &[]).arg("sweep").output().expect("it runs");
+    assert!(swept.status.success(), "{swept:?}");
+    pass_a_week(data_dir);
+}
 
 /// Audio that gets a file of its own, and begins with `text`.
 fn large(text: &str) -> Vec<u8> {
@@ -58,7 +66,7 @@ fn audio_without_a_recording_is_swept_and_the_rest_stays() {
         note_batch(&data_dir, batch);
         write_orphan(&data_dir, batch)
     });
-    age(&data_dir);
+    pass_the_sweeps(&data_dir);
     let young = write_orphan(&data_dir, "7f3a09c1d2e4f");
 
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
@@ -83,7 +91,7 @@ fn what_a_killed_server_left_of_an_upload_is_swept() {
     drop(stream);
     let left = audio_files(&data_dir);
     assert_eq!(left.len(), 1);
-    age(&data_dir);
+    pass_the_sweeps(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     assert_eq!(phone.reconnect(&server).ids(), [""; 0]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).is_empty());
@@ -151,7 +159,7 @@ fn a_store_that_goes_down_in_mid_upload_leaves_nothing_for_long() {
     down.end();
     assert_eq!(phone.ids(), [""; 0]);
     assert!(server.terminate().success());
-    age(&data_dir);
+    pass_the_sweeps(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).is_empty());
     assert_eq!(phone.reconnect(&server).ids(), [""; 0]);
@@ -225,7 +233,7 @@ fn logins_uploads_and_deletes_without_a_database_are_503_and_all_is_well_afterwa
     let after = phone.ids();
     assert_eq!(after.len(), 1);
     assert!(server.terminate().success());
-    age(&data_dir);
+    pass_the_sweeps(&data_dir);
     let server = Server::start_on(&data_dir, &[TRUSTING, SWEEPING]);
     eventually(&server, "the orphan goes", || audio_files(&data_dir).len() == 1);
     let phone = phone.reconnect(&server);

@@ -69,7 +69,7 @@ fn an_entry_without_a_recording_is_removed_a_week_after_it_was_found() {
     assert!(text(&swept).contains("audio that was due            1"), "{swept:?}");
 
     let after = store.verify(&[]);
-    assert!(after.status.success() && text(&after).contains("3 recordings were read"), "{after:?}");
+    assert!(after.status.success() && text(&after).contains("3 recordings were checked"), "{after:?}");
 }
 
 #[test]
