@@ -1,4 +1,4 @@
-//! What Lambda is answered: the app's response in payload format 2.0.
+//! What Lambda is answered: the app's response in the form of the event.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,6 +20,18 @@ use crate::{
 /// The most bytes Lambda takes as an answer in one piece: 6 MB of JSON, base64 and all.
 const ANSWER_BYTES: usize = 6 << 20;
 
+/// How an answer is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In payload format 1.0, which load balancers have, too: with a list of values for each header, or with one value.
+    First {
+        /// Whether there are lists.
+        has_lists: bool,
+    },
+    /// In payload format 2.0.
+    Second,
+}
+
 /// An answer as the runtime sends it.
 pub type Answer = FunctionResponse<Box<RawValue>, Pieces>;
 
@@ -35,7 +47,7 @@ pub enum AnswerError {
 }
 
 /// Answers in one piece; a body too large for that is refused, with a problem that says so.
-pub async fn whole(response: HttpResponse, is_head: bool) -> Result<Answer, AnswerError> {
+pub async fn whole(response: HttpResponse, is_head: bool, form: Form) -> Result<Answer, AnswerError> {
     let head = Head::of(&response);
     let mut request_id = response.headers().get(problem::X_REQUEST_ID).cloned();
     let body = if is_head { BoxBody::new(()) } else { response.into_body() };
@@ -43,7 +55,7 @@ pub async fn whole(response: HttpResponse, is_head: bool) -> Result<Answer, Answ
     let limit = if head.is_text() { ANSWER_BYTES } else { ANSWER_BYTES / 4 * 3 };
     let problem = match collect(body, limit).await {
         Ok(body) => {
-            let answer = head.with_body(&body)?;
+            let answer = head.with_body(&body, form)?;
             if answer.get().len() <= ANSWER_BYTES {
                 return Ok(Answer::BufferedResponse(answer));
             }
@@ -57,7 +69,7 @@ pub async fn whole(response: HttpResponse, is_head: bool) -> Result<Answer, Answ
     };
     let refusal = problem.response(request_id.take());
     let (head, body) = (Head::of(&refusal), refusal.into_body());
-    Ok(Answer::BufferedResponse(head.with_body(&body.try_into_bytes().unwrap_or_default())?))
+    Ok(Answer::BufferedResponse(head.with_body(&body.try_into_bytes().unwrap_or_default(), form)?))
 }
 
 /// Answers piece by piece; `abort` is told of a body that fails when its head has long been sent.
@@ -76,11 +88,30 @@ struct Head {
     cookies: Vec<String>,
 }
 
+/// The same in payload format 1.0.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Whole<'a> {
+struct FirstHead {
+    status_code: u16,
+    status_description: String,
     #[serde(flatten)]
-    head: Head,
+    lines: Lines,
+}
+
+/// Lines of the head.
+#[derive(Serialize)]
+enum Lines {
+    #[serde(rename = "headers")]
+    Values(BTreeMap<String, String>),
+    #[serde(rename = "multiValueHeaders")]
+    Lists(BTreeMap<String, Vec<String>>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole<'a, H> {
+    #[serde(flatten)]
+    head: H,
     body: &'a str,
     is_base64_encoded: bool,
 }
@@ -119,12 +150,34 @@ impl Head {
         essence.starts_with("text/") || essence == "application/json" || essence.ends_with("+json")
     }
 
-    fn with_body(self, body: &[u8]) -> Result<Box<RawValue>, serde_json::Error> {
+    fn with_body(self, body: &[u8], form: Form) -> Result<Box<RawValue>, serde_json::Error> {
         let text = if self.is_text() || body.is_empty() { std::str::from_utf8(body).ok() } else { None };
-        match text {
-            Some(text) => to_raw_value(&Whole { head: self, body: text, is_base64_encoded: false }),
-            None => to_raw_value(&Whole { head: self, body: &BASE64.encode(body), is_base64_encoded: true }),
+        let encoded = if text.is_none() { BASE64.encode(body) } else { String::new() };
+        let (body, is_base64_encoded) = (text.unwrap_or(&encoded), text.is_none());
+        match form {
+            Form::First { has_lists } => {
+                to_raw_value(&Whole { head: self.into_first(has_lists), body, is_base64_encoded })
+            }
+            Form::Second => to_raw_value(&Whole { head: self, body, is_base64_encoded }),
         }
+    }
+
+    /// Without lists there can be one cookie.
+    fn into_first(self, has_lists: bool) -> FirstHead {
+        let Self { status_code, mut headers, cookies } = self;
+        let reason = StatusCode::from_u16(status_code).ok().and_then(|status| status.canonical_reason());
+        let cookie = header::SET_COOKIE.as_str().to_owned();
+        let lines = if has_lists {
+            let mut lists: BTreeMap<_, _> = headers.into_iter().map(|(name, value)| (name, vec![value])).collect();
+            if !cookies.is_empty() {
+                lists.insert(cookie, cookies);
+            }
+            Lines::Lists(lists)
+        } else {
+            headers.extend(cookies.into_iter().next().map(|first| (cookie, first)));
+            Lines::Values(headers)
+        };
+        FirstHead { status_code, status_description: format!("{status_code} {}", reason.unwrap_or_default()), lines }
     }
 
     fn into_prelude(self) -> Result<MetadataPrelude, http::Error> {

@@ -1,7 +1,9 @@
-//! What Lambda is invoked with: a request in API Gateway's payload format 2.0, or the time to sweep.
+//! What Lambda is invoked with: a request, or the time to sweep.
 //!
-//! HTTP APIs and function URLs send the same format.
+//! HTTP APIs and function URLs send payload format 2.0; REST APIs and load balancers an older one, see [`first`].
 //! Only what a request is made of is read; authorizers, parsed queries and the like are passed over.
+
+mod first;
 
 use std::{
     collections::HashMap,
@@ -18,7 +20,9 @@ use actix_web::http::{
 use bytes::Bytes;
 use data_encoding::BASE64;
 use futures_util::stream;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
+
+use crate::answer::Form;
 
 /// The stage whose name is not in the path.
 const DEFAULT_STAGE: &str = "$default";
@@ -34,15 +38,23 @@ pub struct Event {
     raw_path: Option<String>,
     #[serde(default)]
     raw_query_string: String,
-    #[serde(default)]
-    headers: HashMap<String, String>,
+    headers: Option<HashMap<String, String>>,
     #[serde(default)]
     cookies: Vec<String>,
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
     request_context: Option<RequestContext>,
+    // Of the older form.
+    http_method: Option<String>,
+    path: Option<String>,
+    multi_value_headers: Option<Lists>,
+    query_string_parameters: Option<HashMap<String, String>>,
+    multi_value_query_string_parameters: Option<Lists>,
 }
+
+/// The values of each name.
+type Lists = HashMap<String, Vec<String>>;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,11 +62,22 @@ enum Task {
     Sweep,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct RequestContext {
     #[serde(default)]
     stage: String,
-    http: Http,
+    http: Option<Http>,
+    /// Of a load balancer.
+    elb: Option<IgnoredAny>,
+    #[serde(default)]
+    identity: Identity,
+}
+
+/// Whom AWS saw, in the older form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    source_ip: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,8 +89,8 @@ struct Http {
 
 /// What an event asks for.
 pub enum Work {
-    /// To answer a request.
-    Answer(Request),
+    /// To answer a request, in this form.
+    Answer(Request, Form),
     /// To remove leftovers.
     Sweep,
 }
@@ -77,8 +100,8 @@ pub enum Work {
 pub enum EventError {
     /// It is of another kind.
     #[error(
-        "neither a request in payload format 2.0 nor a schedule: set the integration's payload format to 2.0, \
-         or send {{\"tapebase\": \"sweep\"}}"
+        "neither a request, in payload format 2.0 or 1.0, nor a schedule: send it as HTTP APIs, function URLs, REST APIs or \
+         load balancers do, or {{\"tapebase\": \"sweep\"}}"
     )]
     Unknown,
     /// A part of the request makes no sense.
@@ -91,17 +114,22 @@ impl Event {
     pub fn work(self) -> Result<Work, EventError> {
         match (self.tapebase, self.detail_type.as_deref(), self.version.as_deref()) {
             (Some(Task::Sweep), _, _) | (None, Some("Scheduled Event"), _) => Ok(Work::Sweep),
-            (None, None, Some("2.0")) => self.request().map(Work::Answer),
+            (None, None, _) if self.http_method.is_some() => {
+                let form = Form::First { has_lists: self.multi_value_headers.is_some() };
+                Ok(Work::Answer(self.first()?, form))
+            }
+            (None, None, Some("2.0")) => Ok(Work::Answer(self.request()?, Form::Second)),
             _ => Err(EventError::Unknown),
         }
     }
 
     fn request(self) -> Result<Request, EventError> {
-        let (Some(path), Some(RequestContext { stage, http })) = (self.raw_path, self.request_context) else {
+        let (Some(path), Some(RequestContext { stage, http: Some(http), .. })) = (self.raw_path, self.request_context)
+        else {
             return Err(EventError::Unknown);
         };
         let body = decode(self.body.unwrap_or_default(), self.is_base64_encoded)?;
-        let mut headers = headers(self.headers, &self.cookies)?;
+        let mut headers = headers(self.headers.unwrap_or_default(), &self.cookies)?;
         let payload = payload(body, &mut headers);
         let mut request = Request::with_payload(payload);
         let head = request.head_mut();

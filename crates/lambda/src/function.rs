@@ -7,7 +7,7 @@ use lambda_runtime::{Diagnostic, FunctionResponse, LambdaEvent, service_fn};
 use serde_json::value::to_raw_value;
 
 use crate::{
-    answer::{self, Answer, AnswerError},
+    answer::{self, Answer, AnswerError, Form},
     event::{Event, EventError, Work},
     pieces::Abort,
     range,
@@ -65,15 +65,17 @@ where
 
     async fn handle(&self, event: Event) -> Result<Answer, Failure> {
         let result = match event.work() {
-            Ok(Work::Answer(request)) => self.answer(request).await,
+            Ok(Work::Answer(request, form)) => self.answer(request, form).await,
             Ok(Work::Sweep) => self.sweep().await,
             Err(error) => Err(error.into()),
         };
         result.inspect_err(|failure| tracing::error!(cause = %failure, "an invocation failed"))
     }
 
-    async fn answer(&self, mut request: Request) -> Result<Answer, Failure> {
-        if !self.streams {
+    async fn answer(&self, mut request: Request, form: Form) -> Result<Answer, Failure> {
+        // Nobody who sends the older form takes answers in pieces.
+        let streams = self.streams && form == Form::Second;
+        if !streams {
             range::cut(&mut request);
         }
         let is_head = request.method() == Method::HEAD;
@@ -81,10 +83,10 @@ where
             Ok(response) => response.into_parts().1.map_into_boxed_body(),
             Err(error) => HttpResponse::from_error(error),
         };
-        let answer = if self.streams {
+        let answer = if streams {
             answer::streamed(response, is_head, &self.abort)
         } else {
-            answer::whole(response, is_head).await
+            answer::whole(response, is_head, form).await
         };
         Ok(answer?)
     }

@@ -11,7 +11,11 @@ fn audio(bytes: &'static [u8]) -> HttpResponse {
 }
 
 async fn answered(response: HttpResponse, is_head: bool) -> Value {
-    match whole(response, is_head).await {
+    answered_in(Form::Second, response, is_head).await
+}
+
+async fn answered_in(form: Form, response: HttpResponse, is_head: bool) -> Value {
+    match whole(response, is_head, form).await {
         Ok(Answer::BufferedResponse(answer)) => serde_json::from_str(answer.get()).expect("JSON"),
         Ok(Answer::StreamingResponse(_)) => panic!("it is streamed"),
         Err(error) => panic!("{error}"),
@@ -41,6 +45,31 @@ async fn text_stays_text_and_all_else_is_base64() {
         let answer = answered(response, false).await;
         assert_eq!((&answer["body"], &answer["isBase64Encoded"]), (&body.into(), &is_base64.into()));
     }
+}
+
+#[actix_web::test]
+async fn the_older_form_has_a_list_of_values_for_each_header_or_one_value() {
+    let response = || {
+        let mut response = HttpResponse::NotFound();
+        for name in ["vary", "set-cookie"] {
+            response.append_header((name, "a")).append_header((name, "b"));
+        }
+        response.content_type("audio/mp4").body("ID3")
+    };
+
+    let lists = answered_in(Form::First { has_lists: true }, response(), false).await;
+    let values = answered_in(Form::First { has_lists: false }, response(), false).await;
+
+    for answer in [&lists, &values] {
+        assert_eq!((&answer["statusCode"], &answer["statusDescription"]), (&404.into(), &"404 Not Found".into()));
+        assert_eq!((&answer["body"], &answer["isBase64Encoded"]), (&"SUQz".into(), &true.into()));
+        assert_eq!(answer["cookies"], Value::Null);
+    }
+    assert_eq!(lists["multiValueHeaders"]["vary"], serde_json::json!(["a, b"]));
+    assert_eq!(lists["multiValueHeaders"]["set-cookie"], serde_json::json!(["a", "b"]));
+    assert_eq!(lists["multiValueHeaders"]["content-length"], serde_json::json!(["3"]));
+    assert_eq!((&values["headers"]["vary"], &values["headers"]["set-cookie"]), (&"a, b".into(), &"a".into()));
+    assert_eq!((&lists["headers"], &values["multiValueHeaders"]), (&Value::Null, &Value::Null));
 }
 
 #[actix_web::test]

@@ -24,7 +24,7 @@ fn parse(event: Value) -> Result<Work, EventError> {
 
 fn request(event: Value) -> Request {
     match parse(event) {
-        Ok(Work::Answer(request)) => request,
+        Ok(Work::Answer(request, _)) => request,
         Ok(Work::Sweep) => panic!("no request"),
         Err(error) => panic!("{error}"),
     }
@@ -144,6 +144,8 @@ fn a_malformed_request_is_an_error() {
     ] {
         assert!(matches!(parse(event.clone()), Err(EventError::Malformed(_))), "{event}");
     }
+    let of_first = json!({"httpMethod": "GET", "path": "v1/me"});
+    assert!(matches!(parse(of_first), Err(EventError::Malformed("path"))));
     for event in [with(base(), "version", "1.0".into()), json!({}), json!({"version": "2.0"})] {
         assert!(matches!(parse(event.clone()), Err(EventError::Unknown)), "{event}");
     }
@@ -156,4 +158,57 @@ fn it_may_be_time_to_sweep() {
     for event in [json!({"tapebase": "sweep"}), scheduled] {
         assert!(matches!(parse(event), Ok(Work::Sweep)));
     }
+}
+
+/// As REST APIs send it.
+fn rest(path: &str) -> Value {
+    json!({
+        "resource": "/{proxy+}", "path": path, "httpMethod": "GET",
+        "headers": {"Accept": "b"}, "multiValueHeaders": {"Accept": ["a", "b"]},
+        "queryStringParameters": {"name": "größe & mehr"}, "multiValueQueryStringParameters": {"name": ["größe & mehr"]},
+        "requestContext": {"stage": "v1", "path": "/v1/v1/me", "identity": {"sourceIp": "203.0.113.7"}},
+        "body": null, "isBase64Encoded": false,
+    })
+}
+
+/// As load balancers send it, with values alone.
+fn balanced(path: &str) -> Value {
+    json!({
+        "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:…"}},
+        "httpMethod": "GET", "path": path, "queryStringParameters": {"name": "gr%C3%B6%C3%9Fe"},
+        "headers": {"accept": "a", "x-forwarded-for": "198.51.100.1, 203.0.113.7"}, "body": "", "isBase64Encoded": false,
+    })
+}
+
+#[test]
+fn rest_apis_send_the_older_form() {
+    let Ok(Work::Answer(request, form)) = parse(rest("/v1/me")) else { panic!("no request") };
+
+    assert_eq!(form, Form::First { has_lists: true });
+    assert_eq!(request.uri().to_string(), "/v1/me?name=gr%C3%B6%C3%9Fe%20%26%20mehr");
+    assert_eq!(request.headers().get_all("accept").map(HeaderValue::as_bytes).collect::<Vec<_>>(), [b"a", b"b"]);
+    assert_eq!(request.peer_addr().map(|peer| peer.ip().to_string()).as_deref(), Some("203.0.113.7"));
+    // An HTTP API leaves its stage in the path.
+    assert_eq!(self::request(with(rest("/v1/v1/me"), "version", "1.0".into())).path(), "/v1/me");
+    let nothing =
+        with(with(rest("/"), "multiValueQueryStringParameters", Value::Null), "queryStringParameters", Value::Null);
+    assert_eq!(self::request(nothing).uri().to_string(), "/");
+}
+
+#[test]
+fn load_balancers_send_the_older_form_and_leave_the_query_as_it_was() {
+    let Ok(Work::Answer(request, form)) = parse(balanced("/record/a%20b")) else { panic!("no request") };
+
+    assert_eq!(form, Form::First { has_lists: false });
+    assert_eq!(request.uri().to_string(), "/record/a%20b?name=gr%C3%B6%C3%9Fe");
+    assert_eq!(header(&request, "accept"), Some(&b"a"[..]));
+    assert_eq!(request.peer_addr().map(|peer| peer.ip().to_string()).as_deref(), Some("203.0.113.7"));
+}
+
+#[actix_web::test]
+async fn a_body_of_the_older_form_is_text_or_base64() {
+    let binary = with(with(rest("/"), "body", "AP+A".into()), "isBase64Encoded", true.into());
+
+    assert_eq!(body(request(binary)).await.as_deref(), Ok(&b"\x00\xFF\x80"[..]));
+    assert_eq!(body(request(with(balanced("/"), "body", "größe".into()))).await.as_deref(), Ok("größe".as_bytes()));
 }
