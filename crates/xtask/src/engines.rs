@@ -20,8 +20,8 @@ pub use oidc::OidcProvider;
 pub use packages::require_programs;
 pub use smtp::MailServer;
 
-use crate::{process, program};
-use packages::Packages;
+use crate::{debian::libraries, process, program};
+use packages::{Packages, RSYNC};
 use ports::{Port, Ports};
 
 /// Any region will do for the engines, but not for the programs that use them.
@@ -93,6 +93,8 @@ fn environment(packages: &Packages, ports: &Ports) -> Environment {
         ("AWS_LAMBDA_RIE", packages.rie.display().to_string()),
         ("OIDC_PROVIDER", packages.oidc.display().to_string()),
         ("SMTP_SERVER", packages.smtp.display().to_string()),
+        ("RSYNC", packages.rsync.join(RSYNC.program).display().to_string()),
+        ("RSYNC_LIBRARIES", libraries(&packages.rsync)),
         // The name of a bucket is no name of a host here.
         ("TAPEBASE_S3__PATH_STYLE", "true".to_owned()),
     ]

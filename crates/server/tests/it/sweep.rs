@@ -314,14 +314,20 @@ fn a_data_folder_is_moved_and_copied_without_a_word() {
     let swept = Swept::with_recordings(2);
     let run = |program: &str, arguments: &[&str]| {
         let mut command = std::process::Command::new(program);
-        let status = command.current_dir(swept.shelf.path("")).args(arguments).status().expect("it runs");
-        assert!(status.success(), "{program} {arguments:?}");
+        command.env("LD_LIBRARY_PATH", lent("RSYNC_LIBRARIES")).current_dir(swept.shelf.path("")).args(arguments);
+        assert!(command.status().expect("it runs").success(), "{program} {arguments:?}");
     };
+    // On a file system of its own, as a volume of a container is.
+    let volume = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let volume = volume.path().join("volume");
+    let volume = volume.to_str().expect("text");
 
     run("cp", &["-a", "data", "copied"]);
     run("sh", &["-c", "mkdir unpacked && tar -cf - -C copied . | tar -xf - -C unpacked"]);
     run("mv", &["unpacked", "moved"]);
-    for folder in ["copied", "moved", "data"] {
+    run(&lent("RSYNC"), &["--archive", "data/", "synced"]);
+    run("cp", &["-a", "data", volume]);
+    for folder in ["copied", "moved", "synced", volume, "data"] {
         for round in 0..2 {
             let server = Server::start_on(&swept.shelf.path(folder), &[]);
             let ready = server.send(&Request::new("GET", "/readyz")).expect(200).json();
@@ -332,6 +338,12 @@ fn a_data_folder_is_moved_and_copied_without_a_word() {
         let _ = swept.shelf.succeed(folder, &["sweep"]);
         let _ = swept.shelf.succeed(folder, &["doctor"]);
     }
+}
+
+/// What whoever starts the engines says of a program that the tests use.
+fn lent(name: &str) -> String {
+    let value = std::env::var_os(name).and_then(|value| value.into_string().ok());
+    value.expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`")
 }
 
 #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use super::curl::CURL;
 use super::dynamodb::{self, JAVA, JAVAC};
 use super::{oidc, smtp};
+use crate::debian::Package;
 use crate::node::{NODE, NPM};
 use crate::process::SETPRIV;
 use crate::python::{self, Environment};
@@ -18,6 +19,9 @@ const ENVIRONMENT: Environment = Environment {
     works: |home| seaweedfs(home).is_file() && rie(home).is_ok(),
 };
 
+/// Copies folders.
+pub const RSYNC: Package = Package { name: "rsync", program: "usr/bin/rsync", version: &["--version"] };
+
 /// Where each engine is.
 pub struct Packages {
     /// The folder of DynamoDB Local.
@@ -28,6 +32,8 @@ pub struct Packages {
     pub rie: PathBuf,
     /// The folder with the packages of an OpenID provider. Tests start it themselves: it is theirs to rotate and to stop.
     pub oidc: PathBuf,
+    /// The folder that `rsync` is unpacked in, with which a test moves data.
+    pub rsync: PathBuf,
     /// The folder with the packages of a mail server. Tests start it themselves, too.
     pub smtp: PathBuf,
 }
@@ -41,6 +47,7 @@ impl Packages {
             seaweedfs: seaweedfs(&home),
             rie: rie(&home)?,
             oidc: oidc::find()?,
+            rsync: RSYNC.find()?,
             smtp: smtp::find()?,
         })
     }
