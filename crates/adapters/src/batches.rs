@@ -155,11 +155,13 @@ impl OwnBatches {
     }
 
     /// Whether this process adds to a batch in which something is not settled.
+    #[cfg(feature = "embedded")]
     pub fn is_filling_unsettled(&self, batch: &str) -> bool {
         self.all().get(batch).is_some_and(|own| !own.is_full && own.unsettled > 0)
     }
 
     /// Whether this process has a batch.
+    #[cfg(feature = "embedded")]
     pub fn has(&self, batch: &str) -> bool {
         self.all().contains_key(batch)
     }

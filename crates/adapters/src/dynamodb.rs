@@ -28,16 +28,17 @@
 //! | insert | 1 transaction: the recording, the counters; 2 over a tombstone |
 //! | reserve | 1 transaction: the upload, the counters, when it is due; 2 over a tombstone |
 //! | settle | 1 transaction: the upload, the recording, the counters, what was due; 2 over a tombstone |
-//! | release | 1 transaction: the upload, the counters, what was due |
+//! | release | 1 transaction: the upload, the counters, what was due, and what is due of the object it may leave |
 //! | find, look up, upload, counters | 1 consistent read |
 //! | find to play | 1 call: consistent reads of the recording and of the counters, which have the epoch of its owner's links |
 //! | list a page | 1 consistent query of `by_received` or `by_recorded`; more only past 1 MB |
-//! | edit, move | 1 consistent read, 1 transaction: the recording, the counters |
+//! | edit, move | 1 consistent read, 1 transaction: the recording, the counters; of one whose audio is replaced, what is due of that |
 //! | remove | 1 consistent read, 1 transaction: the recording, the counters, what is due of its audio |
-//! | note that audio is removed | 1 conditional update of what is due |
+//! | note that audio is to be removed, or is, or is put off | 1 conditional put, or update, of what is due |
 //! | list changes | 1 consistent query of `by_changed`, 1 consistent read of the counters |
 //! | find orphans | 1 query of `sweep` for each pair of first characters among them |
 //! | find what is due of a kind | 16 queries of `sweep` |
+//! | walk through all recordings, or count what everybody has | a scan of the table |
 //! | sign up | 1 transaction: the user, the identity |
 //! | find an account | 2 consistent reads |
 //! | open a session | 1 consistent read of the user, 1 transaction: the session twice, when it is due, the counters; where there are as many as there may be, 1 consistent query and another that ends the least recently used as well |
@@ -56,7 +57,7 @@
 //!
 //! Whoever changes a recording in a process that has not yet seen its owner's counters reads them before.
 //!
-//! Nothing is ever scanned but by `tapebase rebuild`, and nothing filtered that a key could select. What has to be right together is
+//! Nothing is ever scanned but by `tapebase verify` and `rebuild`, and nothing else filtered that a key could select. What has to be right together is
 //! one transaction, so it is right on its own after a crash at any point.
 //!
 //! The item collection of one user is limited to 10 GB by the local indexes: some five million recordings.
@@ -65,7 +66,7 @@
 //!
 //! [`DynamoDb::set_up`] makes the table, [`DynamoDb::diagnose`] looks whether everything works. Serving needs the permissions
 //! `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem`, `DeleteItem` and `Query` on the table and `Query` on its indexes,
-//! whoever sweeps `DescribeTable` as well, and `tapebase rebuild` `Scan` on `sweep`.
+//! whoever sweeps `DescribeTable` as well, `tapebase verify` `Scan` on the table, and `tapebase rebuild` `Scan` on `sweep`.
 
 mod attempts;
 mod commit;

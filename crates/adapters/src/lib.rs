@@ -6,7 +6,7 @@
 //! | `fs` | `BlobStore`, `Batches`, `StagedBlobs`, `PartStore`, `Salvage` | large recordings in files of their own, small ones in shared ones |
 //! | `sqlite` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one database file |
 //! | `s3` | `BlobStore`, `Batches`, `StagedBlobs`, `PresignParts`, `PresignDownloads` | one object per recording |
-//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one table |
+//! | `dynamodb` | `RecordStore`, `ChangeFeed`, `DeletedStore`, `Inventory`, `UploadStore`, `UserStore`, `TokenStore`, `ErasureStore`, `AttemptStore`, `SingleUse` | one table |
 //! | [`oidc`] | `IdentityProviders` | the keys that OpenID providers publish |
 //! | [`smtp`] | `Mailer` | nothing |
 //! | [`argon2id`] | `PasswordHasher` | nothing |

@@ -32,12 +32,12 @@ impl Config {
             "changes.deleted must be a day to a hundred years: a device that was away for longer reads everything again"
         );
         anyhow::ensure!(!self.sweep.every.is_zero(), "sweep.every must be longer than nothing");
-        let TimeoutsConfig { head, body, send, keep_alive, shutdown } = self.timeouts;
+        let TimeoutsConfig { head, body, send, keep_alive, drain, shutdown } = self.timeouts;
         anyhow::ensure!(
             ![head, body, send, keep_alive].contains(&Duration::ZERO),
-            "every one of timeouts must be longer than nothing"
+            "timeouts.head, body, send and keep_alive must be longer than nothing"
         );
-        for duration in [head, body, send, keep_alive, shutdown, self.sweep.every] {
+        for duration in [head, body, send, keep_alive, drain, shutdown, self.sweep.every] {
             delta(duration)?;
         }
         // A body that is only just fast enough is written a megabyte at a time: its file may be that old

@@ -251,7 +251,10 @@ pub struct TimeoutsConfig {
     /// For the next request on a connection.
     #[serde(with = "duration")]
     pub keep_alive: Duration,
-    /// For requests in flight, once told to stop.
+    /// For whoever sends requests to learn that no more are to be sent, once told to stop.
+    #[serde(with = "duration")]
+    pub drain: Duration,
+    /// For requests in flight, after that.
     #[serde(with = "duration")]
     pub shutdown: Duration,
 }
@@ -263,6 +266,7 @@ impl Default for TimeoutsConfig {
             body: Duration::from_secs(30),
             send: Duration::from_mins(2),
             keep_alive: Duration::from_secs(30),
+            drain: Duration::ZERO,
             shutdown: Duration::from_secs(30),
         }
     }

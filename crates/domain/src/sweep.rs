@@ -7,13 +7,14 @@ mod batches;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 
 use self::batches::BatchSweep;
 pub use self::batches::Leftovers;
 use crate::{
+    digest::Sha256,
     direct::release,
     erasure::{Erased, Erasure},
     history::{DueAudio, Retention},
@@ -119,6 +120,19 @@ impl Sweep {
             grace,
             retention,
         }
+    }
+
+    /// Whether it is this process that sweeps: of all on the same stores that ask in one period of `every`, the first does.
+    /// Where it does not come to its end, others go on in the next period.
+    ///
+    /// # Errors
+    /// A failing row store.
+    pub async fn is_first(&self, every: Duration) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let since_1970 = (now - Timestamp::UNIX_EPOCH).to_std().unwrap_or_default();
+        let period = since_1970.as_nanos() / every.as_nanos().max(1);
+        let turn = Sha256::of(format!("sweep {period} of {every:?}").as_bytes());
+        self.single_use.use_up(turn, now + 2 * every).await
     }
 
     /// Goes once through everything that may be left over. Nothing is removed on the word of rows that have another history

@@ -19,6 +19,7 @@ mod rates;
 mod request_log;
 mod requests;
 pub mod routes;
+mod stopping;
 mod tasks;
 
 pub use self::{
@@ -32,6 +33,7 @@ pub use self::{
         proxies::{InvalidProxy, Proxies},
         texts::Texts,
     },
+    stopping::Stopping,
     tasks::Tasks,
 };
 

@@ -18,7 +18,7 @@ use tapebase_domain::{
     ports::{BlobStore, Clock, RecordStore, causes},
     sweep::Sweep,
 };
-use tapebase_http::{Failures, Tasks, routes::routes, wrapped};
+use tapebase_http::{Failures, Stopping, Tasks, routes::routes, wrapped};
 use tokio::{
     runtime::Handle,
     select,
@@ -31,7 +31,7 @@ use crate::{
     exclusive::Exclusive,
     first_run,
     supervise::supervise,
-    sweep,
+    sweep::{self, Schedule},
 };
 
 /// How long the stores are waited for at the end, if somebody does not let go of them.
@@ -56,7 +56,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if let Some(lineage) = &lineage {
         sweep::advance(lineage, &failures, &*clock).await;
     }
-    let shown = failures.clone();
+    let (shown, stopping) = (failures.clone(), Stopping::default());
+    let is_stopping = stopping.clone();
     let (records, blobs, batches) = (ports.records.clone(), ports.blobs.clone(), ports.batches.clone());
     let tasks = Tasks::new(Handle::current(), 2 * config.limits.connections);
     let routes = routes(services, ports, http_policy, tasks.clone());
@@ -66,6 +67,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         let app = App::new().wrap(from_fn(connections::track));
         wrapped(app, &origins)
             .app_data(Data::new(shown.clone()))
+            .app_data(Data::new(is_stopping.clone()))
             .app_data(at_the_door.clone())
             .configure(routes.clone())
     })
@@ -93,9 +95,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (rows, audio) = config.stores();
     warn_of_risks(&config, &addresses);
     tracing::info!(%address, records = %rows, blobs = %audio, "serving");
-    let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, config.sweep.every, failures.clone(), clock.clone()));
+    let schedule = Schedule { every: config.sweep.every, is_shared: !exclusive.is_held() };
+    let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, schedule, failures.clone(), clock.clone()));
     let server = server.run();
-    tokio::spawn(stop_when_told(told, changes, server.handle()));
+    tokio::spawn(stop_when_told(told, (stopping, timeouts.drain), changes, server.handle()));
     server.await?;
     sweeper.abort();
     let _ = sweeper.await;
@@ -114,8 +117,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn sweep_for_ever(sweep: Sweep, damage: Damage, every: Duration, failures: Failures, clock: Arc<dyn Clock>) {
-    let start = || sweep::regularly(sweep.clone(), damage.clone(), every, &failures, &*clock);
+async fn sweep_for_ever(sweep: Sweep, damage: Damage, schedule: Schedule, failures: Failures, clock: Arc<dyn Clock>) {
+    let start = || sweep::regularly(sweep.clone(), damage.clone(), schedule, &failures, &*clock);
     supervise(sweep::TASK, failures.clone(), clock.clone(), start).await;
 }
 
@@ -134,11 +137,24 @@ async fn drop_stores(records: Arc<dyn RecordStore>, blobs: Arc<dyn BlobStore>) {
 
 /// On SIGTERM finishes what is in flight, on SIGINT breaks it off. Whoever waits for changes is answered first: the
 /// server stops once nobody waits for an answer.
-async fn stop_when_told((mut terminate, mut interrupt): (Signal, Signal), changes: Changes, server: ServerHandle) {
+///
+/// Before that, whoever sends requests here has time to notice that they are to go elsewhere.
+async fn stop_when_told(
+    (mut terminate, mut interrupt): (Signal, Signal),
+    (stopping, drain): (Stopping, Duration),
+    changes: Changes,
+    server: ServerHandle,
+) {
     let is_graceful = select! {
         _ = terminate.recv() => true,
         _ = interrupt.recv() => false,
     };
+    stopping.begin();
+    let is_graceful = is_graceful
+        && select! {
+            () = sleep(drain) => true,
+            _ = interrupt.recv() => false,
+        };
     changes.close();
     server.stop(is_graceful).await;
 }

@@ -62,18 +62,28 @@ pub async fn close(batches: &dyn Batches) {
     }
 }
 
+/// How often to sweep, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    /// How much time is between two sweeps.
+    pub every: Duration,
+    /// Whether other servers have the same stores: then one of them sweeps.
+    pub is_shared: bool,
+}
+
 /// Sweeps every so often, logs what came of it, and notes whether it failed; and reminds of audio that is damaged. Not at
 /// once: whoever has just put something back that should not have been has time to notice.
-pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: &Failures, clock: &dyn Clock) {
-    let mut due = interval_at(Instant::now() + every, every);
+pub async fn regularly(sweep: Sweep, damage: Damage, schedule: Schedule, failures: &Failures, clock: &dyn Clock) {
+    let mut due = interval_at(Instant::now() + schedule.every, schedule.every);
     loop {
         due.tick().await;
         let damaged = damage.count();
         if damaged > 0 {
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
-        match sweep.run().await {
-            Ok(Swept {
+        match run(&sweep, schedule).await {
+            Ok(None) => {}
+            Ok(Some(Swept {
                 orphans,
                 failed,
                 doubtful,
@@ -84,7 +94,7 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
                 tombstones,
                 erased,
                 unerased,
-            }) => {
+            })) => {
                 failures.clear(TASK);
                 failures.clear(HISTORY);
                 tracing::info!(
@@ -110,6 +120,14 @@ pub async fn regularly(sweep: Sweep, damage: Damage, every: Duration, failures: 
             }
         }
     }
+}
+
+/// What was swept, unless another server does.
+async fn run(sweep: &Sweep, Schedule { every, is_shared }: Schedule) -> Result<Option<Swept>, SweepError> {
+    if is_shared && !sweep.is_first(every).await? {
+        return Ok(None);
+    }
+    sweep.run().await.map(Some)
 }
 
 /// `tapebase sweep`: sweeps once, and prints what was removed.

@@ -79,7 +79,7 @@ async fn what_is_unknown_in_an_open_pack_is_looked_for_by_its_own_process() {
     // The pack ends with that, and another begins.
     let second = store.put(&whose(), blob::once(vec![7; 10].into())).await.expect("kept").blob;
 
-    let batches = open_batches(&*store).await;
+    let batches = store.open_batches(SystemClock.now() + TimeDelta::days(1), None).await.expect("listed");
     assert_eq!(batches.len(), 1);
     assert_eq!(blobs_in(&*store, &batches[0]).await, std::slice::from_ref(&first));
     assert_ne!(

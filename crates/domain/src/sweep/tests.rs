@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use mockall::{Sequence, predicate::eq};
 
 use super::*;
@@ -252,6 +254,26 @@ async fn audio_that_is_due_stays_while_its_recording_may_be_missing_it() {
         let expected = Swept { deleted: goes.into(), doubtful: (!is_there).into(), ..Swept::default() };
         assert_eq!(swept, expected);
     }
+}
+
+#[tokio::test]
+async fn of_all_that_ask_in_one_period_the_first_sweeps() {
+    let every = Duration::from_hours(1);
+    let mut turns = Vec::new();
+    for now in ["2026-11-23T12:00:00Z", "2026-11-23T12:59:59Z", "2026-11-23T13:00:00Z"] {
+        let mut ports = TestPorts::at(now);
+        let (asked, later) = (Arc::new(Mutex::new(None)), timestamp(now) + 2 * every);
+        let seen = asked.clone();
+        ports.single_use.expect_use_up().withf(move |_, expires_at| *expires_at == later).return_once(
+            move |turn, _| {
+                *seen.lock().expect("not poisoned") = Some(turn);
+                Ok(false)
+            },
+        );
+        assert!(!sweep(ports).is_first(every).await.expect("an answer"), "another was");
+        turns.push(asked.lock().expect("not poisoned").take().expect("asked"));
+    }
+    assert!(turns[0] == turns[1] && turns[1] != turns[2], "{turns:?}");
 }
 
 /// What becomes of a blob in a batch that an index says nobody refers to, and that says it is of `memo`; its row is then

@@ -5,7 +5,7 @@ use tapebase_api::{self as api, Slug};
 use tapebase_domain::Services;
 
 use crate::{
-    Failures, Tasks,
+    Failures, Stopping, Tasks,
     answers::{
         document::Document,
         problem::{Meaning, Problem},
@@ -27,14 +27,18 @@ pub async fn healthz() -> HttpResponse {
 /// Asks every store: use it to decide whether to send requests here.
 #[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "Server", security(()), responses(
     (status = 200, description = "All stores respond, or did less than a second ago", body = api::Readiness),
-    (status = 503, description = "A store does not respond"),
+    (status = 503, description = "A store does not respond, or the server is stopping"),
     (status = 507, description = "A store is full"),
 ))]
 pub async fn readyz(
     services: web::Data<Services>,
     tasks: web::Data<Tasks>,
     failures: Option<web::Data<Failures>>,
+    stopping: Option<web::Data<Stopping>>,
 ) -> Result<HttpResponse, Problem> {
+    if stopping.is_some_and(|stopping| stopping.has_begun()) {
+        return Err(Problem::new(Slug::Unavailable, "The server is stopping: send requests elsewhere."));
+    }
     services.readiness.check().await?;
     Ok(HttpResponse::Ok().json(api::Readiness {
         status: "ready".to_owned(),

@@ -1,6 +1,9 @@
 //! A server that is told to stop leaves its data folder as if it had never been open.
 
-use std::{fs, thread};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use tapebase_conformance::http::Request;
 use tempfile::TempDir;
@@ -34,4 +37,26 @@ fn stop_after_one_upload() {
     let names = fs::read_dir(folder.path().join("data")).expect("read").map(|entry| entry.expect("read").file_name());
     let log: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with("-wal")).collect();
     assert!(log.is_empty(), "{log:?}");
+}
+
+#[test]
+fn whoever_sends_requests_learns_that_no_more_are_to_be_sent_before_a_server_stops() {
+    let server = Server::start(&[("TAPEBASE_TIMEOUTS__DRAIN", "3s")]);
+    let ready = || server.send(&Request::new("GET", "/readyz"));
+    let _ = ready().expect(200);
+
+    let since = Instant::now();
+    server.signal("TERM");
+    while ready().status == 200 {
+        assert!(since.elapsed() < Duration::from_secs(2), "it says that it is ready");
+    }
+
+    let answer = ready();
+    assert_eq!(answer.problem(), "unavailable");
+    assert!(answer.json()["detail"].as_str().expect("a detail").contains("stopping"), "{answer:?}");
+    let token = server.sign_up("ann");
+    let upload = Request::new("POST", "/v1/recordings").bearer(&token).body("audio/mp4", vec![1; 9_000]);
+    let _ = server.send(&upload).expect(201);
+    assert!(server.terminate().success());
+    assert!(since.elapsed() > Duration::from_secs(2), "after {:?}", since.elapsed());
 }

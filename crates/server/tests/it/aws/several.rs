@@ -1,11 +1,17 @@
 //! Two servers on one table and one bucket: what one of them takes away is gone at the other at once.
 
+use std::{
+    fs::{self, File},
+    time::{Duration, Instant},
+};
+
 use serde_json::json;
 use tapebase_conformance::http::{
     Client as _, Request, Tcp,
     cases::user::{PASSWORD, User, id, log_in},
     text,
 };
+use tempfile::TempDir;
 
 use super::stores;
 use crate::server::{Server, borrowed, command};
@@ -88,4 +94,31 @@ fn guesses_at_one_server_count_at_the_other() {
     let refused = second.send(&log_in(&ann.email, "guess number two"));
     assert_eq!(refused.problem(), "too-many-attempts");
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
+}
+
+#[test]
+fn of_several_servers_one_sweeps() {
+    let (settings, folder) = (stores::fresh(), TempDir::new().expect("a folder"));
+    let (every, sweeping) = (Duration::from_secs(1), ("TAPEBASE_SWEEP__EVERY", "1s"));
+    let logs = ["first", "second", "third"].map(|name| folder.path().join(name));
+    let begun = Instant::now();
+    let servers = logs.each_ref().map(|log| {
+        let data_dir = log.with_extension("data");
+        let mut command = command(&data_dir, &[&borrowed(&settings)[..], &[sweeping]].concat());
+        command.stderr(File::create(log).expect("made"));
+        Server::run(command, &data_dir)
+    });
+    let swept = || -> usize {
+        let logs = logs.iter().map(|log| fs::read_to_string(log).expect("read"));
+        logs.map(|log| log.matches("\"swept\"").count()).sum()
+    };
+
+    while swept() < 4 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "nobody sweeps");
+        let _ = servers[0].send(&Request::new("GET", "/healthz")).expect(200);
+    }
+
+    let (sweeps, periods) = (swept(), begun.elapsed().as_secs() + 2);
+    assert!(sweeps as u64 <= periods, "{sweeps} sweeps in {periods} periods of {every:?}");
+    drop(servers);
 }
