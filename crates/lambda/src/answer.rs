@@ -27,6 +27,8 @@ pub enum Form {
     First {
         /// Whether there are lists.
         has_lists: bool,
+        /// Whether it goes to a load balancer, which alone takes the status in words.
+        is_balanced: bool,
     },
     /// In payload format 2.0.
     Second,
@@ -93,7 +95,8 @@ struct Head {
 #[serde(rename_all = "camelCase")]
 struct FirstHead {
     status_code: u16,
-    status_description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_description: Option<String>,
     #[serde(flatten)]
     lines: Lines,
 }
@@ -155,15 +158,15 @@ impl Head {
         let encoded = if text.is_none() { BASE64.encode(body) } else { String::new() };
         let (body, is_base64_encoded) = (text.unwrap_or(&encoded), text.is_none());
         match form {
-            Form::First { has_lists } => {
-                to_raw_value(&Whole { head: self.into_first(has_lists), body, is_base64_encoded })
+            Form::First { has_lists, is_balanced } => {
+                to_raw_value(&Whole { head: self.into_first(has_lists, is_balanced), body, is_base64_encoded })
             }
             Form::Second => to_raw_value(&Whole { head: self, body, is_base64_encoded }),
         }
     }
 
     /// Without lists there can be one cookie.
-    fn into_first(self, has_lists: bool) -> FirstHead {
+    fn into_first(self, has_lists: bool, is_balanced: bool) -> FirstHead {
         let Self { status_code, mut headers, cookies } = self;
         let reason = StatusCode::from_u16(status_code).ok().and_then(|status| status.canonical_reason());
         let cookie = header::SET_COOKIE.as_str().to_owned();
@@ -177,7 +180,8 @@ impl Head {
             headers.extend(cookies.into_iter().next().map(|first| (cookie, first)));
             Lines::Values(headers)
         };
-        FirstHead { status_code, status_description: format!("{status_code} {}", reason.unwrap_or_default()), lines }
+        let status_description = is_balanced.then(|| format!("{status_code} {}", reason.unwrap_or_default()));
+        FirstHead { status_code, status_description, lines }
     }
 
     fn into_prelude(self) -> Result<MetadataPrelude, http::Error> {

@@ -115,7 +115,8 @@ impl Event {
         match (self.tapebase, self.detail_type.as_deref(), self.version.as_deref()) {
             (Some(Task::Sweep), _, _) | (None, Some("Scheduled Event"), _) => Ok(Work::Sweep),
             (None, None, _) if self.http_method.is_some() => {
-                let form = Form::First { has_lists: self.multi_value_headers.is_some() };
+                let is_balanced = self.request_context.as_ref().is_some_and(|context| context.elb.is_some());
+                let form = Form::First { has_lists: self.multi_value_headers.is_some(), is_balanced };
                 Ok(Work::Answer(self.first()?, form))
             }
             (None, None, Some("2.0")) => Ok(Work::Answer(self.request()?, Form::Second)),

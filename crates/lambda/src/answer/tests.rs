@@ -57,14 +57,15 @@ async fn the_older_form_has_a_list_of_values_for_each_header_or_one_value() {
         response.content_type("audio/mp4").body("ID3")
     };
 
-    let lists = answered_in(Form::First { has_lists: true }, response(), false).await;
-    let values = answered_in(Form::First { has_lists: false }, response(), false).await;
+    let lists = answered_in(Form::First { has_lists: true, is_balanced: false }, response(), false).await;
+    let values = answered_in(Form::First { has_lists: false, is_balanced: true }, response(), false).await;
 
     for answer in [&lists, &values] {
-        assert_eq!((&answer["statusCode"], &answer["statusDescription"]), (&404.into(), &"404 Not Found".into()));
+        assert_eq!(answer["statusCode"], 404);
         assert_eq!((&answer["body"], &answer["isBase64Encoded"]), (&"SUQz".into(), &true.into()));
         assert_eq!(answer["cookies"], Value::Null);
     }
+    assert_eq!((&lists["statusDescription"], &values["statusDescription"]), (&Value::Null, &"404 Not Found".into()));
     assert_eq!(lists["multiValueHeaders"]["vary"], serde_json::json!(["a, b"]));
     assert_eq!(lists["multiValueHeaders"]["set-cookie"], serde_json::json!(["a", "b"]));
     assert_eq!(lists["multiValueHeaders"]["content-length"], serde_json::json!(["3"]));

@@ -11,9 +11,12 @@ use actix_web::http::{
     Method,
     header::{HeaderMap, HeaderName},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Event, EventError, Lists, decode, header_value, payload, uri, without_stage};
+
+/// What stands in a query as it is (RFC 3986 section 2.3): names are compared as they come.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Event {
     /// The request of an event of the older form; what is not there may be `null`.
@@ -32,8 +35,7 @@ impl Event {
         let stage = if self.version.is_some() { context.stage.as_str() } else { "" };
         head.uri = uri(without_stage(&path, stage), &query)?;
         head.headers = headers;
-        let address = peer.and_then(|address| address.parse::<IpAddr>().ok());
-        head.peer_addr = address.map(|address| SocketAddr::new(address, 0));
+        head.peer_addr = peer.as_deref().and_then(address).map(|address| SocketAddr::new(address, 0));
         Ok(request)
     }
 }
@@ -47,7 +49,7 @@ fn lists(lists: Option<Lists>, values: Option<HashMap<String, String>>) -> Lists
 /// A query as it was sent. Load balancers pass it on as it is; all others decode it.
 fn query(parameters: Lists, is_encoded: bool) -> String {
     let encode = |text: &str| {
-        if is_encoded { text.to_owned() } else { utf8_percent_encode(text, NON_ALPHANUMERIC).to_string() }
+        if is_encoded { text.to_owned() } else { utf8_percent_encode(text, ESCAPED).to_string() }
     };
     let mut query = String::new();
     for (name, values) in parameters {
@@ -69,6 +71,11 @@ fn headers(lines: Lists) -> Result<HeaderMap, EventError> {
         }
     }
     Ok(headers)
+}
+
+/// An address, which a load balancer may be set to add the port to.
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip())).ok()
 }
 
 /// Whom a load balancer saw: it adds them at the end.

@@ -165,7 +165,7 @@ fn rest(path: &str) -> Value {
     json!({
         "resource": "/{proxy+}", "path": path, "httpMethod": "GET",
         "headers": {"Accept": "b"}, "multiValueHeaders": {"Accept": ["a", "b"]},
-        "queryStringParameters": {"name": "größe & mehr"}, "multiValueQueryStringParameters": {"name": ["größe & mehr"]},
+        "queryStringParameters": {"name": "größe & mehr"}, "multiValueQueryStringParameters": {"social_id": ["größe & mehr"]},
         "requestContext": {"stage": "v1", "path": "/v1/v1/me", "identity": {"sourceIp": "203.0.113.7"}},
         "body": null, "isBase64Encoded": false,
     })
@@ -176,7 +176,7 @@ fn balanced(path: &str) -> Value {
     json!({
         "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:…"}},
         "httpMethod": "GET", "path": path, "queryStringParameters": {"name": "gr%C3%B6%C3%9Fe"},
-        "headers": {"accept": "a", "x-forwarded-for": "198.51.100.1, 203.0.113.7"}, "body": "", "isBase64Encoded": false,
+        "headers": {"accept": "a", "x-forwarded-for": "198.51.100.1, 203.0.113.7:4711"}, "body": "", "isBase64Encoded": false,
     })
 }
 
@@ -184,8 +184,8 @@ fn balanced(path: &str) -> Value {
 fn rest_apis_send_the_older_form() {
     let Ok(Work::Answer(request, form)) = parse(rest("/v1/me")) else { panic!("no request") };
 
-    assert_eq!(form, Form::First { has_lists: true });
-    assert_eq!(request.uri().to_string(), "/v1/me?name=gr%C3%B6%C3%9Fe%20%26%20mehr");
+    assert_eq!(form, Form::First { has_lists: true, is_balanced: false });
+    assert_eq!(request.uri().to_string(), "/v1/me?social_id=gr%C3%B6%C3%9Fe%20%26%20mehr");
     assert_eq!(request.headers().get_all("accept").map(HeaderValue::as_bytes).collect::<Vec<_>>(), [b"a", b"b"]);
     assert_eq!(request.peer_addr().map(|peer| peer.ip().to_string()).as_deref(), Some("203.0.113.7"));
     // An HTTP API leaves its stage in the path.
@@ -199,7 +199,7 @@ fn rest_apis_send_the_older_form() {
 fn load_balancers_send_the_older_form_and_leave_the_query_as_it_was() {
     let Ok(Work::Answer(request, form)) = parse(balanced("/record/a%20b")) else { panic!("no request") };
 
-    assert_eq!(form, Form::First { has_lists: false });
+    assert_eq!(form, Form::First { has_lists: false, is_balanced: true });
     assert_eq!(request.uri().to_string(), "/record/a%20b?name=gr%C3%B6%C3%9Fe");
     assert_eq!(header(&request, "accept"), Some(&b"a"[..]));
     assert_eq!(request.peer_addr().map(|peer| peer.ip().to_string()).as_deref(), Some("203.0.113.7"));
