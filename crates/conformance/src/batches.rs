@@ -76,10 +76,10 @@ async fn put(store: &dyn Blobs, size: usize) -> StoredBlob {
 }
 
 /// All batches there are, of whatever time.
-pub async fn open_batches(store: &dyn Batches) -> Vec<BatchRef> {
+pub async fn open_batches(batches: &dyn Batches) -> Vec<BatchRef> {
     let (later, mut all) = (SystemClock.now() + TimeDelta::days(1), Vec::<BatchRef>::new());
     loop {
-        let some = store.open_batches(later, all.last().cloned()).await.expect("listed");
+        let some = batches.open_batches(later, all.last().cloned()).await.expect("listed");
         if some.is_empty() {
             return all;
         }
@@ -88,10 +88,10 @@ pub async fn open_batches(store: &dyn Batches) -> Vec<BatchRef> {
 }
 
 /// All blobs in a batch.
-pub async fn blobs_in(store: &dyn Batches, batch: &BatchRef) -> Vec<BlobRef> {
+pub async fn blobs_in(batches: &dyn Batches, batch: &BatchRef) -> Vec<BlobRef> {
     let mut all = Vec::<BlobRef>::new();
     loop {
-        let some = store.blobs_in(batch, all.last().cloned()).await.expect("listed");
+        let some = batches.blobs_in(batch, all.last().cloned()).await.expect("listed");
         if some.is_empty() {
             return all;
         }

@@ -123,7 +123,7 @@ impl Sweep {
     }
 
     /// Whether it is this process that sweeps: of all on the same stores that ask in one period of `every`, the first does.
-    /// Where it does not come to its end, others go on in the next period.
+    /// Whoever fails does not ask in the next period, so that others go on.
     ///
     /// # Errors
     /// A failing row store.

@@ -93,7 +93,11 @@ impl Witnesses {
     /// Asks for the recording of audio that is due, and whether there is the tombstone of one: what was noted says whose it is.
     pub async fn ask_due(&self, audio: &DueAudio) -> Result<(Judgement, bool), StoreError> {
         let noted = audio.provenance();
-        let there = self.records.look_up(audio.owner, &audio.id).await?;
+        let there = match self.records.look_up(audio.owner, &audio.id).await {
+            Ok(there) => there,
+            // One row that cannot be read keeps no other audio.
+            Err(error) => return Ok((Judgement::Doubtful(Doubt::Unknown(error.into())), false)),
+        };
         let was_deleted = matches!(there, Some(Entry::Deleted(_)));
         let judgement = if self.unreferred(vec![audio.blob.clone()]).await?.is_empty() {
             Judgement::Doubtful(Doubt::Referred)

@@ -1,6 +1,6 @@
 //! Sweeping: on a timer beside the server, or once by hand.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use anyhow::ensure;
 use clap::Args;
@@ -75,14 +75,20 @@ pub struct Schedule {
 /// once: whoever has just put something back that should not have been has time to notice.
 pub async fn regularly(sweep: Sweep, damage: Damage, schedule: Schedule, failures: &Failures, clock: &dyn Clock) {
     let mut due = interval_at(Instant::now() + schedule.every, schedule.every);
+    let mut has_failed = false;
     loop {
         due.tick().await;
         let damaged = damage.count();
         if damaged > 0 {
             tracing::warn!(damaged, "the audio of recordings is damaged: `tapebase verify` names them and what to do");
         }
+        // What keeps this server from it may not keep the others.
+        if schedule.is_shared && mem::take(&mut has_failed) {
+            continue;
+        }
         match run(&sweep, schedule).await {
-            Ok(None) => {}
+            // Another server does: what of it fails is told there.
+            Ok(None) => [TASK, HISTORY].iter().for_each(|task| failures.clear(task)),
             Ok(Some(Swept {
                 orphans,
                 failed,
@@ -112,6 +118,7 @@ pub async fn regularly(sweep: Sweep, damage: Damage, schedule: Schedule, failure
                 }
             }
             Err(error) => {
+                has_failed = true;
                 failures.add(TASK, clock.now());
                 if matches!(error, SweepError::Lineage(LineageError::Parted)) {
                     failures.add(HISTORY, clock.now());

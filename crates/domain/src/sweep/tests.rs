@@ -176,6 +176,12 @@ async fn audio_that_is_due_is_removed_and_noted_and_what_resists_is_put_off() {
     ] {
         ports.blobs.expect_provenance().with(eq(due.blob.clone())).return_once(|_| of);
     }
+    let unreadable = audio("its row cannot be read");
+    ports
+        .records
+        .expect_look_up()
+        .with(eq(unreadable.owner), eq(unreadable.id.clone()))
+        .returning(|_, _| Err(StoreError::Unavailable("damaged".into())));
     for due in [&first, &stuck, &anonymous, &referred_to, &another_says, &silent] {
         // Of the first there was a recording, which its owner has deleted.
         let deleted = (due == &first).then(|| {
@@ -185,7 +191,8 @@ async fn audio_that_is_due_is_removed_and_noted_and_what_resists_is_put_off() {
         let look_up = ports.records.expect_look_up().with(eq(due.owner), eq(due.id.clone()));
         look_up.returning(move |_, _| Ok(deleted.clone()));
     }
-    let listed: Vec<_> = [&first, &stuck, &referred_to, &another_says, &silent, &anonymous].map(Clone::clone).into();
+    let listed: Vec<_> =
+        [&unreadable, &first, &stuck, &referred_to, &another_says, &silent, &anonymous].map(Clone::clone).into();
     let then = now - TimeDelta::minutes(5);
     ports.deleted.expect_audio_to_remove().with(eq(then)).times(1).in_sequence(&mut order).return_once(|_| Ok(listed));
     ports
@@ -209,7 +216,7 @@ async fn audio_that_is_due_is_removed_and_noted_and_what_resists_is_put_off() {
         let removed = ports.deleted.expect_audio_removed().with(eq(due.clone()), eq(forget_at));
         removed.times(1).returning(|_, _| Ok(()));
     }
-    for due in [&stuck, &another_says, &silent] {
+    for due in [&unreadable, &stuck, &another_says, &silent] {
         let put_off = ports.deleted.expect_put_off_audio().with(eq(due.clone()), eq(now + TimeDelta::hours(1)));
         put_off.times(1).returning(|_, _| Ok(()));
     }
@@ -218,7 +225,7 @@ async fn audio_that_is_due_is_removed_and_noted_and_what_resists_is_put_off() {
 
     let swept = sweep(ports).run().await;
 
-    let expected = Swept { deleted: 2, failed: 1, doubtful: 2, tombstones: 7, ..Swept::default() };
+    let expected = Swept { deleted: 2, failed: 1, doubtful: 3, tombstones: 7, ..Swept::default() };
     assert_eq!(swept.expect("stores answer"), expected);
 }
 

@@ -177,6 +177,12 @@ impl Server {
         self.child.wait().expect("it ended")
     }
 
+    /// Breaks it off, as somebody at a terminal does, and waits until it has stopped.
+    pub fn interrupt(mut self) -> std::process::ExitStatus {
+        self.signal("INT");
+        self.child.wait().expect("it ended")
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();

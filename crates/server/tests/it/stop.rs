@@ -41,14 +41,14 @@ fn stop_after_one_upload() {
 
 #[test]
 fn whoever_sends_requests_learns_that_no_more_are_to_be_sent_before_a_server_stops() {
-    let server = Server::start(&[("TAPEBASE_TIMEOUTS__DRAIN", "3s")]);
+    let server = Server::start(&[("TAPEBASE_TIMEOUTS__DRAIN", "5m")]);
     let ready = || server.send(&Request::new("GET", "/readyz"));
     let _ = ready().expect(200);
 
     let since = Instant::now();
     server.signal("TERM");
     while ready().status == 200 {
-        assert!(since.elapsed() < Duration::from_secs(2), "it says that it is ready");
+        assert!(since.elapsed() < Duration::from_mins(1), "it says that it is ready");
     }
 
     let answer = ready();
@@ -57,6 +57,7 @@ fn whoever_sends_requests_learns_that_no_more_are_to_be_sent_before_a_server_sto
     let token = server.sign_up("ann");
     let upload = Request::new("POST", "/v1/recordings").bearer(&token).body("audio/mp4", vec![1; 9_000]);
     let _ = server.send(&upload).expect(201);
-    assert!(server.terminate().success());
-    assert!(since.elapsed() > Duration::from_secs(2), "after {:?}", since.elapsed());
+    // Whoever is in a hurry.
+    assert!(server.interrupt().success());
+    assert!(since.elapsed() < Duration::from_mins(4), "after {:?}", since.elapsed());
 }
