@@ -22,8 +22,8 @@ use tapebase_simulator::{
 const LEVELS: [Level; 3] = [Level::Calm, Level::Stormy, Level::Catastrophic];
 const STEPS: usize = 200;
 
-/// How many histories it takes at most until everything was tried; mostly a quarter of that is enough.
-const ENOUGH: u64 = 8_000;
+/// How many histories it takes at most until everything was tried: notes of what was left behind are rarely slow.
+const ENOUGH: u64 = 16_000;
 /// How many histories are lived through on a disk.
 const ON_DISK: u64 = 10;
 /// And in engines like S3 and DynamoDB.

@@ -48,8 +48,7 @@ pub trait Batches: Send + Sync {
     /// - It MUST succeed when it is already forgotten.
     async fn close_batch(&self, batch: &BatchRef) -> Result<(), BlobError>;
 
-    /// Ends the batches of this process, which is about to end, and forgets those in which every blob is settled.
-    ///
-    /// - Nobody may keep a blob after it.
+    /// Ends the batches of this process, which is about to end, and forgets those in which every blob is settled. What is
+    /// kept after it is in others.
     async fn end_batches(&self) -> Result<(), BlobError>;
 }

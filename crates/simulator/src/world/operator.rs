@@ -171,5 +171,7 @@ async fn note_orphans(shared: &Shared, audit: &Audit, lineage: &Lineage) -> anyh
     lineage.advance().await?;
     let orphans = audit.orphans().await?;
     shared.note(&format!("{} pieces of audio have no recording", orphans.nobodys.len()));
+    audit.note(&orphans).await?;
+    // Whoever repeats it changes nothing.
     Ok(audit.note(&orphans).await?)
 }
