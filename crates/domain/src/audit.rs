@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use crate::{
     history::DueAudio,
     ports::{BlobError, BlobStore, Clock, DeletedStore, Ports, StoreError},
-    witnesses::{Kept, ORPHANS_STAY, Suspect, Witnesses},
+    witnesses::{Kept, ORPHANS_STAY, Suspects, Witnesses},
 };
 
 /// So much is removed however little there is.
@@ -112,12 +112,9 @@ impl Audit {
             after = Some(last.blob.clone());
             orphans.looked_at += entries.len() as u64;
             let blobs = entries.into_iter().filter(|entry| entry.modified_at < old).map(|entry| entry.blob);
-            for blob in self.witnesses.unreferred(blobs.collect()).await? {
-                match self.witnesses.ask(blob).await {
-                    Suspect::Nobodys(audio) => orphans.nobodys.push(audio),
-                    Suspect::Kept(kept) => orphans.kept.push(kept),
-                }
-            }
+            let Suspects { nobodys, kept } = self.witnesses.ask(blobs.collect()).await?;
+            orphans.nobodys.extend(nobodys);
+            orphans.kept.extend(kept);
         }
     }
 

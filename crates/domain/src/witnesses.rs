@@ -42,12 +42,13 @@ pub enum Doubt {
     Unknown(BoxError),
 }
 
-/// What came of asking a blob whose it is.
-pub(crate) enum Suspect {
-    /// It is nobody's, whosever it says it is.
-    Nobodys(DueAudio),
-    /// It stays.
-    Kept(Kept),
+/// What came of asking blobs whose they are.
+#[derive(Debug, Default)]
+pub(crate) struct Suspects {
+    /// Those that are nobody's, whosever they say they are.
+    pub nobodys: Vec<DueAudio>,
+    /// Those that stay.
+    pub kept: Vec<Kept>,
 }
 
 /// What asking for a blob's recording came to.
@@ -77,17 +78,24 @@ impl Witnesses {
         self.records.orphans(blobs).await
     }
 
-    /// Asks a blob that an index says nobody refers to whose it is, and then for that recording.
-    pub async fn ask(&self, blob: BlobRef) -> Suspect {
-        let (of, doubt) = match self.blobs.provenance(&blob).await {
-            Ok(Some(of)) => match self.judge(&blob, &of).await {
-                Judgement::Nobodys => return Suspect::Nobodys(DueAudio::new(&of, blob)),
-                Judgement::Doubtful(doubt) => (Some(of), doubt),
-            },
-            Ok(None) => (None, Doubt::Anonymous),
-            Err(error) => (None, Doubt::Unknown(error.into())),
-        };
-        Suspect::Kept(Kept { blob, of, doubt })
+    /// Asks those of some blobs that an index says nobody refers to whose they are, and then for those recordings.
+    pub async fn ask(&self, blobs: Vec<BlobRef>) -> Result<Suspects, StoreError> {
+        let mut suspects = Suspects::default();
+        for blob in self.unreferred(blobs).await? {
+            let (of, doubt) = match self.blobs.provenance(&blob).await {
+                Ok(Some(of)) => match self.judge(&blob, &of).await {
+                    Judgement::Nobodys => {
+                        suspects.nobodys.push(DueAudio::new(&of, blob));
+                        continue;
+                    }
+                    Judgement::Doubtful(doubt) => (Some(of), doubt),
+                },
+                Ok(None) => (None, Doubt::Anonymous),
+                Err(error) => (None, Doubt::Unknown(error.into())),
+            };
+            suspects.kept.push(Kept { blob, of, doubt });
+        }
+        Ok(suspects)
     }
 
     /// Asks for the recording of audio that is due, and whether there is the tombstone of one: what was noted says whose it is.

@@ -10,7 +10,7 @@ use crate::{
     history::DueAudio,
     ports::{BatchRef, Batches, Clock, DeletedStore, Ports},
     time::Timestamp,
-    witnesses::{Doubt, Kept, ORPHANS_STAY, Suspect, Witnesses},
+    witnesses::{Doubt, Kept, ORPHANS_STAY, Suspects, Witnesses},
 };
 
 /// What was found in batches that were left open.
@@ -119,12 +119,9 @@ impl BatchSweep {
             let old = entries.into_iter().filter(|entry| entry.modified_at < now - self.grace);
             let old: Vec<BlobRef> = old.map(|entry| entry.blob).collect();
             found.is_open |= old.len() < count;
-            for blob in self.witnesses.unreferred(old).await? {
-                match self.witnesses.ask(blob).await {
-                    Suspect::Nobodys(audio) => found.nobodys.push(audio),
-                    Suspect::Kept(kept) => found.kept.push(kept),
-                }
-            }
+            let Suspects { nobodys, kept } = self.witnesses.ask(old).await?;
+            found.nobodys.extend(nobodys);
+            found.kept.extend(kept);
         }
     }
 }
