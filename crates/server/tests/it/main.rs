@@ -28,6 +28,7 @@ mod old_folder;
 mod openid;
 mod players;
 mod rebuild;
+mod rows;
 mod secrets;
 mod seed;
 mod server;

@@ -11,18 +11,14 @@ use futures_util::future::join_all;
 use tapebase_adapters::sqlite::Sqlite;
 use tapebase_conformance::http::{Client as _, Request};
 use tapebase_domain::{
-    blob::BlobRef,
-    details::NewDetails,
-    digest::Sha256,
-    history::ChangeNumber,
-    id::{RecordingId, UserId},
-    media_type::MediaType,
-    ports::{Clock as _, RecordStore as _, SystemClock, Terms},
+    details::Details,
+    id::UserId,
+    ports::{RecordStore as _, Terms},
     quota::Quota,
-    recording::{DigestOrigin, Recording, RecordingName, Revision},
+    recording::{Recording, RecordingName},
 };
 
-use crate::{rebuild::sign_up, server::Server};
+use crate::{rebuild::sign_up, rows::recording, server::Server};
 
 const MANY: usize = 24_000;
 /// How many ask for everything at once.
@@ -35,7 +31,7 @@ fn write_recordings(server: &Server, owner: &str, many: usize) {
     let terms = Terms { quota: Quota::UNLIMITED, again: false };
     let writing = async {
         for some in (0..many).collect::<Vec<_>>().chunks(1_000) {
-            let inserts = some.iter().map(|number| rows.insert(recording(owner, *number), terms));
+            let inserts = some.iter().map(|number| rows.insert(named(owner, *number), terms));
             for inserted in join_all(inserts).await {
                 inserted.expect("inserted");
             }
@@ -44,26 +40,11 @@ fn write_recordings(server: &Server, owner: &str, many: usize) {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(writing);
 }
 
-fn recording(owner: UserId, number: usize) -> Recording {
-    let now = SystemClock.now();
+fn named(owner: UserId, number: usize) -> Recording {
     let name = format!("{number:05}{}", "x".repeat(RecordingName::MAX_BYTES - 5));
-    let media_type = MediaType::octet_stream();
-    let named = NewDetails { name: RecordingName::parse(name).ok(), ..NewDetails::of_type(media_type.clone()) };
-    Recording {
-        id: RecordingId::generate(now),
-        owner,
-        details: named.complete(now, &media_type),
-        media_type,
-        size: 0,
-        sha256: Sha256::of(b""),
-        digest: DigestOrigin::Computed,
-        received_at: now,
-        revision: Revision(1),
-        changed: ChangeNumber::default(),
-        verified_at: None,
-        damaged_at: None,
-        blob: BlobRef::new(format!("none/{number}")),
-    }
+    let any = recording(owner);
+    let details = Details { name: RecordingName::parse(name).expect("a name"), ..any.details };
+    Recording { size: 0, details, ..any }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 
 use super::stores;
 use crate::{
+    rows::add_recordings,
     server::{borrowed, command},
-    sweep_cost::add_recordings,
 };
 
 #[test]
