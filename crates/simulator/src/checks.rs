@@ -129,14 +129,15 @@ pub async fn verify(shared: &Shared, stores: &Stores, verify: &Verify) -> Result
 /// # Errors
 /// If a store fails.
 pub async fn swept(shared: &Shared, stores: &Stores) -> anyhow::Result<()> {
-    // Real stores have a time of their own, and add to a batch for an hour of it.
-    if stores.in_memory().is_none() {
-        return Ok(());
-    }
     let (inner, now) = (stores.inner(), shared.facts().now());
+    // A row may have come to be though the server that wrote it was killed before it heard so.
+    let recordings = stores.recordings().await?;
+    let kept: BTreeSet<&BlobRef> = recordings.iter().map(|recording| &recording.blob).collect();
     for blob in stores.audio(now).await? {
-        let of = inner.blobs.provenance(&blob).await?.filter(|_| stores.ledger().is_broken_off(&blob));
-        let Some(Provenance { owner, recording: id }) = of else { continue };
+        if kept.contains(&blob) || !stores.ledger().is_broken_off(&blob) {
+            continue;
+        }
+        let Some(Provenance { owner, recording: id }) = inner.blobs.provenance(&blob).await? else { continue };
         let noted = inner.deleted.audio_of(owner).await?;
         if !noted.contains(&DueAudio { owner, id, blob: blob.clone() }) {
             shared.wrong(Invariant::Leftovers, format!("{blob} of an upload that was broken off stays"));

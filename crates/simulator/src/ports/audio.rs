@@ -85,11 +85,11 @@ impl BlobStore for Reached {
     }
 
     async fn claim(&self, rows: StoreId) -> Result<bool, BlobError> {
-        self.stores.inner().blobs.claim(rows).await
+        self.gate.call("blobs.claim", async { self.stores.inner().blobs.claim(rows).await }).await
     }
 
     async fn claimed_by(&self) -> Result<Option<StoreId>, BlobError> {
-        self.stores.inner().blobs.claimed_by().await
+        self.gate.call("blobs.claimed_by", async { self.stores.inner().blobs.claimed_by().await }).await
     }
 
     async fn generation(&self) -> Result<Option<Generation>, BlobError> {
@@ -101,7 +101,7 @@ impl BlobStore for Reached {
     }
 
     async fn ping(&self) -> Result<(), BlobError> {
-        self.stores.inner().blobs.ping().await
+        self.gate.call("blobs.ping", async { self.stores.inner().blobs.ping().await }).await
     }
 }
 
@@ -109,7 +109,13 @@ impl BlobStore for Reached {
 impl Batches for Reached {
     /// Real stores have a time of their own.
     async fn open_batches(&self, _: Timestamp, after: Option<BatchRef>) -> Result<Vec<BatchRef>, BlobError> {
-        let open = async { self.stores.inner().batches.open_batches(Timestamp::MAX_UTC, after).await };
+        let open = async {
+            let batches = self.stores.inner().batches;
+            if self.stores.in_memory().is_none() && after.is_none() {
+                batches.end_batches().await?;
+            }
+            batches.open_batches(Timestamp::MAX_UTC, after).await
+        };
         self.gate.call("batches.open_batches", open).await
     }
 

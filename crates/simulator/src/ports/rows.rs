@@ -133,15 +133,15 @@ impl RecordStore for Reached {
     }
 
     async fn id(&self) -> Result<StoreId, StoreError> {
-        self.stores.inner().records.id().await
+        self.gate.call("records.id", async { self.stores.inner().records.id().await }).await
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {
-        self.stores.inner().records.is_empty().await
+        self.gate.call("records.is_empty", async { self.stores.inner().records.is_empty().await }).await
     }
 
     async fn adopt(&self, id: StoreId) -> Result<(), StoreError> {
-        self.stores.inner().records.adopt(id).await
+        self.gate.call("records.adopt", async { self.stores.inner().records.adopt(id).await }).await
     }
 
     async fn last_step(&self) -> Result<LastStep, StoreError> {
@@ -154,7 +154,7 @@ impl RecordStore for Reached {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.stores.inner().records.ping().await
+        self.gate.call("records.ping", async { self.stores.inner().records.ping().await }).await
     }
 }
 
@@ -189,7 +189,7 @@ impl ChangeFeed for Reached {
     }
 
     async fn renew_history(&self) -> Result<HistoryId, StoreError> {
-        self.stores.inner().feed.renew_history().await
+        self.gate.call("feed.renew_history", async { self.stores.inner().feed.renew_history().await }).await
     }
 }
 
@@ -200,19 +200,21 @@ impl Inventory for Reached {
     }
 
     async fn damaged(&self, most: usize) -> Result<Vec<(UserId, RecordingId)>, StoreError> {
-        self.stores.inner().inventory.damaged(most).await
+        self.gate.call("inventory.damaged", async { self.stores.inner().inventory.damaged(most).await }).await
     }
 
     async fn faults(&self) -> Result<Vec<String>, StoreError> {
-        self.stores.inner().inventory.faults().await
+        self.gate.call("inventory.faults", async { self.stores.inner().inventory.faults().await }).await
     }
 
     async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
-        self.stores.inner().inventory.unreadable().await
+        self.gate.call("inventory.unreadable", async { self.stores.inner().inventory.unreadable().await }).await
     }
 
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {
-        self.stores.inner().inventory.rebuild_indexes().await
+        self.gate
+            .call("inventory.rebuild_indexes", async { self.stores.inner().inventory.rebuild_indexes().await })
+            .await
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {

@@ -95,6 +95,6 @@ impl UserStore for Reached {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.stores.inner().users.ping().await
+        self.gate.call("users.ping", async { self.stores.inner().users.ping().await }).await
     }
 }
