@@ -294,6 +294,7 @@ macro_rules! part_store_tests {
             put_part_keeps_one_of_many_at_once_whole,
             put_part_answers_the_error_of_a_failing_body_and_keeps_what_was_sent_before,
             put_part_keeps_the_other_parts_when_a_body_fails,
+            clear_succeeds_while_parts_arrive,
         }
     };
 }

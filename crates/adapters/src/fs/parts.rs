@@ -183,8 +183,11 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
+/// Removes a directory of parts, if it is there. It is moved aside first: whatever arrives meanwhile finds no place, and cannot
+/// keep it from being empty.
 fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
+    let aside = directory.with_file_name(format!(".{}", blob_name::fresh()));
+    match fs::rename(directory, &aside).and_then(|()| fs::remove_dir_all(&aside)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

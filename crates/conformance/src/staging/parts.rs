@@ -1,6 +1,7 @@
 //! What a [`PartStore`](tapebase_domain::ports::PartStore) promises.
 
 use bytes::Bytes;
+use futures_util::future::join;
 use tapebase_domain::{
     blob::BodyError,
     ports::{Assembled, BlobError},
@@ -74,4 +75,29 @@ pub async fn put_part_keeps_the_other_parts_when_a_body_fails(store: Parted) {
 
     let stored = store.assembled(&sent).await;
     assert!(store.read(&stored).await == sent.audio, "a part changed");
+}
+
+/// Whoever clears what was sent succeeds while more of it arrives.
+pub async fn clear_succeeds_while_parts_arrive(store: Parted) {
+    let sent = store.begin(&small("over")).await;
+    let senders: JoinSet<()> = (0..4)
+        .map(|_| {
+            let (store, staged) = (store.clone(), sent.staged.clone());
+            async move {
+                for _ in 0..100 {
+                    // Whether there is still a place for it is left open.
+                    let _ = store.part_store().put_part(&staged, 1, body([Ok(small("over"))])).await;
+                }
+            }
+        })
+        .collect();
+    let cleared = async {
+        for _ in 0..100 {
+            store.staging.blobs.clear(&sent.staged).await.expect("cleared");
+        }
+    };
+    join(senders.join_all(), cleared).await;
+
+    store.staging.blobs.clear(&sent.staged).await.expect("cleared");
+    assert_eq!(store.sent(&sent).await, Vec::<u32>::new());
 }
