@@ -18,7 +18,11 @@ use tapebase_domain::{
 use tokio::task::JoinSet;
 
 use self::parted::{in_three_parts, small, stamped};
-pub use self::{links::*, parted::Parted, parts::*};
+pub use self::{
+    links::*,
+    parted::{Parted, send_part},
+    parts::*,
+};
 pub(crate) use self::{
     links::{is_refused, with_the_path_of},
     parted::send,

@@ -17,7 +17,7 @@ use clap::Subcommand;
 pub use dynamodb::JAVA;
 pub use keeper::Engines;
 pub use oidc::OidcProvider;
-pub use packages::require_programs;
+pub use packages::{Release, require_programs};
 pub use smtp::MailServer;
 
 use crate::{debian::libraries, process, program};
@@ -35,33 +35,46 @@ pub enum Command {
     Install,
     /// Runs a command beside freshly started engines, or tells how to reach them until Ctrl-C.
     Run {
+        /// With a SeaweedFS that deletes the bytes of objects with what is left of their uploads.
+        #[arg(long)]
+        old_seaweedfs: bool,
         /// The command; it finds the engines by its environment.
         #[arg(last = true)]
         words: Vec<OsString>,
     },
     /// Holds the engines for another process.
     #[command(hide = true)]
-    Keep,
+    Keep {
+        /// With an older SeaweedFS.
+        #[arg(long)]
+        old_seaweedfs: bool,
+    },
 }
 
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Install => install(),
-        Command::Run { words } => match words.split_first() {
-            Some((program, arguments)) => run_beside(program, arguments),
-            None => show(),
-        },
-        Command::Keep => keeper::keep(),
+        Command::Run { old_seaweedfs, words } => {
+            let engines = Engines::with(release(*old_seaweedfs))?;
+            match words.split_first() {
+                Some((program, arguments)) => run_beside(engines, program, arguments),
+                None => show(engines),
+            }
+        }
+        Command::Keep { old_seaweedfs } => keeper::keep(release(*old_seaweedfs)),
     }
+}
+
+const fn release(is_old: bool) -> Release {
+    if is_old { Release::Old } else { Release::Current }
 }
 
 /// Installs the engines, unless that is done.
 pub fn install() -> Result<()> {
-    Packages::find().map(drop)
+    [Release::Current, Release::Old].into_iter().try_for_each(|release| Packages::find(release).map(drop))
 }
 
-fn run_beside(program: &OsString, arguments: &[OsString]) -> Result<()> {
-    let engines = Engines::start()?;
+fn run_beside(engines: Engines, program: &OsString, arguments: &[OsString]) -> Result<()> {
     let mut command = process::tied("TERM")?;
     engines.lend_to(&mut command);
     let status = command.arg(program).args(arguments).status();
@@ -70,8 +83,7 @@ fn run_beside(program: &OsString, arguments: &[OsString]) -> Result<()> {
 }
 
 /// Prints what a shell can read.
-fn show() -> Result<()> {
-    let engines = Engines::start()?;
+fn show(engines: Engines) -> Result<()> {
     for (name, value) in engines.environment() {
         println!("export {name}={}", quoted(value));
     }
@@ -83,6 +95,7 @@ type Environment = Vec<(String, String)>;
 
 fn environment(packages: &Packages, ports: &Ports) -> Environment {
     let endpoint = |port| format!("http://127.0.0.1:{}", ports.get(port));
+    let both = |port, grpc| format!("127.0.0.1:{}.{}", ports.get(port), ports.get(grpc));
     [
         ("AWS_ENDPOINT_URL_DYNAMODB", endpoint(Port::DynamoDb)),
         ("AWS_ENDPOINT_URL_S3", endpoint(Port::S3)),
@@ -90,6 +103,9 @@ fn environment(packages: &Packages, ports: &Ports) -> Environment {
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("SEAWEEDFS", packages.seaweedfs.display().to_string()),
+        ("SEAWEEDFS_MASTER", both(Port::Master, Port::MasterGrpc)),
+        ("SEAWEEDFS_FILER", both(Port::Filer, Port::FilerGrpc)),
         ("AWS_LAMBDA_RIE", packages.rie.display().to_string()),
         ("OIDC_PROVIDER", packages.oidc.display().to_string()),
         ("SMTP_SERVER", packages.smtp.display().to_string()),

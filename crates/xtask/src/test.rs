@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::engines::{self, Engines};
+use crate::engines::{self, Engines, Release};
 use crate::workspace::{self, cargo, linting_cargo};
 use crate::{browsers, clients, dependencies, deploy, description, fuzz, guides, lint_answers, program, schemathesis};
 use tally::Tally;
@@ -36,6 +36,7 @@ pub fn run() -> Result<()> {
         steps.time("guides", || guides::run(&engines))
     })?;
     engines.stop()?;
+    steps.time("old store", test_old_store)?;
     steps.time("fuzz", || fuzz::run(FUZZING))?;
     steps.print();
     println!("{tally}");
@@ -103,6 +104,15 @@ fn count_tests(engines: &Engines) -> Result<Tally> {
     let status = child.wait().context("`cargo test` was lost")?;
     program::accept(&command, status)?;
     Ok(tally?.unwrap_or_default())
+}
+
+/// Tests what an older store does to its objects on that store.
+fn test_old_store() -> Result<()> {
+    let engines = Engines::with(Release::Old)?;
+    let mut command = workspace::tests(&["--test", "it", "seaweedfs::"]);
+    engines.lend_to(&mut command);
+    program::succeed(&mut command)?;
+    engines.stop()
 }
 
 /// Passes the output of the tests through while it comes.

@@ -20,5 +20,7 @@ mod rows;
 mod s3;
 #[cfg(feature = "embedded")]
 mod salvage;
+#[cfg(feature = "aws")]
+mod seaweedfs;
 #[cfg(feature = "embedded")]
 mod sqlite;

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::packages::Packages;
+use super::packages::{Packages, Release};
 use super::ports::{Port, Ports};
 use super::{Environment, dynamodb, environment, seaweedfs};
 
@@ -25,11 +25,17 @@ pub struct Engines {
 impl Engines {
     /// Installs what is missing, and starts the engines.
     pub fn start() -> Result<Self> {
+        Self::with(Release::Current)
+    }
+
+    /// The same, with this release of `SeaweedFS`.
+    pub fn with(release: Release) -> Result<Self> {
         // Not in the keeper: Ctrl-C is to stop it.
-        Packages::find()?;
+        Packages::find(release)?;
         // This very program, even when a build has put another in its place by now.
         let mut keeper = Command::new("/proc/self/exe")
             .args(["engines", "keep"])
+            .args(matches!(release, Release::Old).then_some("--old-seaweedfs"))
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -84,9 +90,9 @@ impl Drop for Engines {
 }
 
 /// Starts the engines, tells how to reach them, and ends them when standard input does.
-pub fn keep() -> Result<()> {
+pub fn keep(release: Release) -> Result<()> {
     let tether = Tether::new();
-    let packages = Packages::find()?;
+    let packages = Packages::find(release)?;
     let ports = Ports::claim()?;
     let folder = tempfile::Builder::new().prefix("tapebase-engines-").tempdir()?;
     let mut seaweedfs = seaweedfs::start(&packages.seaweedfs, &ports, folder.path())?;

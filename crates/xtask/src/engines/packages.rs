@@ -19,6 +19,22 @@ const ENVIRONMENT: Environment = Environment {
     works: |home| seaweedfs(home).is_file() && rie(home).is_ok(),
 };
 
+/// Has the program of an older `SeaweedFS`.
+const OLD_SEAWEEDFS: Environment = Environment {
+    name: "old-seaweedfs",
+    requirements: include_str!("../../requirements/old-seaweedfs.txt"),
+    works: |home| seaweedfs(home).is_file(),
+};
+
+/// Which `SeaweedFS` is started.
+#[derive(Clone, Copy)]
+pub enum Release {
+    /// One that is right.
+    Current,
+    /// 4.47, which deletes the bytes of objects with what is left of their uploads.
+    Old,
+}
+
 /// Copies folders.
 pub const RSYNC: Package = Package { name: "rsync", program: "usr/bin/rsync", version: &["--version"] };
 
@@ -40,11 +56,14 @@ pub struct Packages {
 
 impl Packages {
     /// Finds the engines, which installs what is missing.
-    pub fn find() -> Result<Self> {
+    pub fn find(release: Release) -> Result<Self> {
         let home = ENVIRONMENT.find()?;
         Ok(Self {
             dynamodb: dynamodb::find()?,
-            seaweedfs: seaweedfs(&home),
+            seaweedfs: match release {
+                Release::Current => seaweedfs(&home),
+                Release::Old => seaweedfs(&OLD_SEAWEEDFS.find()?),
+            },
             rie: rie(&home)?,
             oidc: oidc::find()?,
             rsync: RSYNC.find()?,
