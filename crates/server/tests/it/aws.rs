@@ -1,7 +1,9 @@
 //! The server on DynamoDB and S3: every case of the API again, and what only these stores can do to it.
 
 mod admin;
+mod audits;
 mod cancel;
+mod crash;
 mod elsewhere;
 mod erasure;
 mod faults;

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod admin;
+mod audits;
 mod aws;
 mod backup;
 mod cancel;
@@ -40,6 +41,7 @@ mod strace;
 mod sweep;
 mod sweep_cost;
 mod sync;
+mod uploaders;
 mod users;
 mod verify;
 mod wire;
