@@ -12,17 +12,22 @@ use crate::{program, workspace};
 const ENVIRONMENT: Environment = Environment {
     name: "deploy-lint",
     requirements: include_str!("../requirements/deploy.txt"),
-    works: |home| python::runs(home, &["-c", "import samcli, samtranslator, kubernetes_validate"]),
+    works: |home| python::runs(home, &["-c", "import awscli, samcli, samtranslator, kubernetes_validate"]),
 };
 
 const REGION: &str = "us-east-1";
+
+/// A Python that has the command line of AWS.
+pub fn python() -> Result<PathBuf> {
+    Ok(python::interpreter(&ENVIRONMENT.find()?))
+}
 
 /// Lints a template, or the one that is deployed, twice: as it is, and translated to what AWS would see. Lints the Kubernetes
 /// resources of the guide, too.
 pub fn run(template: Option<PathBuf>) -> Result<()> {
     let template = template.unwrap_or_else(|| workspace::path("deploy/aws/template.yaml"));
     ensure!(template.is_file(), "there is no {}", template.display());
-    let python = python::interpreter(&ENVIRONMENT.find()?);
+    let python = python()?;
     let folder = tempfile::tempdir()?;
     // SAM asks for a newer version of itself now and then: it is told that it has asked, long after now.
     std::fs::write(folder.path().join("metadata.json"), r#"{"lastVersionCheck": 9999999999}"#)?;

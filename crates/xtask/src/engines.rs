@@ -35,7 +35,7 @@ pub enum Command {
     Install,
     /// Runs a command beside freshly started engines, or tells how to reach them until Ctrl-C.
     Run {
-        /// With a SeaweedFS that deletes the bytes of objects with what is left of their uploads.
+        /// With a `SeaweedFS` that deletes the bytes of objects with what is left of their uploads.
         #[arg(long)]
         old_seaweedfs: bool,
         /// The command; it finds the engines by its environment.
@@ -45,7 +45,7 @@ pub enum Command {
     /// Holds the engines for another process.
     #[command(hide = true)]
     Keep {
-        /// With an older SeaweedFS.
+        /// With an older `SeaweedFS`.
         #[arg(long)]
         old_seaweedfs: bool,
     },
