@@ -9,6 +9,7 @@
 mod answers;
 mod bodies;
 mod cors;
+mod deadline;
 mod endpoints;
 mod failures;
 mod layers;

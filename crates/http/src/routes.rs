@@ -11,6 +11,7 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
+    deadline::Prompt,
     endpoints::{
         about, accounts, admin, changes, delete_account, direct, docs, health, identities, legacy, oidc,
         password_reset, playback, recordings, tokens, web_login,
@@ -36,7 +37,18 @@ fn of_2018(path: &'static str) -> Endpoint {
 }
 
 impl Endpoint {
-    fn on<F, Args>(mut self, method: Method, handler: F) -> Self
+    /// What is answered within a time.
+    fn on<F, Args>(self, method: Method, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.slowly_on(method, Prompt::new(handler))
+    }
+
+    /// What takes as long as audio takes, or waits for something.
+    fn slowly_on<F, Args>(mut self, method: Method, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: actix_web::FromRequest + 'static,
@@ -54,6 +66,16 @@ impl Endpoint {
         F::Output: Responder + 'static,
     {
         self.on(Method::GET, handler.clone()).on(Method::HEAD, handler)
+    }
+
+    /// The same, of what takes its time.
+    fn get_slowly<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.slowly_on(Method::GET, handler.clone()).slowly_on(Method::HEAD, handler)
     }
 
     fn methods(&self) -> impl Iterator<Item = &Method> {
@@ -97,19 +119,19 @@ fn table() -> Vec<Endpoint> {
         at(paths::ADMIN_PASSWORD_RESETS).on(Method::POST, admin::create_password_reset),
         at(paths::ADMIN_INVITATIONS).on(Method::POST, admin::invite),
 
-        at(paths::RECORDINGS).get(recordings::list).on(Method::POST, recordings::post),
-        at(paths::RECORDING).get(recordings::get).on(Method::PUT, recordings::put)
+        at(paths::RECORDINGS).get(recordings::list).slowly_on(Method::POST, recordings::post),
+        at(paths::RECORDING).get(recordings::get).slowly_on(Method::PUT, recordings::put)
             .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
-        at(paths::RECORDING_AUDIO).get(recordings::audio),
+        at(paths::RECORDING_AUDIO).get_slowly(recordings::audio),
         at(paths::PLAYBACK_LINK).on(Method::POST, playback::link),
-        at(paths::PLAY).get(playback::play),
+        at(paths::PLAY).get_slowly(playback::play),
 
-        at(paths::CHANGES).get(changes::list),
+        at(paths::CHANGES).get_slowly(changes::list),
 
         at(paths::UPLOADS).get(direct::list).on(Method::POST, direct::plan),
         at(paths::UPLOAD).get(direct::get).on(Method::DELETE, direct::abort),
-        at(paths::UPLOAD_PART).on(Method::PUT, direct::put_part),
-        at(paths::UPLOAD_COMPLETION).on(Method::POST, direct::complete),
+        at(paths::UPLOAD_PART).slowly_on(Method::PUT, direct::put_part),
+        at(paths::UPLOAD_COMPLETION).slowly_on(Method::POST, direct::complete),
 
         at(paths::ROOT).get(about::about),
         at(paths::HEALTH).get(health::healthz),
@@ -123,8 +145,8 @@ fn table() -> Vec<Endpoint> {
 
         of_2018(paths::LEGACY_LOGIN).get(legacy::login),
         of_2018(paths::LEGACY_RECORDS).get(legacy::list),
-        of_2018(paths::LEGACY_RECORD).get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
-        of_2018(paths::LEGACY_UPLOAD).on(Method::PUT, legacy::put),
+        of_2018(paths::LEGACY_RECORD).get_slowly(legacy::get).slowly_on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
+        of_2018(paths::LEGACY_UPLOAD).slowly_on(Method::PUT, legacy::put),
     ]
 }
 
