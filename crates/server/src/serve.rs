@@ -23,6 +23,7 @@ use tokio::{
     runtime::Handle,
     select,
     signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
     time::{sleep, timeout},
 };
 
@@ -98,8 +99,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let schedule = Schedule { every: config.sweep.every, is_shared: !exclusive.is_held() };
     let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, schedule, failures.clone(), clock.clone()));
     let server = server.run();
-    tokio::spawn(stop_when_told(told, (stopping, timeouts.drain), changes, server.handle()));
-    server.await?;
+    let broken_off = Arc::new(Notify::new());
+    tokio::spawn(stop_when_told(told, (stopping, timeouts.drain), changes, server.handle(), broken_off.clone()));
+    select! {
+        ended = server => ended?,
+        () = broken_off.notified() => tracing::warn!("what is in flight is broken off"),
+    }
     sweeper.abort();
     let _ = sweeper.await;
     if timeout(timeouts.shutdown, tasks.finished()).await.is_err() {
@@ -135,7 +140,7 @@ async fn drop_stores(records: Arc<dyn RecordStore>, blobs: Arc<dyn BlobStore>) {
     }
 }
 
-/// On SIGTERM finishes what is in flight, on SIGINT breaks it off. Whoever waits for changes is answered first: the
+/// On SIGTERM finishes what is in flight, on SIGINT breaks it off, also after SIGTERM. Whoever waits for changes is answered first: the
 /// server stops once nobody waits for an answer.
 ///
 /// Before that, whoever sends requests here has time to notice that they are to go elsewhere.
@@ -144,6 +149,7 @@ async fn stop_when_told(
     (stopping, drain): (Stopping, Duration),
     changes: Changes,
     server: ServerHandle,
+    broken_off: Arc<Notify>,
 ) {
     let is_graceful = select! {
         _ = terminate.recv() => true,
@@ -156,7 +162,10 @@ async fn stop_when_told(
             _ = interrupt.recv() => false,
         };
     changes.close();
-    server.stop(is_graceful).await;
+    select! {
+        () = server.stop(is_graceful) => {}
+        _ = interrupt.recv() => broken_off.notify_one(),
+    }
 }
 
 /// How many threads answer requests: one more than there are cores.

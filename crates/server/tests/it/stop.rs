@@ -1,7 +1,10 @@
 //! A server that is told to stop leaves its data folder as if it had never been open.
 
 use std::{
-    fs, thread,
+    fs,
+    io::Write as _,
+    net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -60,4 +63,27 @@ fn whoever_sends_requests_learns_that_no_more_are_to_be_sent_before_a_server_sto
     // Whoever is in a hurry.
     assert!(server.interrupt().success());
     assert!(since.elapsed() < Duration::from_mins(4), "after {:?}", since.elapsed());
+}
+
+#[test]
+fn whoever_is_in_a_hurry_breaks_off_what_a_stopping_server_finishes() {
+    let server = Server::start(&[("TAPEBASE_TIMEOUTS__SHUTDOWN", "5m"), ("TAPEBASE_TIMEOUTS__BODY", "5m")]);
+    let token = server.sign_up("ann");
+    let mut upload = TcpStream::connect(server.tcp().0).expect("connected");
+    let head = format!(
+        "POST /v1/recordings HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: audio/mp4\r\n\
+         Content-Length: 9000\r\n\r\nbegun"
+    );
+    upload.write_all(head.as_bytes()).expect("sent");
+    // Answered after it: the server has begun with the upload.
+    let _ = server.send(&Request::new("GET", "/readyz")).expect(200);
+
+    let since = Instant::now();
+    server.signal("TERM");
+    while server.tcp().try_send(&Request::new("GET", "/healthz")).is_some() {
+        assert!(since.elapsed() < Duration::from_mins(1), "it takes requests");
+    }
+    assert!(server.interrupt().success());
+
+    assert!(since.elapsed() < Duration::from_mins(1), "after {:?}", since.elapsed());
 }
