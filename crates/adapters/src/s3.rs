@@ -13,6 +13,7 @@
 //! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
 
 mod absence;
+mod as_client;
 mod batches;
 mod blobs;
 mod cors;

@@ -2,20 +2,25 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_s3::{primitives::ByteStream as SdkStream, types::BucketVersioningStatus};
+use aws_sdk_s3::{
+    primitives::ByteStream as SdkStream,
+    types::{BucketVersioningStatus, ServerSideEncryption},
+};
+use bytes::BytesMut;
 use data_encoding::BASE64;
-use futures_util::{FutureExt as _, future::ready};
+use futures_util::{FutureExt as _, TryStreamExt as _, future::ready};
 use md5::{Digest as _, Md5};
 use tapebase_domain::{
     blob::{self, BlobRef, ByteRange, Provenance},
     digest::Sha256,
     id::{RecordingId, UserId},
-    ports::{BlobStore as _, Clock as _, SystemClock, causes},
+    ports::{BlobError, BlobStore as _, Clock as _, SystemClock, causes},
 };
 
 use super::{
     S3, error,
     setup::{Step, covers, failed, finding, refused, unless_absent},
+    upload::PART_BYTES,
 };
 use crate::blob_name;
 use crate::finding::{Finding, Outcome};
@@ -35,6 +40,8 @@ impl S3 {
             finding("writes may be conditional (If-None-Match, If-Match)", self.knows_conditions().boxed());
         findings.push(conditions.await);
         findings.push(finding("audio that was deleted can be brought back for a while", self.versions().boxed()).await);
+        findings.push(finding("audio that is deleted goes", self.lock().boxed()).await);
+        findings.push(finding("its key may be used", self.key().boxed()).await);
         let bytes = b"tapebase doctor";
         let stored = self.put(&nobody(), blob::once(bytes.as_slice().into())).await;
         let probe = stored.as_ref().ok().map(|stored| stored.blob.clone());
@@ -43,8 +50,11 @@ impl S3 {
         let Some(probe) = probe else { return findings };
         let tries = [
             ("it may read (s3:GetObject)", self.may_read(&probe).boxed()),
-            ("it may list (s3:ListBucket)", self.may_list().boxed()),
+            ("it may list (s3:ListBucket), in order", self.may_list(&probe).boxed()),
             ("it may list and abort unfinished uploads", self.may_abort().boxed()),
+            ("it may send an object in parts, which are put together", self.puts_together().boxed()),
+            ("clients play by links", self.plays_by_link(&probe).boxed()),
+            ("clients send parts by links", self.takes_parts_by_link().boxed()),
             ("damaged bytes are refused (checksums)", self.verifies().boxed()),
             ("this machine's clock is right", self.clock(&probe).boxed()),
             ("it may delete (s3:DeleteObject)", self.may_delete(&probe).boxed()),
@@ -67,8 +77,63 @@ impl S3 {
         }
     }
 
-    async fn may_list(&self) -> Step {
-        self.list(None).await.map(|_| Outcome::AlreadyRight).map_err(|error| failed(causes(&error)))
+    /// A walk goes on behind the last name of a page, which is that of no later one.
+    async fn may_list(&self, probe: &BlobRef) -> Step {
+        let page = self.list(None).await.map_err(|error| failed(causes(&error)))?;
+        let behind = self.list(Some(probe.clone())).await.map_err(|error| failed(causes(&error)))?;
+        let is_sorted = [&page, &behind].iter().all(|page| page.is_sorted_by(|a, b| a.blob < b.blob));
+        if is_sorted && behind.iter().all(|entry| entry.blob > *probe) {
+            return Ok(Outcome::AlreadyRight);
+        }
+        Err(failed("the store lists names in another order than that of their bytes, or ignores start-after"))
+    }
+
+    /// As uploads of more than one part do.
+    async fn puts_together(&self) -> Step {
+        let audio = vec![7; PART_BYTES + 1];
+        let size = audio.len() as u64;
+        let stored = self.put(&nobody(), blob::once(audio.into())).await.map_err(|error| failed(causes(&error)))?;
+        let end = self.open(&stored.blob, ByteRange { start: size - 2, length: 2 }).await;
+        let end =
+            async { end?.ok_or(BlobError::Damaged("it is not there".into()))?.try_collect::<BytesMut>().await }.await;
+        self.delete(&stored.blob).await.map_err(|error| failed(causes(&error)))?;
+        self.settle(&stored.blob);
+        match end {
+            Ok(end) if *end == [7, 7] => Ok(Outcome::AlreadyRight),
+            Ok(_) => Err(failed("the object is another than its parts")),
+            Err(error) => Err(failed(causes(&error))),
+        }
+    }
+
+    /// With Object Lock, a delete leaves what it says it removes.
+    async fn lock(&self) -> Step {
+        let found = self.client.get_object_lock_configuration().bucket(&self.place.bucket).send().await;
+        let found = unless_absent(found, "ObjectLockConfigurationNotFoundError")?;
+        let rule = found.and_then(|found| found.object_lock_configuration).and_then(|lock| lock.rule);
+        let retention = rule.and_then(|rule| rule.default_retention);
+        Ok(retention.map_or(Outcome::AlreadyRight, |retention| {
+            let (days, years) = (retention.days().unwrap_or_default(), retention.years().unwrap_or_default());
+            Outcome::Warning(format!(
+                "Object Lock keeps it for {} days more, also of users who have left",
+                days + 365 * years
+            ))
+        }))
+    }
+
+    /// Whoever has the right to an object needs that to its key, too.
+    async fn key(&self) -> Step {
+        let found = self.client.get_bucket_encryption().bucket(&self.place.bucket).send().await;
+        let found = unless_absent(found, "ServerSideEncryptionConfigurationNotFoundError")?;
+        let rules = found.and_then(|found| found.server_side_encryption_configuration).map(|found| found.rules);
+        let mut by_default =
+            rules.into_iter().flatten().filter_map(|rule| rule.apply_server_side_encryption_by_default);
+        let key = by_default.find(|it| it.sse_algorithm == ServerSideEncryption::AwsKms);
+        Ok(key.map_or(Outcome::AlreadyRight, |key| {
+            let key = key.kms_master_key_id.unwrap_or_else(|| "of AWS KMS".to_owned());
+            Outcome::Warning(format!(
+                "what serves needs kms:GenerateDataKey and kms:Decrypt on the key {key}, besides what is tried here"
+            ))
+        }))
     }
 
     async fn may_abort(&self) -> Step {
@@ -166,7 +231,7 @@ impl S3 {
 }
 
 /// Whose a probe is.
-fn nobody() -> Provenance {
+pub(super) fn nobody() -> Provenance {
     let now = SystemClock.now();
     Provenance { owner: UserId::generate(now), recording: RecordingId::generate(now) }
 }

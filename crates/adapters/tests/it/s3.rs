@@ -1,6 +1,6 @@
 //! Blobs in S3 keep every promise of their port.
 
-use std::sync::Arc;
+use std::{net::TcpListener, sync::Arc};
 
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::config::RequestChecksumCalculation;
@@ -148,6 +148,68 @@ async fn the_doctor_looks_whether_old_versions_are_kept_and_go() {
     let put = client.put_bucket_lifecycle_configuration().bucket(&bucket).lifecycle_configuration(rules);
     put.send().await.expect("ruled");
     assert_eq!(versions().await, Outcome::AlreadyRight);
+}
+
+/// What the doctor finds of something.
+async fn found(store: &S3, what: &str) -> Outcome {
+    let findings = store.diagnose().await;
+    findings.into_iter().find(|it| it.what.contains(what)).expect("looked at").outcome
+}
+
+#[tokio::test]
+async fn the_doctor_tries_links_where_clients_find_the_store() {
+    let prefix = prefix();
+    drop(store_at(&prefix, &dialect()).await);
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let proxy = AwsProxy::start(engines::address(engines::S3));
+    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Forbidden] });
+    for (endpoint, is_there) in [(format!("http://{closed}"), false), (proxy.url(), true)] {
+        let store = store_at(&prefix, &S3Dialect { public_endpoint: Some(endpoint.clone()), ..dialect() }).await;
+        for link in ["clients play by links", "clients send parts by links"] {
+            match found(&store, link).await {
+                Outcome::Warning(why) => assert!(!is_there && why.contains(&endpoint), "{why}"),
+                Outcome::Failed(why) => assert!(is_there && why.contains("403"), "{why}"),
+                outcome => panic!("{link}: {outcome:?}"),
+            }
+        }
+    }
+    proxy.stop_injecting();
+    let store = store_at(&prefix, &S3Dialect { public_endpoint: Some(proxy.url()), ..dialect() }).await;
+    assert_eq!(found(&store, "clients send parts by links").await, Outcome::AlreadyRight);
+    assert!(store.list(None).await.expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn the_doctor_tells_of_locks_and_keys_of_a_bucket() {
+    use aws_sdk_s3::types::{
+        DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule,
+        ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+        ServerSideEncryptionRule,
+    };
+    let bucket = format!("locked-{:016x}", u64::from_be_bytes(random_bytes()));
+    let client = aws_sdk_s3::Client::from_conf(
+        aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build(),
+    );
+    client.create_bucket().bucket(&bucket).object_lock_enabled_for_bucket(true).send().await.expect("made");
+    let store = Sdk::default().s3(&Place::parse(&bucket).expect("a place"), &dialect()).await.expect("a region is set");
+    assert_eq!(found(&store, "audio that is deleted goes").await, Outcome::AlreadyRight);
+    assert_eq!(found(&store, "its key may be used").await, Outcome::AlreadyRight);
+
+    let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Governance).days(1).build();
+    let rule = ObjectLockRule::builder().default_retention(retention).build();
+    let lock = ObjectLockConfiguration::builder().object_lock_enabled(ObjectLockEnabled::Enabled).rule(rule).build();
+    client.put_object_lock_configuration().bucket(&bucket).object_lock_configuration(lock).send().await.expect("put");
+    assert!(
+        matches!(found(&store, "audio that is deleted goes").await, Outcome::Warning(why) if why.contains("1 day"))
+    );
+
+    let kms = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::AwsKms);
+    let kms = kms.kms_master_key_id("alias/audio").build().expect("whole");
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(kms).build();
+    let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().expect("whole");
+    let put = client.put_bucket_encryption().bucket(&bucket).server_side_encryption_configuration(rules);
+    put.send().await.expect("put");
+    assert!(matches!(found(&store, "its key may be used").await, Outcome::Warning(why) if why.contains("alias/audio")));
 }
 
 #[tokio::test]
