@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
+use futures_util::future::try_join_all;
 use tapebase_domain::{
     history::Counters,
     id::{RecordingId, UserId},
@@ -18,6 +19,9 @@ use super::{
     items::{self, Item, text},
     keys,
 };
+
+/// In how many parts a whole table is read.
+const SEGMENTS: i32 = 8;
 
 #[async_trait]
 impl Inventory for DynamoDb {
@@ -59,11 +63,7 @@ impl Inventory for DynamoDb {
     }
 
     async fn unreadable(&self) -> Result<Vec<String>, StoreError> {
-        let (mut found, mut pages) = (Vec::new(), Pages(Some(self.scan())));
-        while let Some(items) = pages.next().await? {
-            found.extend(items.iter().filter_map(|item| Some(describe(item, &read(item).err()?))));
-        }
-        Ok(found)
+        Ok(try_join_all(self.segments().map(unreadable_in)).await?.concat())
     }
 
     /// Nor are there any to be made anew.
@@ -72,8 +72,28 @@ impl Inventory for DynamoDb {
     }
 
     async fn miscounted(&self) -> Result<Vec<Miscount>, StoreError> {
-        let (mut miscounted, mut pages) = (Vec::new(), Pages(Some(self.scan())));
-        // All that is of an owner comes in one piece, but for the end of a page.
+        Ok(try_join_all(self.segments().map(|pages| self.miscounted_in(pages))).await?.concat())
+    }
+
+    async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError> {
+        let forget = |before| Ok::<_, StoreError>(Some(Change::Forget { before }));
+        Ok(self.change_seen(owner, id, forget).await?.is_some())
+    }
+}
+
+impl DynamoDb {
+    fn scan(&self) -> ScanFluentBuilder {
+        self.client.scan().table_name(&self.table).consistent_read(true)
+    }
+
+    /// The whole table, in parts that are read beside each other. What is of one user is in one of them.
+    fn segments(&self) -> impl Iterator<Item = Pages> {
+        (0..SEGMENTS).map(|segment| Pages(Some(self.scan().segment(segment).total_segments(SEGMENTS))))
+    }
+
+    /// All that is of an owner comes in one piece, but for the end of a page.
+    async fn miscounted_in(&self, mut pages: Pages) -> Result<Vec<Miscount>, StoreError> {
+        let mut miscounted = Vec::new();
         let mut owners = HashMap::<UserId, (Counters, Counters)>::new();
         loop {
             let page = pages.next().await?;
@@ -99,17 +119,6 @@ impl Inventory for DynamoDb {
                 return Ok(miscounted);
             }
         }
-    }
-
-    async fn forget(&self, owner: UserId, id: &RecordingId) -> Result<bool, StoreError> {
-        let forget = |before| Ok::<_, StoreError>(Some(Change::Forget { before }));
-        Ok(self.change_seen(owner, id, forget).await?.is_some())
-    }
-}
-
-impl DynamoDb {
-    fn scan(&self) -> ScanFluentBuilder {
-        self.client.scan().table_name(&self.table).consistent_read(true)
     }
 
     /// What is counted wrong of an owner, as of a moment when nothing changed it.
@@ -144,6 +153,14 @@ impl Pages {
         self.0 = page.last_evaluated_key.map(|last| scan.set_exclusive_start_key(Some(last)));
         Ok(Some(page.items.unwrap_or_default()))
     }
+}
+
+async fn unreadable_in(mut pages: Pages) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    while let Some(items) = pages.next().await? {
+        found.extend(items.iter().filter_map(|item| Some(describe(item, &read(item).err()?))));
+    }
+    Ok(found)
 }
 
 /// Whose an item is, if it is one of a user.
