@@ -1,4 +1,4 @@
-//! The function may do what it does, and nothing else.
+//! The functions may do what they do, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,10 @@ use crate::{
 
 const TEMPLATE: &str = include_str!("../../../../deploy/aws/template.yaml");
 
+/// What both functions may do, and what the sweeper may besides.
+const SHARED: &str = "Stores";
+const SWEEPERS: &str = "SweeperRole";
+
 #[test]
 fn the_templates_policy_grants_exactly_what_is_used() {
     let runtime = Runtime::new().expect("a runtime");
@@ -25,25 +29,35 @@ fn the_templates_policy_grants_exactly_what_is_used() {
     });
     let (rows_url, blobs_url) = (rows.url(), blobs.url());
 
-    do_everything(&deployed(&[(engines::DYNAMODB, &rows_url), (engines::S3, &blobs_url)]));
+    let caller = deployed(&[(engines::DYNAMODB, &rows_url), (engines::S3, &blobs_url)]);
+    let used = || [actions_on_rows(&rows), actions_on_audio(&blobs)].concat().into_iter().collect::<BTreeSet<_>>();
 
-    let mut used = BTreeSet::new();
-    for action in rows.counts().keys() {
-        match action.as_str() {
-            // IAM asks for the actions of its parts.
-            "TransactWriteItems" => {
-                used.extend(["PutItem", "UpdateItem", "DeleteItem"].map(|it| format!("dynamodb:{it}")));
-            }
-            action => used.extend([format!("dynamodb:{action}")]),
-        }
-    }
-    used.extend(blobs.counts().keys().map(|action| format!("s3:{}", permission(action))));
-    assert_eq!(granted(), used);
+    serve(&caller);
+    assert_eq!(used(), granted(SHARED));
+    sweep(&caller);
+    assert_eq!(used(), &granted(SHARED) | &granted(SWEEPERS));
+
     assert!(!TEMPLATE.contains("Resource: \"*\"") && !TEMPLATE.contains("- \"*\"\n"), "it grants them on everything");
 }
 
-/// Everything that makes another call to AWS.
-fn do_everything(caller: &Caller) {
+fn actions_on_rows(proxy: &AwsProxy) -> Vec<String> {
+    let mut used = Vec::new();
+    for action in proxy.counts().keys() {
+        match action.as_str() {
+            // IAM asks for the actions of its parts.
+            "TransactWriteItems" => used.extend(["PutItem", "UpdateItem", "DeleteItem"].map(str::to_owned)),
+            action => used.push(action.to_owned()),
+        }
+    }
+    used.into_iter().map(|action| format!("dynamodb:{action}")).collect()
+}
+
+fn actions_on_audio(proxy: &AwsProxy) -> Vec<String> {
+    proxy.counts().keys().map(|action| format!("s3:{}", permission(action))).collect()
+}
+
+/// Every request that makes another call to AWS.
+fn serve(caller: &Caller) {
     let token = sign_up(caller);
     let send = |request: Request| caller.send(&request.bearer(&token));
     let credentials = json!({"email": "ann@example.com", "password": "correct horse"});
@@ -60,14 +74,19 @@ fn do_everything(caller: &Caller) {
     let plan = send(Request::new("POST", "/v1/direct").json(&abandoned)).expect(201).json();
     let _ = send(Request::new("DELETE", format!("/v1/direct/{}", plan["id"].as_str().expect("an id")))).expect(204);
     let _ = send(Request::new("DELETE", &target)).expect(204);
-    let report = caller.invoke(&json!({"tapebase": "sweep"})).expect("an answer");
-    let report = String::from_utf8_lossy(&report);
-    assert!(report.contains("\"orphans\":0"), "{report}");
     let _ = send(Request::new("DELETE", "/v1/me/sessions")).expect(204);
 }
 
-/// The actions on rows and audio in the template, each on a line of its own.
-fn granted() -> BTreeSet<String> {
-    let lines = TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix("- "));
+fn sweep(caller: &Caller) {
+    let report = caller.invoke(&json!({"tapebase": "sweep"})).expect("an answer");
+    let report = String::from_utf8_lossy(&report);
+    assert!(report.contains("\"orphans\":0"), "{report}");
+}
+
+/// The actions on rows and audio in a resource of the template, each on a line of its own.
+fn granted(resource: &str) -> BTreeSet<String> {
+    let (_, rest) = TEMPLATE.split_once(&format!("\n  {resource}:\n")).expect("it is there");
+    let resource = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let lines = resource.filter_map(|line| line.trim().strip_prefix("- "));
     lines.filter(|line| line.starts_with("dynamodb:") || line.starts_with("s3:")).map(str::to_owned).collect()
 }
