@@ -311,6 +311,7 @@ async fn what_is_not_there_is_told_from_what_is_refused_without_the_right_to_lis
     let (store, proxy, _) = behind_proxy(&dialect()).await;
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::NoListing] });
     assert_eq!(store.claimed_by().await.expect("asked"), None);
+    store.ping().await.expect("it answers");
     let rows = StoreId::generate(SystemClock.now());
     assert!(store.claim(rows).await.expect("claimed"));
     let stored = store.put(&whose(), blob::once("audio".into())).await.expect("kept");
@@ -327,13 +328,13 @@ async fn what_is_not_there_is_told_from_what_is_refused_without_the_right_to_lis
     let staged = store.begin(parts, &whose(), Sha256::of(b"a")).await.expect("begun");
     assert!(store.sent(&staged, parts).await.expect("asked").is_empty());
     assert_eq!(store.assemble(&staged, parts, &whose()).await.expect("asked"), Assembled::MissingPart(1));
-    store.ping().await.expect("it answers");
     assert!(matches!(store.list(None).await, Err(BlobError::Unavailable(_))));
 
     // Whoever may read nothing is told nothing of what is there.
     proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Forbidden] });
     assert!(matches!(store.describe(&stored.blob).await, Err(BlobError::Unavailable(_))));
     assert!(matches!(store.open(&stored.blob, all).await, Err(BlobError::Unavailable(_))));
+    assert!(store.claimed_by().await.is_err() && store.generation().await.is_err() && store.ping().await.is_err());
 }
 
 /// Has an object be of other bytes, and say of itself what it said before.
