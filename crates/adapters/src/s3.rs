@@ -20,6 +20,7 @@ mod cors;
 mod doctor;
 mod error;
 mod generation;
+mod keeping;
 mod links;
 mod metadata;
 mod setup;
