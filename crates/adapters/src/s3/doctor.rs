@@ -37,8 +37,8 @@ impl S3 {
             finding("writes may be conditional (If-None-Match, If-Match)", self.knows_conditions().boxed());
         findings.push(conditions.await);
         findings.push(finding("audio that was deleted can be brought back for a while", self.versions().boxed()).await);
-        findings.push(finding("audio that is deleted goes", self.lock().boxed()).await);
-        findings.push(finding("its key may be used", self.key().boxed()).await);
+        findings.push(finding("what is deleted is not kept by Object Lock", self.lock().boxed()).await);
+        findings.push(finding("no key of KMS takes rights of its own", self.key().boxed()).await);
         let bytes = b"tapebase doctor";
         let stored = self.put(&nobody(), blob::once(bytes.as_slice().into())).await;
         let probe = stored.as_ref().ok().map(|stored| stored.blob.clone());
