@@ -12,7 +12,6 @@
 //! Each says whose it is in its metadata, and its SHA-256 where that is known when it is begun.
 //! Up to 8 MiB are sent in one request, more in parts of 8 MiB, a few at a time; S3 checks the SHA-256 of each.
 
-mod absence;
 mod as_client;
 mod batches;
 mod blobs;

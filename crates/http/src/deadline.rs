@@ -10,7 +10,7 @@ use tokio::time::{Timeout, error::Elapsed, timeout};
 use crate::answers::problem::Problem;
 
 /// From when a request is there on. A call of a store has a time limit of its own; several one after the other have this.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Answers a request, or says that it takes too long. What changes something goes on, as when a client hangs up.
 #[derive(Clone)]
@@ -20,9 +20,9 @@ pub struct Prompt<F> {
 }
 
 impl<F> Prompt<F> {
-    /// Answers as `handler` does.
-    pub const fn new(handler: F) -> Self {
-        Self { handler, patience: PATIENCE }
+    /// Answers as `handler` does, if that takes no longer than `patience`.
+    pub const fn new(handler: F, patience: Duration) -> Self {
+        Self { handler, patience }
     }
 }
 
@@ -53,8 +53,8 @@ mod tests {
     #[actix_web::test]
     async fn what_takes_too_long_is_answered_that_it_does() {
         let patience = Duration::from_millis(20);
-        let never = Prompt { handler: future::pending::<&str>, patience };
-        let at_once = Prompt { handler: || future::ready("here"), patience };
+        let never = Prompt::new(future::pending::<&str>, patience);
+        let at_once = Prompt::new(|| future::ready("here"), Duration::MAX);
         let app = App::new().route("/never", web::get().to(never)).route("/at-once", web::get().to(at_once));
         let app = test::init_service(app).await;
 

@@ -1,5 +1,7 @@
 //! Every endpoint in one table: method, path, and the function that answers.
 
+use std::time::Duration;
+
 use actix_web::{
     Handler, HttpResponse, Resource, Responder, ResponseError as _, Route, guard,
     http::{Method, header},
@@ -11,7 +13,7 @@ use tapebase_domain::{Services, ports::Ports};
 use crate::{
     HttpPolicy, Tasks,
     answers::problem::Problem,
-    deadline::Prompt,
+    deadline::{PATIENCE, Prompt},
     endpoints::{
         about, accounts, admin, changes, delete_account, direct, docs, health, identities, legacy, oidc,
         password_reset, playback, recordings, tokens, web_login,
@@ -25,15 +27,18 @@ pub struct Endpoint {
     methods: Vec<(Method, Route)>,
     ignores_trailing_slash: bool,
     is_of_2018: bool,
+    patience: Duration,
 }
 
-fn at(path: &'static str) -> Endpoint {
-    Endpoint { path, methods: Vec::new(), ignores_trailing_slash: !path.starts_with("/v1/"), is_of_2018: false }
+/// One whose answers take so long at most.
+fn within(patience: Duration, path: &'static str) -> Endpoint {
+    let ignores_trailing_slash = !path.starts_with("/v1/");
+    Endpoint { path, methods: Vec::new(), ignores_trailing_slash, is_of_2018: false, patience }
 }
 
-/// One that an operator may switch off.
+/// One that an operator may switch off. Its clients know no answer of ours that it takes too long.
 fn of_2018(path: &'static str) -> Endpoint {
-    Endpoint { is_of_2018: true, ..at(path) }
+    Endpoint { is_of_2018: true, ..within(Duration::MAX, path) }
 }
 
 impl Endpoint {
@@ -44,7 +49,8 @@ impl Endpoint {
         Args: actix_web::FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.slowly_on(method, Prompt::new(handler))
+        let handler = Prompt::new(handler, self.patience);
+        self.slowly_on(method, handler)
     }
 
     /// What takes as long as audio takes, or waits for something.
@@ -85,7 +91,8 @@ impl Endpoint {
 
 /// Every endpoint. Where two paths match, the first one that knows the method answers.
 #[rustfmt::skip]
-fn table() -> Vec<Endpoint> {
+fn table(patience: Duration) -> Vec<Endpoint> {
+    let at = |path| within(patience, path);
     vec![
         at(paths::SIGN_UP).on(Method::POST, accounts::sign_up),
         at(paths::LOG_IN).on(Method::POST, accounts::log_in),
@@ -93,8 +100,8 @@ fn table() -> Vec<Endpoint> {
         at(paths::PASSWORD_RESET).on(Method::POST, password_reset::request),
         at(paths::NEW_PASSWORD).on(Method::PUT, password_reset::reset),
         at(paths::OIDC_NONCE).on(Method::POST, oidc::nonce),
-        at(paths::OIDC_START).on(Method::GET, web_login::start),
-        at(paths::OIDC_CALLBACK).on(Method::GET, web_login::callback),
+        at(paths::OIDC_START).slowly_on(Method::GET, web_login::start),
+        at(paths::OIDC_CALLBACK).slowly_on(Method::GET, web_login::callback),
         at(paths::OIDC_LOG_IN).on(Method::POST, oidc::log_in),
         at(paths::LOG_OUT).on(Method::POST, accounts::log_out),
         at(paths::ME).get(accounts::me).on(Method::DELETE, accounts::delete_me),
@@ -157,13 +164,14 @@ pub fn routes(
     policy: HttpPolicy,
     tasks: Tasks,
 ) -> impl Fn(&mut ServiceConfig) + Clone + Send {
+    let patience = if tasks.are_frozen_after_answers() { Duration::MAX } else { PATIENCE };
     move |config| {
         config
             .app_data(Data::new(services.clone()))
             .app_data(Data::new(ports.clone()))
             .app_data(Data::new(policy.clone()))
             .app_data(Data::new(tasks.clone()));
-        for endpoint in table() {
+        for endpoint in table(patience) {
             config.service(resource(endpoint));
         }
         config.default_service(web::to(|| async {
@@ -209,7 +217,7 @@ mod tests {
     #[test]
     fn the_description_has_exactly_the_routes_there_are() {
         let mut routed = BTreeSet::new();
-        for endpoint in table() {
+        for endpoint in table(PATIENCE) {
             routed.extend(endpoint.methods().map(|method| (method.to_string(), endpoint.path.to_owned())));
         }
         // These are no business of clients.

@@ -70,6 +70,12 @@ impl Tasks {
         Self { is_frozen: true, ..self }
     }
 
+    /// Whether the process stands still between an answer and the next request.
+    #[must_use]
+    pub const fn are_frozen_after_answers(&self) -> bool {
+        self.is_frozen
+    }
+
     /// How many are under way.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -22,7 +22,7 @@ use super::{
 use crate::batches;
 
 /// The object that names the rows the blobs belong to.
-pub(super) const ROWS: &str = "ROWS";
+const ROWS: &str = "ROWS";
 
 #[async_trait]
 impl BlobStore for S3 {
@@ -51,7 +51,7 @@ impl BlobStore for S3 {
                 Some(sha256) => sound(object.body, range.length, sha256),
                 None => exactly(object.body, range.length),
             })),
-            Err(error) if error::has_code(&error, "NoSuchKey") || self.is_hidden_blob(&error).await => Ok(None),
+            Err(error) if error::has_code(&error, "NoSuchKey") => Ok(None),
             Err(error) => Err(error::unavailable(error)),
         }
     }
@@ -60,7 +60,7 @@ impl BlobStore for S3 {
         let key = self.blob_key(blob)?;
         match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
             Ok(object) => metadata::describe(&object).map(Some),
-            Err(error) if self.is_absent(&error).await => Ok(None),
+            Err(error) if error::has_status(&error, 404) => Ok(None),
             Err(error) => Err(error::unavailable(error)),
         }
     }
@@ -130,7 +130,7 @@ impl S3 {
         let object = self.client.get_object().bucket(&self.place.bucket).key(self.place.key(name)).send().await;
         let object = match object {
             Ok(object) => object,
-            Err(error) if error::has_code(&error, "NoSuchKey") || self.is_hidden(&error).await => return Ok(None),
+            Err(error) if error::has_code(&error, "NoSuchKey") => return Ok(None),
             Err(error) => return Err(error::unavailable(error)),
         };
         let tag = object.e_tag;
@@ -142,7 +142,7 @@ impl S3 {
     pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
         match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
             Ok(object) => Ok(object.content_length().and_then(|length| u64::try_from(length).ok())),
-            Err(error) if self.is_absent(&error).await => Ok(None),
+            Err(error) if error::has_status(&error, 404) => Ok(None),
             Err(error) => Err(error::unavailable(error)),
         }
     }

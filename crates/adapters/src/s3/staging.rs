@@ -177,7 +177,7 @@ impl S3 {
 
     async fn has_object(&self, key: &str) -> Result<bool, BlobError> {
         match self.client.head_object().bucket(&self.place.bucket).key(key).send().await {
-            Err(error) if self.is_absent(&error).await => Ok(false),
+            Err(error) if error::has_status(&error, 404) => Ok(false),
             object => object.map(|_| true).map_err(error::unavailable),
         }
     }
@@ -188,7 +188,7 @@ impl S3 {
         let head = self.client.head_object().bucket(&self.place.bucket).key(&key);
         let mode = (!self.without_checksums).then_some(ChecksumMode::Enabled);
         let object = match head.set_checksum_mode(mode).send().await {
-            Err(error) if self.is_absent(&error).await => return Ok(None),
+            Err(error) if error::has_status(&error, 404) => return Ok(None),
             object => object.map_err(error::unavailable)?,
         };
         let size = object.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or_default();

@@ -24,7 +24,7 @@ use tapebase_domain::{
     id::{RecordingId, StoreId, UserId, random_bytes},
     lineage::{Generation, Step},
     pending::Parts,
-    ports::{Assembled, Batches as _, BlobError, BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
+    ports::{Batches as _, BlobError, BlobStore as _, Clock as _, StagedBlobs as _, SystemClock},
 };
 
 /// A prefix of its own, in a bucket set up as an operator would.
@@ -302,37 +302,6 @@ async fn what_is_left_of_an_upload_is_not_aborted_while_its_object_is_there() {
     parts.send().await.expect("it is left");
     let opened = store.open(&stored.blob, ByteRange::whole(stored.size)).await.expect("opened").expect("there");
     assert_eq!(opened.try_collect::<BytesMut>().await.expect("read").len(), 300_000);
-}
-
-#[tokio::test]
-async fn what_is_not_there_is_told_from_what_is_refused_without_the_right_to_list() {
-    let (store, proxy, _) = behind_proxy(&dialect()).await;
-    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::NoListing] });
-    assert_eq!(store.claimed_by().await.expect("asked"), None);
-    store.ping().await.expect("it answers");
-    let rows = StoreId::generate(SystemClock.now());
-    assert!(store.claim(rows).await.expect("claimed"));
-    let stored = store.put(&whose(), blob::once("audio".into())).await.expect("kept");
-    let all = ByteRange::whole(stored.size);
-    assert!(store.describe(&stored.blob).await.expect("described").is_some());
-
-    store.delete(&stored.blob).await.expect("deleted");
-
-    assert!(store.open(&stored.blob, all).await.expect("asked").is_none());
-    assert!(store.open(&stored.blob, ByteRange::whole(0)).await.expect("asked").is_none());
-    assert_eq!(store.describe(&stored.blob).await.expect("asked"), None);
-    assert!(!store.is_intact(&stored).await.expect("asked"));
-    let parts = Parts::of(1);
-    let staged = store.begin(parts, &whose(), Sha256::of(b"a")).await.expect("begun");
-    assert!(store.sent(&staged, parts).await.expect("asked").is_empty());
-    assert_eq!(store.assemble(&staged, parts, &whose()).await.expect("asked"), Assembled::MissingPart(1));
-    assert!(matches!(store.list(None).await, Err(BlobError::Unavailable(_))));
-
-    // Whoever may read nothing is told nothing of what is there.
-    proxy.inject(Faults { seed: 1, rate: 1.0, kinds: vec![Fault::Forbidden] });
-    assert!(matches!(store.describe(&stored.blob).await, Err(BlobError::Unavailable(_))));
-    assert!(matches!(store.open(&stored.blob, all).await, Err(BlobError::Unavailable(_))));
-    assert!(store.claimed_by().await.is_err() && store.generation().await.is_err() && store.ping().await.is_err());
 }
 
 /// Has an object be of other bytes, and say of itself what it said before.

@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     Shared, UnderWay,
     actions::Action,
-    faults::{FORBIDDEN, Fault},
+    faults::Fault,
     reset,
     wire::{Head, Length, pass},
 };
@@ -26,8 +26,6 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// What a store answers that does not know something of S3.
 const NOT_IMPLEMENTED: &str = "<?xml version=\"1.0\"?><Error><Code>NotImplemented</Code></Error>";
-const ACCESS_DENIED: &str =
-    "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
 
 /// How it goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,10 +92,6 @@ impl Wires<'_> {
             Some(Fault::NoConditions) if ["if-match", "if-none-match"].iter().any(|it| request.field(it).is_some()) => {
                 self.answer_instead(&request, "501 Not Implemented", NOT_IMPLEMENTED).await
             }
-            Some(Fault::NoListing) if action.name == "ListBucket" => {
-                self.answer_instead(&request, FORBIDDEN, ACCESS_DENIED).await
-            }
-            Some(Fault::NoListing) => self.refuse_what_is_absent(&request).await,
             Some(Fault::Delay(time)) => {
                 sleep(time).await;
                 self.pass_on(&request).await
@@ -179,20 +173,6 @@ impl Wires<'_> {
             _ => self.client.writer.write_all(&answer.bytes[..answer.bytes.len() / 2]).await?,
         }
         Ok(Next::Reset)
-    }
-
-    async fn refuse_what_is_absent(&mut self, request: &Head) -> io::Result<Next> {
-        let Wires { client, engine } = self;
-        engine.writer.write_all(&request.bytes).await?;
-        let answer = final_head(&mut engine.reader, &mut client.writer).await?;
-        let length = answer.response_length(request.method());
-        if answer.status() == 404 {
-            pass(&mut engine.reader, &mut sink(), length).await?;
-            return self.answer_instead(request, FORBIDDEN, ACCESS_DENIED).await;
-        }
-        client.writer.write_all(&answer.bytes).await?;
-        pass(&mut engine.reader, &mut client.writer, length).await?;
-        Ok(Next::Request)
     }
 
     async fn flip_bit(&mut self, request: &Head) -> io::Result<Next> {

@@ -42,8 +42,6 @@ pub enum Fault {
     FlipBit,
     /// Answered with 501 if it is a conditional write, and not passed on; objects only.
     NoConditions,
-    /// As S3 answers whoever may not list a bucket: lists are refused, and so is what is not there; objects only.
-    NoListing,
     /// Answered with 403 and not passed on; S3 only.
     Forbidden,
     /// Everything is passed on, once it is [let go](super::AwsProxy::let_go).
@@ -56,7 +54,6 @@ impl Fault {
             Self::ThroughputExceeded | Self::Throttling => action.service == Service::DynamoDb,
             Self::TransactionConflict => action.name == "TransactWriteItems",
             Self::NoConditions | Self::Forbidden => action.service == Service::S3,
-            Self::NoListing => matches!(&*action.name, "GetObject" | "ListBucket"),
             Self::FlipBit => matches!(&*action.name, "PutObject" | "UploadPart"),
             Self::InternalError
             | Self::SlowDown
@@ -93,7 +90,6 @@ impl Fault {
                 | Self::Delay(_)
                 | Self::FlipBit
                 | Self::NoConditions
-                | Self::NoListing
                 | Self::Hold,
                 _,
             ) => None,
@@ -103,7 +99,7 @@ impl Fault {
 
 const INTERNAL: &str = "500 Internal Server Error";
 const UNAVAILABLE: &str = "503 Service Unavailable";
-pub(super) const FORBIDDEN: &str = "403 Forbidden";
+const FORBIDDEN: &str = "403 Forbidden";
 const BAD_REQUEST: &str = "400 Bad Request";
 const CONFLICT: &str = concat!(
     r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","#,
