@@ -354,11 +354,14 @@ async fn drain(opened: ByteStream<BlobError>) -> Result<Bytes, BlobError> {
 }
 
 /// Everything the store lists; fails rather than walk in circles.
-pub(crate) async fn walk(store: &Arc<dyn BlobStore>) -> Vec<BlobEntry> {
+///
+/// # Panics
+/// If it cannot be listed, or something is listed twice.
+pub async fn walk(blobs: &Arc<dyn BlobStore>) -> Vec<BlobEntry> {
     let (mut walked, mut seen) = (Vec::new(), HashSet::new());
     loop {
         let after = walked.last().map(|entry: &BlobEntry| entry.blob.clone());
-        let entries = store.list(after).await.expect("listed");
+        let entries = blobs.list(after).await.expect("listed");
         if entries.is_empty() {
             return walked;
         }

@@ -9,15 +9,26 @@ pub const DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// Names where the S3 server listens.
 pub const S3: &str = "AWS_ENDPOINT_URL_S3";
 
+const START: &str = "start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`";
+
 /// Where an engine listens: never the real AWS, which is far away.
 ///
 /// # Panics
 /// If nobody has started it.
 #[must_use]
 pub fn address(engine: &str) -> SocketAddr {
-    let url = std::env::var_os(engine).and_then(|url| url.into_string().ok());
-    let address = url.and_then(|url| url.strip_prefix("http://")?.trim_end_matches('/').parse().ok());
-    address.expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`")
+    let url = said(engine);
+    let address = url.strip_prefix("http://").and_then(|url| url.trim_end_matches('/').parse().ok());
+    address.expect(START)
+}
+
+/// What whoever starts the engines says of one.
+///
+/// # Panics
+/// If nobody has started it.
+#[must_use]
+pub fn said(name: &str) -> String {
+    std::env::var_os(name).and_then(|said| said.into_string().ok()).expect(START)
 }
 
 /// The settings of a table and a place in a bucket that nobody else uses. They are still to be set up.

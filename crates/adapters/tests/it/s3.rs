@@ -127,13 +127,8 @@ async fn the_doctor_looks_whether_old_versions_are_kept_and_go() {
     let bucket = format!("versions-{:016x}", u64::from_be_bytes(random_bytes()));
     let store = Sdk::default().s3(&Place::parse(&bucket).expect("a place"), &dialect()).await.expect("a region is set");
     store.set_up().await;
-    let client = aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build(),
-    );
-    let versions = async || {
-        let findings = store.diagnose().await;
-        findings.into_iter().find(|it| it.what.contains("brought back")).expect("looked at").outcome
-    };
+    let client = client().await;
+    let versions = async || found(&store, "brought back").await;
 
     assert!(matches!(versions().await, Outcome::Warning(why) if why.contains("switch versioning on")));
 
@@ -187,9 +182,7 @@ async fn the_doctor_tells_of_locks_and_keys_of_a_bucket() {
         ServerSideEncryptionRule,
     };
     let bucket = format!("locked-{:016x}", u64::from_be_bytes(random_bytes()));
-    let client = aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build(),
-    );
+    let client = client().await;
     client.create_bucket().bucket(&bucket).object_lock_enabled_for_bucket(true).send().await.expect("made");
     let store = Sdk::default().s3(&Place::parse(&bucket).expect("a place"), &dialect()).await.expect("a region is set");
     assert_eq!(found(&store, "Object Lock").await, Outcome::AlreadyRight);
@@ -231,6 +224,12 @@ async fn behind_proxy(dialect: &S3Dialect) -> (S3, AwsProxy, String) {
         config.endpoint_url(proxy.url()).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     let [client, sender, signer] = [(); 3].map(|()| aws_sdk_s3::Client::from_conf(config.clone().build()));
     (S3::new(client, sender, signer, place, dialect), proxy, prefix)
+}
+
+/// A client that can do what a store does not.
+pub async fn client() -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
 }
 
 async fn sdk_config() -> aws_config::SdkConfig {
@@ -285,9 +284,7 @@ async fn a_store_without_conditional_writes_is_used_without_them() {
 #[tokio::test]
 async fn what_is_left_of_an_upload_is_not_aborted_while_its_object_is_there() {
     let (store, proxy, prefix) = behind_proxy(&dialect()).await;
-    let client = aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build(),
-    );
+    let client = client().await;
     let stored = store.put(&whose(), blob::once(vec![7; 300_000].into())).await.expect("kept");
     let key = format!("{prefix}/{}", stored.blob);
     // As a store keeps it that has put the parts together, and forgets them later.
@@ -306,8 +303,7 @@ async fn what_is_left_of_an_upload_is_not_aborted_while_its_object_is_there() {
 
 /// Has an object be of other bytes, and say of itself what it said before.
 async fn overwrite(key: &str, bytes: Vec<u8>) {
-    let config = aws_sdk_s3::config::Builder::from(&sdk_config().await).force_path_style(true).build();
-    let client = aws_sdk_s3::Client::from_conf(config);
+    let client = client().await;
     let head = client.head_object().bucket("tapebase-tests").key(key).send().await.expect("it is there");
     let put = client.put_object().bucket("tapebase-tests").key(key).set_metadata(head.metadata);
     put.body(bytes.into()).send().await.expect("overwritten");

@@ -9,18 +9,19 @@ use std::{
     time::Duration,
 };
 
-use aws_config::BehaviorVersion;
 use aws_sdk_s3::primitives::AggregatedBytes;
 use bytes::{Bytes, BytesMut};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
 use tapebase_adapters::{
     aws::Sdk,
-    connect::S3Dialect,
     finding::{Finding, Outcome},
     s3::{Place, S3},
 };
-use tapebase_conformance::{engines, staging::send_part};
+use tapebase_conformance::{
+    engines::{self, said},
+    staging::send_part,
+};
 use tapebase_domain::{
     blob::{ByteRange, Provenance, StoredBlob},
     digest::Sha256,
@@ -30,14 +31,10 @@ use tapebase_domain::{
 };
 use tokio::time::sleep;
 
+use crate::s3::{client, dialect};
+
 /// How long a link lasts in whose way nothing comes.
 const AMPLE: Duration = Duration::from_mins(5);
-
-/// What the engines' keeper says of this engine.
-fn said(name: &str) -> String {
-    let said = std::env::var_os(name).and_then(|said| said.into_string().ok());
-    said.expect("start the engines: `cargo xtask engines run -- cargo test`, or `cargo xtask test`")
-}
 
 /// Whether it is the release that deletes what it should not.
 fn is_old() -> bool {
@@ -68,13 +65,9 @@ struct Bucket {
 impl Bucket {
     async fn fresh() -> Self {
         let name = format!("leftovers-{:016x}", u64::from_be_bytes(random_bytes()));
-        let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
         let place = Place::parse(&name).expect("a place");
-        let store = Sdk::default().s3(&place, &dialect).await.expect("a region is set");
-        let http = aws_smithy_http_client::Builder::new().build_http();
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
-        let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
-        Self { name, store, client: aws_sdk_s3::Client::from_conf(config) }
+        let store = Sdk::default().s3(&place, &dialect()).await.expect("a region is set");
+        Self { name, store, client: client().await }
     }
 
     /// Gives back the room of what was deleted, beside the first bytes of an object: each place takes ten seconds.

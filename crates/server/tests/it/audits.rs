@@ -5,12 +5,7 @@ use std::sync::Arc;
 use tapebase_domain::{audit::Audit, ports::Ports};
 use tokio::runtime::Runtime;
 
-use crate::{
-    erasure::GRACE,
-    leftovers::InDays,
-    server::{borrowed, command},
-    uploaders::Uploaders,
-};
+use crate::{erasure::GRACE, leftovers::InDays, uploaders::Uploaders};
 
 const AUDITS: usize = 20;
 
@@ -32,7 +27,7 @@ pub fn touch_no_recording(uploaders: &Uploaders) {
             runtime.block_on(audit.note(&orphans)).expect("noted");
             looked_at += orphans.looked_at;
         }
-        let verify = command(&uploaders.data_dir(), &borrowed(&uploaders.stores)).args(["verify", "--repair"]).output();
+        let verify = uploaders.command().args(["verify", "--repair"]).output();
         assert!(verify.expect("it runs").status.success());
     });
     assert!(looked_at > 0, "nothing was there to look at");

@@ -16,6 +16,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use socket2::SockRef;
 use tapebase_adapters::connect::{Locations, S3Dialect};
+use tapebase_conformance::blobs::walk;
 use tapebase_conformance::http::{
     Client as _, Request, Response, Tcp,
     cases::{
@@ -421,14 +422,7 @@ impl Ann {
             assert_eq!(played.body.len(), 300_000, "{id}");
         }
         assert_eq!(listed.len() as u64, counted.recordings);
-        let mut blobs = BTreeSet::new();
-        loop {
-            let page = ports.blobs.list(blobs.last().cloned()).await.expect("listed");
-            if page.is_empty() {
-                break;
-            }
-            blobs.extend(page.into_iter().map(|entry| entry.blob));
-        }
+        let blobs = walk(&ports.blobs).await;
         assert_eq!(blobs.len(), listed.len(), "audio without a recording");
     }
 

@@ -5,10 +5,7 @@ use std::{thread, time::Duration};
 
 use tapebase_domain::id::random_bytes;
 
-use crate::{
-    server::{Server, borrowed, command},
-    uploaders::Uploaders,
-};
+use crate::{server::Server, uploaders::Uploaders};
 
 const ROUNDS: u32 = 20;
 
@@ -28,8 +25,7 @@ pub fn loses_nothing(uploaders: &Uploaders) {
 
     uploaders.check_leftovers();
     uploaders.check(&uploaders.serve(), true);
-    let verified =
-        command(&uploaders.data_dir(), &borrowed(&uploaders.stores)).arg("verify").output().expect("it runs");
+    let verified = uploaders.command().arg("verify").output().expect("it runs");
     assert!(verified.status.success(), "{verified:?}");
     let ledger = uploaders.ledger();
     assert!(ledger.stored.len() > ROUNDS as usize, "hardly anything was uploaded: {}", ledger.stored.len());

@@ -10,9 +10,12 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tapebase_adapters::fs::Fs;
+use tapebase_adapters::{
+    connect::{Locations, S3Dialect},
+    fs::Fs,
+};
 use tapebase_conformance::http::{Client, Request, Response, Tcp};
-use tapebase_domain::ports::BlobStore as _;
+use tapebase_domain::ports::{BlobStore as _, Ports};
 use tempfile::TempDir;
 
 /// A server that runs until it is dropped.
@@ -43,6 +46,13 @@ pub fn command(data_dir: &Path, settings: &[(&str, &str)]) -> Command {
 /// Settings as a server takes them.
 pub fn borrowed<'a>(settings: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
     settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// The stores that settings name, rows first, past any server.
+pub async fn ports_of(stores: &[(&str, String)]) -> Ports {
+    let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
+    let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("known");
+    locations.connect().await.expect("opened")
 }
 
 /// Makes a user a token that looks after all accounts.

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
+    process::Command,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -11,10 +12,11 @@ use std::{
     thread,
 };
 
-use tapebase_adapters::connect::{Locations, S3Dialect};
-use tapebase_conformance::http::{Request, Response, Tcp};
+use tapebase_conformance::{
+    blobs::walk,
+    http::{Request, Response, Tcp},
+};
 use tapebase_domain::{
-    blob::BlobRef,
     digest::Sha256,
     history::Retention,
     id::{RecordingId, random_bytes},
@@ -27,7 +29,7 @@ use tokio::runtime::Runtime;
 use crate::{
     erasure::GRACE,
     leftovers::InDays,
-    server::{Server, borrowed},
+    server::{Server, borrowed, command, ports_of},
 };
 
 const UPLOADERS: usize = 4;
@@ -48,7 +50,7 @@ pub struct Ledger {
 /// Stores with a server on them now and then, and somebody whose apps use it.
 pub struct Uploaders {
     folder: TempDir,
-    pub stores: Vec<(&'static str, String)>,
+    stores: Vec<(&'static str, String)>,
     token: String,
     ledger: Mutex<Ledger>,
 }
@@ -80,10 +82,6 @@ impl Uploaders {
         Server::start_on(&self.data_dir(), &borrowed(&self.stores))
     }
 
-    pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().expect("no uploader panicked")
     }
@@ -102,9 +100,9 @@ impl Uploaders {
                     }
                 });
             }
+            let _over = Over(&is_over);
             uploads_over.iter().take(UPLOADERS).for_each(drop);
             act();
-            is_over.store(true, Ordering::Relaxed);
         });
     }
 
@@ -177,27 +175,36 @@ impl Uploaders {
             assert_eq!(runtime.block_on(ports.batches.open_batches(now, None)).expect("listed"), []);
         }
         let (mut rows, mut after) = (0, None);
-        while let Some(page) =
-            Some(runtime.block_on(ports.inventory.recordings(after.take())).expect("listed").recordings)
-            && let Some(last) = page.last()
-        {
+        loop {
+            let page = runtime.block_on(ports.inventory.recordings(after.take())).expect("listed").recordings;
+            let Some(last) = page.last() else { break };
             rows += page.len();
             after = Some((last.owner, last.id.clone()));
         }
-        let mut blobs: Vec<BlobRef> = Vec::new();
-        while let Some(page) = Some(runtime.block_on(ports.blobs.list(blobs.last().cloned())).expect("listed"))
-            && !page.is_empty()
-        {
-            blobs.extend(page.into_iter().map(|entry| entry.blob));
-        }
-        assert_eq!(blobs.len(), rows, "audio without a recording is left");
+        assert_eq!(runtime.block_on(walk(&ports.blobs)).len(), rows, "audio without a recording is left");
+    }
+
+    /// The program, with these stores.
+    pub fn command(&self) -> Command {
+        command(&self.data_dir(), &borrowed(&self.stores))
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// The stores themselves, past any server.
     pub async fn ports(&self) -> Ports {
-        let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
-        let locations = Locations::parse(&self.stores[0].1, &self.stores[1].1, dialect).expect("known");
-        locations.connect().await.expect("opened")
+        ports_of(&self.stores).await
+    }
+}
+
+/// Has the uploaders end, however what they waited for does.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -6,12 +6,13 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use tapebase_adapters::{connect::Locations, dynamodb::DynamoDb};
+use tapebase_conformance::blobs::walk;
 use tapebase_domain::{
     audit::Audit,
     blob,
     history::Retention,
     lineage::{Lineage, LineageError},
-    ports::{BlobEntry, Clock, Ports, SystemClock},
+    ports::{Clock, Ports, SystemClock},
     recording::Recording,
     sweep::{Sweep, SweepError},
     time::Timestamp,
@@ -63,12 +64,7 @@ impl Clock for Later {
 }
 
 async fn audio(ports: &Ports) -> usize {
-    let (mut all, mut after) = (0, None);
-    loop {
-        let entries: Vec<BlobEntry> = ports.blobs.list(after.take()).await.expect("listed");
-        let Some(last) = entries.last() else { return all };
-        (all, after) = (all + entries.len(), Some(last.blob.clone()));
-    }
+    walk(&ports.blobs).await.len()
 }
 
 async fn items(client: &Client, table: &str) -> Vec<Item> {

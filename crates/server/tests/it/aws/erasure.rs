@@ -1,14 +1,14 @@
 //! Who leaves is gone from the table and the bucket, too.
 
 use serde_json::json;
-use tapebase_adapters::connect::{Locations, S3Dialect};
+use tapebase_conformance::blobs::walk;
 use tapebase_domain::ports::Ports;
 use tempfile::TempDir;
 
 use super::stores;
 use crate::{
     erasure::{Resident, kill_sweeps, sweep_in_two_days},
-    server::{Server, borrowed},
+    server::{Server, borrowed, ports_of},
 };
 
 #[test]
@@ -19,10 +19,8 @@ fn nothing_is_left_of_who_has_left_in_the_table_and_the_bucket() {
     let _ = ann.leave(&server.tcp());
 
     kill_sweeps(folder.path(), &borrowed(&stores));
-    let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
-    let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("known");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let ports = runtime.block_on(locations.connect()).expect("opened");
+    let ports = runtime.block_on(ports_of(&stores));
     let swept = runtime.block_on(sweep_in_two_days(ports.clone()));
 
     assert_eq!(swept.erased, 1, "{swept:?}");
@@ -41,16 +39,12 @@ fn nothing_is_left_of_who_has_left_in_the_table_and_the_bucket() {
 
 /// Whose all audio in the bucket is.
 async fn owners(ports: &Ports) -> Vec<String> {
-    let (mut owners, mut after) = (Vec::new(), None);
-    loop {
-        let page = ports.blobs.list(after.take()).await.expect("listed");
-        let Some(last) = page.last() else { return owners };
-        after = Some(last.blob.clone());
-        for entry in &page {
-            let of = ports.blobs.provenance(&entry.blob).await.expect("looked up");
-            owners.push(of.expect("it says so").owner.to_string());
-        }
+    let mut owners = Vec::new();
+    for entry in walk(&ports.blobs).await {
+        let of = ports.blobs.provenance(&entry.blob).await.expect("looked up");
+        owners.push(of.expect("it says so").owner.to_string());
     }
+    owners
 }
 
 /// All that is in a table, as DynamoDB Local answers it; which believes any signature.

@@ -1,7 +1,7 @@
 //! AWS at its worst: errors, throttling, time-outs, resets and lost replies, while clients upload and delete.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, atomic::AtomicU32, atomic::Ordering},
     thread,
     time::Duration,
@@ -9,9 +9,9 @@ use std::{
 
 use chrono::TimeDelta;
 use serde_json::json;
-use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::{
     aws_proxy::{AwsProxy, Fault, Faults},
+    blobs::walk,
     engines,
     http::{
         Request, Response, Tcp, Web,
@@ -34,7 +34,7 @@ use tokio::runtime::Runtime;
 use super::stores;
 use crate::{
     leftovers::InDays,
-    server::{Server, borrowed},
+    server::{Server, borrowed, ports_of},
 };
 
 const UPLOADS: u32 = 500;
@@ -225,9 +225,7 @@ fn check_recordings(client: &App, acknowledged: &HashMap<RecordingId, Sha256>) {
 
 /// The quota is what the recordings have, and once the sweeper has been by there is no blob without a recording.
 async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &HashMap<RecordingId, Sha256>) {
-    let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
-    let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("they are known");
-    let ports = Ports { clock: Arc::new(InDays(2)), ..locations.connect().await.expect("they answer") };
+    let ports = Ports { clock: Arc::new(InDays(2)), ..ports_of(stores).await };
     let mut sizes = 0;
     for id in acknowledged.keys() {
         sizes += weight(ports.records.find(user, id).await.expect("read").expect("it is there").size);
@@ -242,12 +240,7 @@ async fn check_stores(stores: &[(&str, String)], user: UserId, acknowledged: &Ha
     println!("swept after {} recordings: {swept:?}", acknowledged.len());
     assert_eq!(swept.failed, 0);
     assert_eq!(ports.records.counters(user).await.expect("read").used_bytes(), sizes, "the quota adds up");
-    let mut blobs = BTreeSet::new();
-    while let Some(page) =
-        Some(ports.blobs.list(blobs.last().cloned()).await.expect("listed")).filter(|p| !p.is_empty())
-    {
-        blobs.extend(page.into_iter().map(|entry| entry.blob));
-    }
+    let blobs = walk(&ports.blobs).await;
     assert_eq!(blobs.len(), acknowledged.len(), "blobs without a recording are left");
     let again = Sweep::new(&ports, TimeDelta::hours(24), Retention::default()).run().await.expect("swept");
     assert_eq!((again.orphans, again.uploads, again.staged), (0, 0, 0));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::{aws_proxy::AwsProxy, engines};
 use tapebase_domain::blob::{self, Provenance};
 use tempfile::TempDir;
@@ -11,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::stores;
 use crate::{
     rows::add_recordings,
-    server::{borrowed, command},
+    server::{borrowed, command, ports_of},
 };
 
 #[test]
@@ -21,9 +20,7 @@ fn a_sweep_makes_the_same_calls_for_many_recordings_as_for_a_few() {
         [engines::DYNAMODB, engines::S3].map(|name| (name, AwsProxy::start(engines::address(name))))
     });
     let stores = stores::fresh();
-    let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
-    let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("known");
-    let ports = runtime.block_on(locations.connect()).expect("opened");
+    let ports = runtime.block_on(ports_of(&stores));
     let mut settings = stores.clone();
     settings.extend(proxies.iter().map(|(name, proxy)| (*name, proxy.url())));
 

@@ -6,7 +6,6 @@ use std::{
 };
 
 use serde_json::json;
-use tapebase_adapters::connect::{Locations, S3Dialect};
 use tapebase_conformance::http::Request;
 use tapebase_domain::{
     audit::Audit,
@@ -24,7 +23,7 @@ use super::stores;
 use crate::{
     erasure::GRACE,
     leftovers::InDays,
-    server::{Server, borrowed, command},
+    server::{Server, borrowed, command, ports_of},
 };
 
 /// A server with recordings, and an operator beside it.
@@ -47,9 +46,7 @@ impl Served {
             let upload = Request::new("POST", "/v1/recordings").bearer(&token).body("audio/mp4", vec![fill; 2_000]);
             let _ = server.send(&upload).expect(201);
         }
-        let dialect = S3Dialect { path_style: true, ..S3Dialect::default() };
-        let locations = Locations::parse(&stores[0].1, &stores[1].1, dialect).expect("known");
-        let ports = runtime.block_on(locations.connect()).expect("opened");
+        let ports = runtime.block_on(ports_of(&stores));
         Self { stores, server, token, ports, folder, runtime }
     }
 
