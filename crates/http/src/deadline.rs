@@ -1,4 +1,4 @@
-//! What neither takes nor sends audio is answered within a time, whatever the stores do.
+//! Most of what neither takes nor sends audio is answered within a time, whatever the stores do; `routes` says what.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{Timeout, error::Elapsed, timeout};
 
 use crate::answers::problem::Problem;
 
-/// From when a request is there on. A call of a store has a time limit of its own; several one after the other have this.
+/// From when a request is read and its caller known. A call of a store has a time limit of its own; several one after the other have this.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Answers a request, or says that it takes too long. What changes something goes on, as when a client hangs up.

@@ -152,8 +152,8 @@ fn table(patience: Duration) -> Vec<Endpoint> {
 
         of_2018(paths::LEGACY_LOGIN).get(legacy::login),
         of_2018(paths::LEGACY_RECORDS).get(legacy::list),
-        of_2018(paths::LEGACY_RECORD).get_slowly(legacy::get).slowly_on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
-        of_2018(paths::LEGACY_UPLOAD).slowly_on(Method::PUT, legacy::put),
+        of_2018(paths::LEGACY_RECORD).get(legacy::get).on(Method::PUT, legacy::put).on(Method::DELETE, legacy::delete),
+        of_2018(paths::LEGACY_UPLOAD).on(Method::PUT, legacy::put),
     ]
 }
 
@@ -164,6 +164,7 @@ pub fn routes(
     policy: HttpPolicy,
     tasks: Tasks,
 ) -> impl Fn(&mut ServiceConfig) + Clone + Send {
+    // Where nothing goes on after an answer, what was given up would go on with the next request, hours later.
     let patience = if tasks.are_frozen_after_answers() { Duration::MAX } else { PATIENCE };
     move |config| {
         config

@@ -32,10 +32,10 @@ use tokio::{runtime::Handle, time::timeout};
 use crate::{function::Function, sweeper::Sweeper};
 
 /// What the function is called.
-const NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// What Lambda sets for every function, and its runtime cannot do without.
 const SET_BY_LAMBDA: [&str; 4] =
-    ["AWS_LAMBDA_RUNTIME_API", NAME, "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"];
+    ["AWS_LAMBDA_RUNTIME_API", FUNCTION_NAME, "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"];
 
 /// The most bytes of a body an event holds: base64 of 6 MB, and a head.
 const EVENT_BODY_BYTES: u64 = (6 << 20) / 4 * 3 - (16 << 10);
@@ -64,7 +64,7 @@ async fn run() -> anyhow::Result<()> {
     // Waiting is billed: clients ask again instead.
     let policy = Policy { wait: WaitPolicy { longest: Duration::ZERO }, ..config.policy()? };
     let services = Services::new(&ports, &policy);
-    let name = std::env::var_os(NAME).unwrap_or_default().to_string_lossy().into_owned();
+    let name = std::env::var_os(FUNCTION_NAME).unwrap_or_default().to_string_lossy().into_owned();
     let sweeper = Sweeper::new(ports.clone(), services.sweep.clone(), name);
     let policy = HttpPolicy { body_bytes: Some(EVENT_BODY_BYTES), ..config.http_policy() };
     let tasks = Tasks::new(Handle::current(), usize::MAX).frozen_after_answers();

@@ -5,20 +5,29 @@ use tapebase_domain::{sweep::Swept, time::Timestamp};
 
 /// A line that counts what a sweep has removed and what it could not, in the namespace `Tapebase`, by function.
 pub fn of_sweep(swept: &Swept, function: &str, now: Timestamp) -> Value {
-    let Swept { failed, doubtful, orphans, deleted, unerased, .. } = swept;
-    let metrics = ["Failed", "Doubtful", "Orphans", "Deleted", "Unerased"];
-    json!({
+    let Swept { failed, doubtful, orphans, deleted, unerased, .. } = *swept;
+    let counts = [
+        ("Failed", failed),
+        ("Doubtful", doubtful),
+        ("Orphans", orphans),
+        ("Deleted", deleted),
+        ("Unerased", unerased),
+    ];
+    let mut line = json!({
         "_aws": {
             "Timestamp": now.timestamp_millis(),
             "CloudWatchMetrics": [{
                 "Namespace": "Tapebase",
                 "Dimensions": [["FunctionName"]],
-                "Metrics": metrics.map(|name| json!({"Name": name, "Unit": "Count"})),
+                "Metrics": counts.map(|(name, _)| json!({"Name": name, "Unit": "Count"})),
             }],
         },
         "FunctionName": function,
-        "Failed": failed, "Doubtful": doubtful, "Orphans": orphans, "Deleted": deleted, "Unerased": unerased,
-    })
+    });
+    for (name, count) in counts {
+        line[name] = count.into();
+    }
+    line
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ impl Sweeper {
         // No request asks this: to rows that know nothing of the audio, all of it would be orphans.
         self.ports.pair().await?;
         let swept = self.sweep.run().await?;
+        // Not by the log, which would wrap it: CloudWatch wants the object itself.
         writeln!(io::stdout(), "{}", metrics::of_sweep(&swept, &self.name, self.ports.clock.now()))?;
         let Swept { orphans, failed, doubtful, uploads, staged, sessions, deleted, tombstones, erased, unerased } =
             swept;

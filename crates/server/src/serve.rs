@@ -1,6 +1,7 @@
 //! `tapebase serve`: wires everything together and runs until it is told to stop.
 
 use std::{
+    future::pending,
     io::{self, IsTerminal as _},
     net::SocketAddr,
     sync::Arc,
@@ -23,7 +24,6 @@ use tokio::{
     runtime::Handle,
     select,
     signal::unix::{Signal, SignalKind, signal},
-    sync::Notify,
     time::{sleep, timeout},
 };
 
@@ -99,11 +99,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let schedule = Schedule { every: config.sweep.every, is_shared: !exclusive.is_held() };
     let sweeper = tokio::spawn(sweep_for_ever(sweep, damage, schedule, failures.clone(), clock.clone()));
     let server = server.run();
-    let broken_off = Arc::new(Notify::new());
-    tokio::spawn(stop_when_told(told, (stopping, timeouts.drain), changes, server.handle(), broken_off.clone()));
+    let broken_off = stop_when_told(told, (stopping, timeouts.drain), changes, server.handle());
     select! {
         ended = server => ended?,
-        () = broken_off.notified() => tracing::warn!("what is in flight is broken off"),
+        () = broken_off => tracing::warn!("what is in flight is broken off"),
     }
     sweeper.abort();
     let _ = sweeper.await;
@@ -140,16 +139,16 @@ async fn drop_stores(records: Arc<dyn RecordStore>, blobs: Arc<dyn BlobStore>) {
     }
 }
 
-/// On SIGTERM finishes what is in flight, on SIGINT breaks it off, also after SIGTERM. Whoever waits for changes is answered first: the
+/// On SIGTERM finishes what is in flight, on SIGINT breaks it off. Whoever waits for changes is answered first: the
 /// server stops once nobody waits for an answer.
 ///
-/// Before that, whoever sends requests here has time to notice that they are to go elsewhere.
+/// Before that, whoever sends requests here has time to notice that they are to go elsewhere. It returns on a SIGINT that
+/// comes while the server stops: then it is waited for no longer.
 async fn stop_when_told(
     (mut terminate, mut interrupt): (Signal, Signal),
     (stopping, drain): (Stopping, Duration),
     changes: Changes,
     server: ServerHandle,
-    broken_off: Arc<Notify>,
 ) {
     let is_graceful = select! {
         _ = terminate.recv() => true,
@@ -163,8 +162,8 @@ async fn stop_when_told(
         };
     changes.close();
     select! {
-        () = server.stop(is_graceful) => {}
-        _ = interrupt.recv() => broken_off.notify_one(),
+        () = server.stop(is_graceful) => pending().await,
+        _ = interrupt.recv() => {}
     }
 }
 

@@ -1,5 +1,5 @@
 //! `cargo xtask guides`: runs the commands of the README, the guides and the deployment, and the walk that a server prints,
-//! as somebody does who pastes them: on disk, on the engines of AWS, and behind a proxy.
+//! as somebody does who pastes them: on disk, on the engines of AWS, with a table that is put back, and behind a proxy.
 
 mod proxy;
 mod restore;

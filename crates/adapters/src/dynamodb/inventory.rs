@@ -20,7 +20,7 @@ use super::{
     keys,
 };
 
-/// In how many parts a whole table is read: as many as a new one has partitions, each of which others need, too.
+/// In how many parts a whole table is read: as many as a new one has partitions. More would take what serving needs of each.
 const SEGMENTS: i32 = 4;
 
 #[async_trait]
@@ -86,14 +86,14 @@ impl DynamoDb {
         self.client.scan().table_name(&self.table).consistent_read(true)
     }
 
-    /// The whole table, in parts that are read beside each other. What is of one user is in one of them. It may be that of a
-    /// moment ago, for half the price: what looks wrong in it is asked for once more.
+    /// The whole table, in parts that are read beside each other, as it was a moment ago: that is half the price. What is of one
+    /// user is in one of them.
     fn segments(&self) -> impl Iterator<Item = Pages> {
         (0..SEGMENTS)
             .map(|segment| Pages(Some(self.scan().consistent_read(false).segment(segment).total_segments(SEGMENTS))))
     }
 
-    /// All that is of an owner comes in one piece, but for the end of a page.
+    /// All that is of an owner comes in one piece, but for the end of a page. Who looks miscounted is counted once more, as of now.
     async fn miscounted_in(&self, mut pages: Pages) -> Result<Vec<Miscount>, StoreError> {
         let mut miscounted = Vec::new();
         let mut owners = HashMap::<UserId, (Counters, Counters)>::new();

@@ -107,7 +107,7 @@ impl BlobStore for Reached {
 
 #[async_trait]
 impl Batches for Reached {
-    /// Real stores have a time of their own.
+    /// Real stores have a time of their own, and add to a batch for an hour of it: it is ended first.
     async fn open_batches(&self, _: Timestamp, after: Option<BatchRef>) -> Result<Vec<BatchRef>, BlobError> {
         let open = async {
             let batches = self.stores.inner().batches;
