@@ -234,7 +234,7 @@ const RECORDS: &[&str] = &[
     #[cfg(feature = "embedded")]
     "sqlite:PATH",
     #[cfg(feature = "aws")]
-    "dynamodb://TABLE",
+    "dynamodb://TABLE (3 to 255 letters, digits, _, - and .)",
     "memory:",
 ];
 const BLOBS: &[&str] = &[
@@ -253,12 +253,18 @@ impl Rows {
             ("sqlite", path) if !path.is_empty() => Some(Self::Sqlite(path.into())),
             #[cfg(feature = "aws")]
             ("dynamodb", table) => {
-                let table = table.strip_prefix("//").filter(|table| !table.is_empty() && !table.contains('/'))?;
+                let table = table.strip_prefix("//").filter(|table| is_table_name(table))?;
                 Some(Self::DynamoDb(table.to_owned()))
             }
             _ => None,
         }
     }
+}
+
+/// [Naming rules of DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html).
+#[cfg(feature = "aws")]
+fn is_table_name(name: &str) -> bool {
+    (3..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 impl Audio {

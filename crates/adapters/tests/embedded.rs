@@ -304,6 +304,7 @@ async fn stores_are_picked_by_url() {
     let unknown = refused("memory:", "sqlite:rows.db");
     assert!(unknown.starts_with("blobs: \"sqlite\" is not file:PATH or "), "{unknown}");
     assert!(refused("sqlite:", "memory:").starts_with("records: \"sqlite\" is not sqlite:PATH or "));
+    assert!(refused("dynamodb://x", "memory:").starts_with("records: \"dynamodb\" is not sqlite:PATH or "));
 }
 
 #[tokio::test]

@@ -35,9 +35,9 @@ where
     type Future = MapErr<Timeout<F::Future>, fn(Elapsed) -> Problem>;
 
     fn call(&self, args: Args) -> Self::Future {
-        timeout(self.patience, self.handler.call(args)).map_err(|_| {
+        timeout(self.patience, self.handler.call(args)).map_err(|elapsed| {
             let detail = "The stores take too long; if something was to be changed, it may still be. Try again.";
-            Problem::new(Slug::Unavailable, detail)
+            Problem::caused_by(Slug::Unavailable, detail, elapsed.into())
         })
     }
 }

@@ -173,7 +173,7 @@ async fn show(sweep: &Sweep) -> anyhow::Result<()> {
     for audio in &due {
         say!("audio that is due: {}, of recording {}/{}", audio.blob, audio.owner, audio.id);
     }
-    say!("{} pieces of audio would be looked at again in a week, {} at least removed now", nobodys.len(), due.len());
+    say!("a sweep would put {} pieces of audio off for a week, and remove at least {}", nobodys.len(), due.len());
     Ok(())
 }
 

@@ -33,6 +33,9 @@ impl S3 {
     /// Checks the bucket, its settings, and what this program is allowed there. What it writes, it removes.
     pub async fn diagnose(&self) -> Vec<Finding> {
         let mut findings = self.inspect(false).await;
+        if !findings[0].is_fine() {
+            return findings;
+        }
         let conditions =
             finding("writes may be conditional (If-None-Match, If-Match)", self.knows_conditions().boxed());
         findings.push(conditions.await);

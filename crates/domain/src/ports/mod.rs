@@ -150,8 +150,8 @@ pub struct Ports {
 pub enum PairError {
     /// The audio belongs to the rows of another store.
     #[error(
-        "the audio belongs to other rows than these, which would take it for left over: check `records` and `blobs`, \
-         or remove the claim (`ROWS` beside the audio) if those rows are gone for good"
+        "the audio belongs to other rows than these, which would take it for left over: check `records` and `blobs`; \
+         if those rows are gone for good, `tapebase rebuild` makes new ones of the audio"
     )]
     Strangers,
     /// The row store failed.

@@ -182,7 +182,8 @@ impl Problem {
         self.slug
     }
 
-    fn caused_by(slug: Slug, detail: impl Into<Cow<'static, str>>, cause: BoxError) -> Self {
+    /// A problem whose cause is for the log alone.
+    pub fn caused_by(slug: Slug, detail: impl Into<Cow<'static, str>>, cause: BoxError) -> Self {
         Self { cause: Some(cause), ..Self::new(slug, detail) }
     }
 
