@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Buf;
@@ -10,9 +10,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::answer::Head;
+use crate::latency::Latencies;
 use crate::random::Random;
 use crate::request::Template;
-use crate::spec::Spec;
+use crate::spec::{Spec, Until};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 128 * 1024;
@@ -40,10 +41,14 @@ impl Shared {
 
     /// The number of the next request, unless there is to be none.
     fn next(&self, clock: Instant) -> Option<u32> {
-        if clock.elapsed().as_secs_f64() >= self.spec.seconds {
-            return None;
-        }
-        Some(self.begun.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < self.spec.requests)
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let is_late = clock.elapsed().as_secs_f64() >= self.spec.seconds;
+        let is_enough = number >= self.spec.requests;
+        let is_over = match self.spec.until {
+            Until::Either => is_late || is_enough,
+            Until::Both => is_late && is_enough,
+        };
+        (!is_over).then_some(number)
     }
 }
 
@@ -65,16 +70,16 @@ impl Connection {
         Ok(Self { shared, stream, random, request: Vec::with_capacity(BUFFER), buffer: vec![0; BUFFER] })
     }
 
-    /// Asks until there is no more to ask; returns the time of each request.
-    pub async fn run(mut self, clock: Instant) -> Result<Vec<Duration>> {
-        let mut times = Vec::with_capacity(1 << 16);
+    /// Asks until there is no more to ask; returns how long that took each time.
+    pub async fn run(mut self, clock: Instant) -> Result<Latencies> {
+        let mut latencies = Latencies::default();
         while let Some(number) = self.shared.next(clock) {
             let start = Instant::now();
             self.send(number).await.context("sending a request")?;
             self.receive().await?;
-            times.push(start.elapsed());
+            latencies.add(start.elapsed(), clock.elapsed());
         }
-        Ok(times)
+        Ok(latencies)
     }
 
     async fn send(&mut self, number: u32) -> Result<()> {

@@ -6,24 +6,42 @@ use anyhow::{Context as _, Result};
 
 use crate::spec::Report;
 
-/// The time of each request, in any order.
+/// The time of each request, in any order, and how many were answered in each second of the run.
 #[derive(Default)]
-pub struct Latencies(Vec<Duration>);
+pub struct Latencies {
+    times: Vec<Duration>,
+    seconds: Vec<u32>,
+}
 
 impl Latencies {
-    pub fn add(&mut self, times: Vec<Duration>) {
-        self.0.extend(times);
+    /// Adds a request that took so long and was `answered` so long after the first began.
+    pub fn add(&mut self, time: Duration, answered: Duration) {
+        self.times.push(time);
+        let second = usize::try_from(answered.as_secs()).unwrap_or(usize::MAX);
+        self.seconds.resize(self.seconds.len().max(second + 1), 0);
+        self.seconds[second] += 1;
+    }
+
+    /// Adds those of another connection.
+    pub fn extend(&mut self, other: Self) {
+        self.times.extend(other.times);
+        self.seconds.resize(self.seconds.len().max(other.seconds.len()), 0);
+        for (all, more) in self.seconds.iter_mut().zip(other.seconds) {
+            *all += more;
+        }
     }
 
     /// What came of a run that took so long in all.
     pub fn report(mut self, elapsed: Duration) -> Result<Report> {
-        self.0.sort_unstable();
-        let percentile = |percent| percentile(&self.0, percent).context("no request was answered");
+        self.times.sort_unstable();
+        let percentile = |percent| percentile(&self.times, percent).context("no request was answered");
+        let whole = usize::try_from(elapsed.as_secs())?.min(self.seconds.len());
         Ok(Report {
-            requests: u32::try_from(self.0.len())?,
+            requests: u32::try_from(self.times.len())?,
             seconds: elapsed.as_secs_f64(),
             p50: milliseconds(percentile(50)?),
             p99: milliseconds(percentile(99)?),
+            slowest_second: self.seconds[..whole].iter().min().copied(),
         })
     }
 }
@@ -59,13 +77,30 @@ mod tests {
 
     #[test]
     fn the_report_does_not_depend_on_the_order_of_the_answers() {
-        let mut latencies = Latencies::default();
-        latencies.add(times([9, 1].into_iter()));
-        latencies.add(times([5].into_iter()));
+        let [mut one, mut other] = [Latencies::default(), Latencies::default()];
+        one.add(Duration::from_millis(9), Duration::from_millis(1_500));
+        one.add(Duration::from_millis(1), Duration::from_millis(300));
+        other.add(Duration::from_millis(5), Duration::from_millis(2_100));
+        one.extend(other);
 
-        let report = latencies.report(Duration::from_secs(2)).unwrap();
+        let report = one.report(Duration::from_millis(2_100)).unwrap();
 
-        assert_eq!((report.requests, report.seconds, report.p50, report.p99), (3, 2.0, 5.0, 9.0));
+        assert_eq!((report.requests, report.seconds, report.p50, report.p99), (3, 2.1, 5.0, 9.0));
+    }
+
+    #[test]
+    fn the_slowest_second_is_a_whole_one() {
+        let report = |answered: &[u64], elapsed| {
+            let mut latencies = Latencies::default();
+            for at in answered {
+                latencies.add(Duration::from_millis(1), Duration::from_millis(*at));
+            }
+            latencies.report(Duration::from_millis(elapsed)).unwrap().slowest_second
+        };
+
+        assert_eq!(report(&[100, 200, 1_100, 2_100], 2_500), Some(1));
+        assert_eq!(report(&[100, 2_100], 2_500), Some(0), "none in the second one");
+        assert_eq!(report(&[100], 900), None);
     }
 
     #[test]

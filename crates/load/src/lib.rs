@@ -16,13 +16,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use random::id;
-pub use spec::{Body, Expect, Ids, Range, Report, Request, Spec};
+pub use spec::{Body, Expect, Ids, Range, Report, Request, Spec, Until};
 
 use connection::{Connection, Shared};
 use latency::Latencies;
 
-/// How much longer than asked for a run may take, for its last answers.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How much longer than asked for a run may take, for its last answers or the rest of its requests.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Asks as `spec` says.
 ///
@@ -45,7 +45,7 @@ async fn ask(spec: Spec) -> Result<Report> {
     let mut tasks: JoinSet<_> = open.into_iter().map(|connection| connection.run(clock)).collect();
     let mut latencies = Latencies::default();
     while let Some(outcome) = tasks.join_next().await {
-        latencies.add(outcome??);
+        latencies.extend(outcome??);
     }
     latencies.report(clock.elapsed())
 }

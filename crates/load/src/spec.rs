@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// A run: it ends with its time or its number of requests, whichever comes first.
+/// A run: it ends with its time or its number of requests.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -12,16 +12,28 @@ pub struct Spec {
     pub address: SocketAddr,
     /// How many requests are under way at any time, each on a connection of its own.
     pub connections: usize,
-    /// No request begins later than this after the first.
+    /// Its time, from when the first request begins.
     pub seconds: f64,
-    /// No more requests than this.
+    /// Its number of requests.
     pub requests: u32,
+    /// Which of the two it ends with.
+    pub until: Until,
     /// What is asked, again and again.
     pub request: Request,
     /// What the ids in it are.
     pub ids: Ids,
     /// What every answer must be.
     pub expect: Expect,
+}
+
+/// What a run ends with.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// Its time or its number of requests, whichever comes first.
+    Either,
+    /// Whichever comes last.
+    Both,
 }
 
 /// A request, of which only the id, the range and the head of the body differ from one to the next.
@@ -102,4 +114,6 @@ pub struct Report {
     pub p50: f64,
     /// Milliseconds that all but one in a hundred took at most.
     pub p99: f64,
+    /// How many were answered in the whole second in which the fewest were, if there was a whole one.
+    pub slowest_second: Option<u32>,
 }

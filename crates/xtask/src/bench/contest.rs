@@ -1,11 +1,14 @@
 //! Servers that take turns at the same.
 
 use anyhow::{Context as _, Result};
-use tapebase_load::{Expect, Ids, Request, Spec};
+use tapebase_load::{Expect, Ids, Request, Spec, Until};
 
 use super::generator::Sample;
 use super::peers::Server;
-use super::table::{Row, Table};
+use super::table::{Column, Row, Table};
+
+/// Seconds of a sample that lasts.
+pub const SUSTAINED_SECONDS: f64 = 10.0;
 
 /// How long and how often is measured.
 #[derive(Clone, Copy)]
@@ -30,6 +33,12 @@ impl Pace {
         Spec { seconds: 3_600.0, ..self.spec(server, 16, requests, ask) }
     }
 
+    /// A run that goes on for some time, and until at least so many requests are answered.
+    pub fn lasting(self, server: &Server, connections: usize, requests: u32, ask: &Ask) -> Spec {
+        let seconds = if self.quick { 1.0 } else { SUSTAINED_SECONDS };
+        Spec { seconds, until: Until::Both, ..self.spec(server, connections, requests, ask) }
+    }
+
     /// A run against a server that ends with the sample's time, or with so many requests.
     pub fn spec(self, server: &Server, connections: usize, requests: u32, ask: &Ask) -> Spec {
         Spec {
@@ -37,6 +46,7 @@ impl Pace {
             connections,
             seconds: self.seconds(),
             requests,
+            until: Until::Either,
             request: ask.request.clone(),
             ids: ask.ids,
             expect: ask.expect,
@@ -58,7 +68,7 @@ pub struct Entry<'a> {
 }
 
 /// Has every entry take its turn in each round, beginning with another one each time.
-pub fn compete(title: String, bytes: u32, entries: &[Entry], rounds: usize) -> Result<Table> {
+pub fn compete(title: String, bytes: u32, more: &'static [Column], entries: &[Entry], rounds: usize) -> Result<Table> {
     let mut rows: Vec<_> = entries.iter().map(|entry| Row { name: entry.name.clone(), samples: Vec::new() }).collect();
     for round in 0..rounds {
         for turn in 0..entries.len() {
@@ -71,5 +81,5 @@ pub fn compete(title: String, bytes: u32, entries: &[Entry], rounds: usize) -> R
             rows[place].samples.push(sample);
         }
     }
-    Ok(Table { title, bytes, rows })
+    Ok(Table { title, bytes, more, rows })
 }

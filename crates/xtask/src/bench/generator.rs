@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use tapebase_load::{Report, Spec};
 
 use super::peers::Server;
-use super::usage::Family;
+use super::usage::{self, Family};
 use crate::process::tied;
 use crate::workspace;
 
@@ -19,6 +19,8 @@ pub struct Sample {
     pub processor: f64,
     /// MiB of memory of the server, at the most.
     pub peak: f64,
+    /// MB of files that only the kernel's memory has at the end.
+    pub unwritten: f64,
 }
 
 impl Sample {
@@ -47,7 +49,8 @@ impl Generator {
         family.forget_peak()?;
         let before = family.processor()?;
         let report = self.load(server, spec)?;
-        Ok(Sample { report, processor: family.processor()? - before, peak: family.peak()? })
+        let unwritten = usage::unwritten()?;
+        Ok(Sample { report, processor: family.processor()? - before, peak: family.peak()?, unwritten })
     }
 
     /// Loads a server.

@@ -11,11 +11,9 @@ use crate::program;
 
 /// A table of everything that numbers depend on.
 pub fn describe(folder: &Path) -> Result<String> {
-    let read = |file: &str| std::fs::read_to_string(file).with_context(|| format!("reading {file}"));
     let memory = field(&read("/proc/meminfo")?, "MemTotal").and_then(|size| gibibytes(&size)).unwrap_or_default();
-    let processor = field(&read("/proc/cpuinfo")?, "model name");
     let lines = [
-        ["processor", processor.as_deref().unwrap_or(std::env::consts::ARCH)],
+        ["processor", &processor()?],
         ["cores", &std::thread::available_parallelism()?.to_string()],
         ["memory", &memory],
         ["kernel", &format!("Linux {}", read("/proc/sys/kernel/osrelease")?.trim())],
@@ -24,6 +22,16 @@ pub fn describe(folder: &Path) -> Result<String> {
     ];
     let lines = lines.map(|line| line.map(str::to_owned));
     Ok(aligned(&[&[["machine".to_owned(), String::new()]], &lines[..]].concat()))
+}
+
+/// What the kernel calls the processor.
+pub fn processor() -> Result<String> {
+    let name = field(&read("/proc/cpuinfo")?, "model name");
+    Ok(name.unwrap_or_else(|| std::env::consts::ARCH.to_owned()))
+}
+
+fn read(file: &str) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("reading {file}"))
 }
 
 fn today() -> Result<String> {

@@ -13,8 +13,10 @@ use crate::workspace;
 
 const INTRODUCTION: &str = include_str!("../../bench/introduction.md");
 
-/// Writes the page out of the results.
+/// Writes the page out of the results. One of another processor stays beside it.
 pub fn write(path: &Path, bench: &Bench, results: &[String]) -> Result<()> {
+    let processor = machine::processor()?;
+    set_aside(path, &processor)?;
     let servers: Vec<_> =
         bench.peers.all().iter().map(|peer| format!("{} {}", peer.name(), version(peer.ask_version()))).collect();
     let mut page =
@@ -24,10 +26,48 @@ pub fn write(path: &Path, bench: &Bench, results: &[String]) -> Result<()> {
         page.push(format!("Absent: {}.", bench.peers.absent.join(", ")));
     }
     page.push(format!("Rounds: {}.", bench.pace.rounds));
+    page.extend(others(path, &processor)?);
     page.extend(results.iter().map(|result| result.trim_end().to_owned()));
     fs::write(path, page.join("\n\n") + "\n").with_context(|| format!("writing {}", path.display()))?;
     eprintln!("written to {}", path.display());
     Ok(())
+}
+
+/// Keeps a page of another processor under its name.
+fn set_aside(path: &Path, processor: &str) -> Result<()> {
+    let Ok(page) = fs::read_to_string(path) else { return Ok(()) };
+    match measured_on(&page) {
+        Some(other) if other != processor => Ok(fs::rename(path, path.with_file_name(file_name(path, other)))?),
+        _ => Ok(()),
+    }
+}
+
+/// Where the pages of other processors are.
+fn others(path: &Path, processor: &str) -> Result<Option<String>> {
+    let (prefix, own) = (file_name(path, ""), file_name(path, processor));
+    let prefix = prefix.trim_end_matches(".md");
+    let mut links = Vec::new();
+    for entry in fs::read_dir(path.parent().context("a page is in a folder")?)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(prefix) && name != own {
+            let page = fs::read_to_string(path.with_file_name(&name))?;
+            links.push(format!("[{}]({name})", measured_on(&page).unwrap_or("unknown")));
+        }
+    }
+    links.sort_unstable();
+    Ok((!links.is_empty()).then(|| format!("Other processors: {}.", links.join(", "))))
+}
+
+/// The name of a page of a processor, beside the one at `path`.
+fn file_name(path: &Path, processor: &str) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let words = processor.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    format!("{stem}-{}.md", words.collect::<Vec<_>>().join("-").to_lowercase())
+}
+
+/// The processor that a page names.
+fn measured_on(page: &str) -> Option<&str> {
+    page.lines().find_map(|line| Some(line.strip_prefix("| processor")?.trim_matches(['|', ' '])))
 }
 
 /// Where the source of the measured Tapebase is to be found.
@@ -61,5 +101,21 @@ mod tests {
         assert_eq!(number("v2.6.2 h1:abc=\n"), Some("2.6.2"));
         assert_eq!(number("dufs 0.47.0"), Some("0.47.0"));
         assert_eq!(number("no number at all"), None);
+    }
+
+    #[test]
+    fn a_page_of_another_processor_is_kept_and_linked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("benchmarks.md");
+        fs::write(&path, "| processor     |   A Fast One @ 3 |\n").unwrap();
+
+        set_aside(&path, "A Fast One @ 3").unwrap();
+        assert!(path.exists(), "it is of this one");
+        set_aside(&path, "Another").unwrap();
+
+        assert!(!path.exists() && folder.path().join("benchmarks-a-fast-one-3.md").exists());
+        let links = others(&path, "Another").unwrap();
+        assert_eq!(links.as_deref(), Some("Other processors: [A Fast One @ 3](benchmarks-a-fast-one-3.md)."));
+        assert_eq!(others(&path, "A Fast One @ 3").unwrap(), None);
     }
 }

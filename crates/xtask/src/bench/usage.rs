@@ -78,6 +78,22 @@ impl Family {
     }
 }
 
+/// MB of files that are in memory and not on the disk yet.
+pub fn unwritten() -> Result<f64> {
+    let memory_info = std::fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
+    let sum = ["Dirty", "Writeback"].iter().map(|name| memory(&memory_info, name)).sum::<Option<f64>>();
+    Ok(sum.context("the kernel does not say what it has not written")? * 1.048_576)
+}
+
+/// MB of files that the kernel keeps in memory at most, before whoever writes must wait for the disk.
+pub fn most_unwritten() -> Result<f64> {
+    let counters = std::fs::read_to_string("/proc/vmstat").context("reading /proc/vmstat")?;
+    let pages = counters.lines().find_map(|line| line.strip_prefix("nr_dirty_threshold ")?.parse::<f64>().ok());
+    #[expect(clippy::cast_precision_loss, reason = "a page is small")]
+    let page = rustix::param::page_size() as f64;
+    Ok(pages.context("the kernel does not say how much it keeps")? * page / 1e6)
+}
+
 fn path(id: u32, file: &str) -> PathBuf {
     format!("/proc/{id}/{file}").into()
 }
@@ -95,7 +111,7 @@ fn processor(stat: &str) -> Option<f64> {
     Some((ticks()? + ticks()?) / TICKS)
 }
 
-/// MiB out of a `status` file.
+/// MiB out of a file of `name: value kB` lines.
 fn memory(status: &str, name: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? / 1_024.0)
@@ -129,5 +145,6 @@ mod tests {
 
         assert!(family.memory().unwrap() > 0.0 && family.peak().unwrap() > 0.0);
         assert!(family.processor().unwrap() >= 0.0);
+        assert!((0.0..most_unwritten().unwrap()).contains(&unwritten().unwrap()));
     }
 }

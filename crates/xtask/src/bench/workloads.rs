@@ -27,6 +27,9 @@ pub enum Workload {
     /// Uploads of 64 MiB.
     #[value(name = "put-64m")]
     PutLarge,
+    /// Uploads of 64 KiB, until the kernel must write to the disk what servers leave in memory.
+    #[value(name = "sustained-64k")]
+    Sustained,
     /// 64 KiB from anywhere in 256 MiB.
     #[value(name = "range-64k")]
     Range,
@@ -65,6 +68,7 @@ impl Workload {
             Self::PutSmall if other.is_some() => upload::run(bench, &self.name(), SMALL, &[16, 64]),
             Self::PutSmall => upload::run(bench, &self.name(), SMALL, &[1, 16, 64]),
             Self::PutLarge => upload::run(bench, &self.name(), LARGE, &[1, 4]),
+            Self::Sustained => upload::sustained(bench, &self.name(), SMALL, &[1, 16, 64]),
             Self::Range => download::ranges(bench, &self.name(), &[16, 64]),
             Self::GetSmall => download::small(bench, &self.name(), &[16, 64]),
             Self::GetHuge => download::huge(bench, &self.name(), &[1, 4]),
@@ -75,7 +79,8 @@ impl Workload {
             Self::Idle => return Ok(vec![idle::run(bench, &self.name())?]),
         };
         let show = if other.is_some() { duel::show } else { Table::to_string };
-        Ok(tables?.iter().map(show).collect())
+        let description = (self == Self::Sustained).then(|| upload::describe_sustained(&self.name())).transpose()?;
+        Ok(description.into_iter().chain(tables?.iter().map(show)).collect())
     }
 }
 

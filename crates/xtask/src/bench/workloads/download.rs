@@ -50,7 +50,7 @@ impl Shelf {
         let bytes = if self.range.is_some() { SMALL } else { self.length };
         let contest = |&connections: &usize| {
             let entries = servers.iter().map(|(peer, server)| self.entry(bench, *peer, server, connections));
-            compete(title(name, connections), bytes, &entries.collect::<Vec<_>>(), bench.pace.rounds)
+            compete(title(name, connections), bytes, &[], &entries.collect::<Vec<_>>(), bench.pace.rounds)
         };
         connections.iter().map(contest).collect()
     }

@@ -49,7 +49,7 @@ pub fn run(bench: &Bench, name: &str) -> Result<Table> {
     if let Some(nginx) = &nginx {
         entries.push(entry(bench, "nginx, the first page as a file".to_owned(), nginx, &file));
     }
-    compete(title(name, CONNECTIONS), u32::try_from(lists.first.body.len())?, &entries, bench.pace.rounds)
+    compete(title(name, CONNECTIONS), u32::try_from(lists.first.body.len())?, &[], &entries, bench.pace.rounds)
 }
 
 /// Has this build and another compete for one page after the other.
@@ -62,7 +62,7 @@ pub fn run_against(bench: &Bench, name: &str, other: &Tapebase) -> Result<Vec<Ta
             entry(bench, theirs.build.to_owned(), their_server, their_page),
         ];
         let title = title(&format!("{name}, {what}"), CONNECTIONS);
-        compete(title, u32::try_from(page.body.len())?, &entries, bench.pace.rounds)
+        compete(title, u32::try_from(page.body.len())?, &[], &entries, bench.pace.rounds)
     };
     ours.questions().into_iter().zip(theirs.questions()).map(contest).collect()
 }
