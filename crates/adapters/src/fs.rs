@@ -58,10 +58,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use tapebase_domain::{
-    blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Provenance, StoredBlob},
+    blob::{self, BlobDescription, BlobRef, BodyError, ByteRange, ByteStream, Pieces, Provenance, StoredBlob},
     id::StoreId,
     lineage::{Generation, Step},
     memory::Budget,
@@ -79,9 +79,6 @@ use self::{
     reading::{OpenBlob, READ_BYTES, here_or_blocking, read_on},
 };
 use crate::batches::{Names, OwnBatches};
-
-/// Pieces below this size are copied together.
-const SMALL_PIECE_BYTES: usize = 4 << 10;
 
 /// The file that names the rows the blobs belong to.
 const ROWS: &str = "ROWS";
@@ -273,22 +270,14 @@ enum Beginning {
 
 /// Receives all of a small body, or more than a small body has.
 async fn gather(body: &mut ByteStream<BodyError>) -> Result<Beginning, BodyError> {
-    let (mut pieces, mut small, mut size) = (Vec::new(), BytesMut::new(), 0);
-    while size <= packs::MOST_BYTES {
-        let Some(piece) = body.next().await.transpose()? else {
-            pieces.push(small.freeze());
-            return Ok(Beginning::Whole(pieces));
-        };
-        size += piece.len() as u64;
-        // Small pieces are copied together: each may hold a whole network buffer in memory.
-        if piece.len() < SMALL_PIECE_BYTES {
-            small.extend_from_slice(&piece);
-        } else {
-            pieces.extend([small.split().freeze(), piece]);
+    let mut pieces = Pieces::default();
+    while pieces.size() <= packs::MOST_BYTES {
+        match body.next().await.transpose()? {
+            Some(piece) => pieces.push(piece),
+            None => return Ok(Beginning::Whole(pieces.finish())),
         }
     }
-    pieces.push(small.freeze());
-    Ok(Beginning::More(pieces))
+    Ok(Beginning::More(pieces.finish()))
 }
 
 /// Runs file system calls where they hold nobody up.

@@ -1,5 +1,9 @@
 //! Audio bytes and how they are named, cut and streamed.
 
+mod pieces;
+
+pub use self::pieces::Pieces;
+
 use std::{fmt, pin::Pin};
 
 use bytes::Bytes;

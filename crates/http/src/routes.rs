@@ -89,11 +89,19 @@ impl Endpoint {
     }
 }
 
-/// Every endpoint. Where two paths match, the first one that knows the method answers.
+/// Every endpoint, those that are asked most first: one path after the other is compared. Where two match, the first one
+/// that knows the method answers.
 #[rustfmt::skip]
 fn table(patience: Duration) -> Vec<Endpoint> {
     let at = |path| within(patience, path);
     vec![
+        at(paths::RECORDINGS).get(recordings::list).slowly_on(Method::POST, recordings::post),
+        at(paths::RECORDING).get(recordings::get).slowly_on(Method::PUT, recordings::put)
+            .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
+        at(paths::RECORDING_AUDIO).get_slowly(recordings::audio),
+        at(paths::PLAYBACK_LINK).on(Method::POST, playback::link),
+        at(paths::PLAY).get_slowly(playback::play),
+
         at(paths::SIGN_UP).on(Method::POST, accounts::sign_up),
         at(paths::LOG_IN).on(Method::POST, accounts::log_in),
         at(paths::COOKIE).on(Method::POST, accounts::log_in_with_cookie),
@@ -125,13 +133,6 @@ fn table(patience: Duration) -> Vec<Endpoint> {
         at(paths::ADMIN_VERIFICATION).on(Method::PUT, admin::verify),
         at(paths::ADMIN_PASSWORD_RESETS).on(Method::POST, admin::create_password_reset),
         at(paths::ADMIN_INVITATIONS).on(Method::POST, admin::invite),
-
-        at(paths::RECORDINGS).get(recordings::list).slowly_on(Method::POST, recordings::post),
-        at(paths::RECORDING).get(recordings::get).slowly_on(Method::PUT, recordings::put)
-            .on(Method::PATCH, recordings::rename).on(Method::DELETE, recordings::delete),
-        at(paths::RECORDING_AUDIO).get_slowly(recordings::audio),
-        at(paths::PLAYBACK_LINK).on(Method::POST, playback::link),
-        at(paths::PLAY).get_slowly(playback::play),
 
         at(paths::CHANGES).get_slowly(changes::list),
 

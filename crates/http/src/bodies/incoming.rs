@@ -17,14 +17,14 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::{
-    Stream, StreamExt as _,
+    Stream, StreamExt as _, TryStreamExt as _,
     future::{Either, select},
     stream,
 };
 use serde::de::DeserializeOwned;
 use tapebase_api::Slug;
 use tapebase_domain::{
-    blob::{BodyError, ByteStream},
+    blob::{BodyError, ByteStream, Pieces},
     id::UserId,
     memory::{Budget, Grant, Purpose},
     ports::Ports,
@@ -44,7 +44,7 @@ const SLOWEST: u64 = 2_000;
 const HEAD_START: Duration = Duration::from_secs(5);
 /// How often it is looked whether others wait.
 const GLANCE: Duration = Duration::from_secs(1);
-/// Bodies whose Content-Length is no larger are passed on as one piece.
+/// Bodies whose Content-Length is no larger are passed on at once.
 const SMALL_BODY_BYTES: u64 = 256 << 10;
 /// The largest JSON body anybody needs to send here.
 const JSON_BYTES: u64 = 64 << 10;
@@ -109,7 +109,7 @@ impl Incoming {
         let length = self.length;
         let pieces = self.paced(Some(ports.memory.clone()));
         let body = match length {
-            Some(length @ ..=SMALL_BODY_BYTES) => whole(pieces, length),
+            Some(..=SMALL_BODY_BYTES) => whole(pieces),
             _ => pump(pieces.map(|piece| piece.map_err(|error| body_error(&error)))),
         };
         Ok(Admitted { body, memory })
@@ -183,6 +183,15 @@ pub fn body_error(error: &PayloadError) -> BodyError {
     }
 }
 
+/// The pieces of a body, once all of them are here.
+async fn gather(mut body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin) -> Result<Vec<Bytes>, BodyError> {
+    let mut pieces = Pieces::default();
+    while let Some(piece) = body.next().await {
+        pieces.push(piece.map_err(|error| body_error(&error))?);
+    }
+    Ok(pieces.finish())
+}
+
 /// The whole of a body whose Content-Length is this.
 async fn collect(
     mut pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
@@ -204,21 +213,20 @@ async fn collect(
     Ok(body.freeze())
 }
 
-/// Moves a small body off its thread, in one piece.
-fn whole(
-    pieces: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
-    length: u64,
-) -> ByteStream<BodyError> {
+/// Moves a small body off its thread, all of it at once.
+fn whole(body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static) -> ByteStream<BodyError> {
     let (mut sender, receiver) = oneshot::channel();
     rt::spawn(async move {
-        let collected = match select(pin!(collect(pieces, length, u64::MAX)), pin!(sender.closed())).await {
-            Either::Left((collected, _)) => collected,
+        let gathered = match select(pin!(gather(body)), pin!(sender.closed())).await {
+            Either::Left((gathered, _)) => gathered,
             // Whoever wanted it has refused it: what is left is not for here to read, nor to keep.
             Either::Right(_) => return,
         };
-        let _ = sender.send(collected);
+        let _ = sender.send(gathered);
     });
-    Box::pin(stream::once(async { receiver.await.unwrap_or(Err(BodyError::Incomplete)) }))
+    let pieces =
+        async { receiver.await.unwrap_or(Err(BodyError::Incomplete)).map(|pieces| stream::iter(pieces).map(Ok)) };
+    Box::pin(stream::once(pieces).try_flatten())
 }
 
 /// Moves a body off its thread, a piece ahead of whoever reads it.
@@ -320,7 +328,7 @@ mod tests {
         let thread = LocalSet::new();
         let dropped = thread.run_until(async {
             let (held, is_dropped) = oneshot::channel::<()>();
-            let body = whole(stream::pending().inspect(move |_| assert!(!held.is_closed())), 10);
+            let body = whole(stream::pending().inspect(move |_| assert!(!held.is_closed())));
             yield_now().await;
 
             drop(body);
