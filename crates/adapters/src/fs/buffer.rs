@@ -1,26 +1,36 @@
 //! Memory that begins where a block of it begins, as direct I/O wants it.
 
+use std::io;
+
+use memmap2::{Advice, MmapMut};
+
 use super::entry::Block;
 
-/// Some bytes, aligned to a block.
+/// From this size on, memory is asked for in pages as large as this: direct I/O has to look up and hold each page that it
+/// writes from, 512 times as many of 4 KiB.
+pub const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Some bytes, aligned to a page, which no block is larger than; none by default.
 #[derive(Default)]
-pub struct Buffer {
-    memory: Vec<u8>,
-    begin: usize,
-    size: usize,
-}
+pub struct Buffer(Option<MmapMut>);
 
 impl Buffer {
     /// A buffer of `size` zeros.
-    pub fn of_zeros(size: usize) -> Self {
-        let memory = vec![0; size + size_of::<Block>()];
-        let begin = memory.as_ptr().align_offset(size_of::<Block>());
-        Self { memory, begin, size }
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn of_zeros(size: usize) -> io::Result<Self> {
+        let memory = MmapMut::map_anon(size)?;
+        if size >= HUGE_PAGE_BYTES {
+            // Where the kernel has none to give, small ones do.
+            let _ = memory.advise(Advice::HugePage);
+        }
+        Ok(Self(Some(memory)))
     }
 
     /// All of it.
     pub fn bytes(&self) -> &[u8] {
-        &self.memory[self.begin..self.begin + self.size]
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// The blocks that hold the first `size` bytes.
@@ -30,7 +40,7 @@ impl Buffer {
 
     /// All of it, to be written to.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.memory[self.begin..self.begin + self.size]
+        self.0.as_deref_mut().unwrap_or_default()
     }
 }
 
@@ -40,12 +50,14 @@ mod tests {
 
     #[test]
     fn a_buffer_is_aligned_and_has_its_size() {
-        for size in [0, 1, 4_096, 1 << 20] {
-            let mut buffer = Buffer::of_zeros(size);
+        for size in [0, 1, 4_096, 1 << 20, HUGE_PAGE_BYTES] {
+            let mut buffer = Buffer::of_zeros(size).expect("there is memory");
+            assert!(buffer.bytes().iter().all(|byte| *byte == 0));
             buffer.bytes_mut().fill(7);
 
             assert!(buffer.bytes().len() == size && buffer.bytes().iter().all(|byte| *byte == 7));
             assert!(buffer.bytes().as_ptr().addr().is_multiple_of(size_of::<Block>()));
         }
+        assert!(Buffer::default().bytes().is_empty());
     }
 }

@@ -13,7 +13,7 @@ use tapebase_domain::id::random_bytes;
 
 use super::{
     batches,
-    buffer::Buffer,
+    buffer::{Buffer, HUGE_PAGE_BYTES},
     direct,
     entry::BLOCK_BYTES,
     folder,
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::batches::OwnBatches;
 
-/// How many zeros are written in one piece.
-const FILL_BYTES: usize = 1 << 20;
+/// How many zeros are written in one piece: the flush of an upload waits for whatever is being written.
+const FILL_BYTES: usize = 512 << 10;
 
 /// A pack that this process appends to.
 pub struct NewPack {
@@ -116,7 +116,7 @@ fn fill(file: &File, wanted: u64, needed: u64) -> io::Result<u64> {
     let share = space::free(file)? / 8 / BLOCK_BYTES * BLOCK_BYTES;
     let capacity = wanted.min(share).max(needed);
     space::check(file, capacity)?;
-    let zeros = Buffer::of_zeros(FILL_BYTES);
+    let zeros = Buffer::of_zeros(HUGE_PAGE_BYTES)?;
     let mut offset = 0;
     while offset < capacity {
         let piece = usize::try_from(capacity - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);

@@ -117,8 +117,9 @@ impl Thread {
     fn start(root: Arc<Path>, batches: Arc<OwnBatches>) -> io::Result<Self> {
         let (sender, arrivals) = mpsc::channel(QUEUE);
         let size = FIRST_PACK_BYTES;
+        let buffer = Buffer::of_zeros(BATCH_BYTES)?;
         let writer = Writer { root, batches, arrivals, left_over: None, open: None, ahead: None, size };
-        let thread = JoinOnDrop::spawn("pack-writer", move || writer.run())?;
+        let thread = JoinOnDrop::spawn("pack-writer", move || writer.run(buffer))?;
         Ok(Self { arrivals: sender, _thread: thread })
     }
 }
@@ -138,8 +139,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self) {
-        let mut buffer = Buffer::of_zeros(BATCH_BYTES);
+    fn run(mut self, mut buffer: Buffer) {
         while let Some(first) = self.left_over.take().or_else(|| self.arrivals.blocking_recv()) {
             match first {
                 Arrival::Blob(first) => match self.pack_for(first.entry.span()) {

@@ -4,7 +4,7 @@
 //! Each chunk is hashed and written independently; its memory is used again when both are done.
 
 use std::{
-    mem,
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,12 +24,15 @@ use super::{
     checksums::{Checked, Checker},
     entry::BLOCK_BYTES,
     file::NewFile,
+    from_io,
     name::FileName,
     trailer::Trailer,
 };
 
 /// How many bytes are hashed, and handed to the disk, together: fewer cost more hand-overs than they save memory.
 pub const CHUNK_BYTES: usize = 320 << 10;
+/// How many where memory is to spare.
+const LARGE_CHUNK_BYTES: usize = 1 << 20;
 /// How many chunks of a blob are in memory at most: one is filled while one is hashed and one is written. One is enough,
 /// if no memory is to spare.
 const CHUNKS: usize = 3;
@@ -76,7 +79,7 @@ async fn write_all(
     if let Err(error) = received {
         // Removing a large file takes its time.
         blocking(move || file.discard()).await?;
-        return Err(error.into());
+        return Err(error);
     }
     Ok((file, checked))
 }
@@ -86,16 +89,16 @@ async fn receive(
     mut body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
     pool: &mut Pool<'_>,
     stages: [mpsc::Sender<Arc<Chunk>>; 2],
-) -> Result<(), BodyError> {
-    let mut chunk = pool.next().await;
+) -> Result<(), BlobError> {
+    let mut chunk = pool.next().await.map_err(from_io)?;
     while let Some(mut bytes) = body.next().await.transpose()? {
         while bytes.has_remaining() {
             chunk.fill(&mut bytes);
-            if chunk.size == CHUNK_BYTES {
+            if chunk.is_full() {
                 if !hand_over(chunk, &stages) {
                     return Ok(());
                 }
-                chunk = pool.next().await;
+                chunk = pool.next().await.map_err(from_io)?;
             }
         }
     }
@@ -140,6 +143,10 @@ impl Chunk {
         &self.buffer.bytes()[..self.size]
     }
 
+    fn is_full(&self) -> bool {
+        self.size == self.buffer.bytes().len()
+    }
+
     /// Takes over as much as there is room for.
     fn fill(&mut self, bytes: &mut Bytes) {
         let room = &mut self.buffer.bytes_mut()[self.size..];
@@ -161,40 +168,56 @@ struct Pool<'budget> {
     budget: &'budget Budget,
     used: mpsc::Sender<Buffer>,
     free: mpsc::Receiver<Buffer>,
-    /// For all chunks but the first, which whoever sends the body was granted.
+    /// The first chunk is what whoever sends the body was granted.
+    has_first: bool,
+    /// For all others.
     spare: Vec<Spare>,
 }
 
 impl<'budget> Pool<'budget> {
     fn new(budget: &'budget Budget) -> Self {
         let (used, free) = mpsc::channel(CHUNKS);
-        let pool = Self { budget, used, free, spare: Vec::new() };
-        pool.add_chunk();
-        pool
-    }
-
-    fn add_chunk(&self) {
-        // There is room for all.
-        let _ = self.used.try_send(Buffer::of_zeros(CHUNK_BYTES));
+        Self { budget, used, free, has_first: false, spare: Vec::new() }
     }
 
     /// An empty chunk; waits for one if all are in use and there cannot be another.
-    async fn next(&mut self) -> Chunk {
-        if self.free.is_empty()
-            && self.spare.len() < CHUNKS - 1
-            && let Some(spare) = self.budget.try_spare(CHUNK_BYTES as u64)
-        {
-            self.spare.push(spare);
-            self.add_chunk();
+    async fn next(&mut self) -> io::Result<Chunk> {
+        if self.free.is_empty() {
+            self.grow()?;
         }
         // It never ends: the other end is here, too.
-        let buffer = self.free.recv().await.unwrap_or_else(|| Buffer::of_zeros(CHUNK_BYTES));
-        Chunk { buffer, size: 0, used: self.used.clone() }
+        let buffer = self.free.recv().await.map_or_else(|| Buffer::of_zeros(CHUNK_BYTES), Ok)?;
+        Ok(Chunk { buffer, size: 0, used: self.used.clone() })
+    }
+
+    /// Adds a chunk, as large as there is memory for, if there may be another.
+    fn grow(&mut self) -> io::Result<()> {
+        if !self.has_first {
+            self.has_first = true;
+            return self.add(CHUNK_BYTES);
+        }
+        if self.spare.len() == CHUNKS - 1 {
+            return Ok(());
+        }
+        for bytes in [LARGE_CHUNK_BYTES, CHUNK_BYTES] {
+            if let Some(spare) = self.budget.try_spare(bytes as u64) {
+                self.spare.push(spare);
+                return self.add(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&self, bytes: usize) -> io::Result<()> {
+        // There is room for all.
+        let _ = self.used.try_send(Buffer::of_zeros(bytes)?);
+        Ok(())
     }
 }
 
 // Only the last write of a file may end within a block.
 const _: () = assert!((CHUNK_BYTES as u64).is_multiple_of(BLOCK_BYTES));
+const _: () = assert!((LARGE_CHUNK_BYTES as u64).is_multiple_of(BLOCK_BYTES));
 
 #[cfg(test)]
 mod tests {
@@ -209,7 +232,7 @@ mod tests {
             let mut pool = Pool::new(&budget);
             let mut taken = Vec::new();
             while let Some(chunk) = pool.next().now_or_never() {
-                taken.push(chunk);
+                taken.push(chunk.expect("there is memory"));
             }
             assert_eq!(taken.len(), chunks, "of {bytes} bytes");
 
