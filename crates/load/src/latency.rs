@@ -11,12 +11,15 @@ use crate::spec::Report;
 pub struct Latencies {
     times: Vec<Duration>,
     seconds: Vec<u32>,
+    /// When the last request began: fewer and fewer are under way from then on.
+    last_begun: Duration,
 }
 
 impl Latencies {
     /// Adds a request that took so long and was `answered` so long after the first began.
     pub fn add(&mut self, time: Duration, answered: Duration) {
         self.times.push(time);
+        self.last_begun = self.last_begun.max(answered.saturating_sub(time));
         let second = usize::try_from(answered.as_secs()).unwrap_or(usize::MAX);
         self.seconds.resize(self.seconds.len().max(second + 1), 0);
         self.seconds[second] += 1;
@@ -25,6 +28,7 @@ impl Latencies {
     /// Adds those of another connection.
     pub fn extend(&mut self, other: Self) {
         self.times.extend(other.times);
+        self.last_begun = self.last_begun.max(other.last_begun);
         self.seconds.resize(self.seconds.len().max(other.seconds.len()), 0);
         for (all, more) in self.seconds.iter_mut().zip(other.seconds) {
             *all += more;
@@ -35,7 +39,7 @@ impl Latencies {
     pub fn report(mut self, elapsed: Duration) -> Result<Report> {
         self.times.sort_unstable();
         let percentile = |percent| percentile(&self.times, percent).context("no request was answered");
-        let whole = usize::try_from(elapsed.as_secs())?.min(self.seconds.len());
+        let whole = usize::try_from(self.last_begun.as_secs())?.min(self.seconds.len());
         Ok(Report {
             requests: u32::try_from(self.times.len())?,
             seconds: elapsed.as_secs_f64(),
@@ -101,6 +105,7 @@ mod tests {
         assert_eq!(report(&[100, 200, 1_100, 2_100], 2_500), Some(1));
         assert_eq!(report(&[100, 2_100], 2_500), Some(0), "none in the second one");
         assert_eq!(report(&[100], 900), None);
+        assert_eq!(report(&[100, 200], 3_000), None, "nobody asked any more");
     }
 
     #[test]

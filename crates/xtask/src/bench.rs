@@ -50,7 +50,7 @@ pub struct Options {
     /// Measure beside this other build of the server and nothing else, and write no results.
     #[arg(long, value_name = "PATH", conflicts_with = "output")]
     against: Option<PathBuf>,
-    /// Keep the data in this folder instead of the one for temporary files; it needs 10 GB.
+    /// Keep the data in this folder instead of the one for temporary files; it needs 20 GB.
     #[arg(long, value_name = "PATH")]
     folder: Option<PathBuf>,
     /// Write the results to this file instead of docs/benchmarks.md, and even if they are not all.

@@ -116,6 +116,7 @@ fn fill(file: &File, wanted: u64, needed: u64) -> io::Result<u64> {
     let share = space::free(file)? / 8 / BLOCK_BYTES * BLOCK_BYTES;
     let capacity = wanted.min(share).max(needed);
     space::check(file, capacity)?;
+    // Larger than a piece, to be one huge page.
     let zeros = Buffer::of_zeros(HUGE_PAGE_BYTES)?;
     let mut offset = 0;
     while offset < capacity {

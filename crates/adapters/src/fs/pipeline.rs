@@ -29,7 +29,8 @@ use super::{
     trailer::Trailer,
 };
 
-/// How many bytes are hashed, and handed to the disk, together: fewer cost more hand-overs than they save memory.
+/// How many bytes are hashed, and handed to the disk, together, at first and where memory is short: fewer cost more
+/// hand-overs than they save memory.
 pub const CHUNK_BYTES: usize = 320 << 10;
 /// How many where memory is to spare.
 const LARGE_CHUNK_BYTES: usize = 1 << 20;
@@ -226,15 +227,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn where_memory_is_short_one_chunk_is_all_there_is() {
-        for (bytes, chunks) in [(Budget::LEAST_BYTES, CHUNKS), (CHUNK_BYTES as u64, 1)] {
+    async fn how_many_chunks_there_are_and_how_large_is_for_memory_to_say() {
+        let (some, many) = (CHUNK_BYTES, LARGE_CHUNK_BYTES);
+        let budgets = [
+            (Budget::LEAST_BYTES, vec![some, many, many]),
+            (4 * some as u64, vec![some, some, some]),
+            (some as u64, vec![some]),
+        ];
+        for (bytes, chunks) in budgets {
             let budget = Budget::new(bytes);
             let mut pool = Pool::new(&budget);
             let mut taken = Vec::new();
             while let Some(chunk) = pool.next().now_or_never() {
                 taken.push(chunk.expect("there is memory"));
             }
-            assert_eq!(taken.len(), chunks, "of {bytes} bytes");
+            let sizes: Vec<_> = taken.iter().map(|chunk| chunk.buffer.bytes().len()).collect();
+            assert_eq!(sizes, chunks, "of {bytes} bytes");
 
             drop(taken.pop());
 

@@ -6,7 +6,7 @@ use aws_sdk_s3::{
     primitives::ByteStream as SdkStream,
     types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
 use futures_util::{StreamExt as _, stream::Fuse};
 use md5::{Digest as _, Md5};
@@ -27,6 +27,8 @@ const PARTS_OF_ONE_SIZE: usize = 1_000;
 /// How many parts of one blob are in memory at most: one is filled while two are on their way. One is enough, if no
 /// memory is to spare.
 const PARTS: usize = 3;
+/// What is no larger is put together without a mapping of its own, which may be resident in pages of 2 MiB.
+const UNMAPPED_BYTES: usize = 256 << 10;
 /// Pieces up to this size are hashed where they are.
 const SMALL_BYTES: usize = 64 << 10;
 
@@ -235,9 +237,16 @@ impl Pieces {
             // The only piece needs no copy.
             return Ok(Part { bytes: first, is_last: true });
         }
+        let mut small = BytesMut::from(first);
+        while small.len() < UNMAPPED_BYTES && self.has_more().await? {
+            small.extend_from_slice(&self.take(size - small.len()).await?);
+        }
+        if !self.has_more().await? {
+            return Ok(Part { bytes: small.freeze(), is_last: true });
+        }
         let mut room = MmapMut::map_anon(size).map_err(|error| BlobError::Unavailable(error.into()))?;
-        let mut filled = first.len();
-        room[..filled].copy_from_slice(&first);
+        let mut filled = small.len();
+        room[..filled].copy_from_slice(&small);
         while filled < size && self.has_more().await? {
             let piece = self.take(size - filled).await?;
             room[filled..][..piece.len()].copy_from_slice(&piece);

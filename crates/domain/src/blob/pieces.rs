@@ -1,4 +1,5 @@
-//! The pieces of a small body, kept as they came.
+//! The pieces of a small body, kept as they came. With what else lies in their network buffers, they hold at most about
+//! twice their size in memory.
 
 use bytes::{Bytes, BytesMut};
 

@@ -7,9 +7,6 @@ use super::generator::Sample;
 use super::peers::Server;
 use super::table::{Column, Row, Table};
 
-/// Seconds of a sample that lasts.
-pub const SUSTAINED_SECONDS: f64 = 10.0;
-
 /// How long and how often is measured.
 #[derive(Clone, Copy)]
 pub struct Pace {
@@ -28,6 +25,11 @@ impl Pace {
         if self.quick { 1.0 } else { 4.0 }
     }
 
+    /// Seconds of a sample that lasts, at least.
+    pub fn sustained_seconds(self) -> f64 {
+        if self.quick { 1.0 } else { 10.0 }
+    }
+
     /// A run that ends when so many requests are answered, however long that takes.
     pub fn seeding(self, server: &Server, requests: u32, ask: &Ask) -> Spec {
         Spec { seconds: 3_600.0, ..self.spec(server, 16, requests, ask) }
@@ -35,7 +37,7 @@ impl Pace {
 
     /// A run that goes on for some time, and until at least so many requests are answered.
     pub fn lasting(self, server: &Server, connections: usize, requests: u32, ask: &Ask) -> Spec {
-        let seconds = if self.quick { 1.0 } else { SUSTAINED_SECONDS };
+        let seconds = self.sustained_seconds();
         Spec { seconds, until: Until::Both, ..self.spec(server, connections, requests, ask) }
     }
 

@@ -49,8 +49,9 @@ fn others(path: &Path, processor: &str) -> Result<Option<String>> {
     let mut links = Vec::new();
     for entry in fs::read_dir(path.parent().context("a page is in a folder")?)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with(prefix) && name != own {
-            let page = fs::read_to_string(path.with_file_name(&name))?;
+        let page = path.with_file_name(&name);
+        if name.starts_with(prefix) && page.extension() == path.extension() && name != own {
+            let page = fs::read_to_string(page)?;
             links.push(format!("[{}]({name})", measured_on(&page).unwrap_or("unknown")));
         }
     }

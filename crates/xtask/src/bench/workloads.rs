@@ -27,7 +27,7 @@ pub enum Workload {
     /// Uploads of 64 MiB.
     #[value(name = "put-64m")]
     PutLarge,
-    /// Uploads of 64 KiB, until the kernel must write to the disk what servers leave in memory.
+    /// Uploads of 64 KiB, more than the kernel keeps in memory.
     #[value(name = "sustained-64k")]
     Sustained,
     /// 64 KiB from anywhere in 256 MiB.
@@ -63,12 +63,16 @@ impl Workload {
     /// Measures it, at one number of connections after the other.
     pub fn run(self, bench: &Bench) -> Result<Vec<String>> {
         let other = bench.peers.other.as_ref();
+        let show = if other.is_some() { duel::show } else { Table::to_string };
         let tables = match self {
             // One connection waits for the disk, whichever build it is.
             Self::PutSmall if other.is_some() => upload::run(bench, &self.name(), SMALL, &[16, 64]),
             Self::PutSmall => upload::run(bench, &self.name(), SMALL, &[1, 16, 64]),
             Self::PutLarge => upload::run(bench, &self.name(), LARGE, &[1, 4]),
-            Self::Sustained => upload::sustained(bench, &self.name(), SMALL, &[1, 16, 64]),
+            Self::Sustained => {
+                let (description, tables) = upload::sustained(bench, &self.name(), SMALL, &[1, 16, 64])?;
+                return Ok([description].into_iter().chain(tables.iter().map(show)).collect());
+            }
             Self::Range => download::ranges(bench, &self.name(), &[16, 64]),
             Self::GetSmall => download::small(bench, &self.name(), &[16, 64]),
             Self::GetHuge => download::huge(bench, &self.name(), &[1, 4]),
@@ -78,9 +82,7 @@ impl Workload {
             },
             Self::Idle => return Ok(vec![idle::run(bench, &self.name())?]),
         };
-        let show = if other.is_some() { duel::show } else { Table::to_string };
-        let description = (self == Self::Sustained).then(|| upload::describe_sustained(&self.name())).transpose()?;
-        Ok(description.into_iter().chain(tables?.iter().map(show)).collect())
+        Ok(tables?.iter().map(show).collect())
     }
 }
 

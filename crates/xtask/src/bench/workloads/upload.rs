@@ -1,14 +1,17 @@
 //! Uploads, each under an id of its own and with content of its own.
 //!
-//! In a burst, what a server has not flushed is in memory when the sample ends. Uploads that go on longer have to wait for
-//! the disk, whether the server waits for it or the kernel makes it wait.
+//! In a burst, what a server has not flushed is in memory when the sample ends. Of uploads that go on longer, those that
+//! come faster than the disk writes have to wait for it, whether the server waits or the kernel makes it wait.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use rustix::fs::statvfs;
 use tapebase_load::{Ids, Spec};
 
 use super::{Table, title};
 use crate::bench::Bench;
-use crate::bench::contest::{Ask, Entry, SUSTAINED_SECONDS, compete};
+use crate::bench::contest::{Ask, Entry, compete};
 use crate::bench::folder::set_aside;
 use crate::bench::generator::Sample;
 use crate::bench::number::readable;
@@ -25,6 +28,12 @@ const SUSTAINED_ROUNDS: usize = 3;
 /// How much more is uploaded than the kernel keeps in memory.
 const BEYOND: f64 = 1.1;
 
+/// MB that are uploaded at least, however much memory there is.
+const MOST_SUSTAINED: f64 = 8_000.0;
+
+/// How much more than that the fastest server may take in the time.
+const ROOM: f64 = 3.0;
+
 /// How a sample ends.
 type Spell<'a> = &'a dyn Fn(&Server, usize, &Ask) -> Spec;
 
@@ -34,23 +43,29 @@ pub fn run(bench: &Bench, name: &str, length: u32, connections: &[usize]) -> Res
     contests(bench, name, length, connections, &spell, bench.pace.rounds)
 }
 
-/// Uploads more than the kernel keeps in memory.
-pub fn sustained(bench: &Bench, name: &str, length: u32, connections: &[usize]) -> Result<Vec<Table>> {
-    let least = if bench.pace.quick { 0.0 } else { most_unwritten()? * BEYOND };
+/// Uploads that last; and how long they do, in words.
+pub fn sustained(bench: &Bench, name: &str, length: u32, connections: &[usize]) -> Result<(String, Vec<Table>)> {
+    let most_unwritten = most_unwritten()?;
+    let least = if bench.pace.quick { 0.0 } else { (most_unwritten * BEYOND).min(MOST_SUSTAINED) };
+    ensure!(free(bench.folder.path())? > ROOM * least, "{} GB on the disk are too few", readable(ROOM * least / 1e3));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
     let requests = (least * 1e6 / f64::from(length)).ceil() as u32;
     let spell = |server: &Server, connections, ask: &Ask| bench.pace.lasting(server, connections, requests, ask);
-    contests(bench, name, length, connections, &spell, bench.pace.rounds.min(SUSTAINED_ROUNDS))
+    let rounds = bench.pace.rounds.min(SUSTAINED_ROUNDS);
+    let tables = contests(bench, name, length, connections, &spell, rounds)?;
+    let [seconds, least, most] = [bench.pace.sustained_seconds(), least / 1e3, most_unwritten / 1e3].map(readable);
+    let description = format!(
+        "A sample of {name} lasts {seconds} s at least, and until {least} GB are sent: the kernel of this machine keeps \
+         {most} GB in memory before it has whoever writes wait for the disk. Rounds: {rounds}."
+    );
+    Ok((description, tables))
 }
 
-/// How long those samples are.
-pub fn describe_sustained(name: &str) -> Result<String> {
-    let most = most_unwritten()?;
-    let [seconds, least, most] = [SUSTAINED_SECONDS, most * BEYOND / 1e3, most / 1e3].map(readable);
-    Ok(format!(
-        "A sample of {name} lasts {seconds} s at least, and until {least} GB are sent: the kernel of this machine keeps \
-         {most} GB in memory before whoever writes has to wait for the disk. {SUSTAINED_ROUNDS} rounds at most."
-    ))
+/// MB that are free on the disk of a folder.
+fn free(folder: &Path) -> Result<f64> {
+    let disk = statvfs(folder)?;
+    #[expect(clippy::cast_precision_loss, reason = "to a few bytes")]
+    Ok((disk.f_bavail * disk.f_frsize) as f64 / 1e6)
 }
 
 fn contests(
