@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::fs::statvfs;
 
 use crate::program;
 
@@ -64,6 +65,13 @@ pub fn file_system(folder: &Path) -> Result<String> {
     let kind =
         program::read(Command::new("findmnt").args(["--noheadings", "--output", "FSTYPE", "--target"]).arg(folder))?;
     Ok(String::from_utf8(kind)?.trim().to_owned())
+}
+
+/// MB that are free on the disk of a folder.
+pub fn free(folder: &Path) -> Result<f64> {
+    let disk = statvfs(folder)?;
+    #[expect(clippy::cast_precision_loss, reason = "to a few bytes")]
+    Ok((disk.f_bavail * disk.f_frsize) as f64 / 1e6)
 }
 
 /// Gives back the space of what nobody needs any more, and removes no file.

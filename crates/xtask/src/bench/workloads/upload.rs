@@ -3,16 +3,13 @@
 //! In a burst, what a server has not flushed is in memory when the sample ends. Of uploads that go on longer, those that
 //! come faster than the disk writes have to wait for it, whether the server waits or the kernel makes it wait.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
-use rustix::fs::statvfs;
 use tapebase_load::{Ids, Spec};
 
 use super::{Table, title};
 use crate::bench::Bench;
 use crate::bench::contest::{Ask, Entry, compete};
-use crate::bench::folder::set_aside;
+use crate::bench::folder::{free, set_aside};
 use crate::bench::generator::Sample;
 use crate::bench::number::readable;
 use crate::bench::peers::{Server, Store};
@@ -59,13 +56,6 @@ pub fn sustained(bench: &Bench, name: &str, length: u32, connections: &[usize]) 
          {most} GB in memory before it has whoever writes wait for the disk. Rounds: {rounds}."
     );
     Ok((description, tables))
-}
-
-/// MB that are free on the disk of a folder.
-fn free(folder: &Path) -> Result<f64> {
-    let disk = statvfs(folder)?;
-    #[expect(clippy::cast_precision_loss, reason = "to a few bytes")]
-    Ok((disk.f_bavail * disk.f_frsize) as f64 / 1e6)
 }
 
 fn contests(
